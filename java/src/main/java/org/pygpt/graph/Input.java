@@ -1,0 +1,37 @@
+package org.pygpt.graph;
+
+import org.pygpt.tensor.Tensor;
+
+/**
+ * One op's use of a variable. The op that comes first in the backward pass overwrites the
+ * variable's gradient, the others add to it, so no gradient is ever cleared.
+ */
+public final class Input {
+  private final Variable variable;
+  private boolean add;
+
+  Input(Variable variable) {
+    this.variable = variable;
+  }
+
+  public Tensor value() {
+    return variable.value();
+  }
+
+  public Tensor gradient() {
+    return variable.gradient();
+  }
+
+  /** Whether backward must add to the gradient rather than overwrite it. */
+  public boolean add() {
+    return add;
+  }
+
+  Variable variable() {
+    return variable;
+  }
+
+  void plan() {
+    add = variable.writeGradient();
+  }
+}
