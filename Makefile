@@ -1,0 +1,101 @@
+# make names   sets up everything and trains the names model
+# make test    sets up what the tests need and runs every check
+# make help    lists the rest
+#
+# Options: ARGS="--steps 100" go to the program that the target runs; GRADLEFLAGS="-Pnd4j=cuda" to Gradle;
+# PYTHON=python3.12 and GRADLE=… name another Python or Gradle.
+
+PYTHON ?= python3
+GRADLE ?= gradle
+ARGS ?=
+GRADLEFLAGS ?=
+
+VENV_PYTHON := .venv/bin/python
+PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check
+ENGINE_SOURCES := build.gradle settings.gradle $(shell find java/src/main 2> /dev/null)
+ENGINE := jbridge/jars/.stamp
+JDK = jdk=$$($(PYTHON) -m jbridge jdk-home)
+RUN_GRADLE = $(JDK) && $(GRADLE) --no-daemon --quiet -Pjdk="$$jdk" $(GRADLEFLAGS)
+JAVA_FLAGS := --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED \
+    --sun-misc-unsafe-memory-access=allow
+APT = as_root=$$(test "$$(id -u)" = 0 || echo sudo) && $$as_root apt-get update -qq && \
+    $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
+
+.DEFAULT_GOAL := help
+.PHONY: help names java-names test lint format bench-names wheel clean gradle jdk FORCE
+
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+names: .venv/.installed $(ENGINE)  ## train the talk's GPT on baby names and print 20 new ones
+	@$(VENV_PYTHON) -m pygpt names $(ARGS)
+
+java-names: $(ENGINE)  ## the same from Java alone
+	@$(JDK) && exec "$$jdk/bin/java" $(JAVA_FLAGS) -cp 'jbridge/jars/*' org.pygpt.Names $(ARGS)
+
+test: lint  ## lint, then run pytest and JUnit; the counts come last
+	@rm -f build/pytest.xml; status=0; \
+	$(VENV_PYTHON) -m pytest --junitxml=build/pytest.xml $(ARGS) || status=1; \
+	{ $(RUN_GRADLE) junit; } || status=1; \
+	$(VENV_PYTHON) tests/packaging/counts.py build/pytest.xml build/junit || status=1; \
+	exit $$status
+
+lint: .venv/.installed-test $(ENGINE)  ## ruff, mypy, javac's warnings, google-java-format
+	@$(VENV_PYTHON) -m ruff check .
+	@$(VENV_PYTHON) -m mypy
+	@{ $(RUN_GRADLE) formatCheck testClasses jmhClasses; } || \
+	    { echo "(make format rewrites sources that are not formatted)" >&2; exit 1; }
+
+format: .venv/.installed-test $(ENGINE)  ## format Java, sort Python's imports
+	@$(VENV_PYTHON) -m ruff check --fix-only --select I .
+	@$(RUN_GRADLE) format
+
+bench-names: .venv/.installed-bench $(ENGINE)  ## names beside NumPy and PyTorch (installs PyTorch)
+	@$(VENV_PYTHON) -m benchmarks.names $(ARGS)
+
+wheel: .venv/.created $(ENGINE)  ## build dist/pygpt-….whl, jars included
+	@$(VENV_PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	@ls -1 dist/*.whl
+
+clean:  ## remove what was built (not .venv)
+	rm -rf build dist .gradle jbridge/jars
+
+# ---- set-up; every step leaves a stamp, so that a second run starts at once -------------------------------------
+
+.venv/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || { \
+	    echo "pygpt needs Python >= 3.11, and '$(PYTHON)' is not: try PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2> /dev/null || { command -v apt-get > /dev/null && \
+	    { $(APT) python3-venv; } || \
+	    { echo "pygpt needs Python's venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }; }
+	@echo "Creating .venv ..."
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.installed: pyproject.toml hatch_build.py | .venv/.created $(ENGINE)
+	@echo "Installing the Python packages ..."
+	@$(PIP_INSTALL) -e .
+	@touch $@
+
+.venv/.installed-%: pyproject.toml hatch_build.py | .venv/.created $(ENGINE)
+	@echo "Installing the Python packages for $* ..."
+	@$(PIP_INSTALL) -e '.[$*]'
+	@touch .venv/.installed $@
+
+# With flags for Gradle the jars may be others than those that are there: ask Gradle.
+$(ENGINE): $(ENGINE_SOURCES) $(if $(strip $(GRADLEFLAGS)),FORCE)
+	@command -v $(GRADLE) > /dev/null || $(MAKE) --no-print-directory gradle
+	@$(PYTHON) -m jbridge jdk-home > /dev/null 2>&1 || $(MAKE) --no-print-directory jdk
+	@echo "Building the Java engine (the first time fetches about 150 MB) ..."
+	@$(RUN_GRADLE) jars
+	@touch $@
+
+gradle:  ## install Gradle from the system's packages (Debian, Ubuntu)
+	@command -v apt-get > /dev/null || { echo "pygpt is built with Gradle >= 4.4, and '$(GRADLE)' is not on" \
+	    "PATH: brew install gradle, or see gradle.org/install" >&2; exit 1; }
+	@echo "Installing Gradle ..."
+	@$(APT) gradle
+
+jdk: .venv/.created  ## install a JDK 25 for this user, through cjdk
+	@$(PIP_INSTALL) cjdk
+	@$(VENV_PYTHON) -m jbridge install-jdk

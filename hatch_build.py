@@ -1,0 +1,75 @@
+"""Build hook of the wheel and of the editable install: Gradle builds the Java engine, the wheel carries its jars."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+JARS = "jbridge/jars"
+STAMP = f"{JARS}/.stamp"  # touched after each build, here and in the Makefile
+
+
+class EngineBuildHook(BuildHookInterface):
+    """Calls Gradle unless the jars are newer than what they are made from, and adds them to the wheel."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Build the jars and mark the wheel as one for this platform.
+
+        Args:
+            version: "standard" or "editable"; both need the jars, which stay in the source tree.
+            build_data: hatchling's description of the wheel; changed in place.
+        Raises:
+            SystemExit: with one line, if Gradle or the JDK is missing or the Java build fails.
+        """
+        root = Path(self.root)
+        if not jars_are_current(root):
+            build_jars(root)
+        build_data["artifacts"].append(f"{JARS}/*.jar")  # git ignores them, so hatchling would too
+        build_data["pure_python"] = False
+        build_data["tag"] = f"py3-none-{platform_tag()}"
+
+
+def jars_are_current(root: Path) -> bool:
+    """Return whether the stamp of the last Java build is newer than every source of the engine."""
+    stamp = root / STAMP
+    if not stamp.exists():
+        return False
+    sources = [root / "build.gradle", root / "settings.gradle", *(root / "java/src/main").rglob("*")]
+    return all(source.stat().st_mtime <= stamp.stat().st_mtime for source in sources)
+
+
+def build_jars(root: Path) -> None:
+    """Run `gradle jars` with a JDK that jbridge finds.
+
+    Raises:
+        SystemExit: with one line that says what is missing and how to get it.
+    """
+    jdk = subprocess.run(
+        [sys.executable, "-m", "jbridge", "jdk-home"], cwd=root, capture_output=True, text=True
+    )
+    if jdk.returncode != 0:
+        raise SystemExit(f"pygpt: cannot build the Java engine: {jdk.stderr.strip()}")
+    gradle = shutil.which("gradle")
+    if gradle is None:
+        raise SystemExit(
+            "pygpt: building the Java engine needs Gradle 4.4 or newer on PATH "
+            "(apt-get install gradle, brew install gradle, or gradle.org/install)"
+        )
+    command = [gradle, "--no-daemon", "-q", f"-Pjdk={jdk.stdout.strip()}", "jars"]
+    if subprocess.run(command, cwd=root).returncode != 0:
+        raise SystemExit("pygpt: Gradle could not build the Java engine; its message is above")
+    (root / STAMP).touch()
+
+
+def platform_tag() -> str:
+    """Return the wheel tag of the machine whose native libraries the jars hold."""
+    if sys.platform == "darwin":  # Python itself may be universal; the libraries are not
+        return f"macosx_11_0_{platform.machine()}"
+    return sysconfig.get_platform().replace("-", "_").replace(".", "_")
