@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.stream.Collectors;
 import org.pygpt.kernels.cpu.CpuKernels;
+import org.pygpt.kernels.nd4j.Nd4jKernels;
 import org.pygpt.tensor.DType;
 
 /** The implementations of {@link Kernels} that a user can choose. */

@@ -6,7 +6,7 @@ import org.nd4j.linalg.api.buffer.DataType;
 public enum DType {
   FLOAT32(4, DataType.FLOAT),
   FLOAT64(8, DataType.DOUBLE),
-  INT32(4, DataType.INT);
+  INT32(4, DataType.INT32);
 
   private final int bytes;
   private final DataType nd4j;

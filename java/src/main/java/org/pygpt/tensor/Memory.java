@@ -24,6 +24,7 @@ public final class Memory implements AutoCloseable {
   private final Arena lifetime = Arena.ofShared();
   private final MemorySegment segment;
 
+  @SuppressWarnings("restricted") // the address is that of an array we own
   private Memory(DType dtype, long length) {
     this.dtype = dtype;
     this.length = length;

@@ -1,0 +1,2 @@
+/** Generation: the sampler and its key/value cache. */
+package org.pygpt.infer;
