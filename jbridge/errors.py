@@ -82,14 +82,11 @@ def from_java(error: Any) -> JavaError:
     jpype = sys.modules["jpype"]
     java_class = str(error.getClass().getName())
     text = error.getMessage()
-    message = f"{java_class.rpartition('.')[2]}" if text is None else str(text)
-    for name, kind in _TRANSLATIONS:
-        if isinstance(error, jpype.JClass(name)):
-            break
-    else:
-        kind = JavaError
-        if text is not None:
-            message = f"{java_class.rpartition('.')[2]}: {text}"
+    message = java_class.rpartition(".")[2] if text is None else str(text)
+    kinds = (kind for name, kind in _TRANSLATIONS if isinstance(error, jpype.JClass(name)))
+    kind = next(kinds, JavaError)
+    if kind is JavaError and text is not None:
+        message = f"{java_class.rpartition('.')[2]}: {text}"
     translated = kind(message, java_class, str(error.stacktrace()).strip())
     translated.add_note(translated.java_stack)
     return translated

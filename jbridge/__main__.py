@@ -1,0 +1,66 @@
+"""`python -m jbridge`: what the bridge finds, a JDK for it, and a faster start."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from jbridge import archive, jdk, jvm
+from jbridge.errors import JBridgeError, JdkNotFoundError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m jbridge", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("info", help="print the JDK, flags, jars, ND4J backend and vector width")
+    commands.add_parser("install-jdk", help=f"get Temurin {jdk.MIN_FEATURE} for this user")
+    commands.add_parser("jdk-home", help="print the home folder of the JDK that is used")
+    recorder = commands.add_parser("archive", help="run Java and archive its classes for the start")
+    recorder.add_argument("java", nargs=argparse.REMAINDER, metavar="MAIN [ARGUMENT ...]")
+    parsed = parser.parse_args(arguments)
+    command = parsed.command
+    if command == "archive" and not parsed.java:
+        recorder.error("a main class is required")
+    try:
+        if command == "info":
+            _info()
+        elif command == "archive":
+            jars = jvm.find_jars()
+            print(archive.record(jvm.find_jdk(), jars, jvm.jvm_options(), parsed.java))
+        elif command == "install-jdk":
+            _install_jdk()
+        else:
+            print(jvm.find_jdk().home)
+    except JBridgeError as error:
+        print(f"jbridge: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _info() -> None:
+    from jbridge.info import report
+
+    for name, value in report():
+        print(f"{name:13} {value}", flush=True)
+
+
+def _install_jdk() -> None:
+    """Get Temurin through the cjdk package and check what came."""
+    try:
+        import cjdk
+    except ImportError as error:
+        raise JdkNotFoundError("installing a JDK needs the package: pip install cjdk") from error
+    try:
+        home = Path(cjdk.java_home(vendor="temurin", version=str(jdk.MIN_FEATURE)))
+    except Exception as error:  # cjdk lets errors of the network and of archives through
+        raise JdkNotFoundError(f"cjdk could not install a JDK: {error}") from error
+    found = jdk.inspect(home, "cjdk")
+    if isinstance(found, jdk.Refusal):
+        raise JdkNotFoundError(f"cjdk installed a JDK that does not fit: {found}")
+    print(f"JDK {found.version} is in {found.home}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

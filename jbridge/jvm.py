@@ -1,0 +1,252 @@
+"""Starts the JVM, once in a process, and hands out its classes.
+
+The only module that reads environment variables:
+
+    PYGPT_JAVA_HOME, JAVA_HOME, PATH   where to look for the JDK (see jdk.py)
+    PYGPT_JARS                         the folder of jars, instead of jbridge/jars
+    JAVA_TOOL_OPTIONS, _JAVA_OPTIONS   HotSpot reads these by itself
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from jbridge import archive, jdk, native, quiet
+from jbridge.errors import (
+    ForkedProcessError,
+    JarsNotFoundError,
+    JvmStartError,
+    from_java,
+    is_java,
+)
+from jbridge.jdk import Jdk
+
+HEAP = "1g"  # for tokens, names and logs; weights and activations are off the heap
+_HOW_TO_GET_JARS = "run `make names` in pygpt's source tree, or install pygpt again with pip"
+
+
+@dataclass(frozen=True)
+class Started:
+    """What this process's JVM was started with."""
+
+    pid: int
+    jdk: Jdk
+    jars: tuple[Path, ...]
+    options: tuple[str, ...]
+
+
+_lock = threading.Lock()
+_started: list[Started] = []  # a process has one JVM or none, and it cannot start a second
+
+
+def find_jdk() -> Jdk:
+    """Return the JDK that `start` uses.
+
+    Raises:
+        JdkNotFoundError: none fits; the message, one line, says which were seen.
+    """
+    return jdk.find(os.environ)
+
+
+def jars_folder() -> Path:
+    """Return the folder whose jars make the class path; it may not exist."""
+    named = os.environ.get("PYGPT_JARS")
+    return Path(named).absolute() if named else Path(__file__).absolute().parent / "jars"
+
+
+def find_jars(folder: Path | None = None) -> tuple[Path, ...]:
+    """Return the jars in `folder` (default: `jars_folder()`), sorted by name.
+
+    Raises:
+        JarsNotFoundError: there is no such folder, or no jar in it.
+    """
+    folder = jars_folder() if folder is None else folder.absolute()
+    jars = tuple(sorted(folder.glob("*.jar")))
+    if not jars:
+        state = "is empty of jars" if folder.is_dir() else "does not exist"
+        raise JarsNotFoundError(f"the folder of jars {folder} {state}; {_HOW_TO_GET_JARS}")
+    return jars
+
+
+def jvm_options() -> tuple[str, ...]:
+    """Return the JVM's flags."""
+    return (
+        "--add-modules=jdk.incubator.vector",
+        "--enable-native-access=ALL-UNNAMED",  # else a warning for each library that is loaded
+        "--sun-misc-unsafe-memory-access=allow",  # else a warning, for javacpp and ND4J
+        # The JVM puts guard pages at the stack depth of -Xss in Python's main thread too, and
+        # LAPACK needs more than the 1 MB of the default: without this, numpy.linalg crashes.
+        "-Xss8m",
+        # Leave SIGTERM, SIGHUP and SIGINT to Python: the JVM's own handlers end the process
+        # with status 0 and without running Python's `finally` blocks.
+        "-Xrs",
+        f"-Xmx{HEAP}",
+        "-XX:+ExplicitGCInvokesConcurrent",  # ND4J calls System.gc() when memory gets short
+        "-XX:-UsePerfData",
+        # Standard output is the program's: what the JVM has to say goes to standard error.
+        "-XX:+DisplayVMOutputToStderr",
+        "-Xlog:disable",
+        "-Xlog:all=error,aot*=off,cds*=off:stderr",  # an archive that does not fit is ignored
+        "-Dfile.encoding=UTF-8",
+        # javacpp limits off-heap memory to the size of the heap by default, and counts every
+        # page of this process, Python's included, against a second limit: 0 lifts that one.
+        f"-Dorg.bytedeco.javacpp.maxbytes={_physical_bytes()}",
+        "-Dorg.bytedeco.javacpp.maxphysicalbytes=0",
+        f"-Dorg.bytedeco.javacpp.cachedir={native.cache_folder()}",
+    )
+
+
+def _physical_bytes() -> int:
+    """Size of the machine's memory; 0, which javacpp takes for no limit, where unknown."""
+    if sys.platform == "win32":
+        return 0
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def start(jars: Path | None = None, options: tuple[str, ...] = ()) -> Started:
+    """Start the JVM; a second call returns what the first one did.
+
+    If SIGTERM has its default action and this is the main thread, a handler is installed that
+    raises SystemExit(143), so that `finally` blocks and atexit functions run.
+
+    Args:
+        jars: folder of jars; by default that of `jars_folder`.
+        options: more flags for the JVM, after ours.
+    Raises:
+        JdkNotFoundError: no JDK fits.
+        JarsNotFoundError: there are no jars.
+        JvmStartError: the JVM does not start, or runs with other jars or options than these.
+        ForkedProcessError: this process was forked from one with a JVM.
+    """
+    if _started:  # before the lock, which another thread may have held during a fork
+        return _again(_started[0], jars, options)
+    with _lock:
+        if _started:
+            return _again(_started[0], jars, options)
+        found = find_jdk()
+        paths = find_jars(jars)
+        flags = (*jvm_options(), *archive.options(paths), *options)
+        new = Started(os.getpid(), found, paths, flags)
+        native.announce_unpacking(paths, native.cache_folder())
+        _start_jvm(new, muted=not options)
+        _started.append(new)
+        _handle_sigterm()
+        if sys.platform != "win32":
+            os.register_at_fork(after_in_child=_after_fork)
+        return new
+
+
+def _again(first: Started, jars: Path | None, options: tuple[str, ...]) -> Started:
+    _check_process(first)
+    if jars is not None and find_jars(jars) != first.jars:
+        raise JvmStartError(f"the JVM runs with the jars of {first.jars[0].parent}, not of {jars}")
+    missing = [option for option in options if option not in first.options]
+    if missing:
+        raise JvmStartError(f"the JVM runs without {' '.join(missing)}; start it with that first")
+    return first
+
+
+def _start_jvm(new: Started, muted: bool) -> None:
+    try:
+        import jpype  # type: ignore[import-untyped]
+        import jpype.config  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise JvmStartError(f"cannot import jpype ({error}); pip install jpype1") from error
+    if jpype.isJVMStarted():
+        raise JvmStartError("this process has a JVM already, which jbridge did not start")
+
+    def launch() -> None:
+        jpype.startJVM(
+            *new.options,
+            jvmpath=str(new.jdk.libjvm),
+            classpath=[str(jar) for jar in new.jars],
+            convertStrings=False,
+            interrupt=False,
+        )
+
+    try:
+        if muted and _starts_surely():
+            with quiet.without_incubator_notice():
+                launch()
+        else:
+            launch()
+    except (OSError, RuntimeError, ValueError, TypeError) as error:
+        raise JvmStartError(f"the JVM of {new.jdk.home} does not start: {error}") from error
+
+
+def _starts_surely() -> bool:
+    """Whether nothing here may make HotSpot end the process, with its reason on stderr."""
+    if os.environ.get("JAVA_TOOL_OPTIONS") or os.environ.get("_JAVA_OPTIONS"):
+        return False
+    if sys.platform == "win32":
+        return True
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
+
+
+def _handle_sigterm() -> None:
+    """Make SIGTERM unwind the program as sys.exit does, unless somebody handles it already."""
+    if threading.current_thread() is not threading.main_thread():
+        return  # the default action then ends the process at once, which -Xrs makes safe
+    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _exit_on_sigterm)
+
+
+def _exit_on_sigterm(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def _after_fork() -> None:
+    """In a forked child: do not shut down, at exit, a JVM whose threads are not there."""
+    sys.modules["jpype.config"].onexit = False  # type: ignore[attr-defined]
+
+
+def started() -> Started | None:
+    """Return what the JVM was started with, or None before `start`."""
+    return _started[0] if _started else None
+
+
+def check_process() -> None:
+    """Raise ForkedProcessError in a forked child of the process that started the JVM."""
+    if _started:
+        _check_process(_started[0])
+
+
+def _check_process(first: Started) -> None:
+    if first.pid != os.getpid():
+        raise ForkedProcessError(
+            f"the JVM belongs to process {first.pid}, from which this one ({os.getpid()}) was "
+            "forked; start workers with multiprocessing.get_context('spawn'), "
+            "or fork before Java is used"
+        )
+
+
+def java_class(name: str) -> Any:
+    """Return the JPype class for a full Java class name; starts the JVM if needed.
+
+    Raises:
+        JarsNotFoundError: no jar has the class.
+        JavaError: its static initializer failed.
+    """
+    start()
+    import jpype
+
+    try:
+        return jpype.JClass(name)
+    except TypeError as error:
+        folder = _started[0].jars[0].parent
+        raise JarsNotFoundError(
+            f"no jar in {folder} has the class {name}; {_HOW_TO_GET_JARS}"
+        ) from error
+    except Exception as error:
+        if not is_java(error):
+            raise
+        raise from_java(error) from None

@@ -1,0 +1,64 @@
+"""NumPy arrays over memory that Java owns."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from jbridge import jvm
+
+
+class _Memory:
+    """What NumPy sees of a piece of Java's memory; NumPy keeps it, and it keeps the owner."""
+
+    __slots__ = ("__array_interface__", "owner")
+
+    def __init__(self, owner: object, interface: dict[str, Any]) -> None:
+        self.owner = owner
+        self.__array_interface__ = interface
+
+
+def view(
+    owner: object, address: int, shape: Sequence[int], dtype: DTypeLike
+) -> NDArray[Any]:
+    """Return a writable array over `shape` elements at `address`; shared, not copied.
+
+    The array, and every NumPy view made from it, keeps `owner` alive, so that Java's garbage
+    collector does not free the memory. An owner that has a `close` method frees it when that is
+    called: then drop the arrays first. There is no limit of 2 GB.
+
+    Args:
+        owner: the Java object whose memory it is.
+        address: of the first element, in bytes; a Python or a Java integer.
+        shape: C order; may hold 0.
+        dtype: a plain number or bool in this machine's byte order.
+    Raises:
+        ValueError: an address that is null or not aligned, a negative or too large shape.
+        TypeError: a dtype that is not a plain number in this machine's byte order.
+        ForkedProcessError: this process was forked from the one that has the memory.
+    """
+    jvm.check_process()
+    kind = np.dtype(dtype)
+    if kind.kind not in "biufc" or not kind.isnative:
+        raise TypeError(
+            f"dtype: expected a number in {sys.byteorder}-endian order, got {kind.str!r}"
+        )
+    sizes = tuple(int(size) for size in shape)
+    if any(size < 0 for size in sizes):
+        raise ValueError(f"shape: expected no negative size, got {sizes}")
+    where, size_bytes = int(address), math.prod(sizes) * kind.itemsize
+    if size_bytes == 0:
+        return np.empty(sizes, kind)
+    if where <= 0 or where + size_bytes > 2 * sys.maxsize:
+        raise ValueError(f"address: expected that of {size_bytes} bytes, got {where:#x}")
+    if where % kind.alignment:
+        raise ValueError(
+            f"address: expected a multiple of {kind.alignment} for {kind}, got {where:#x}"
+        )
+    interface = {"version": 3, "shape": sizes, "typestr": kind.str, "data": (where, False)}
+    return np.asarray(_Memory(owner, interface))

@@ -1,0 +1,226 @@
+"""Models as folders of two files: model.safetensors and config.json.
+
+config.json has `"model_type": "pygpt"`, the fields of `GPTConfig`, and `"characters"`, the
+tokenizer's, where the model has one. The weights are float32, under GPT-2's names. A folder is
+written beside its place and then renamed, so that it is there as a whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pygpt.config import GPTConfig, from_dict
+from pygpt.errors import CheckpointError, ConfigError, OutputError, TokenError
+from pygpt.tokenizer import CharTokenizer
+
+MODEL_TYPE = "pygpt"
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a model folder holds; `characters` is None where the model has no tokenizer."""
+
+    config: GPTConfig
+    characters: str | None
+    weights: dict[str, NDArray[np.float32]]
+
+
+# ---- writing ---------------------------------------------------------------------------------
+
+
+def check_writable(folder: Path) -> None:
+    """Check that `save` can write this folder; nothing is left behind.
+
+    Raises:
+        OutputError: it exists and pygpt did not write it, or its parent does not take new folders.
+    """
+    target = _target(folder)
+    with _folder_beside(target):
+        pass
+
+
+def save(
+    folder: Path, config: GPTConfig, characters: str | None, weights: Mapping[str, NDArray[Any]]
+) -> None:
+    """Write a model folder; one that pygpt wrote before is replaced.
+
+    Args:
+        weights: name -> array; written as float32.
+    Raises:
+        OutputError: it exists and pygpt did not write it, or it cannot be written.
+    """
+    from safetensors.numpy import save as to_bytes
+
+    target = _target(folder)
+    text: dict[str, Any] = {"model_type": MODEL_TYPE, **config.to_dict()}
+    if characters is not None:
+        text["characters"] = characters
+    arrays = {name: np.ascontiguousarray(w, dtype="<f4") for name, w in weights.items()}
+    with _folder_beside(target) as staged:
+        _write(staged / WEIGHTS_FILE, to_bytes(arrays, metadata={"format": "np"}))
+        _write(staged / CONFIG_FILE, (json.dumps(text, indent=2) + "\n").encode())
+        _sync(staged)
+        staged.chmod(0o777 & ~_umask())
+        _replace(staged, target)
+
+
+def _target(folder: Path) -> Path:
+    """Return the real path to write, once it is known to be free or ours."""
+    target = Path(os.path.realpath(folder))
+    if os.path.lexists(target) and not _is_ours(target):
+        raise OutputError(
+            f"output folder {folder}: exists and is no model that pygpt wrote; "
+            "choose another name, or remove it"
+        )
+    return target
+
+
+def _is_ours(folder: Path) -> bool:
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
+        if names != [CONFIG_FILE, WEIGHTS_FILE] or len(os.listdir(folder)) != len(names):
+            return False
+        config = json.loads((folder / CONFIG_FILE).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(config, dict) and config.get("model_type") == MODEL_TYPE
+
+
+@contextmanager
+def _folder_beside(target: Path) -> Iterator[Path]:
+    """A new folder beside the target, which is removed at the end if it is still there."""
+    staged: Path | None = None
+    try:
+        staged = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        yield staged
+    except OSError as error:
+        raise OutputError(f"output folder {target}: cannot be written: {error.strerror}") from error
+    finally:
+        if staged is not None:
+            shutil.rmtree(staged, ignore_errors=True)
+
+
+def _replace(staged: Path, target: Path) -> None:
+    """Put the staged folder in the target's place; at any moment one of the two is there."""
+    if not target.exists():
+        os.rename(staged, target)
+    else:
+        aside = staged.with_name(staged.name + ".old")
+        os.rename(target, aside)
+        try:
+            os.rename(staged, target)
+        except BaseException:
+            os.rename(aside, target)
+            raise
+        shutil.rmtree(aside)
+    _sync(target.parent)
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    """Make the folder's entries last through a crash, where the system can."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+# ---- reading ---------------------------------------------------------------------------------
+
+
+def load(folder: Path) -> Saved:
+    """Read a model folder; not-a-number weights are let through.
+
+    Raises:
+        CheckpointError: it is missing, damaged or not pygpt's.
+    """
+    try:
+        if not folder.is_dir():
+            state = "is no folder" if folder.exists() else "does not exist"
+            raise CheckpointError(f"model folder {folder}: {state}")
+        config, characters = _read_config(folder)
+        return Saved(config, characters, _read_weights(folder, config))
+    except OSError as error:
+        raise CheckpointError(f"model folder {folder}: cannot be read: {error}") from error
+
+
+def _read_config(folder: Path) -> tuple[GPTConfig, str | None]:
+    where = f"model folder {folder}: {CONFIG_FILE}"
+    try:
+        values = json.loads((folder / CONFIG_FILE).read_bytes())
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{where} is missing; was it made by pygpt?") from error
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{where} is damaged: {error}") from error
+    kind = values.pop("model_type", None) if isinstance(values, dict) else None
+    if kind != MODEL_TYPE:
+        raise CheckpointError(f'{where}: expected "model_type": "{MODEL_TYPE}", got {kind!r}')
+    characters = values.pop("characters", None)
+    try:
+        config = from_dict(GPTConfig, values)
+        if characters is not None:
+            if not isinstance(characters, str):
+                raise TokenError(f"characters: expected text, got {characters!r}")
+            expected = CharTokenizer(characters).vocab_size
+            if config.vocab_size != expected:
+                problem = f"expected {expected}, for its characters, got {config.vocab_size}"
+                raise ConfigError("vocab_size", problem)
+    except (ConfigError, TokenError) as error:
+        raise CheckpointError(f"{where}: {error}") from error
+    return config, characters
+
+
+def _read_weights(folder: Path, config: GPTConfig) -> dict[str, NDArray[np.float32]]:
+    from safetensors import SafetensorError, safe_open
+
+    path = folder / WEIGHTS_FILE
+    where = f"model folder {folder}: {WEIGHTS_FILE}"
+    if not path.is_file():
+        raise CheckpointError(f"{where} is missing")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            names = set(file.keys())
+            if len(names) < 3 + 4 * config.n_layer:  # before a list that n_layer makes endless
+                raise CheckpointError(
+                    f"{where}: expected {3 + 4 * config.n_layer} tensors, got {len(names)}"
+                )
+            shapes = config.weight_shapes()
+            for wrong in sorted(names ^ shapes.keys()):
+                state = "is missing" if wrong in shapes else "is not of this model"
+                raise CheckpointError(f"{where}: tensor {wrong} {state}")
+            for name, shape in shapes.items():
+                found = file.get_slice(name)
+                got = (found.get_dtype(), tuple(found.get_shape()))
+                if got != ("F32", shape):
+                    raise CheckpointError(f"{where}: {name}: expected F32 {shape}, got {got}")
+            return {name: file.get_tensor(name) for name in shapes}
+    except SafetensorError as error:
+        raise CheckpointError(f"{where} is damaged: {error}") from error

@@ -1,0 +1,60 @@
+"""The exceptions of pygpt; each message is one line: what was expected, what came, what to do.
+
+    PygptError
+    ├── ConfigError       also a ValueError: an option or a size that cannot be
+    ├── DataError         a text file that cannot be read as documents
+    ├── TokenError        also a ValueError: a character or an id that the vocabulary lacks
+    ├── ShapeError        also a ValueError: an array of the wrong shape
+    ├── ClosedError       a model that was closed
+    ├── OutputError       a file or folder that cannot be written
+    └── CheckpointError   a model folder that cannot be read
+
+What goes wrong below pygpt (no JDK, no jars, Java's own exceptions) is `jbridge.JBridgeError`.
+"""
+
+from __future__ import annotations
+
+
+class PygptError(Exception):
+    """Anything that pygpt itself refuses."""
+
+
+class ConfigError(PygptError, ValueError):
+    """An option or a size that cannot be.
+
+    Attributes:
+        name: the field it is about, such as `n_embd`.
+        problem: what was expected and what came.
+    """
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(name, problem)
+        self.name = name
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.problem}"
+
+
+class DataError(PygptError):
+    """A text file that cannot be read as documents."""
+
+
+class TokenError(PygptError, ValueError):
+    """A character or a token id that the vocabulary lacks, or an impossible vocabulary."""
+
+
+class ShapeError(PygptError, ValueError):
+    """An array of the wrong shape, or a sequence of the wrong length."""
+
+
+class ClosedError(PygptError):
+    """A model that was used after it was closed."""
+
+
+class OutputError(PygptError):
+    """A file or folder that cannot be written."""
+
+
+class CheckpointError(PygptError):
+    """A model folder that is missing, damaged or not pygpt's."""

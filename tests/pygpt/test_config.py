@@ -1,0 +1,87 @@
+"""Configurations: every field's type and rule, conversion, and the same fields as Java's."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import FrozenInstanceError, fields
+from typing import Any
+
+import pytest
+
+import jbridge
+from pygpt import ConfigError, GPTConfig, NamesConfig
+from pygpt.config import BACKENDS, from_dict, rule_of
+
+SIZES = {"block_size": 7, "vocab_size": 11, "n_layer": 2, "n_head": 3, "n_embd": 6}
+
+
+def test_round_trip() -> None:
+    config = GPTConfig(**SIZES)
+    assert config.to_dict() == SIZES
+    assert from_dict(GPTConfig, config.to_dict()) == config
+    with pytest.raises(FrozenInstanceError):
+        config.n_embd = 12  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_embd": 7}, "n_embd: expected a multiple of n_head = 3, got 7"),
+        ({"n_layer": 0}, "n_layer: expected at least 1, got 0"),
+        ({"vocab_size": -4}, "vocab_size: expected at least 1, got -4"),
+        ({"block_size": 2**31}, "block_size: expected at most 2147483647, got 2147483648"),
+        ({"n_head": 3.0}, "n_head: expected a whole number, got 3.0"),
+        ({"n_head": True}, "n_head: expected a whole number, got True"),
+        ({"n_head": "3"}, "n_head: expected a whole number, got '3'"),
+        ({"n_heads": 3}, "n_heads: expected one of block_size, vocab_size, "),
+    ],
+)
+def test_bad_sizes(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        from_dict(GPTConfig, SIZES | change)
+    assert str(caught.value).startswith(message)
+
+
+def test_missing_field() -> None:
+    with pytest.raises(ConfigError, match="^n_embd: expected a value, got none$"):
+        from_dict(GPTConfig, {name: SIZES[name] for name in SIZES if name != "n_embd"})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"temperature": 0}, "temperature: expected more than 0, got 0.0"),
+        ({"temperature": float("nan")}, "temperature: expected a finite number, got nan"),
+        ({"learning_rate": float("inf")}, "learning_rate: expected a finite number, got inf"),
+        ({"learning_rate": 10**400}, "learning_rate: expected a finite number, got inf"),
+        ({"backend": "gpu"}, "backend: expected one of cpu, nd4j, plain, got 'gpu'"),
+        ({"steps": 0}, "steps: expected at least 1, got 0"),
+        ({"samples": -1}, "samples: expected at least 0, got -1"),
+        ({"n_embd": 18}, "n_embd: expected a multiple of n_head = 4, got 18"),
+    ],
+)
+def test_bad_options(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        NamesConfig(**change)
+    assert str(caught.value) == message
+
+
+def test_whole_numbers_are_numbers() -> None:
+    config = NamesConfig(temperature=1, samples=0, seed=-(2**70))
+    assert (config.temperature, type(config.temperature)) == (1.0, float)
+
+
+@pytest.mark.parametrize("kind", [GPTConfig, NamesConfig])
+def test_every_field_has_help(kind: type[Any]) -> None:
+    assert all(rule_of(field).help for field in fields(kind))
+
+
+def test_java_has_the_same_fields() -> None:
+    components = jbridge.java_class("org.pygpt.GPTConfig").class_.getRecordComponents()
+    java = [re.sub("([A-Z])", r"_\1", str(part.getName())).lower() for part in components]
+    assert java == [field.name for field in fields(GPTConfig)]
+
+
+def test_java_has_the_same_backends() -> None:
+    values = jbridge.java_class("org.pygpt.kernels.Backend").values()
+    assert tuple(str(value.toString()) for value in values) == BACKENDS

@@ -1,0 +1,77 @@
+"""Imports point down only, importing starts nothing, and one module reads the environment."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted((ROOT / "pygpt").glob("*.py")) + sorted((ROOT / "jbridge").glob("*.py"))
+# A module of pygpt may import those before it; `pygpt` itself (lazy) stands for all of them.
+ORDER = (
+    "errors", "config", "documents", "tokenizer", "engine", "checkpoint", "model", "names", "log",
+    "progress", "cli", "__main__",
+)  # fmt: skip
+
+
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """The full names of what a module imports, wherever in it."""
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _id(path: Path) -> str:
+    return f"{path.parent.name}.{path.stem}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_id)
+def test_imports_point_down(path: Path) -> None:
+    package, module = path.parent.name, path.stem
+    tops = {name.partition(".")[0] for name in _imports(path)}
+    if package == "jbridge":
+        assert "pygpt" not in tops
+        return
+    assert "jpype" not in tops
+    assert "jbridge" not in tops or module == "engine"
+    if module != "__init__":
+        below = ORDER[: ORDER.index(module)]
+        for name in _imports(path):
+            parts = name.split(".")
+            if parts[0] == "pygpt" and len(parts) > 1:
+                used = parts[2] if parts[1] == "pygpt" else parts[1]
+                assert used in below, f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_id)
+def test_environment_is_read_in_one_module(path: Path) -> None:
+    if _id(path) == "jbridge.jvm":
+        return
+    names = {node.attr for node in ast.walk(_tree(path)) if isinstance(node, ast.Attribute)}
+    assert not names & {"environ", "environb", "getenv"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_id)
+def test_sizes(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 600
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.FunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < 60, f"{path}: {node.name} is long"
+
+
+@pytest.mark.parametrize("package", ["pygpt", "jbridge", "pygpt.cli", "pygpt.config"])
+def test_importing_loads_nothing_heavy(python: Callable[..., Any], package: str) -> None:
+    heavy = "{'jpype', 'numpy', 'rich', 'safetensors'}"
+    result = python("-c", f"import sys, {package}; print(*sorted({heavy} & set(sys.modules)))")
+    assert (result.stdout.strip(), result.stderr) == ("", "")
