@@ -2,20 +2,25 @@ package org.pygpt;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import org.pygpt.graph.Attention;
 import org.pygpt.graph.CachedAttention;
+import org.pygpt.graph.Dropout;
 import org.pygpt.graph.Embedding;
-import org.pygpt.graph.Input;
+import org.pygpt.graph.FeedForwardActivation;
 import org.pygpt.graph.Linear;
+import org.pygpt.graph.Loss;
 import org.pygpt.graph.Op;
 import org.pygpt.graph.Parameter;
-import org.pygpt.graph.Relu;
-import org.pygpt.graph.Residual;
-import org.pygpt.graph.RmsNorm;
+import org.pygpt.graph.ResidualNorm;
+import org.pygpt.graph.Rotary;
+import org.pygpt.graph.Slot;
+import org.pygpt.graph.Step;
 import org.pygpt.graph.Tape;
 import org.pygpt.graph.Variable;
 import org.pygpt.kernels.Backend;
 import org.pygpt.kernels.Kernels;
+import org.pygpt.kernels.NormSpec;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
@@ -23,28 +28,48 @@ import org.pygpt.tensor.Tensor;
 /**
  * Mutable: a GPT's weights and the way its tapes are built.
  *
- * <p>The architecture is microgpt's: token plus position embedding, RMSNorm, then for each layer
- * RMSNorm, causal attention, residual, RMSNorm, ReLU feed-forward, residual, and an output matrix
- * of its own. No biases, no gains, no final norm.
+ * <p>Blocks are pre-norm: x += attention(norm(x)), x += feedForward(norm(x)); {@link GPTConfig} says
+ * which norm, activation and positions.
  *
  * <pre>{@code
- * try (GPT model = GPT.create(new GPTConfig(16, 27, 1, 4, 16), "cpu", DType.FLOAT32);
- *     Trainer trainer = new Trainer(model, 1)) {
- *   double loss = trainer.step(ids, targets, 1, ids.length, 0.01);
+ * GPTConfig config = GPTConfig.gpt2(256, 65, 6, 6, 384);
+ * try (GPT model = GPT.create(config, "cpu", DType.FLOAT32, 2)) {
+ *   model.initialize(1);
+ *   try (Trainer trainer = new Trainer(model, 8, 256, AdamW.DEFAULT)) {
+ *     trainer.setBatch(ids, targets, 8, 256);
+ *     double loss = trainer.step(3e-4);
+ *   }
  * }
  * }</pre>
  *
- * @see <a href="https://gist.github.com/karpathy/8627fe009c40f57531cb18360106ce95">microgpt</a>
+ * @see <a href="https://github.com/karpathy/nanoGPT/blob/master/model.py">nanoGPT</a>
  */
 public final class GPT implements AutoCloseable {
   private final GPTConfig config;
   private final Kernels kernels;
   private final Parameters weights;
+  private final Memory angles;
 
   private GPT(GPTConfig config, Kernels kernels, DType dtype) {
     this.config = config;
     this.kernels = kernels;
     this.weights = new Parameters(config, dtype);
+    boolean rotary = config.positions() == GPTConfig.Positions.ROTARY;
+    this.angles = rotary ? rotaryAngles(config, dtype) : null;
+  }
+
+  /** Cosines, then sines, of position * theta^(-2d/D): (block_size, D). */
+  private static Memory rotaryAngles(GPTConfig config, DType dtype) {
+    int D = config.headSize();
+    Memory angles = Memory.allocate(dtype, (long) config.blockSize() * D);
+    for (int position = 0; position < config.blockSize(); position++) {
+      for (int d = 0; d < D / 2; d++) {
+        double angle = position * Math.pow(config.ropeTheta(), -2.0 * d / D);
+        angles.set((long) position * D + d, Math.cos(angle));
+        angles.set((long) position * D + D / 2 + d, Math.sin(angle));
+      }
+    }
+    return angles;
   }
 
   /**
@@ -52,10 +77,16 @@ public final class GPT implements AutoCloseable {
    *
    * @param backend {@code cpu}, {@code nd4j} or {@code plain}
    * @param dtype float32, or float64 on {@code plain}
+   * @param threads of backend cpu; 0 for one a processor
    * @throws IllegalArgumentException if the backend is unknown or has no such dtype
    */
-  public static GPT create(GPTConfig config, String backend, DType dtype) {
-    return new GPT(config, Backend.of(backend).kernels(dtype), dtype);
+  public static GPT create(GPTConfig config, String backend, DType dtype, int threads) {
+    return new GPT(config, Backend.of(backend).kernels(dtype, threads), dtype);
+  }
+
+  /** Draws every weight anew; see {@link Initializer}. */
+  public void initialize(long seed) {
+    Initializer.initialize(config, weights, seed);
   }
 
   public GPTConfig config() {
@@ -75,115 +106,265 @@ public final class GPT implements AutoCloseable {
     return weights;
   }
 
-  /** A tape with the memory it reads its tokens from. */
-  public record Program(Tape tape, Tensor ids, Tensor targets, Variable logits)
-      implements AutoCloseable {
-    /** Copies token ids to the first rows of {@link #ids}. */
-    public void setIds(int[] tokens, int from, int count) {
-      copy(tokens, from, ids, count);
+  /** Mutable: a tape with the memory that it reads its tokens from. */
+  public static final class Program implements AutoCloseable {
+    private final Tape tape;
+    private final Memory tokens;
+    private final Tensor ids;
+    private final Tensor targets;
+    private final Variable logits;
+    private final Loss loss;
+
+    private Program(Tape tape, Memory tokens, Variable logits, Loss loss) {
+      int rows = Math.toIntExact(tokens.length() / 2);
+      this.tape = tape;
+      this.tokens = tokens;
+      this.ids = Tensor.of(tokens, 0, rows, 1);
+      this.targets = Tensor.of(tokens, rows, rows, 1);
+      this.logits = logits;
+      this.loss = loss;
     }
 
-    /** Copies targets to the first rows of {@link #targets}. */
-    public void setTargets(int[] tokens, int from, int count) {
-      copy(tokens, from, targets, count);
+    public Tape tape() {
+      return tape;
     }
 
-    private static void copy(int[] tokens, int from, Tensor to, int count) {
+    /** Token ids, int32 (B * T, 1), to be written before a step. */
+    public Tensor ids() {
+      return ids;
+    }
+
+    /** Targets, int32 (B * T, 1), to be written before a step; a negative one is not scored. */
+    public Tensor targets() {
+      return targets;
+    }
+
+    /** Logits (B * T, V) after a forward; while training, their gradient instead. */
+    public Tensor logits() {
+      return logits.value();
+    }
+
+    /** Loss of the last forward, in nats. */
+    public double loss() {
+      return loss.value();
+    }
+
+    /** Copies {@code count} numbers to the first rows of {@link #ids} or {@link #targets}. */
+    public static void copy(int[] from, int start, Tensor to, int count) {
       MemorySegment segment = to.memory().segment();
-      MemorySegment.copy(tokens, from, segment, ValueLayout.JAVA_INT, to.offset() * 4, count);
+      MemorySegment.copy(from, start, segment, ValueLayout.JAVA_INT, to.offset() * 4, count);
+    }
+
+    /**
+     * Checks the tokens that the next step reads.
+     *
+     * @throws IllegalArgumentException if an id is outside [0, V), or a target is V or more
+     */
+    public void check(Step step) {
+      int V = logits.columns();
+      MemorySegment segment = tokens.segment();
+      for (int row = 0; row < step.rows(); row++) {
+        int id = segment.getAtIndex(ValueLayout.JAVA_INT, ids.at(row));
+        int target = segment.getAtIndex(ValueLayout.JAVA_INT, targets.at(row));
+        if (id < 0 || id >= V || target >= V) {
+          boolean idIsWrong = id < 0 || id >= V;
+          throw new IllegalArgumentException(
+              String.format(
+                  "%s: expected %d to %d (vocab_size - 1), got %d in sequence %d at position %d",
+                  idIsWrong ? "ids" : "targets",
+                  idIsWrong ? 0 : -1,
+                  V - 1,
+                  idIsWrong ? id : target,
+                  row / step.T(),
+                  row % step.T()));
+        }
+      }
     }
 
     @Override
     public void close() {
       tape.close();
-      ids.memory().close();
+      tokens.close();
     }
+  }
+
+  /** What a tape is for. */
+  private enum Purpose {
+    TRAINING,
+    EVALUATION,
+    GENERATION
   }
 
   /** Builds a tape for at most (B, T) tokens that runs forward and backward. */
   public Program training(int B, int T, Parameters gradients) {
-    return new Builder(B, T, gradients).build();
+    return new Builder(B, T, Purpose.TRAINING, gradients).program();
+  }
+
+  /** Builds a tape for at most (B, T) tokens that computes logits and loss. */
+  public Program evaluation(int B, int T) {
+    return new Builder(B, T, Purpose.EVALUATION, null).program();
   }
 
   /** Builds a tape for one sequence, one token a step, with a key/value cache. */
   public Program generation() {
-    return new Builder(1, 1, null).build();
+    return new Builder(1, 1, Purpose.GENERATION, null).program();
   }
 
-  /** Wires one tape; {@code gradients == null} means forward only, with a cache. */
+  /** Size in bytes of the activations of a training step, without allocating them. */
+  public long activationBytes(int B, int T) {
+    return plan(B, T).byteSize();
+  }
+
+  /** The ops of a training step, first to last, as text. */
+  public List<String> describeOps(int B, int T) {
+    return plan(B, T).ops().stream().map(Op::describe).toList();
+  }
+
+  private Tape plan(int B, int T) {
+    Builder builder = new Builder(B, T, Purpose.TRAINING, null);
+    builder.tokens.close();
+    return builder.tape;
+  }
+
+  /** Wires and plans one tape. */
   private final class Builder {
     private final int B;
     private final int T;
     private final int rows;
+    private final Purpose purpose;
     private final Parameters gradients;
+    private final double dropout;
     private final Tape tape;
+    private final Memory tokens;
+    private final Variable logits;
+    private final Loss loss;
     private final int C = config.nEmbd();
-    private final int H = config.nHead();
+    private int dropouts;
 
-    Builder(int B, int T, Parameters gradients) {
+    Builder(int B, int T, Purpose purpose, Parameters gradients) {
       this.B = B;
       this.T = T;
-      this.rows = B * T;
+      this.rows = Math.multiplyExact(B, T);
+      this.purpose = purpose;
       this.gradients = gradients;
-      this.tape = new Tape(kernels, dtype(), gradients != null);
-    }
-
-    Program build() {
-      Memory tokens = Memory.allocate(DType.INT32, 2L * rows);
-      Tensor ids = Tensor.of(tokens, 0, rows, 1);
-      Tensor targets = Tensor.of(tokens, rows, rows, 1);
-      Variable embedded = tape.variable(rows, C);
-      tape.add(new Embedding(ids, parameter("wte.weight"), parameter("wpe.weight"), embedded));
-      Variable x = norm(embedded);
-      for (int layer = 0; layer < config.nLayer(); layer++) {
-        x = residual(x, attention("h." + layer + ".attn.", norm(x)));
-        x = residual(x, feedForward("h." + layer + ".mlp.", norm(x)));
+      this.dropout = purpose == Purpose.TRAINING ? config.dropout() : 0;
+      this.tape = new Tape(kernels, dtype(), purpose == Purpose.TRAINING);
+      this.tokens = Memory.allocate(DType.INT32, 2L * rows);
+      Variable x = embedding(Tensor.of(tokens, 0, rows, 1));
+      logits = linear(blocks(x), config.tieWeights() ? "wte" : "lm_head", null, true);
+      if (purpose != Purpose.TRAINING) {
+        tape.keep(logits);
       }
-      Variable logits = linear(x, "lm_head.weight", true, config.vocabSize());
+      loss = new Loss(logits, Tensor.of(tokens, rows, rows, 1));
+      if (purpose != Purpose.GENERATION) {
+        tape.add(loss);
+      }
       tape.plan();
-      return new Program(tape, ids, targets, logits);
     }
 
-    private Variable norm(Variable x) {
-      Variable out = tape.variable(rows, C);
-      return append(new RmsNorm(tape.use(x), out, tape.kept(rows, 1)), out);
+    Program program() {
+      tape.allocate();
+      return new Program(tape, tokens, logits, loss);
     }
 
-    private Variable attention(String prefix, Variable x) {
-      Variable qkv = linear(x, prefix + "c_attn.weight", false, 3 * C);
-      Variable out = tape.variable(rows, C);
-      if (gradients == null) {
-        int past = config.blockSize();
-        Variable keys = tape.kept(past, C);
-        Variable values = tape.kept(past, C);
-        tape.add(new CachedAttention(qkv, H, keys, values, tape.kept(H, past), out));
-      } else {
-        tape.add(new Attention(tape.use(qkv), H, tape.kept(B * H * T, T), out));
+    private Variable embedding(Tensor ids) {
+      Variable embedded = tape.variable(rows, C);
+      Parameter wte = parameter("wte.weight");
+      Parameter wpe = parameterOrNull("wpe.weight");
+      tape.add(new Embedding(ids, wte, wpe, config.tieWeights(), embedded));
+      Variable x = dropout == 0 ? embedded : dropped(embedded, null);
+      return config.embeddingNorm() ? residualNorm(x, null, "ln_emb") : x;
+    }
+
+    /** All layers; returns what the output matrix reads. */
+    private Variable blocks(Variable x) {
+      Variable stream = x;
+      Variable normed = residualNorm(stream, null, "h.0.ln_1");
+      for (int layer = 0; layer < config.nLayer(); layer++) {
+        String prefix = "h." + layer;
+        ResidualNorm.Branch attention = attention(prefix + ".attn", normed);
+        normed = residualNorm(stream, attention, prefix + ".ln_2");
+        ResidualNorm.Branch mlp = feedForward(prefix + ".mlp", normed);
+        boolean last = layer + 1 == config.nLayer();
+        String next = last ? "ln_f" : "h." + (layer + 1) + ".ln_1";
+        stream = attention.sum();
+        normed = residualNorm(stream, mlp, last && !config.finalNorm() ? null : next);
+        stream = mlp.sum();
       }
-      return linear(out, prefix + "c_proj.weight", false, C);
+      return config.finalNorm() ? normed : stream;
     }
 
-    private Variable feedForward(String prefix, Variable x) {
-      int F = GPTConfig.FEED_FORWARD_FACTOR * C;
-      Variable hidden = linear(x, prefix + "c_fc.weight", false, F);
-      Variable active = tape.variable(rows, F);
-      append(new Relu(tape.use(hidden), active), active);
-      return linear(active, prefix + "c_proj.weight", false, C);
+    /** Adds a residual sum, a norm or both; returns the norm's output, or null without a norm. */
+    private Variable residualNorm(Variable x, ResidualNorm.Branch branch, String name) {
+      Variable sum = branch == null ? x : branch.sum();
+      ResidualNorm.Norm norm = null;
+      if (name != null) {
+        NormSpec spec =
+            new NormSpec(config.norm() == GPTConfig.Norm.LAYERNORM, config.normEps());
+        norm =
+            new ResidualNorm.Norm(
+                spec,
+                tape.use(sum),
+                parameterOrNull(name + ".weight"),
+                parameterOrNull(name + ".bias"),
+                tape.variable(rows, C),
+                tape.slot(rows, 2));
+      }
+      tape.add(new ResidualNorm(x, branch, norm));
+      return norm == null ? null : norm.out();
     }
 
-    private Variable linear(Variable x, String weight, boolean outputsAreRows, int features) {
-      Variable out = tape.variable(rows, features);
-      Input input = tape.use(x);
-      return append(new Linear(input, parameter(weight), outputsAreRows, out), out);
-    }
-
-    private Variable residual(Variable a, Variable b) {
+    private ResidualNorm.Branch attention(String name, Variable x) {
+      int H = config.nHead();
+      int kvHeads = config.nKvHead();
+      Parameter bias = parameterOrNull(name + ".c_attn.bias");
+      Variable qkv = linear(x, name + ".c_attn", bias, false);
+      if (angles != null) {
+        Tensor table = Tensor.of(angles, 0, config.blockSize(), config.headSize());
+        tape.add(new Rotary(qkv, H + kvHeads, table));
+      }
       Variable out = tape.variable(rows, C);
-      return append(new Residual(a, b, out), out);
+      if (purpose == Purpose.GENERATION) {
+        Slot keys = tape.persistent(config.blockSize(), kvHeads * config.headSize());
+        Slot values = tape.persistent(config.blockSize(), kvHeads * config.headSize());
+        tape.add(new CachedAttention(qkv, H, kvHeads, keys, values, out));
+      } else {
+        Slot logSums = tape.slot(Math.multiplyExact(B, H), T);
+        tape.add(new Attention(tape.use(qkv), H, kvHeads, dropouts++, dropout, logSums, out));
+      }
+      return branch(out, name);
     }
 
-    private Variable append(Op op, Variable out) {
-      tape.add(op);
+    private ResidualNorm.Branch feedForward(String name, Variable x) {
+      Variable hidden = linear(x, name + ".c_fc", null, false);
+      Variable active = tape.variable(rows, config.nInner());
+      Parameter bias = parameterOrNull(name + ".c_fc.bias");
+      tape.add(
+          new FeedForwardActivation(config.activation(), tape.use(hidden), bias, active));
+      return branch(active, name);
+    }
+
+    /** The projection back to the residual stream, ready to be added to it. */
+    private ResidualNorm.Branch branch(Variable x, String name) {
+      Variable out = linear(x, name + ".c_proj", null, false);
+      Parameter bias = parameterOrNull(name + ".c_proj.bias");
+      if (dropout == 0) {
+        return new ResidualNorm.Branch(out, bias, tape.variable(rows, C));
+      }
+      return new ResidualNorm.Branch(dropped(out, bias), null, tape.variable(rows, C));
+    }
+
+    private Variable dropped(Variable x, Parameter bias) {
+      Variable out = tape.variable(rows, C);
+      tape.add(new Dropout(dropouts++, dropout, x, bias, out));
+      return out;
+    }
+
+    private Variable linear(Variable x, String name, Parameter bias, boolean outputsAreRows) {
+      Parameter weight = parameter(name + ".weight");
+      int features = outputsAreRows ? weight.value().rows() : weight.value().columns();
+      Variable out = tape.variable(rows, features);
+      tape.add(new Linear(tape.use(x), weight, bias, outputsAreRows, out));
       return out;
     }
 
@@ -191,11 +372,18 @@ public final class GPT implements AutoCloseable {
       Tensor gradient = gradients == null ? null : gradients.get(name);
       return new Parameter(name, weights.get(name), gradient);
     }
+
+    private Parameter parameterOrNull(String name) {
+      return weights.has(name) ? parameter(name) : null;
+    }
   }
 
   @Override
   public void close() {
     weights.close();
+    if (angles != null) {
+      angles.close();
+    }
     kernels.close();
   }
 }

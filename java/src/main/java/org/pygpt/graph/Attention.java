@@ -1,36 +1,51 @@
 package org.pygpt.graph;
 
 import java.util.List;
+import org.pygpt.kernels.DropoutMask;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.tensor.Tensor;
 
-/** Causal multi-head self-attention on packed queries, keys and values, (B * T, 3C) -> (B * T, C). */
+/**
+ * Causal multi-head self-attention on packed queries, keys and values, (B * T, (H + 2 H_kv) D) -> (B
+ * * T, C). Keeps its output and one number a query; backward computes the scores again.
+ */
 public final class Attention implements Op {
   private final Input qkv;
   private final int H;
-  private final int C;
-  private final Variable probabilities;
+  private final int kvHeads;
+  private final int index;
+  private final DropoutMask mask;
+  private final Slot logSums;
   private final Variable out;
   private Heads value;
   private Heads gradient;
 
   /** Queries, keys and values: the three column blocks of a packed tensor. */
-  private record Heads(Tensor q, Tensor k, Tensor v) {
-    static Heads of(Tensor packed, int C) {
-      return new Heads(packed.columns(0, C), packed.columns(C, C), packed.columns(2 * C, C));
+  record Heads(Tensor q, Tensor k, Tensor v) {
+    static Heads of(Tensor packed, int C, int H, int kvHeads) {
+      int kvColumns = C / H * kvHeads;
+      return new Heads(
+          packed.columns(0, C),
+          packed.columns(C, kvColumns),
+          packed.columns(C + kvColumns, kvColumns));
     }
   }
 
   /**
    * Binds the op.
    *
-   * @param probabilities (B * H * T, T), kept for backward
+   * @param index a number of its own among the tape's users of random numbers
+   * @param dropout probability of dropping a probability; 0 for none
+   * @param logSums (B * H, T)
    */
-  public Attention(Input qkv, int H, Variable probabilities, Variable out) {
+  public Attention(
+      Input qkv, int H, int kvHeads, int index, double dropout, Slot logSums, Variable out) {
     this.qkv = qkv;
     this.H = H;
-    this.C = out.columns();
-    this.probabilities = probabilities;
+    this.kvHeads = kvHeads;
+    this.index = index;
+    this.mask = dropout == 0 ? null : new DropoutMask(dropout);
+    this.logSums = logSums;
     this.out = out;
   }
 
@@ -40,23 +55,41 @@ public final class Attention implements Op {
   }
 
   @Override
+  public List<Slot> forwardSlots() {
+    return List.of(qkv.valueSlot(), out.valueSlot(), logSums);
+  }
+
+  @Override
+  public List<Slot> backwardSlots() {
+    return List.of(
+        qkv.valueSlot(), out.valueSlot(), logSums, out.gradientSlot(), qkv.gradientSlot());
+  }
+
+  @Override
   public void bind() {
-    value = Heads.of(qkv.value(), C);
-    gradient = qkv.gradient() == null ? null : Heads.of(qkv.gradient(), C);
+    value = Heads.of(qkv.value(), out.columns(), H, kvHeads);
+    if (qkv.gradient() != null) {
+      gradient = Heads.of(qkv.gradient(), out.columns(), H, kvHeads);
+    }
   }
 
   @Override
   public void forward(Kernels kernels, Step step) {
+    if (mask != null) {
+      mask.setKey(Dropout.key(step, index));
+    }
     kernels.attention(
         step.B(),
         step.T(),
         0,
         H,
+        kvHeads,
         value.q,
         value.k,
         value.v,
+        mask,
         out.value(),
-        probabilities.value());
+        logSums.tensor());
   }
 
   @Override
@@ -65,13 +98,21 @@ public final class Attention implements Op {
         step.B(),
         step.T(),
         H,
+        kvHeads,
         out.gradient(),
         value.q,
         value.k,
         value.v,
-        probabilities.value(),
+        mask,
+        out.value(),
+        logSums.tensor(),
         gradient.q,
         gradient.k,
         gradient.v);
+  }
+
+  @Override
+  public String describe() {
+    return "attention  " + H + " heads, " + kvHeads + " of keys and values";
   }
 }

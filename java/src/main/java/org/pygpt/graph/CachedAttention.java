@@ -2,7 +2,6 @@ package org.pygpt.graph;
 
 import java.util.List;
 import org.pygpt.kernels.Kernels;
-import org.pygpt.tensor.Tensor;
 
 /**
  * Mutable: causal attention of one sequence that remembers the keys and values of its past, for
@@ -11,62 +10,68 @@ import org.pygpt.tensor.Tensor;
 public final class CachedAttention implements Op {
   private final Variable qkv;
   private final int H;
-  private final int C;
-  private final Variable keys;
-  private final Variable values;
-  private final Variable probabilities;
+  private final int kvHeads;
+  private final Slot keys;
+  private final Slot values;
   private final Variable out;
-  private Tensor q;
-  private Tensor k;
-  private Tensor v;
+  private Attention.Heads heads;
 
   /**
    * Binds the op.
    *
-   * @param keys (block_size, C), the cache
-   * @param values (block_size, C), the cache
+   * @param keys (block_size, kvHeads * D), the cache
+   * @param values likewise
    */
   public CachedAttention(
-      Variable qkv, int H, Variable keys, Variable values, Variable probabilities, Variable out) {
+      Variable qkv, int H, int kvHeads, Slot keys, Slot values, Variable out) {
     this.qkv = qkv;
     this.H = H;
-    this.C = out.columns();
+    this.kvHeads = kvHeads;
     this.keys = keys;
     this.values = values;
-    this.probabilities = probabilities;
     this.out = out;
   }
 
   @Override
-  public List<Input> inputs() {
+  public List<Slot> forwardSlots() {
+    return List.of(qkv.valueSlot(), keys, values, out.valueSlot());
+  }
+
+  @Override
+  public List<Slot> backwardSlots() {
     return List.of();
   }
 
   @Override
   public void bind() {
-    q = qkv.value().columns(0, C);
-    k = qkv.value().columns(C, C);
-    v = qkv.value().columns(2 * C, C);
+    heads = Attention.Heads.of(qkv.value(), out.columns(), H, kvHeads);
   }
 
   @Override
   public void forward(Kernels kernels, Step step) {
-    kernels.copy(step.rows(), k, keys.value(), step.past());
-    kernels.copy(step.rows(), v, values.value(), step.past());
+    kernels.copy(step.rows(), heads.k(), keys.tensor(), step.past());
+    kernels.copy(step.rows(), heads.v(), values.tensor(), step.past());
     kernels.attention(
         step.B(),
         step.T(),
         step.past(),
         H,
-        q,
-        keys.value(),
-        values.value(),
+        kvHeads,
+        heads.q(),
+        keys.tensor(),
+        values.tensor(),
+        null,
         out.value(),
-        probabilities.value());
+        null);
   }
 
   @Override
   public void backward(Kernels kernels, Step step) {
     throw new UnsupportedOperationException("attention with a cache runs forward only");
+  }
+
+  @Override
+  public String describe() {
+    return "attention  " + H + " heads with a cache of " + keys.rows() + " positions";
   }
 }

@@ -4,35 +4,65 @@ import java.util.List;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.tensor.Tensor;
 
-/** Token plus learned position embedding: the first op of the tape. */
+/** Token plus, where the model has them, learned position embedding: the first op of the tape. */
 public final class Embedding implements Op {
   private final Tensor ids;
   private final Parameter wte;
   private final Parameter wpe;
+  private final boolean tied;
   private final Variable out;
 
-  /** Reads {@code ids}, int32 (B * T, 1), at each step. */
-  public Embedding(Tensor ids, Parameter wte, Parameter wpe, Variable out) {
+  /**
+   * Reads {@code ids}, int32 (B * T, 1), at each step.
+   *
+   * @param wpe null without learned positions
+   * @param tied whether the output layer has written the gradient of wte before this op adds to it
+   */
+  public Embedding(Tensor ids, Parameter wte, Parameter wpe, boolean tied, Variable out) {
     this.ids = ids;
     this.wte = wte;
     this.wpe = wpe;
+    this.tied = tied;
     this.out = out;
   }
 
   @Override
-  public List<Input> inputs() {
-    return List.of();
+  public List<Slot> forwardSlots() {
+    return List.of(out.valueSlot());
+  }
+
+  @Override
+  public List<Slot> backwardSlots() {
+    return List.of(out.gradientSlot());
   }
 
   @Override
   public void forward(Kernels kernels, Step step) {
     kernels.embedding(
-        step.B(), step.T(), step.past(), ids, wte.value(), wpe.value(), out.value());
+        step.B(),
+        step.T(),
+        step.past(),
+        ids,
+        wte.value(),
+        Parameter.valueOf(wpe),
+        out.value());
   }
 
   @Override
   public void backward(Kernels kernels, Step step) {
     kernels.embeddingBackward(
-        step.B(), step.T(), ids, out.gradient(), wte.gradient(), wpe.gradient());
+        step.B(),
+        step.T(),
+        ids,
+        out.gradient(),
+        tied || step.accumulate(),
+        wte.gradient(),
+        step.accumulate(),
+        Parameter.gradientOf(wpe));
+  }
+
+  @Override
+  public String describe() {
+    return "embedding  " + wte + (wpe == null ? "" : " + " + wpe);
   }
 }

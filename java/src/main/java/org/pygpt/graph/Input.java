@@ -31,6 +31,14 @@ public final class Input {
     return variable;
   }
 
+  Slot valueSlot() {
+    return variable.valueSlot();
+  }
+
+  Slot gradientSlot() {
+    return variable.gradientSlot();
+  }
+
   void plan() {
     add = variable.writeGradient();
   }

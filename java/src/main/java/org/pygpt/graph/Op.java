@@ -7,13 +7,22 @@ import org.pygpt.kernels.Kernels;
  * One fused step of the tape, with both its directions.
  *
  * <p>An op holds its inputs, its output and what forward keeps for backward; all of them are bound
- * to memory before the first step.
+ * to memory before the first step. It names the slots that each direction touches, from which the
+ * tape knows how long each must live.
  */
 public interface Op {
   /** The inputs whose gradient {@link #backward} writes. */
-  List<Input> inputs();
+  default List<Input> inputs() {
+    return List.of();
+  }
 
-  /** Called once, when every variable has its memory: the place to take views of them. */
+  /** The slots that {@link #forward} reads or writes. */
+  List<Slot> forwardSlots();
+
+  /** The slots that {@link #backward} reads or writes; nulls are passed over. */
+  List<Slot> backwardSlots();
+
+  /** Called once, when every slot has its memory: the place to take views of them. */
   default void bind() {}
 
   /** Computes the output from the inputs. */
@@ -21,4 +30,7 @@ public interface Op {
 
   /** Computes the gradients of inputs and parameters from the gradient of the output. */
   void backward(Kernels kernels, Step step);
+
+  /** What it does and on which sizes, for the list of ops that a user can print. */
+  String describe();
 }

@@ -1,17 +1,18 @@
 package org.pygpt.graph;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Memory;
-import org.pygpt.tensor.Tensor;
 
 /**
  * Mutable: the ops of a model in order, bound to one arena that holds every activation and
- * gradient. Build it once ({@link #variable}, {@link #use}, {@link #add}, then {@link #plan}), then
- * run it many times; running allocates nothing.
+ * gradient. Build it once ({@link #variable}, {@link #use}, {@link #add}), {@link #plan} it, which
+ * tells its size, {@link #allocate} it, then run it many times; running allocates nothing.
  *
  * <p>Forward runs the ops in order, backward in reverse. One thread runs a tape; any thread may
  * {@link #cancel} it.
@@ -20,8 +21,10 @@ public final class Tape implements AutoCloseable {
   private final Kernels kernels;
   private final DType dtype;
   private final boolean training;
-  private final List<Variable> variables = new ArrayList<>();
+  private final List<Slot> slots = new ArrayList<>();
+  private final List<Slot> persistent = new ArrayList<>();
   private final List<Op> ops = new ArrayList<>();
+  private long length;
   private Memory arena;
   private volatile boolean cancelled;
 
@@ -36,19 +39,33 @@ public final class Tape implements AutoCloseable {
     this.training = training;
   }
 
+  /** Whether this tape runs backward. */
+  public boolean training() {
+    return training;
+  }
+
   /** A new activation of at most (rows, columns). */
   public Variable variable(int rows, int columns) {
-    return declare(new Variable(rows, columns, training));
+    return new Variable(slot(rows, columns), training ? slot(rows, columns) : null);
   }
 
-  /** Room of (rows, columns) that forward fills for backward, or keeps from step to step. */
-  public Variable kept(int rows, int columns) {
-    return declare(new Variable(rows, columns, false));
+  /** Room of (rows, columns) that forward fills for backward. */
+  public Slot slot(int rows, int columns) {
+    Slot slot = new Slot(rows, columns);
+    slots.add(slot);
+    return slot;
   }
 
-  private Variable declare(Variable variable) {
-    variables.add(variable);
-    return variable;
+  /** Room of (rows, columns) that keeps its content from step to step. */
+  public Slot persistent(int rows, int columns) {
+    Slot slot = slot(rows, columns);
+    persistent.add(slot);
+    return slot;
+  }
+
+  /** Keeps the value of {@code variable} until the next step, for the caller to read. */
+  public void keep(Variable variable) {
+    persistent.add(variable.valueSlot());
   }
 
   /** Declares that the op to be added next reads {@code variable}. */
@@ -61,42 +78,74 @@ public final class Tape implements AutoCloseable {
     ops.add(op);
   }
 
-  /** Lays every variable out in one arena and decides which op overwrites each gradient. */
+  /** The ops in the order of forward. */
+  public List<Op> ops() {
+    return List.copyOf(ops);
+  }
+
+  /** Finds a place for every slot and decides which op overwrites each gradient. */
   public void plan() {
-    for (Op op : ops.reversed()) {
-      op.inputs().forEach(Input::plan);
+    if (training) {
+      for (Op op : ops.reversed()) {
+        op.inputs().forEach(Input::plan);
+      }
     }
-    long length = 0;
-    for (Variable variable : variables) {
-      length += slots(variable) * alignedSize(variable);
+    int end = 2 * ops.size() - 1;
+    for (int i = 0; i < ops.size(); i++) {
+      touch(ops.get(i).forwardSlots(), i);
+      if (training) {
+        touch(ops.get(i).backwardSlots(), end - i);
+      }
     }
-    arena = Memory.allocate(dtype, length);
-    long offset = 0;
-    for (Variable variable : variables) {
-      Tensor value = tensor(variable, offset);
-      Tensor gradient = slots(variable) == 2 ? tensor(variable, offset + alignedSize(variable)) : null;
-      variable.bind(value, gradient);
-      offset += slots(variable) * alignedSize(variable);
+    touch(persistent, 0);
+    touch(persistent, end);
+    length = place();
+  }
+
+  private static void touch(List<Slot> slots, int time) {
+    slots.stream().filter(Objects::nonNull).forEach(slot -> slot.touch(time));
+  }
+
+  /**
+   * Gives each slot the lowest offset that no slot of an overlapping lifetime has, largest first;
+   * returns the length of the arena.
+   *
+   * @see <a href="https://arxiv.org/abs/2001.03288">Pisarchyk and Lee 2020, greedy by size</a>
+   */
+  private long place() {
+    int bytes = dtype.bytes();
+    List<Slot> bySize = new ArrayList<>(slots.stream().filter(Slot::isUsed).toList());
+    bySize.sort(Comparator.comparingLong((Slot slot) -> slot.length(bytes)).reversed());
+    List<Slot> placed = new ArrayList<>(); // by offset
+    long total = 0;
+    for (Slot slot : bySize) {
+      long offset = 0;
+      for (Slot other : placed) {
+        if (other.meets(slot)) {
+          if (other.offset() - offset >= slot.length(bytes)) {
+            break;
+          }
+          offset = Math.max(offset, other.offset() + other.length(bytes));
+        }
+      }
+      slot.place(offset);
+      placed.add(slot);
+      placed.sort(Comparator.comparingLong(Slot::offset));
+      total = Math.max(total, offset + slot.length(bytes));
     }
-    ops.forEach(Op::bind);
+    return total;
   }
 
-  private int slots(Variable variable) {
-    return variable.hasGradient() && variable.root() == variable ? 2 : 1;
-  }
-
-  private long alignedSize(Variable variable) {
-    long line = Memory.ALIGNMENT_BYTES / dtype.bytes();
-    return ((long) variable.rows() * variable.columns() + line - 1) / line * line;
-  }
-
-  private Tensor tensor(Variable variable, long offset) {
-    return Tensor.of(arena, offset, variable.rows(), variable.columns());
-  }
-
-  /** Size of the arena in bytes. */
+  /** Size of the arena in bytes, known once planned. */
   public long byteSize() {
-    return arena.byteSize();
+    return length * dtype.bytes();
+  }
+
+  /** Allocates the arena and binds every op to it. */
+  public void allocate() {
+    arena = Memory.allocate(dtype, length);
+    slots.forEach(slot -> slot.bind(arena));
+    ops.forEach(Op::bind);
   }
 
   /**
@@ -123,19 +172,22 @@ public final class Tape implements AutoCloseable {
     }
   }
 
-  /** Makes the run in progress, and every later one, stop before its next op. */
+  /** Makes the run in progress, or the next one, stop before its next op. */
   public void cancel() {
     cancelled = true;
   }
 
   private void throwIfCancelled() {
     if (cancelled) {
+      cancelled = false;
       throw new CancellationException("cancelled between two ops");
     }
   }
 
   @Override
   public void close() {
-    arena.close();
+    if (arena != null) {
+      arena.close();
+    }
   }
 }

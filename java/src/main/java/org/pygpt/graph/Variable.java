@@ -8,55 +8,60 @@ import org.pygpt.tensor.Tensor;
  * <p>Variables that share a gradient (the branches of a residual sum) point to one root.
  */
 public final class Variable {
-  private final int rows;
   private final int columns;
-  private final boolean hasGradient;
+  private Slot value;
+  private Slot gradient;
   private Variable gradientRoot = this;
-  private Tensor value;
-  private Tensor gradient;
   private boolean gradientWritten;
 
-  Variable(int rows, int columns, boolean hasGradient) {
-    this.rows = rows;
-    this.columns = columns;
-    this.hasGradient = hasGradient;
-  }
-
-  /** Rows planned for: the largest B * T. */
-  public int rows() {
-    return rows;
+  Variable(Slot value, Slot gradient) {
+    this.columns = value.columns();
+    this.value = value;
+    this.gradient = gradient;
   }
 
   public int columns() {
     return columns;
   }
 
+  /** The activation. */
   public Tensor value() {
-    return value;
+    return value.tensor();
   }
 
   /** The gradient of the loss, null on a tape that only runs forward. */
   public Tensor gradient() {
-    return gradientRoot.gradient;
+    Slot slot = gradientSlot();
+    return slot == null ? null : slot.tensor();
   }
 
-  boolean hasGradient() {
-    return hasGradient;
+  /** Where the activation is. */
+  public Slot valueSlot() {
+    return value;
   }
 
-  /** From now on one buffer holds the gradient of both. */
+  /** Where the gradient is; null on a tape that only runs forward. */
+  public Slot gradientSlot() {
+    return root().gradient;
+  }
+
+  /** From now on one slot holds the gradient of both. */
   void shareGradient(Variable other) {
     other.root().gradientRoot = root();
   }
 
-  Variable root() {
-    return gradientRoot == this ? this : gradientRoot.root();
+  /** From now on the value overwrites that of {@code other}, which nothing reads any more. */
+  void takeValueSlot(Variable other) {
+    value = other.value;
   }
 
-  void bind(Tensor value, Tensor gradient) {
-    this.value = value;
-    this.gradient = gradient;
-    gradientRoot = root();
+  /** From now on the gradient overwrites the value, which backward does not need. */
+  void overwriteByGradient() {
+    gradient = gradient == null ? null : value;
+  }
+
+  private Variable root() {
+    return gradientRoot == this ? this : gradientRoot.root();
   }
 
   /** Marks the gradient as written by one more op; returns whether another op wrote it before. */

@@ -41,8 +41,8 @@ public final class Sampler implements AutoCloseable {
     int[] tokens = new int[limit];
     int[] last = {start};
     for (int t = 0; t < limit; t++) {
-      program.setIds(last, 0, 1);
-      program.tape().forward(new Step(1, 1, t));
+      GPT.Program.copy(last, 0, program.ids(), 1);
+      program.tape().forward(Step.forward(1, 1, t));
       last[0] = choose(temperature, uniforms.getAsDouble());
       if (last[0] == stop) {
         return Arrays.copyOf(tokens, t);
@@ -54,7 +54,7 @@ public final class Sampler implements AutoCloseable {
 
   /** The token whose share of the cumulative softmax holds {@code uniform}. */
   private int choose(double temperature, double uniform) {
-    Tensor logits = program.logits().value();
+    Tensor logits = program.logits();
     double max = Double.NEGATIVE_INFINITY;
     for (int i = 0; i < cumulative.length; i++) {
       cumulative[i] = logits.get(0, i) / temperature;

@@ -1,8 +1,6 @@
 package org.pygpt.kernels;
 
-import java.util.Arrays;
-import java.util.Locale;
-import java.util.stream.Collectors;
+import org.pygpt.Choice;
 import org.pygpt.kernels.cpu.CpuKernels;
 import org.pygpt.kernels.nd4j.Nd4jKernels;
 import org.pygpt.tensor.DType;
@@ -22,28 +20,26 @@ public enum Backend {
    * @throws IllegalArgumentException if there is none; the message lists the names
    */
   public static Backend of(String name) {
-    for (Backend backend : values()) {
-      if (backend.toString().equals(name)) {
-        return backend;
-      }
-    }
-    String names = Arrays.stream(values()).map(Backend::toString).collect(Collectors.joining(", "));
-    throw new IllegalArgumentException("backend: expected one of " + names + ", got " + name);
+    return Choice.of("backend", Backend.class, name);
   }
 
   /**
-   * New kernels, for one thread.
+   * New kernels, to be used by one thread at a time.
    *
+   * @param threads that share the work on backend cpu; 0 for one a processor
    * @throws IllegalArgumentException if this backend has no kernels for {@code dtype}
    */
-  public Kernels kernels(DType dtype) {
+  public Kernels kernels(DType dtype, int threads) {
     boolean fits = dtype == DType.FLOAT32 || (dtype == DType.FLOAT64 && this == PLAIN);
     if (!fits) {
       throw new IllegalArgumentException(
           "dtype: expected float32 on backend " + this + " (float64 needs plain), got " + dtype);
     }
     return switch (this) {
-      case CPU -> new CpuKernels();
+      case CPU -> {
+        int processors = Runtime.getRuntime().availableProcessors();
+        yield new CpuKernels(threads == 0 ? processors : threads);
+      }
       case ND4J -> new Nd4jKernels();
       case PLAIN -> new PlainKernels();
     };
@@ -51,6 +47,6 @@ public enum Backend {
 
   @Override
   public String toString() {
-    return name().toLowerCase(Locale.ROOT);
+    return Choice.name(this);
   }
 }

@@ -1,5 +1,6 @@
 package org.pygpt.kernels;
 
+import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -8,18 +9,17 @@ import org.pygpt.tensor.Tensor;
  * <p>A backend implements all of it on {@link org.pygpt.tensor.Memory}; no op reads memory itself.
  * Tensors are planned for the largest batch, so each call names how many leading {@code rows} are
  * in use: rows = B * T. Arguments called {@code dX} receive gradients: they are overwritten, or
- * added to where {@code add} says so. A backend may keep scratch space, so one instance serves one
- * thread.
+ * added to where {@code add} says so. Tensors that may be null say so. A backend keeps scratch
+ * space, so one thread at a time uses an instance.
  */
 public interface Kernels extends AutoCloseable {
-  /** ε of RMSNorm, added to the mean square; microgpt's value. */
-  double RMS_NORM_EPSILON = 1e-5;
-
   /** The name that users choose this backend by. */
   String name();
 
   /** What runs the products, for the one line that is logged: library and threads. */
   String description();
+
+  // ---- linear layers ---------------------------------------------------------------------------
 
   /**
    * Matrix product c = op(a) @ op(b), or c += op(a) @ op(b).
@@ -42,84 +42,210 @@ public interface Kernels extends AutoCloseable {
       boolean add,
       Tensor c);
 
+  /** Adds {@code bias}, one row, to each of the first {@code rows} rows of x. */
+  void bias(int rows, Tensor bias, Tensor x);
+
+  /** dBias (+)= the sum of the first {@code rows} rows of dX. */
+  void biasBackward(int rows, Tensor dX, boolean add, Tensor dBias);
+
+  // ---- embedding -------------------------------------------------------------------------------
+
   /**
    * Token plus position embedding: out[b * T + t] = wte[ids[b * T + t]] + wpe[past + t].
    *
    * @param ids int32, one column, B * T rows
+   * @param wpe null for a model without learned positions
    * @param past positions before t = 0, already in the key/value cache
    */
   void embedding(int B, int T, int past, Tensor ids, Tensor wte, Tensor wpe, Tensor out);
 
-  /** Adds dOut to the rows of dWte and dWpe that forward read (with past = 0). */
-  void embeddingBackward(int B, int T, Tensor ids, Tensor dOut, Tensor dWte, Tensor dWpe);
+  /**
+   * Gradient of {@link #embedding} with past = 0.
+   *
+   * @param addWte whether to add to dWte rather than to overwrite all of it
+   * @param addWpe likewise for dWpe, which is null for a model without learned positions
+   */
+  void embeddingBackward(
+      int B,
+      int T,
+      Tensor ids,
+      Tensor dOut,
+      boolean addWte,
+      Tensor dWte,
+      boolean addWpe,
+      Tensor dWpe);
+
+  // ---- residual sums and norms -----------------------------------------------------------------
+
+  /** sum = x + branch + bias; sum may be x or branch, bias may be null. */
+  void residual(int rows, Tensor x, Tensor branch, Tensor bias, Tensor sum);
 
   /**
-   * RMSNorm without gain: out = x * rstd, rstd = 1 / sqrt(mean(x²) + ε), kept for backward.
+   * Layer norm or RMSNorm: out = (x - mean) * rstd * weight + bias, where RMSNorm has mean = 0.
    *
-   * @param rstd one column
+   * @param weight one row, or null for a gain of 1
+   * @param bias one row, or null for none
+   * @param statistics (rows, 2): mean and rstd = 1 / sqrt(variance + ε) of each row, for backward
+   * @see <a href="https://arxiv.org/abs/1607.06450">Ba et al. 2016</a>
    * @see <a href="https://arxiv.org/abs/1910.07467">Zhang and Sennrich 2019</a>
    */
-  void rmsNorm(int rows, Tensor x, Tensor out, Tensor rstd);
+  void norm(
+      NormSpec spec, int rows, Tensor x, Tensor weight, Tensor bias, Tensor out, Tensor statistics);
 
-  /** Gradient of {@link #rmsNorm}: dX (+)= rstd * (dOut - out * mean(dOut * out)). */
-  void rmsNormBackward(int rows, Tensor dOut, Tensor out, Tensor rstd, boolean add, Tensor dX);
+  /** {@link #residual}, then {@link #norm} of the sum. */
+  default void residualNorm(
+      NormSpec spec,
+      int rows,
+      Tensor x,
+      Tensor branch,
+      Tensor branchBias,
+      Tensor sum,
+      Tensor weight,
+      Tensor bias,
+      Tensor out,
+      Tensor statistics) {
+    residual(rows, x, branch, branchBias, sum);
+    norm(spec, rows, sum, weight, bias, out, statistics);
+  }
 
-  /** out = max(x, 0). */
-  void relu(int rows, Tensor x, Tensor out);
+  /**
+   * Gradient of {@link #norm}.
+   *
+   * @param addX whether to add to dX
+   * @param addParameters whether to add to dWeight and dBias
+   * @param dWeight null where there is no weight
+   * @param dBias null where there is no bias
+   */
+  void normBackward(
+      NormSpec spec,
+      int rows,
+      Tensor dOut,
+      Tensor x,
+      Tensor statistics,
+      Tensor weight,
+      boolean addX,
+      Tensor dX,
+      boolean addParameters,
+      Tensor dWeight,
+      Tensor dBias);
 
-  /** dX (+)= dOut where out > 0. */
-  void reluBackward(int rows, Tensor dOut, Tensor out, boolean add, Tensor dX);
+  // ---- element-wise ----------------------------------------------------------------------------
 
-  /** out = a + b; out may be a. */
-  void add(int rows, Tensor a, Tensor b, Tensor out);
+  /** out = activation(x + bias); bias may be null. */
+  void activation(Activation kind, int rows, Tensor x, Tensor bias, Tensor out);
+
+  /**
+   * Gradient of {@link #activation}; dX may be dOut unless the activation has a gate.
+   *
+   * @param addBias whether to add to dBias, which is null where there is no bias
+   */
+  void activationBackward(
+      Activation kind,
+      int rows,
+      Tensor x,
+      Tensor bias,
+      Tensor dOut,
+      Tensor dX,
+      boolean addBias,
+      Tensor dBias);
+
+  /**
+   * Rotates the heads of x in place by their positions: with D columns a head, columns d and d +
+   * D/2 turn by (past + row % T) * theta^(-2d/D).
+   *
+   * @param heads heads that lie side by side in x
+   * @param angles (block_size, D): cosines, then sines, of each position
+   * @param inverse whether to turn back, as backward does
+   * @see <a href="https://arxiv.org/abs/2104.09864">Su et al. 2021</a>
+   */
+  void rotary(int rows, int T, int past, int heads, Tensor angles, boolean inverse, Tensor x);
+
+  /**
+   * out = (x + bias), each element kept with probability 1 - p and then divided by it; out may be
+   * x. Which ones are kept depends on {@code key} and the element's place alone.
+   *
+   * @param bias may be null
+   * @see <a href="https://jmlr.org/papers/v15/srivastava14a.html">Srivastava et al. 2014</a>
+   */
+  void dropout(int rows, Tensor x, Tensor bias, DropoutMask mask, Tensor out);
+
+  /** dX = dOut where forward kept the element, divided by 1 - p, else 0; dX may be dOut. */
+  void dropoutBackward(int rows, Tensor dOut, DropoutMask mask, Tensor dX);
 
   /** to = from, rows from {@code toRow} on. */
   void copy(int rows, Tensor from, Tensor to, int toRow);
+
+  // ---- attention -------------------------------------------------------------------------------
 
   /**
    * Causal multi-head attention: query t attends to keys 0 .. past + t of its own sequence.
    *
    * <p>Sequence b owns rows b * T .. b * T + T - 1 of q and out, and as many of k and v plus {@code
-   * past} (B is 1 where past is not 0). Head h owns columns h * D .. h * D + D - 1 of each, D = C /
-   * H. Scores are scaled by 1 / sqrt(D).
+   * past} (B is 1 where past is not 0). Head h owns columns h * D .. h * D + D - 1 of q and out, D
+   * = C / H; with fewer heads in k and v, each serves H / kvHeads neighbouring ones of q. Scores
+   * are scaled by 1 / sqrt(D). The scores of all queries, (T, T), are never in memory at once.
    *
-   * @param probabilities row (b * H + h) * T + t holds the softmax of query t over keys 0 .. past +
-   *     t, for backward; later columns are not written
+   * @param kvHeads heads of k and v; divides H
+   * @param mask drops probabilities; null for none
+   * @param logSums (B * H, T): the logarithm of each query's sum of exponentials, for backward;
+   *     null if there will be none
    * @see <a href="https://arxiv.org/abs/1706.03762">Vaswani et al. 2017</a>
+   * @see <a href="https://arxiv.org/abs/2205.14135">Dao et al. 2022, for the recomputation</a>
    */
   void attention(
-      int B, int T, int past, int H, Tensor q, Tensor k, Tensor v, Tensor out, Tensor probabilities);
+      int B,
+      int T,
+      int past,
+      int H,
+      int kvHeads,
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      DropoutMask mask,
+      Tensor out,
+      Tensor logSums);
 
   /** Gradient of {@link #attention} with past = 0; overwrites dQ, dK and dV. */
   void attentionBackward(
       int B,
       int T,
       int H,
+      int kvHeads,
       Tensor dOut,
       Tensor q,
       Tensor k,
       Tensor v,
-      Tensor probabilities,
+      DropoutMask mask,
+      Tensor out,
+      Tensor logSums,
       Tensor dQ,
       Tensor dK,
       Tensor dV);
+
+  // ---- loss and optimizer ----------------------------------------------------------------------
 
   /**
    * Mean cross-entropy of the targets, in nats, and its gradient with respect to the logits.
    *
    * @param targets int32, one column; a negative target is not scored
-   * @param dLogits overwritten: (softmax(logits) - onehot(target)) / scored rows; may be logits
+   * @param dLogits overwritten: (softmax(logits) - onehot(target)) / scored rows; may be logits;
+   *     null for no gradient
    * @return the mean over scored rows, 0 if there is none
    */
   double crossEntropy(int rows, Tensor logits, Tensor targets, Tensor dLogits);
 
+  /** Sum of the squares of the first {@code length} elements, for the gradient's norm. */
+  double sumOfSquares(Memory x, long length);
+
   /**
-   * Adam, bias-corrected: m and v are moved, then weights -= rate * m̂ / (sqrt(v̂) + epsilon).
+   * AdamW, bias-corrected, on elements [from, to): with g = gradientScale * gradient, m and v are
+   * moved, then weights -= rate * (m̂ / (sqrt(v̂) + ε) + decay * weights).
    *
-   * @param step number of this update, from 1
    * @see <a href="https://arxiv.org/abs/1412.6980">Kingma and Ba 2014</a>
+   * @see <a href="https://arxiv.org/abs/1711.05101">Loshchilov and Hutter 2017</a>
    */
-  void adam(AdamStep step, Tensor weights, Tensor gradients, Tensor m, Tensor v);
+  void adamW(
+      AdamStep step, long from, long to, Memory weights, Memory gradients, Memory m, Memory v);
 
   @Override
   default void close() {}

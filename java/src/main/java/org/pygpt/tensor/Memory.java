@@ -2,6 +2,7 @@ package org.pygpt.tensor;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import org.nd4j.linalg.api.buffer.DataBuffer;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -89,6 +90,24 @@ public final class Memory implements AutoCloseable {
   /** Index in {@link #buffer} of element 0: what alignment skips. */
   public long firstElement() {
     return firstElement;
+  }
+
+  /** Element {@code index}, widened; for references, tests and set-up. */
+  public double get(long index) {
+    return switch (dtype) {
+      case FLOAT32 -> segment().getAtIndex(ValueLayout.JAVA_FLOAT, index);
+      case FLOAT64 -> segment().getAtIndex(ValueLayout.JAVA_DOUBLE, index);
+      case INT32 -> segment().getAtIndex(ValueLayout.JAVA_INT, index);
+    };
+  }
+
+  /** Stores {@code value}, rounded to this memory's type. */
+  public void set(long index, double value) {
+    switch (dtype) {
+      case FLOAT32 -> segment().setAtIndex(ValueLayout.JAVA_FLOAT, index, (float) value);
+      case FLOAT64 -> segment().setAtIndex(ValueLayout.JAVA_DOUBLE, index, value);
+      case INT32 -> segment().setAtIndex(ValueLayout.JAVA_INT, index, (int) value);
+    }
   }
 
   /** Sets every byte to zero. */

@@ -1,6 +1,5 @@
 package org.pygpt.tensor;
 
-import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
 /**
@@ -88,29 +87,27 @@ public final class Tensor {
     return offset + (long) row * rowStride;
   }
 
-  /** Element (row, column) of a floating tensor, widened; for references, tests and set-up. */
+  /** Element (row, column), widened; for references, tests and set-up. */
   public double get(int row, int column) {
-    long index = at(row) + column;
-    return switch (memory.dtype()) {
-      case FLOAT32 -> memory.segment().getAtIndex(ValueLayout.JAVA_FLOAT, index);
-      case FLOAT64 -> memory.segment().getAtIndex(ValueLayout.JAVA_DOUBLE, index);
-      case INT32 -> memory.segment().getAtIndex(ValueLayout.JAVA_INT, index);
-    };
+    return memory.get(at(row) + column);
   }
 
   /** Stores {@code value}, rounded to this tensor's type. */
   public void set(int row, int column, double value) {
-    long index = at(row) + column;
-    switch (memory.dtype()) {
-      case FLOAT32 -> memory.segment().setAtIndex(ValueLayout.JAVA_FLOAT, index, (float) value);
-      case FLOAT64 -> memory.segment().setAtIndex(ValueLayout.JAVA_DOUBLE, index, value);
-      case INT32 -> memory.segment().setAtIndex(ValueLayout.JAVA_INT, index, (int) value);
-    }
+    memory.set(at(row) + column, value);
   }
 
   /** Adds {@code value} to element (row, column). */
   public void add(int row, int column, double value) {
     set(row, column, get(row, column) + value);
+  }
+
+  /** Sets every element to zero. */
+  public void zero() {
+    long bytes = memory.dtype().bytes();
+    for (int row = 0; row < rows; row++) {
+      memory.segment().asSlice(at(row) * bytes, columns * bytes).fill((byte) 0);
+    }
   }
 
   @Override

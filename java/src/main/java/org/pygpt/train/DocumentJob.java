@@ -48,7 +48,7 @@ public final class DocumentJob extends Job {
     int blockSize = model.config().blockSize();
     int[] targets = new int[blockSize];
     int[] ids = new int[blockSize];
-    try (Trainer trainer = new Trainer(model, 1, Math.min(blockSize, longest()))) {
+    try (Trainer trainer = new Trainer(model, 1, Math.min(blockSize, longest()), AdamW.MICROGPT)) {
       this.trainer = trainer;
       for (int step = 0; step < rates.length; step++) {
         throwIfCancelled();
@@ -56,7 +56,9 @@ public final class DocumentJob extends Job {
         int T = Math.min(blockSize, starts[document + 1] - starts[document] - 1);
         System.arraycopy(tokens, starts[document], ids, 0, T);
         System.arraycopy(tokens, starts[document] + 1, targets, 0, T);
-        losses[step] = trainer.step(ids, targets, 1, T, rates[step]);
+        trainer.setBatch(ids, targets, 1, T);
+        losses[step] = trainer.backward(1, T);
+        trainer.update(rates[step]);
         completed = step + 1;
       }
     } finally {

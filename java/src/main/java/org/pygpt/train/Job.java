@@ -2,6 +2,8 @@ package org.pygpt.train;
 
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -11,6 +13,15 @@ import java.util.concurrent.TimeUnit;
  * Ctrl-C works, it calls {@link #awaitMillis} again and again instead of one long method.
  */
 public abstract class Job {
+  /** Threads are kept for the next job: starting one costs as much as a step of a small model. */
+  private static final ExecutorService THREADS =
+      Executors.newCachedThreadPool(
+          work -> {
+            Thread thread = new Thread(work, "pygpt-job");
+            thread.setDaemon(true);
+            return thread;
+          });
+
   private final CountDownLatch done = new CountDownLatch(1);
   private volatile boolean cancelled;
   private volatile Throwable failure;
@@ -21,11 +32,9 @@ public abstract class Job {
   /** Stops whatever {@link #run} is inside of; called by {@link #cancel} on its caller's thread. */
   protected void interrupt() {}
 
-  /** Starts a daemon thread that does the work; call it once. */
+  /** Lets a daemon thread do the work; call it once. */
   public final void start() {
-    Thread thread = new Thread(this::runAndRecord, getClass().getSimpleName());
-    thread.setDaemon(true);
-    thread.start();
+    THREADS.execute(this::runAndRecord);
   }
 
   private void runAndRecord() {

@@ -5,124 +5,212 @@ import org.pygpt.Parameters;
 import org.pygpt.graph.Step;
 import org.pygpt.kernels.AdamStep;
 import org.pygpt.kernels.Kernels;
+import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
 
 /**
- * Mutable: trains a model by Adam; owns gradients, moments and activations, all allocated here.
+ * Mutable: trains a model by AdamW; owns gradients, moments and activations, all allocated here.
  *
- * <p>One thread uses a trainer, but any may {@link #cancel} it.
+ * <p>A step is {@link #setBatch} (or writing to {@link #ids} and {@link #targets}), {@link
+ * #backward}, once or, to accumulate, several times, and {@link #update}. One thread uses a trainer,
+ * but any may {@link #cancel} it.
  */
 public final class Trainer implements AutoCloseable {
-  /** Decay of the first moment, the second, and ε: microgpt's. */
-  public static final double BETA1 = 0.85;
-
-  public static final double BETA2 = 0.99;
-  public static final double EPSILON = 1e-8;
-
   private final Kernels kernels;
+  private final AdamW options;
   private final Parameters weights;
   private final Parameters gradients;
   private final Parameters m;
   private final Parameters v;
   private final GPT.Program program;
-  private final int maxB;
-  private final int maxT;
-  private int updates;
+  private final int blockSize;
+  private final int maxRows;
+  private long updates;
+  private int accumulated;
+  private long dropoutKey;
+  private double gradientNorm;
 
   /**
-   * Plans the training of {@code model} on batches of at most (B, T) tokens.
+   * Plans the training of {@code model} on batches of at most B * T tokens.
    *
    * @throws IllegalArgumentException if B or T is not positive, or T is above the block size
    */
-  public Trainer(GPT model, int B, int T) {
-    if (B < 1 || T < 1 || T > model.config().blockSize()) {
+  public Trainer(GPT model, int B, int T, AdamW options) {
+    blockSize = model.config().blockSize();
+    if (B < 1 || T < 1 || T > blockSize) {
       throw new IllegalArgumentException(
           String.format(
               "batch: expected (B, T) with T from 1 to block_size = %d, got (%d, %d)",
-              model.config().blockSize(), B, T));
+              blockSize, B, T));
     }
     kernels = model.kernels();
+    this.options = options;
     weights = model.weights();
     gradients = new Parameters(model.config(), model.dtype());
     m = new Parameters(model.config(), model.dtype());
     v = new Parameters(model.config(), model.dtype());
     program = model.training(B, T, gradients);
-    maxB = B;
-    maxT = T;
+    maxRows = B * T;
+  }
+
+  /** Token ids of the next batch, int32, (B, T) row by row, to be written. */
+  public Tensor ids() {
+    return program.ids();
+  }
+
+  /** Targets of the next batch, int32, (B, T) row by row; a negative one is not scored. */
+  public Tensor targets() {
+    return program.targets();
   }
 
   /**
-   * Forward, loss and backward; {@link #gradients} then holds the gradient of the loss.
+   * Copies a batch to {@link #ids} and {@link #targets}.
    *
-   * @param ids (B, T) row by row, each in [0, V)
-   * @param targets (B, T) row by row; a negative one is not scored
-   * @return mean cross-entropy in nats
-   * @throws IllegalArgumentException if a size or an id does not fit
+   * @throws IllegalArgumentException if an array is too short or the batch too large
    */
-  public double gradient(int[] ids, int[] targets, int B, int T) {
-    check(ids, targets, B, T);
-    program.setIds(ids, 0, B * T);
-    program.setTargets(targets, 0, B * T);
-    return gradient(new Step(B, T, 0));
-  }
-
-  private double gradient(Step step) {
-    program.tape().forward(step);
-    Tensor logits = program.logits().value();
-    Tensor dLogits = program.logits().gradient();
-    double loss = kernels.crossEntropy(step.rows(), logits, program.targets(), dLogits);
-    gradients.memory().zero();
-    program.tape().backward(step);
-    return loss;
-  }
-
-  /**
-   * One training step: {@link #gradient}, then one Adam update of the weights.
-   *
-   * @param rate learning rate of this step
-   * @return mean cross-entropy in nats, before the update
-   */
-  public double step(int[] ids, int[] targets, int B, int T, double rate) {
-    double loss = gradient(ids, targets, B, T);
-    update(rate);
-    return loss;
-  }
-
-  private void update(double rate) {
-    updates++;
-    double correction1 = 1 / (1 - Math.pow(BETA1, updates));
-    double correction2 = 1 / (1 - Math.pow(BETA2, updates));
-    AdamStep step = new AdamStep(rate, BETA1, BETA2, EPSILON, correction1, correction2);
-    kernels.adam(step, weights.flat(), gradients.flat(), m.flat(), v.flat());
-  }
-
-  private void check(int[] ids, int[] targets, int B, int T) {
-    if (B < 1 || B > maxB || T < 1 || T > maxT) {
-      throw new IllegalArgumentException(
-          String.format("batch: expected at most (%d, %d), got (%d, %d)", maxB, maxT, B, T));
-    }
+  public void setBatch(int[] ids, int[] targets, int B, int T) {
+    checkSize(B, T);
     if (ids.length < B * T || targets.length < B * T) {
       throw new IllegalArgumentException(
           String.format(
               "batch: expected %d ids and targets, got %d and %d",
               B * T, ids.length, targets.length));
     }
-    int V = program.logits().columns();
-    for (int i = 0; i < B * T; i++) {
-      if (ids[i] < 0 || ids[i] >= V || targets[i] >= V) {
-        throw new IllegalArgumentException(
-            String.format(
-                "ids: expected 0 to %d, got id %d, target %d at %d", V - 1, ids[i], targets[i], i));
-      }
+    GPT.Program.copy(ids, 0, program.ids(), B * T);
+    GPT.Program.copy(targets, 0, program.targets(), B * T);
+  }
+
+  private void checkSize(int B, int T) {
+    if (B < 1 || T < 1 || T > blockSize || (long) B * T > maxRows) {
+      throw new IllegalArgumentException(
+          String.format(
+              "batch: expected at most %d tokens with T from 1 to block_size = %d, got (%d, %d)",
+              maxRows, blockSize, B, T));
     }
   }
 
-  /** The gradient that {@link #gradient} or {@link #step} computed last, shared. */
+  /**
+   * Forward, loss and backward of the batch. The first call after an update overwrites the
+   * gradients, later ones add to them.
+   *
+   * @return mean cross-entropy in nats
+   * @throws IllegalArgumentException if the size or an id does not fit
+   * @throws ArithmeticException if the loss is no number; the weights are as they were
+   */
+  public double backward(int B, int T) {
+    checkSize(B, T);
+    Step step = new Step(B, T, 0, accumulated > 0, dropoutKey++);
+    program.check(step);
+    program.tape().forward(step);
+    double loss = program.loss();
+    if (!Double.isFinite(loss)) {
+      throw new ArithmeticException(
+          String.format(
+              "loss: expected a finite number in step %d, got %f; the weights are still those of "
+                  + "step %d: lower the learning rate, clip the gradient, or look at the data",
+              updates + 1, loss, updates));
+    }
+    program.tape().backward(step);
+    accumulated++;
+    return loss;
+  }
+
+  /**
+   * One AdamW update of the weights by the mean of the gradients since the last.
+   *
+   * @param rate learning rate of this step
+   * @throws IllegalStateException if there was no {@link #backward} since the last
+   * @throws ArithmeticException if the gradient's norm is no number; the weights are as they were
+   */
+  public void update(double rate) {
+    if (accumulated == 0) {
+      throw new IllegalStateException("update: expected a backward before it, got none");
+    }
+    double scale = 1.0 / accumulated;
+    if (options.gradClip() > 0) {
+      scale *= clip(scale);
+    }
+    accumulated = 0;
+    updates++;
+    double correction1 = 1 / (1 - Math.pow(options.beta1(), updates));
+    double correction2 = 1 / (1 - Math.pow(options.beta2(), updates));
+    long matrices = weights.matrixLength();
+    long all = weights.memory().length();
+    move(0, matrices, rate, options.weightDecay(), correction1, correction2, scale);
+    if (matrices < all) {
+      move(matrices, all, rate, 0, correction1, correction2, scale);
+    }
+  }
+
+  /** What keeps the norm of the mean gradient within the limit. */
+  private double clip(double scale) {
+    Memory flat = gradients.memory();
+    gradientNorm = scale * Math.sqrt(kernels.sumOfSquares(flat, flat.length()));
+    if (!Double.isFinite(gradientNorm)) {
+      accumulated = 0;
+      throw new ArithmeticException(
+          String.format(
+              "gradient: expected a finite norm in step %d, got %f; the weights are still those "
+                  + "of step %d: lower the learning rate or look at the data",
+              updates + 1, gradientNorm, updates));
+    }
+    return Math.min(1, options.gradClip() / (gradientNorm + AdamW.CLIP_EPSILON));
+  }
+
+  private void move(
+      long from, long to, double rate, double decay, double correction1, double correction2,
+      double scale) {
+    AdamStep step =
+        new AdamStep(
+            rate,
+            options.beta1(),
+            options.beta2(),
+            options.epsilon(),
+            decay,
+            correction1,
+            correction2,
+            scale);
+    kernels.adamW(
+        step, from, to, weights.memory(), gradients.memory(), m.memory(), v.memory());
+  }
+
+  /** The gradient that {@link #backward} computed last, shared; not divided by their number. */
   public Parameters gradients() {
     return gradients;
   }
 
-  /** Makes the step in progress, and every later one, stop between two ops. */
+  /** AdamW's first moments, shared. */
+  public Parameters firstMoments() {
+    return m;
+  }
+
+  /** AdamW's second moments, shared. */
+  public Parameters secondMoments() {
+    return v;
+  }
+
+  /** Norm of the gradient in the last update before clipping; 0 where nothing is clipped. */
+  public double gradientNorm() {
+    return gradientNorm;
+  }
+
+  /** Updates done so far. */
+  public long updates() {
+    return updates;
+  }
+
+  /** Continues a run that has done {@code updates} updates and drew {@code dropoutKey} last. */
+  public void resume(long updates, long dropoutKey) {
+    this.updates = updates;
+    this.dropoutKey = dropoutKey;
+  }
+
+  /** What decides the dropout of the next backward. */
+  public long dropoutKey() {
+    return dropoutKey;
+  }
+
+  /** Makes the step in progress, or the next one, stop between two ops. */
   public void cancel() {
     program.tape().cancel();
   }

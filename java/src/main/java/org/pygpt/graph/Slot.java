@@ -1,0 +1,69 @@
+package org.pygpt.graph;
+
+import org.pygpt.tensor.Memory;
+import org.pygpt.tensor.Tensor;
+
+/**
+ * Mutable until planned: room for (rows, columns) in the arena, from the first op that touches it
+ * to the last. Slots whose lifetimes do not meet may lie at the same place.
+ */
+public final class Slot {
+  private final int rows;
+  private final int columns;
+  private int first = Integer.MAX_VALUE;
+  private int last = Integer.MIN_VALUE;
+  private long offset = -1;
+  private Tensor tensor;
+
+  Slot(int rows, int columns) {
+    this.rows = rows;
+    this.columns = columns;
+  }
+
+  /** Rows planned for: the largest B * T, for an activation. */
+  public int rows() {
+    return rows;
+  }
+
+  public int columns() {
+    return columns;
+  }
+
+  /** The memory itself, once the tape is allocated. */
+  public Tensor tensor() {
+    return tensor;
+  }
+
+  void touch(int time) {
+    first = Math.min(first, time);
+    last = Math.max(last, time);
+  }
+
+  boolean isUsed() {
+    return first <= last;
+  }
+
+  boolean meets(Slot other) {
+    return first <= other.last && other.first <= last;
+  }
+
+  /** Number of elements, rounded up to whole cache lines. */
+  long length(int elementBytes) {
+    long line = Memory.ALIGNMENT_BYTES / elementBytes;
+    return ((long) rows * columns + line - 1) / line * line;
+  }
+
+  long offset() {
+    return offset;
+  }
+
+  void place(long offset) {
+    this.offset = offset;
+  }
+
+  void bind(Memory arena) {
+    if (isUsed()) {
+      tensor = Tensor.of(arena, offset, rows, columns);
+    }
+  }
+}

@@ -1,0 +1,51 @@
+package org.pygpt.kernels;
+
+/**
+ * Mutable (the key): which elements of one tensor dropout keeps.
+ *
+ * <p>The choice is a hash of the key and the element's number, so that backward finds the same one
+ * without a stored mask, and any thread may do any part. The hash is lowbias32 of Chris Wellons' hash
+ * prospector, on 32-bit words, which vector units have.
+ *
+ * @see <a href="https://nullprogram.com/blog/2018/07/31/">Wellons 2018</a>
+ */
+public final class DropoutMask {
+  private final double probability;
+  private final int threshold;
+  private int key;
+
+  /**
+   * A mask that drops with this probability.
+   *
+   * @param probability in (0, 1)
+   */
+  public DropoutMask(double probability) {
+    this.probability = probability;
+    this.threshold = (int) Math.round(probability * (1L << 31));
+  }
+
+  /** Draws anew: elements are kept by this key from now on. */
+  public void setKey(long key) {
+    this.key = hash((int) key ^ hash((int) (key >>> 32)));
+  }
+
+  /** What a kept element is multiplied by: 1 / (1 - p). */
+  public float scale() {
+    return (float) (1 / (1 - probability));
+  }
+
+  /** {@link #scale} if the element is kept, else 0. */
+  public float factor(long element) {
+    int block = (int) (element >>> 32);
+    int word = hash((int) element ^ (block == 0 ? key : hash(key + block)));
+    return word >>> 1 >= threshold ? scale() : 0;
+  }
+
+  private static int hash(int x) {
+    x ^= x >>> 16;
+    x *= 0x7feb352d;
+    x ^= x >>> 15;
+    x *= 0x846ca68b;
+    return x ^ x >>> 16;
+  }
+}

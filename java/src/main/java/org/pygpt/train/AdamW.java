@@ -1,0 +1,42 @@
+package org.pygpt.train;
+
+/**
+ * Options of the optimizer.
+ *
+ * @param beta1 decay of the first moment
+ * @param beta2 decay of the second moment
+ * @param epsilon added to the root of the second moment
+ * @param weightDecay decoupled decay of matrices; vectors are not decayed
+ * @param gradClip the largest norm of the gradient; 0 for no limit
+ * @see <a href="https://arxiv.org/abs/1711.05101">Loshchilov and Hutter 2017</a>
+ */
+public record AdamW(
+    double beta1, double beta2, double epsilon, double weightDecay, double gradClip) {
+  /** nanoGPT's. */
+  public static final AdamW NANOGPT = new AdamW(0.9, 0.95, 1e-8, 0.1, 1);
+
+  /** microgpt's plain Adam. */
+  public static final AdamW MICROGPT = new AdamW(0.85, 0.99, 1e-8, 0, 0);
+
+  /** Added to the norm before the limit is divided by it, as PyTorch does. */
+  static final double CLIP_EPSILON = 1e-6;
+
+  /**
+   * Checks the ranges.
+   *
+   * @throws IllegalArgumentException if a number is out of its range
+   */
+  public AdamW {
+    require("beta1", "0 to below 1", beta1, beta1 >= 0 && beta1 < 1);
+    require("beta2", "0 to below 1", beta2, beta2 >= 0 && beta2 < 1);
+    require("epsilon", "more than 0", epsilon, epsilon > 0);
+    require("weight_decay", "at least 0", weightDecay, weightDecay >= 0);
+    require("grad_clip", "at least 0", gradClip, gradClip >= 0);
+  }
+
+  private static void require(String name, String expected, double got, boolean met) {
+    if (!met) {
+      throw new IllegalArgumentException(name + ": expected " + expected + ", got " + got);
+    }
+  }
+}

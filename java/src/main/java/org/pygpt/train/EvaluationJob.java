@@ -1,0 +1,27 @@
+package org.pygpt.train;
+
+import org.pygpt.GPT;
+import org.pygpt.graph.Step;
+
+/** Mutable: one forward of a program's batch. */
+public final class EvaluationJob extends Job {
+  private final GPT.Program program;
+  private final Step step;
+
+  /** A forward of the (B, T) tokens that lie in the program's ids and targets. */
+  public EvaluationJob(GPT.Program program, int B, int T) {
+    this.program = program;
+    this.step = Step.forward(B, T, 0);
+  }
+
+  @Override
+  protected void run() {
+    program.check(step);
+    program.tape().forward(step);
+  }
+
+  @Override
+  protected void interrupt() {
+    program.tape().cancel();
+  }
+}
