@@ -71,7 +71,7 @@ public final class Team implements AutoCloseable {
   }
 
   /** The first unit of a worker's part; that of worker {@code size()} is {@code units}. */
-  private int start(int worker) {
+  private int begin(int worker) {
     long whole = (units + multiple - 1) / multiple;
     return (int) Math.min(units, whole * worker / size() * multiple);
   }
@@ -97,7 +97,7 @@ public final class Team implements AutoCloseable {
     }
     Throwable failure = null;
     try {
-      task.run(0, 0, start(1));
+      task.run(0, 0, begin(1));
     } catch (Throwable error) {
       failure = error;
     }
@@ -154,8 +154,8 @@ public final class Team implements AutoCloseable {
         }
         seen = current;
         try {
-          int from = start(index);
-          int to = start(index + 1);
+          int from = begin(index);
+          int to = begin(index + 1);
           if (from < to) {
             task.run(index, from, to);
           }

@@ -1,22 +1,68 @@
 package org.pygpt.kernels.cpu;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
+import org.pygpt.kernels.Activation;
 import org.pygpt.kernels.AdamStep;
+import org.pygpt.kernels.DropoutMask;
 import org.pygpt.kernels.Kernels;
+import org.pygpt.kernels.NormSpec;
+import org.pygpt.parallel.Team;
+import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
 
-/** Mutable (scratch arrays): the fast kernels, float32, for one thread. */
+/**
+ * Mutable (scratch arrays): the fast kernels, float32, on a team of threads.
+ *
+ * <p>Every kernel that is worth it is divided among the team by rows, columns, heads or blocks of
+ * its result; small ones run on the caller's thread alone, so a tiny model never wakes the others.
+ * Arguments are handed over in the fields of objects that live as long as this one, so that a step
+ * allocates nothing.
+ */
 public final class CpuKernels implements Kernels {
-  /** From this many multiply-adds on, a native call is faster than our own loops. */
-  private static final long NATIVE_GEMM_FROM = 64 * 64 * 32;
+  /** Blocks of a flat array that are worth a thread. */
+  static final int BLOCKS_AT_ONCE = 8;
 
-  /** Floats that a row-wise kernel stages at once: four such arrays stay in the first-level cache. */
-  private static final int BLOCK = 2048;
+  private final Team team;
+  private final Gemm gemm;
+  private final AttentionTask attention;
+  private final NormTasks.Forward norm;
+  private final NormTasks.Backward normBackward;
+  private final ElementTasks.Bias bias;
+  private final ElementTasks.ColumnSums columnSums;
+  private final ElementTasks.Activate activate;
+  private final ElementTasks.ActivateBackward activateBackward;
+  private final ElementTasks.Rotate rotate;
+  private final ElementTasks.Drop drop;
+  private final EmbeddingTasks.Forward embedding;
+  private final EmbeddingTasks.Backward embeddingBackward;
+  private final EmbeddingTasks.Clear clear = new EmbeddingTasks.Clear();
+  private final LossTask loss;
+  private final FlatTasks.Adam adam;
+  private final FlatTasks.Squares squares;
 
-  private final Staging staging = new Staging(5);
-  private final SmallGemm smallGemm = new SmallGemm();
-  private final SmallAttention attention = new SmallAttention();
+  /** Kernels for a team of this many threads, the caller's included. */
+  public CpuKernels(int threads) {
+    team = new Team(threads);
+    Staging[] stagings = new Staging[threads];
+    for (int worker = 0; worker < threads; worker++) {
+      stagings[worker] = new Staging();
+    }
+    gemm = new Gemm(team, stagings[0]);
+    attention = new AttentionTask(team, stagings);
+    norm = new NormTasks.Forward(team, stagings);
+    normBackward = new NormTasks.Backward(team, stagings);
+    bias = new ElementTasks.Bias(team, stagings);
+    columnSums = new ElementTasks.ColumnSums(team, stagings);
+    activate = new ElementTasks.Activate(team, stagings);
+    activateBackward = new ElementTasks.ActivateBackward(team, stagings);
+    rotate = new ElementTasks.Rotate(team, stagings);
+    drop = new ElementTasks.Drop(team, stagings);
+    embedding = new EmbeddingTasks.Forward(team, stagings);
+    embeddingBackward = new EmbeddingTasks.Backward(stagings);
+    loss = new LossTask(team, stagings);
+    adam = new FlatTasks.Adam(stagings);
+    squares = new FlatTasks.Squares(stagings);
+  }
 
   @Override
   public String name() {
@@ -25,7 +71,8 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public String description() {
-    return (NativeGemm.hasOneDnn() ? "oneDNN" : "OpenBLAS") + " for large products, own kernels";
+    String library = NativeGemm.hasOneDnn() ? "oneDNN" : "OpenBLAS";
+    return library + " for large products, own kernels, " + team.size() + " threads";
   }
 
   @Override
@@ -39,157 +86,191 @@ public final class CpuKernels implements Kernels {
       Tensor b,
       boolean add,
       Tensor c) {
-    if ((long) m * n * k >= NATIVE_GEMM_FROM) {
-      NativeGemm.get().multiply(transposeA, transposeB, m, n, k, a, b, add, c);
-      return;
-    }
-    float[] left = staging.read(0, a, 0, transposeA ? k : m);
-    float[] right = staging.read(1, b, 0, transposeB ? n : k);
-    if (transposeB) {
-      right = transpose(right, n, k, staging.array(2, n * k));
-    }
-    float[] product = add ? staging.read(3, c, 0, m) : staging.array(3, m * n);
-    int aRow = transposeA ? 1 : k;
-    int aColumn = transposeA ? m : 1;
-    smallGemm.multiply(left, aRow, aColumn, right, product, m, n, k, add);
-    Staging.write(product, c, 0, m);
+    gemm.multiply(transposeA, transposeB, m, n, k, a, b, add, c);
   }
 
-  private static float[] transpose(float[] from, int rows, int columns, float[] to) {
-    for (int i = 0; i < rows; i++) {
-      for (int j = 0; j < columns; j++) {
-        to[j * rows + i] = from[i * columns + j];
-      }
-    }
-    return to;
+  @Override
+  public void bias(int rows, Tensor vector, Tensor x) {
+    bias.bias = vector;
+    bias.x = x;
+    bias.runRows(rows, x.columns());
   }
 
-  /** How many rows of {@code tensor} a row-wise kernel stages at once. */
-  private static int block(Tensor tensor) {
-    return Math.max(1, BLOCK / tensor.columns());
+  @Override
+  public void biasBackward(int rows, Tensor dX, boolean add, Tensor dBias) {
+    columnSums.dX = dX;
+    columnSums.runRows(rows, dX.columns());
+    columnSums.storeSum(0, add, dBias);
   }
 
   @Override
   public void embedding(int B, int T, int past, Tensor ids, Tensor wte, Tensor wpe, Tensor out) {
-    int C = out.columns();
-    for (int row = 0; row < B * T; row++) {
-      float[] token = staging.read(0, wte, id(ids, row), 1);
-      float[] position = staging.read(1, wpe, past + row % T, 1);
-      addTo(token, position, C);
-      Staging.write(token, out, row, 1);
-    }
+    embedding.T = T;
+    embedding.past = past;
+    embedding.ids = ids;
+    embedding.wte = wte;
+    embedding.wpe = wpe;
+    embedding.out = out;
+    embedding.runRows(B * T, out.columns());
   }
 
   @Override
-  public void embeddingBackward(int B, int T, Tensor ids, Tensor dOut, Tensor dWte, Tensor dWpe) {
+  public void embeddingBackward(
+      int B,
+      int T,
+      Tensor ids,
+      Tensor dOut,
+      boolean addWte,
+      Tensor dWte,
+      boolean addWpe,
+      Tensor dWpe) {
+    clearUnless(addWte, dWte);
+    clearUnless(addWpe, dWpe);
+    embeddingBackward.rows = B * T;
+    embeddingBackward.T = T;
+    embeddingBackward.ids = ids;
+    embeddingBackward.dOut = dOut;
+    embeddingBackward.dWte = dWte;
+    embeddingBackward.dWpe = dWpe;
     int C = dOut.columns();
-    for (int row = 0; row < B * T; row++) {
-      float[] gradient = staging.read(0, dOut, row, 1);
-      float[] token = staging.read(1, dWte, id(ids, row), 1);
-      addTo(token, gradient, C);
-      Staging.write(token, dWte, id(ids, row), 1);
-      float[] position = staging.read(1, dWpe, row % T, 1);
-      addTo(position, gradient, C);
-      Staging.write(position, dWpe, row % T, 1);
+    if ((long) B * T * C < RowTask.PARALLEL_FROM) {
+      embeddingBackward.run(0, 0, C);
+    } else {
+      team.run(embeddingBackward, C, Memory.ALIGNMENT_BYTES / Float.BYTES);
     }
   }
 
-  private static int id(Tensor ids, int row) {
-    return ids.memory().segment().getAtIndex(ValueLayout.JAVA_INT, ids.at(row));
-  }
-
-  private static void addTo(float[] sum, float[] x, int length) {
-    for (int i = 0; i < length; i++) {
-      sum[i] += x[i];
-    }
-  }
-
-  @Override
-  public void rmsNorm(int rows, Tensor x, Tensor out, Tensor rstd) {
-    int C = x.columns();
-    for (int from = 0; from < rows; from += block(x)) {
-      int count = Math.min(block(x), rows - from);
-      float[] input = staging.read(0, x, from, count);
-      float[] inverse = staging.array(1, count);
-      for (int row = 0; row < count; row++) {
-        float squares = 0;
-        for (int i = row * C; i < (row + 1) * C; i++) {
-          squares = Math.fma(input[i], input[i], squares);
-        }
-        float r = (float) (1 / Math.sqrt(squares / C + RMS_NORM_EPSILON));
-        for (int i = row * C; i < (row + 1) * C; i++) {
-          input[i] *= r;
-        }
-        inverse[row] = r;
+  private void clearUnless(boolean add, Tensor tensor) {
+    if (!add && tensor != null) {
+      clear.tensor = tensor;
+      if (tensor.size() < RowTask.PARALLEL_FROM) {
+        clear.run(0, 0, tensor.rows());
+      } else {
+        team.run(clear, tensor.rows(), 1);
       }
-      Staging.write(input, out, from, count);
-      Staging.write(inverse, rstd, from, count);
     }
   }
 
   @Override
-  public void rmsNormBackward(
-      int rows, Tensor dOut, Tensor out, Tensor rstd, boolean add, Tensor dX) {
-    int C = out.columns();
-    for (int from = 0; from < rows; from += block(out)) {
-      int count = Math.min(block(out), rows - from);
-      float[] dOutput = staging.read(0, dOut, from, count);
-      float[] output = staging.read(1, out, from, count);
-      float[] inverse = staging.read(2, rstd, from, count);
-      for (int row = 0; row < count; row++) {
-        float dot = 0;
-        for (int i = row * C; i < (row + 1) * C; i++) {
-          dot = Math.fma(dOutput[i], output[i], dot);
-        }
-        float mean = dot / C;
-        for (int i = row * C; i < (row + 1) * C; i++) {
-          dOutput[i] = inverse[row] * (dOutput[i] - output[i] * mean);
-        }
-      }
-      writeOrAdd(dOutput, add, dX, from, count);
-    }
-  }
-
-  private void writeOrAdd(float[] gradient, boolean add, Tensor dX, int from, int count) {
-    if (add) {
-      addTo(gradient, staging.read(4, dX, from, count), count * dX.columns());
-    }
-    Staging.write(gradient, dX, from, count);
+  public void residual(int rows, Tensor x, Tensor branch, Tensor branchBias, Tensor sum) {
+    residualNorm(null, rows, x, branch, branchBias, sum, null, null, null, null);
   }
 
   @Override
-  public void relu(int rows, Tensor x, Tensor out) {
-    for (int from = 0; from < rows; from += block(x)) {
-      int count = Math.min(block(x), rows - from);
-      float[] input = staging.read(0, x, from, count);
-      for (int i = 0; i < count * x.columns(); i++) {
-        input[i] = Math.max(input[i], 0);
-      }
-      Staging.write(input, out, from, count);
+  public void norm(
+      NormSpec spec, int rows, Tensor x, Tensor weight, Tensor bias, Tensor out, Tensor statistics) {
+    residualNorm(spec, rows, x, null, null, null, weight, bias, out, statistics);
+  }
+
+  @Override
+  public void residualNorm(
+      NormSpec spec,
+      int rows,
+      Tensor x,
+      Tensor branch,
+      Tensor branchBias,
+      Tensor sum,
+      Tensor weight,
+      Tensor bias,
+      Tensor out,
+      Tensor statistics) {
+    norm.spec = spec;
+    norm.x = x;
+    norm.branch = branch;
+    norm.branchBias = branchBias;
+    norm.sum = sum;
+    norm.weight = weight;
+    norm.bias = bias;
+    norm.out = out;
+    norm.statistics = statistics;
+    norm.runRows(rows, x.columns());
+  }
+
+  @Override
+  public void normBackward(
+      NormSpec spec,
+      int rows,
+      Tensor dOut,
+      Tensor x,
+      Tensor statistics,
+      Tensor weight,
+      boolean addX,
+      Tensor dX,
+      boolean addParameters,
+      Tensor dWeight,
+      Tensor dBias) {
+    normBackward.spec = spec;
+    normBackward.dOut = dOut;
+    normBackward.x = x;
+    normBackward.statistics = statistics;
+    normBackward.weight = weight;
+    normBackward.add = addX;
+    normBackward.dX = dX;
+    normBackward.sumsWeight = dWeight != null;
+    normBackward.sumsBias = dBias != null;
+    normBackward.runRows(rows, x.columns());
+    if (dWeight != null) {
+      normBackward.storeSum(0, addParameters, dWeight);
+    }
+    if (dBias != null) {
+      normBackward.storeSum(1, addParameters, dBias);
     }
   }
 
   @Override
-  public void reluBackward(int rows, Tensor dOut, Tensor out, boolean add, Tensor dX) {
-    for (int from = 0; from < rows; from += block(out)) {
-      int count = Math.min(block(out), rows - from);
-      float[] dOutput = staging.read(0, dOut, from, count);
-      float[] output = staging.read(1, out, from, count);
-      for (int i = 0; i < count * out.columns(); i++) {
-        dOutput[i] = output[i] > 0 ? dOutput[i] : 0;
-      }
-      writeOrAdd(dOutput, add, dX, from, count);
+  public void activation(Activation kind, int rows, Tensor x, Tensor bias, Tensor out) {
+    activate.kind = kind;
+    activate.x = x;
+    activate.bias = bias;
+    activate.out = out;
+    activate.runRows(rows, x.columns());
+  }
+
+  @Override
+  public void activationBackward(
+      Activation kind,
+      int rows,
+      Tensor x,
+      Tensor bias,
+      Tensor dOut,
+      Tensor dX,
+      boolean addBias,
+      Tensor dBias) {
+    activateBackward.kind = kind;
+    activateBackward.x = x;
+    activateBackward.bias = bias;
+    activateBackward.dOut = dOut;
+    activateBackward.dX = dX;
+    activateBackward.runRows(rows, x.columns());
+    if (dBias != null) {
+      activateBackward.storeSum(0, addBias, dBias);
     }
   }
 
   @Override
-  public void add(int rows, Tensor a, Tensor b, Tensor out) {
-    for (int from = 0; from < rows; from += block(a)) {
-      int count = Math.min(block(a), rows - from);
-      float[] sum = staging.read(0, a, from, count);
-      addTo(sum, staging.read(1, b, from, count), count * a.columns());
-      Staging.write(sum, out, from, count);
-    }
+  public void rotary(
+      int rows, int T, int past, int heads, Tensor angles, boolean inverse, Tensor x) {
+    rotate.T = T;
+    rotate.past = past;
+    rotate.heads = heads;
+    rotate.angles = angles;
+    rotate.inverse = inverse;
+    rotate.x = x;
+    rotate.runRows(rows, heads * angles.columns());
+  }
+
+  @Override
+  public void dropout(int rows, Tensor x, Tensor bias, DropoutMask mask, Tensor out) {
+    drop.x = x;
+    drop.bias = bias;
+    drop.mask = mask;
+    drop.out = out;
+    drop.runRows(rows, x.columns());
+  }
+
+  @Override
+  public void dropoutBackward(int rows, Tensor dOut, DropoutMask mask, Tensor dX) {
+    dropout(rows, dOut, null, mask, dX);
   }
 
   @Override
@@ -208,12 +289,15 @@ public final class CpuKernels implements Kernels {
       int T,
       int past,
       int H,
+      int kvHeads,
       Tensor q,
       Tensor k,
       Tensor v,
+      DropoutMask mask,
       Tensor out,
-      Tensor probabilities) {
-    attention.forward(B, T, past, H, q, k, v, out, probabilities);
+      Tensor logSums) {
+    attention.setForward(T, past, H, kvHeads, q, k, v, mask, out, logSums);
+    attention.runHeads(B);
   }
 
   @Override
@@ -221,95 +305,50 @@ public final class CpuKernels implements Kernels {
       int B,
       int T,
       int H,
+      int kvHeads,
       Tensor dOut,
       Tensor q,
       Tensor k,
       Tensor v,
-      Tensor probabilities,
+      DropoutMask mask,
+      Tensor out,
+      Tensor logSums,
       Tensor dQ,
       Tensor dK,
       Tensor dV) {
-    attention.backward(B, T, H, dOut, q, k, v, probabilities, dQ, dK, dV);
+    attention.setForward(T, 0, H, kvHeads, q, k, v, mask, out, logSums);
+    attention.setBackward(dOut, dQ, dK, dV);
+    attention.runHeads(B);
   }
 
   @Override
   public double crossEntropy(int rows, Tensor logits, Tensor targets, Tensor dLogits) {
-    int V = logits.columns();
-    int scored = 0;
-    for (int row = 0; row < rows; row++) {
-      scored += id(targets, row) >= 0 ? 1 : 0;
-    }
-    double loss = 0;
-    for (int row = 0; row < rows; row++) {
-      int target = id(targets, row);
-      float[] x = staging.read(0, logits, row, 1);
-      if (target < 0) {
-        java.util.Arrays.fill(x, 0, V, 0);
-      } else {
-        loss += crossEntropyOfRow(x, V, target, 1f / scored);
-      }
-      Staging.write(x, dLogits, row, 1);
-    }
-    return scored == 0 ? 0 : loss / scored;
-  }
-
-  /** Turns the logits of one position into their gradient; returns the loss. */
-  private static double crossEntropyOfRow(float[] x, int V, int target, float scale) {
-    float max = Float.NEGATIVE_INFINITY;
-    for (int i = 0; i < V; i++) {
-      max = Math.max(max, x[i]);
-    }
-    double sum = 0;
-    double atTarget = x[target] - max;
-    for (int i = 0; i < V; i++) {
-      x[i] = (float) Math.exp(x[i] - max);
-      sum += x[i];
-    }
-    float inverse = (float) (scale / sum);
-    for (int i = 0; i < V; i++) {
-      x[i] *= inverse;
-    }
-    x[target] -= scale;
-    return Math.log(sum) - atTarget;
+    loss.logits = logits;
+    loss.targets = targets;
+    loss.dLogits = dLogits;
+    return loss.mean(rows);
   }
 
   @Override
-  public void adam(AdamStep step, Tensor weights, Tensor gradients, Tensor m, Tensor v) {
-    for (int row = 0; row < weights.rows(); row++) {
-      for (int from = 0; from < weights.columns(); from += BLOCK) {
-        int count = Math.min(BLOCK, weights.columns() - from);
-        adamBlock(
-            step,
-            count,
-            weights.rows(row, 1).columns(from, count),
-            gradients.rows(row, 1).columns(from, count),
-            m.rows(row, 1).columns(from, count),
-            v.rows(row, 1).columns(from, count));
-      }
-    }
+  public double sumOfSquares(Memory x, long length) {
+    return squares.sum(team, x, length);
   }
 
-  private void adamBlock(
-      AdamStep step, int count, Tensor weights, Tensor gradients, Tensor m, Tensor v) {
-    float[] w = staging.read(0, weights, 0, 1);
-    float[] g = staging.read(1, gradients, 0, 1);
-    float[] first = staging.read(2, m, 0, 1);
-    float[] second = staging.read(3, v, 0, 1);
-    float beta1 = (float) step.beta1();
-    float beta2 = (float) step.beta2();
-    float rest1 = (float) (1 - step.beta1());
-    float rest2 = (float) (1 - step.beta2());
-    float rate = (float) (step.rate() * step.correction1());
-    float correction2 = (float) step.correction2();
-    float epsilon = (float) step.epsilon();
-    for (int i = 0; i < count; i++) {
-      first[i] = beta1 * first[i] + rest1 * g[i];
-      second[i] = beta2 * second[i] + rest2 * g[i] * g[i];
-      float root = (float) Math.sqrt(second[i] * correction2) + epsilon;
-      w[i] -= rate * first[i] / root;
-    }
-    Staging.write(w, weights, 0, 1);
-    Staging.write(first, m, 0, 1);
-    Staging.write(second, v, 0, 1);
+  @Override
+  public void adamW(
+      AdamStep step, long from, long to, Memory weights, Memory gradients, Memory m, Memory v) {
+    adam.step = step;
+    adam.from = from;
+    adam.to = to;
+    adam.weights = weights;
+    adam.gradients = gradients;
+    adam.m = m;
+    adam.v = v;
+    team.run(adam, FlatTasks.blocks(to - from), BLOCKS_AT_ONCE);
+  }
+
+  @Override
+  public void close() {
+    team.close();
   }
 }

@@ -2,20 +2,22 @@ package org.pygpt.kernels.cpu;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
 
 /**
- * Mutable: heap arrays that rows of tensors are copied into, computed on, and copied back from.
+ * Mutable: heap arrays of one worker that rows of tensors are copied into, computed on, and copied
+ * back from.
  *
- * <p>A loop over a {@code float[]} from index 0 is what the JIT compiles first and best; the two
- * copies cost less than one pass over the data.
+ * <p>A loop over a {@code float[]} from index 0 is what the JIT compiles first and best; blocks are
+ * small enough to stay in the first-level cache, so that the two copies cost less than one pass over
+ * the data.
  */
 final class Staging {
-  private final float[][] slots;
+  /** Floats that a row-wise kernel stages at once. */
+  static final int BLOCK = 2048;
 
-  Staging(int slots) {
-    this.slots = new float[slots][0];
-  }
+  private float[][] slots = new float[16][0];
 
   /** An array of at least {@code length} elements with the previous content of that slot. */
   float[] array(int slot, int length) {
@@ -25,45 +27,61 @@ final class Staging {
     return slots[slot];
   }
 
+  /** How many rows of so many columns are staged at once. */
+  static int rowsAtOnce(int columns) {
+    return Math.max(1, BLOCK / columns);
+  }
+
   /** Copies rows [from, from + rows) of {@code tensor} to the start of that slot, densely. */
   float[] read(int slot, Tensor tensor, int from, int rows) {
-    int columns = tensor.columns();
+    return read(slot, tensor, 0, tensor.columns(), from, rows);
+  }
+
+  /** Likewise, of columns [column, column + columns) only. */
+  float[] read(int slot, Tensor tensor, int column, int columns, int from, int rows) {
     float[] array = array(slot, rows * columns);
     MemorySegment memory = tensor.memory().segment();
-    if (tensor.rowStride() == columns) {
-      MemorySegment.copy(
-          memory, ValueLayout.JAVA_FLOAT, tensor.at(from) * 4, array, 0, rows * columns);
-    } else {
-      for (int row = 0; row < rows; row++) {
-        MemorySegment.copy(
-            memory,
-            ValueLayout.JAVA_FLOAT,
-            tensor.at(from + row) * 4,
-            array,
-            row * columns,
-            columns);
-      }
+    boolean dense = tensor.rowStride() == columns;
+    int chunks = dense ? 1 : rows;
+    int length = dense ? rows * columns : columns;
+    for (int i = 0; i < chunks; i++) {
+      long start = (tensor.at(from + i) + column) * 4;
+      MemorySegment.copy(memory, ValueLayout.JAVA_FLOAT, start, array, i * columns, length);
     }
+    return array;
+  }
+
+  /** A vector, or null where there is none. */
+  float[] readVector(int slot, Tensor vector) {
+    return vector == null ? null : read(slot, vector, 0, 1);
+  }
+
+  /** Copies elements [from, from + count) of {@code memory} to the start of that slot. */
+  float[] read(int slot, Memory memory, long from, int count) {
+    float[] array = array(slot, count);
+    MemorySegment.copy(memory.segment(), ValueLayout.JAVA_FLOAT, from * 4, array, 0, count);
     return array;
   }
 
   /** Copies the start of {@code array} to rows [from, from + rows) of {@code tensor}. */
   static void write(float[] array, Tensor tensor, int from, int rows) {
-    int columns = tensor.columns();
+    write(array, tensor, 0, tensor.columns(), from, rows);
+  }
+
+  /** Likewise, to columns [column, column + columns) only. */
+  static void write(float[] array, Tensor tensor, int column, int columns, int from, int rows) {
     MemorySegment memory = tensor.memory().segment();
-    if (tensor.rowStride() == columns) {
-      MemorySegment.copy(
-          array, 0, memory, ValueLayout.JAVA_FLOAT, tensor.at(from) * 4, rows * columns);
-    } else {
-      for (int row = 0; row < rows; row++) {
-        MemorySegment.copy(
-            array,
-            row * columns,
-            memory,
-            ValueLayout.JAVA_FLOAT,
-            tensor.at(from + row) * 4,
-            columns);
-      }
+    boolean dense = tensor.rowStride() == columns;
+    int chunks = dense ? 1 : rows;
+    int length = dense ? rows * columns : columns;
+    for (int i = 0; i < chunks; i++) {
+      long start = (tensor.at(from + i) + column) * 4;
+      MemorySegment.copy(array, i * columns, memory, ValueLayout.JAVA_FLOAT, start, length);
     }
+  }
+
+  /** Copies the start of {@code array} to elements [from, from + count) of {@code memory}. */
+  static void write(float[] array, Memory memory, long from, int count) {
+    MemorySegment.copy(array, 0, memory.segment(), ValueLayout.JAVA_FLOAT, from * 4, count);
   }
 }

@@ -1,0 +1,86 @@
+package org.pygpt.kernels.cpu;
+
+import org.pygpt.kernels.AdamStep;
+import org.pygpt.parallel.Team;
+import org.pygpt.tensor.Memory;
+
+/** Passes over flat arrays, in blocks that are the units of work. */
+final class FlatTasks {
+  private FlatTasks() {}
+
+  /** Number of blocks in so many elements. */
+  static int blocks(long length) {
+    return Math.toIntExact((length + Staging.BLOCK - 1) / Staging.BLOCK);
+  }
+
+  /** Mutable: AdamW. */
+  static final class Adam implements Team.Task {
+    private final Staging[] stagings;
+    AdamStep step;
+    long from;
+    long to;
+    Memory weights;
+    Memory gradients;
+    Memory m;
+    Memory v;
+
+    Adam(Staging[] stagings) {
+      this.stagings = stagings;
+    }
+
+    @Override
+    public void run(int worker, int firstBlock, int lastBlock) {
+      Staging staging = stagings[worker];
+      boolean vectors = Simd.ready();
+      for (int block = firstBlock; block < lastBlock; block++) {
+        long start = from + (long) block * Staging.BLOCK;
+        int count = (int) Math.min(Staging.BLOCK, to - start);
+        float[] w = staging.read(0, weights, start, count);
+        float[] g = staging.read(1, gradients, start, count);
+        float[] first = staging.read(2, m, start, count);
+        float[] second = staging.read(3, v, start, count);
+        ElementMath.adamW(vectors, step, w, g, first, second, count);
+        Staging.write(w, weights, start, count);
+        Staging.write(first, m, start, count);
+        Staging.write(second, v, start, count);
+      }
+    }
+  }
+
+  /** Mutable: the sum of squares, block by block, so that threads do not change its bits. */
+  static final class Squares implements Team.Task {
+    private final Staging[] stagings;
+    private double[] sums = new double[0];
+    private Memory x;
+    private long length;
+
+    Squares(Staging[] stagings) {
+      this.stagings = stagings;
+    }
+
+    double sum(Team team, Memory x, long length) {
+      this.x = x;
+      this.length = length;
+      int blocks = blocks(length);
+      if (sums.length < blocks) {
+        sums = new double[blocks];
+      }
+      team.run(this, blocks, CpuKernels.BLOCKS_AT_ONCE);
+      double sum = 0;
+      for (int block = 0; block < blocks; block++) {
+        sum += sums[block];
+      }
+      return sum;
+    }
+
+    @Override
+    public void run(int worker, int firstBlock, int lastBlock) {
+      boolean vectors = Simd.ready();
+      for (int block = firstBlock; block < lastBlock; block++) {
+        long start = (long) block * Staging.BLOCK;
+        int count = (int) Math.min(Staging.BLOCK, length - start);
+        sums[block] = ElementMath.sumOfSquares(vectors, stagings[worker].read(0, x, start, count), count);
+      }
+    }
+  }
+}

@@ -1,0 +1,152 @@
+package org.pygpt.kernels.cpu;
+
+import static org.pygpt.kernels.cpu.Simd.LANES;
+import static org.pygpt.kernels.cpu.Simd.load;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+
+/** Norms of one row of C floats that begins at index {@code at} of an array. */
+final class NormMath {
+  private NormMath() {}
+
+  static float sum(boolean vectors, float[] x, int at, int C) {
+    int bound = Simd.bound(vectors, C);
+    float sum = 0;
+    if (bound > 0) {
+      FloatVector sums = Simd.broadcast(0);
+      for (int i = 0; i < bound; i += LANES) {
+        sums = sums.add(load(x, at + i));
+      }
+      sum = sums.reduceLanes(VectorOperators.ADD);
+    }
+    for (int i = bound; i < C; i++) {
+      sum += x[at + i];
+    }
+    return sum;
+  }
+
+  /** Sum of (x - mean)^2. */
+  static float sumOfSquares(boolean vectors, float[] x, int at, int C, float mean) {
+    int bound = Simd.bound(vectors, C);
+    float sum = 0;
+    if (bound > 0) {
+      FloatVector sums = Simd.broadcast(0);
+      for (int i = 0; i < bound; i += LANES) {
+        FloatVector centred = load(x, at + i).sub(mean);
+        sums = centred.fma(centred, sums);
+      }
+      sum = sums.reduceLanes(VectorOperators.ADD);
+    }
+    for (int i = bound; i < C; i++) {
+      float centred = x[at + i] - mean;
+      sum = Math.fma(centred, centred, sum);
+    }
+    return sum;
+  }
+
+  /** x = (x - mean) * rstd * weight + bias; weight and bias may be null. */
+  static void normalize(
+      boolean vectors,
+      float[] x,
+      int at,
+      int C,
+      float mean,
+      float rstd,
+      float[] weight,
+      float[] bias) {
+    int bound = Simd.bound(vectors, C);
+    for (int i = 0; i < bound; i += LANES) {
+      FloatVector y = load(x, at + i).sub(mean).mul(rstd);
+      y = weight == null ? y : y.mul(load(weight, i));
+      y = bias == null ? y : y.add(load(bias, i));
+      y.intoArray(x, at + i);
+    }
+    for (int i = bound; i < C; i++) {
+      float y = (x[at + i] - mean) * rstd;
+      y = weight == null ? y : y * weight[i];
+      x[at + i] = bias == null ? y : y + bias[i];
+    }
+  }
+
+  /**
+   * Gradient of one row: dX takes the place of dOut, weightSums += dOut * normed, biasSums += dOut.
+   *
+   * @param weight null for a gain of 1; weightSums and biasSums may be null too
+   */
+  static void backward(
+      boolean vectors,
+      boolean centred,
+      float[] dOut,
+      float[] x,
+      int at,
+      int C,
+      float mean,
+      float rstd,
+      float[] weight,
+      float[] weightSums,
+      float[] biasSums) {
+    int bound = Simd.bound(vectors, C);
+    float sum = 0;
+    float dot = 0;
+    if (bound > 0) {
+      FloatVector sums = Simd.broadcast(0);
+      FloatVector dots = Simd.broadcast(0);
+      for (int i = 0; i < bound; i += LANES) {
+        FloatVector normed = load(x, at + i).sub(mean).mul(rstd);
+        FloatVector d = load(dOut, at + i);
+        if (weightSums != null) {
+          d.fma(normed, load(weightSums, i)).intoArray(weightSums, i);
+        }
+        if (biasSums != null) {
+          load(biasSums, i).add(d).intoArray(biasSums, i);
+        }
+        FloatVector dNormed = weight == null ? d : d.mul(load(weight, i));
+        sums = sums.add(dNormed);
+        dots = dNormed.fma(normed, dots);
+      }
+      sum = sums.reduceLanes(VectorOperators.ADD);
+      dot = dots.reduceLanes(VectorOperators.ADD);
+    }
+    for (int i = bound; i < C; i++) {
+      float normed = (x[at + i] - mean) * rstd;
+      float d = dOut[at + i];
+      if (weightSums != null) {
+        weightSums[i] = Math.fma(d, normed, weightSums[i]);
+      }
+      if (biasSums != null) {
+        biasSums[i] += d;
+      }
+      float dNormed = weight == null ? d : d * weight[i];
+      sum += dNormed;
+      dot = Math.fma(dNormed, normed, dot);
+    }
+    input(vectors, dOut, x, at, C, mean, rstd, weight, centred ? sum / C : 0, dot / C);
+  }
+
+  /** dOut = rstd * (dOut * weight - dMean - normed * dDot). */
+  private static void input(
+      boolean vectors,
+      float[] dOut,
+      float[] x,
+      int at,
+      int C,
+      float mean,
+      float rstd,
+      float[] weight,
+      float dMean,
+      float dDot) {
+    int bound = Simd.bound(vectors, C);
+    for (int i = 0; i < bound; i += LANES) {
+      FloatVector normed = load(x, at + i).sub(mean).mul(rstd);
+      FloatVector d = load(dOut, at + i);
+      d = weight == null ? d : d.mul(load(weight, i));
+      d.sub(dMean).sub(normed.mul(dDot)).mul(rstd).intoArray(dOut, at + i);
+    }
+    for (int i = bound; i < C; i++) {
+      float normed = (x[at + i] - mean) * rstd;
+      float d = weight == null ? dOut[at + i] : dOut[at + i] * weight[i];
+      dOut[at + i] = rstd * (d - dMean - normed * dDot);
+    }
+  }
+}

@@ -1,0 +1,128 @@
+package org.pygpt.kernels.cpu;
+
+import static org.pygpt.kernels.cpu.Simd.LANES;
+import static org.pygpt.kernels.cpu.Simd.load;
+
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import org.pygpt.kernels.DropoutMask;
+
+/**
+ * Softmax of transposed scores: an array of rows, one a key, of {@code width} floats, one a query.
+ *
+ * <p>With queries side by side, maxima and sums over keys need no step across lanes. The width is a
+ * multiple of the lanes; queries that are missing at the end are computed along and ignored.
+ */
+final class SoftmaxMath {
+  /** What masked scores get: their exponential is 0, and no difference overflows. */
+  private static final float MASKED = -1e30f;
+
+  private SoftmaxMath() {}
+
+  /** Masks keys that lie in a query's future; query 0 sees the keys 0 .. visible - 1. */
+  static void mask(float[] scores, int width, int keys, int visible) {
+    for (int s = visible; s < keys; s++) {
+      Arrays.fill(scores, s * width, s * width + s - visible + 1, MASKED);
+    }
+  }
+
+  /**
+   * scores = softmax(scale * scores) of each query.
+   *
+   * @param logSums receives the logarithm of each query's sum of exponentials
+   */
+  static void forward(
+      boolean vectors, float[] scores, int width, int keys, int queries, float scale, float[] logSums) {
+    int bound = vectors ? (queries + LANES - 1) / LANES * LANES : 0;
+    for (int t = 0; t < bound; t += LANES) {
+      FloatVector max = load(scores, t);
+      for (int s = 1; s < keys; s++) {
+        max = max.max(load(scores, s * width + t));
+      }
+      FloatVector sum = Simd.broadcast(0);
+      for (int s = 0; s < keys; s++) {
+        FloatVector e = Simd.exp(load(scores, s * width + t).sub(max).mul(scale));
+        e.intoArray(scores, s * width + t);
+        sum = sum.add(e);
+      }
+      FloatVector inverse = Simd.broadcast(1).div(sum);
+      for (int s = 0; s < keys; s++) {
+        load(scores, s * width + t).mul(inverse).intoArray(scores, s * width + t);
+      }
+      max.mul(scale).intoArray(logSums, t);
+      for (int lane = 0; lane < LANES; lane++) {
+        logSums[t + lane] += (float) Math.log(sum.lane(lane));
+      }
+    }
+    for (int t = bound; t < queries; t++) {
+      float max = scores[t];
+      for (int s = 1; s < keys; s++) {
+        max = Math.max(max, scores[s * width + t]);
+      }
+      float sum = 0;
+      for (int s = 0; s < keys; s++) {
+        float e = Simd.exp((scores[s * width + t] - max) * scale);
+        scores[s * width + t] = e;
+        sum += e;
+      }
+      float inverse = 1 / sum;
+      for (int s = 0; s < keys; s++) {
+        scores[s * width + t] *= inverse;
+      }
+      logSums[t] = max * scale + (float) Math.log(sum);
+    }
+  }
+
+  /**
+   * Gradient of {@link #forward}: scores become probabilities again, and gradients, those with
+   * respect to the probabilities, become those with respect to the scores before scaling.
+   */
+  static void backward(
+      boolean vectors,
+      float[] scores,
+      float[] gradients,
+      int width,
+      int keys,
+      int queries,
+      float scale,
+      float[] logSums) {
+    int bound = vectors ? (queries + LANES - 1) / LANES * LANES : 0;
+    for (int t = 0; t < bound; t += LANES) {
+      FloatVector logSum = load(logSums, t);
+      FloatVector mean = Simd.broadcast(0);
+      for (int s = 0; s < keys; s++) {
+        FloatVector p = Simd.exp(load(scores, s * width + t).mul(scale).sub(logSum));
+        p.intoArray(scores, s * width + t);
+        mean = p.fma(load(gradients, s * width + t), mean);
+      }
+      for (int s = 0; s < keys; s++) {
+        FloatVector p = load(scores, s * width + t);
+        FloatVector d = load(gradients, s * width + t).sub(mean);
+        d.mul(p).mul(scale).intoArray(gradients, s * width + t);
+      }
+    }
+    for (int t = bound; t < queries; t++) {
+      float mean = 0;
+      for (int s = 0; s < keys; s++) {
+        float p = Simd.exp(scores[s * width + t] * scale - logSums[t]);
+        scores[s * width + t] = p;
+        mean = Math.fma(p, gradients[s * width + t], mean);
+      }
+      for (int s = 0; s < keys; s++) {
+        gradients[s * width + t] =
+            (gradients[s * width + t] - mean) * scores[s * width + t] * scale;
+      }
+    }
+  }
+
+  /** Multiplies by what dropout keeps; the first query is number {@code first} of row (head, T). */
+  static void drop(
+      DropoutMask mask, float[] x, int width, int keys, int queries, long head, int first, int T) {
+    for (int t = 0; t < queries; t++) {
+      long row = (head * T + first + t) * T;
+      for (int s = 0; s < keys; s++) {
+        x[s * width + t] *= mask.factor(row + s);
+      }
+    }
+  }
+}

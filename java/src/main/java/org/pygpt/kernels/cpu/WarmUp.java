@@ -1,0 +1,55 @@
+package org.pygpt.kernels.cpu;
+
+import org.pygpt.kernels.Activation;
+import org.pygpt.kernels.AdamStep;
+
+/** Runs every vector body until C2 has compiled it; see {@link Simd}. */
+final class WarmUp {
+  /** Past C2's thresholds, 5,000 calls with loops and 15,000 without. */
+  private static final int CALLS = 20_000;
+
+  private static final int ROW = 64;
+  private static final AdamStep STEP = new AdamStep(1e-3, 0.9, 0.95, 1e-8, 0.1, 1, 1, 1);
+
+  private WarmUp() {}
+
+  static void run() {
+    float[] a = new float[64 * 64];
+    float[] b = new float[64 * 64];
+    float[] c = new float[64 * 64];
+    float[] w = new float[ROW];
+    for (int call = 0; call < CALLS; call++) {
+      int m = 1 + call % 16;
+      int n = 16 + call % 49;
+      SmallGemm.vector(a, 64, 1, b, 64, c, 64, m, n, 16, call % 3 == 0);
+    }
+    for (int call = 0; call < CALLS; call++) {
+      SoftmaxMath.forward(true, a, 16, 16, 16, 0.25f, w);
+      SoftmaxMath.backward(true, a, b, 16, 16, 16, 0.25f, w);
+      rows(a, b, c, w, call);
+    }
+  }
+
+  private static void rows(float[] a, float[] b, float[] c, float[] w, int call) {
+    int n = call % 2 == 0 ? ROW : ROW - 1;
+    float mean = NormMath.sum(true, a, ROW, n) / n;
+    NormMath.sumOfSquares(true, a, ROW, n, mean);
+    boolean gain = call % 3 != 0;
+    NormMath.normalize(true, a, ROW, n, mean, 1, gain ? w : null, gain ? w : null);
+    float[] sums = gain ? c : null;
+    NormMath.backward(true, gain, b, a, ROW, n, mean, 1, gain ? w : null, sums, sums);
+    ElementMath.add(true, a, 0, c, ROW, n);
+    ElementMath.max(true, b, n);
+    ElementMath.expAndSum(true, b, n, 1);
+    ElementMath.scale(true, b, n, 0.5f);
+    ElementMath.adamW(true, STEP, w, a, b, c, n);
+    for (Activation kind : Activation.values()) {
+      ActivationMath.forward(true, kind, a, 0, b, 0, n);
+      if (kind == Activation.SWIGLU) {
+        ActivationMath.gatedBackward(true, a, 0, c, 0, n);
+      } else {
+        ActivationMath.backward(true, kind, a, b, 0, n);
+      }
+    }
+  }
+}
