@@ -27,77 +27,116 @@ final class ActivationMath {
 
   private ActivationMath() {}
 
-  /** x[i .. i + n) = activation(x[i .. i + n)); for a gate, x *= silu(gate[j .. j + n)). */
-  static void forward(
-      boolean vectors, Activation kind, float[] x, int i, float[] gate, int j, int n) {
+  // Each activation has loops of its own: a choice between vectors inside a loop would box them.
+
+  /** x[0 .. n) = activation(x[0 .. n)), for an activation without a gate. */
+  static void forward(boolean vectors, Activation kind, float[] x, int n) {
     int bound = Simd.bound(vectors, n);
-    for (int c = 0; c < bound; c += LANES) {
-      FloatVector v = load(x, i + c);
-      FloatVector y =
-          switch (kind) {
-            case GELU -> v.mul(Simd.sigmoid(geluArgument(v)));
-            case GELU_EXACT -> v.mul(normalCdf(v, exponential(v)));
-            case RELU -> v.max(0);
-            case RELU2 -> v.max(0).mul(v.max(0));
-            case SWIGLU -> {
-              FloatVector g = load(gate, j + c);
-              yield v.mul(g).mul(Simd.sigmoid(g));
-            }
-          };
-      y.intoArray(x, i + c);
-    }
-    for (int c = bound; c < n; c++) {
-      float v = x[i + c];
-      x[i + c] =
-          switch (kind) {
-            case GELU -> v * Simd.sigmoid(geluArgument(v));
-            case GELU_EXACT -> v * normalCdf(v, exponential(v));
-            case RELU -> Math.max(v, 0);
-            case RELU2 -> Math.max(v, 0) * Math.max(v, 0);
-            case SWIGLU -> v * gate[j + c] * Simd.sigmoid(gate[j + c]);
-          };
+    switch (kind) {
+      case GELU -> gelu(x, bound, n);
+      case GELU_EXACT -> geluExact(x, bound, n);
+      case RELU -> relu(x, n);
+      case RELU2 -> relu2(x, n);
+      case SWIGLU -> throw new IllegalArgumentException("swiglu has a gate");
     }
   }
 
-  /** dOut[i .. i + n) *= the slope at x[i .. i + n), for an activation without a gate. */
-  static void backward(boolean vectors, Activation kind, float[] x, float[] dOut, int i, int n) {
+  /** dOut[0 .. n) *= the slope at x[0 .. n), for an activation without a gate. */
+  static void backward(boolean vectors, Activation kind, float[] x, float[] dOut, int n) {
     int bound = Simd.bound(vectors, n);
-    for (int c = i; c < i + bound; c += LANES) {
+    switch (kind) {
+      case GELU -> geluBackward(x, dOut, bound, n);
+      case GELU_EXACT -> geluExactBackward(x, dOut, bound, n);
+      case RELU -> reluBackward(x, dOut, n);
+      case RELU2 -> relu2Backward(x, dOut, n);
+      case SWIGLU -> throw new IllegalArgumentException("swiglu has a gate");
+    }
+  }
+
+  private static void gelu(float[] x, int bound, int n) {
+    for (int c = 0; c < bound; c += LANES) {
       FloatVector v = load(x, c);
-      FloatVector slope =
-          switch (kind) {
-            case GELU -> {
-              FloatVector s = Simd.sigmoid(geluArgument(v));
-              FloatVector dArgument = v.mul(v).mul(3 * GELU_CUBE).add(1).mul(GELU_SCALE);
-              yield v.mul(s).mul(broadcast(1).sub(s)).fma(dArgument, s);
-            }
-            case GELU_EXACT -> {
-              FloatVector e = exponential(v);
-              yield v.mul(e).mul(NORMAL).add(normalCdf(v, e));
-            }
-            case RELU -> broadcast(0).blend(1, v.compare(VectorOperators.GT, 0));
-            case RELU2 -> v.max(0).mul(2);
-            case SWIGLU -> throw new IllegalArgumentException("swiglu has a gate");
-          };
+      v.mul(Simd.sigmoid(geluArgument(v))).intoArray(x, c);
+    }
+    for (int c = bound; c < n; c++) {
+      x[c] *= Simd.sigmoid(geluArgument(x[c]));
+    }
+  }
+
+  private static void geluBackward(float[] x, float[] dOut, int bound, int n) {
+    for (int c = 0; c < bound; c += LANES) {
+      FloatVector v = load(x, c);
+      FloatVector s = Simd.sigmoid(geluArgument(v));
+      FloatVector dArgument = v.mul(v).mul(3 * GELU_CUBE).add(1).mul(GELU_SCALE);
+      FloatVector slope = v.mul(s).mul(broadcast(1).sub(s)).fma(dArgument, s);
       load(dOut, c).mul(slope).intoArray(dOut, c);
     }
-    for (int c = i + bound; c < i + n; c++) {
+    for (int c = bound; c < n; c++) {
       float v = x[c];
-      dOut[c] *=
-          switch (kind) {
-            case GELU -> {
-              float s = Simd.sigmoid(geluArgument(v));
-              float dArgument = (v * v * (3 * GELU_CUBE) + 1) * GELU_SCALE;
-              yield Math.fma(v * s * (1 - s), dArgument, s);
-            }
-            case GELU_EXACT -> {
-              float e = exponential(v);
-              yield v * e * NORMAL + normalCdf(v, e);
-            }
-            case RELU -> v > 0 ? 1 : 0;
-            case RELU2 -> Math.max(v, 0) * 2;
-            case SWIGLU -> throw new IllegalArgumentException("swiglu has a gate");
-          };
+      float s = Simd.sigmoid(geluArgument(v));
+      float dArgument = (v * v * (3 * GELU_CUBE) + 1) * GELU_SCALE;
+      dOut[c] *= Math.fma(v * s * (1 - s), dArgument, s);
+    }
+  }
+
+  private static void geluExact(float[] x, int bound, int n) {
+    for (int c = 0; c < bound; c += LANES) {
+      FloatVector v = load(x, c);
+      v.mul(normalCdf(v, exponential(v))).intoArray(x, c);
+    }
+    for (int c = bound; c < n; c++) {
+      x[c] *= normalCdf(x[c], exponential(x[c]));
+    }
+  }
+
+  private static void geluExactBackward(float[] x, float[] dOut, int bound, int n) {
+    for (int c = 0; c < bound; c += LANES) {
+      FloatVector v = load(x, c);
+      FloatVector e = exponential(v);
+      FloatVector slope = v.mul(e).mul(NORMAL).add(normalCdf(v, e));
+      load(dOut, c).mul(slope).intoArray(dOut, c);
+    }
+    for (int c = bound; c < n; c++) {
+      float e = exponential(x[c]);
+      dOut[c] *= x[c] * e * NORMAL + normalCdf(x[c], e);
+    }
+  }
+
+  private static void relu(float[] x, int n) {
+    for (int c = 0; c < n; c++) { // C2 makes vectors of this by itself, as below
+      x[c] = Math.max(x[c], 0);
+    }
+  }
+
+  private static void reluBackward(float[] x, float[] dOut, int n) {
+    for (int c = 0; c < n; c++) {
+      dOut[c] = x[c] > 0 ? dOut[c] : 0;
+    }
+  }
+
+  private static void relu2(float[] x, int n) {
+    for (int c = 0; c < n; c++) {
+      float positive = Math.max(x[c], 0);
+      x[c] = positive * positive;
+    }
+  }
+
+  private static void relu2Backward(float[] x, float[] dOut, int n) {
+    for (int c = 0; c < n; c++) {
+      dOut[c] *= 2 * Math.max(x[c], 0);
+    }
+  }
+
+  /** out[j ..) = silu(gates) * values, of gates x[i ..) and values x[i + n ..). */
+  static void gated(boolean vectors, float[] x, int i, float[] out, int j, int n) {
+    int bound = Simd.bound(vectors, n);
+    for (int c = 0; c < bound; c += LANES) {
+      FloatVector g = load(x, i + c);
+      load(x, i + n + c).mul(g).mul(Simd.sigmoid(g)).intoArray(out, j + c);
+    }
+    for (int c = bound; c < n; c++) {
+      float g = x[i + c];
+      out[j + c] = x[i + n + c] * g * Simd.sigmoid(g);
     }
   }
 

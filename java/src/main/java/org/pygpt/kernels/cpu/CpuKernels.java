@@ -71,7 +71,7 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public String description() {
-    String library = NativeGemm.hasOneDnn() ? "oneDNN" : "OpenBLAS";
+    String library = GemmLibrary.hasOneDnn() ? "oneDNN" : "OpenBLAS";
     return library + " for large products, own kernels, " + team.size() + " threads";
   }
 
@@ -206,8 +206,6 @@ public final class CpuKernels implements Kernels {
     normBackward.weight = weight;
     normBackward.add = addX;
     normBackward.dX = dX;
-    normBackward.sumsWeight = dWeight != null;
-    normBackward.sumsBias = dBias != null;
     normBackward.runRows(rows, x.columns());
     if (dWeight != null) {
       normBackward.storeSum(0, addParameters, dWeight);

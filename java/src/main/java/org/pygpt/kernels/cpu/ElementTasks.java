@@ -20,7 +20,7 @@ final class ElementTasks {
 
     @Override
     void prepare(Staging staging, int worker) {
-      staging.readVector(1, bias);
+      staging.readVector(1, bias, x.columns(), 0);
     }
 
     @Override
@@ -70,7 +70,7 @@ final class ElementTasks {
 
     @Override
     void prepare(Staging staging, int worker) {
-      staging.readVector(2, bias);
+      staging.readVector(2, bias, x.columns(), 0);
     }
 
     @Override
@@ -84,14 +84,13 @@ final class ElementTasks {
         }
       }
       if (kind != Activation.SWIGLU) {
-        ActivationMath.forward(vectors, kind, values, 0, null, 0, count * F);
+        ActivationMath.forward(vectors, kind, values, count * F);
         Staging.write(values, out, row, count);
         return;
       }
       float[] gated = staging.array(1, count * F);
       for (int r = 0; r < count; r++) {
-        System.arraycopy(values, r * n + F, gated, r * F, F);
-        ActivationMath.forward(vectors, kind, gated, r * F, values, r * n, F);
+        ActivationMath.gated(vectors, values, r * n, gated, r * F, F);
       }
       Staging.write(gated, out, row, count);
     }
@@ -111,7 +110,7 @@ final class ElementTasks {
 
     @Override
     void prepare(Staging staging, int worker) {
-      staging.readVector(2, bias);
+      staging.readVector(2, bias, x.columns(), 0);
       if (bias != null) {
         beginSum(0, worker, x.columns());
       }
@@ -132,7 +131,7 @@ final class ElementTasks {
         }
         gradient = values;
       } else {
-        ActivationMath.backward(vectors, kind, values, gradient, 0, count * n);
+        ActivationMath.backward(vectors, kind, values, gradient, count * n);
       }
       for (int r = 0; bias != null && r < count; r++) {
         ElementMath.add(vectors, gradient, r * n, sum(0, worker), 0, n);
@@ -194,7 +193,7 @@ final class ElementTasks {
 
     @Override
     void prepare(Staging staging, int worker) {
-      staging.readVector(1, bias);
+      staging.readVector(1, bias, x.columns(), 0);
     }
 
     @Override

@@ -71,8 +71,7 @@ final class Gemm implements Team.Task {
   public void run(int worker, int from, int to) {
     int row = splitRows ? from : 0;
     int column = splitRows ? 0 : from;
-    NativeGemm.get()
-        .multiply(
+    NativeGemm.multiply(
             transposeA,
             transposeB,
             splitRows ? to - from : m,

@@ -39,13 +39,12 @@ final class NativeHead implements AttentionTask.Head {
   public void forward(AttentionTask task, Staging staging, int b, int h, int g) {
     int T = task.T;
     int D = task.D;
-    NativeGemm gemm = NativeGemm.get();
     boolean vectors = Simd.ready();
     for (int t = 0; t < T; t += WIDTH) {
       int queries = Math.min(WIDTH, T - t);
       int visible = task.past + t + 1;
       int length = visible + queries - 1;
-      float[] p = scores(task, gemm, b, h, g, t, queries, length);
+      float[] p = scores(task, b, h, g, t, queries, length);
       SoftmaxMath.mask(p, WIDTH, length, visible);
       SoftmaxMath.forward(vectors, p, WIDTH, length, queries, task.scale, logSums);
       if (task.mask != null) {
@@ -53,7 +52,7 @@ final class NativeHead implements AttentionTask.Head {
         SoftmaxMath.drop(task.mask, p, WIDTH, length, queries, head, t, T);
       }
       // (queries, length) @ (length, D) -> (queries, D)
-      gemm.multiplyFromHeap(
+      NativeGemm.multiplyFromHeap(
           true,
           false,
           queries,
@@ -74,10 +73,10 @@ final class NativeHead implements AttentionTask.Head {
 
   /** keys . queries, (length, WIDTH). */
   private float[] scores(
-      AttentionTask task, NativeGemm gemm, int b, int h, int g, int t, int queries, int length) {
+      AttentionTask task, int b, int h, int g, int t, int queries, int length) {
     float[] array = scores.array(length * WIDTH);
     // (length, D) @ (D, queries) -> (length, queries)
-    gemm.multiplyToHeap(
+    NativeGemm.multiplyToHeap(
         false,
         true,
         length,
@@ -96,7 +95,6 @@ final class NativeHead implements AttentionTask.Head {
   public void backward(AttentionTask task, Staging staging, int b, int h, int g, boolean first) {
     int T = task.T;
     int D = task.D;
-    NativeGemm gemm = NativeGemm.get();
     boolean vectors = Simd.ready();
     if (first) {
       task.dK.rows(b * T, T).columns(g * D, D).zero();
@@ -105,13 +103,13 @@ final class NativeHead implements AttentionTask.Head {
     for (int t = 0; t < T; t += WIDTH) {
       int queries = Math.min(WIDTH, T - t);
       int length = t + queries;
-      float[] p = scores(task, gemm, b, h, g, t, queries, length);
+      float[] p = scores(task, b, h, g, t, queries, length);
       SoftmaxMath.mask(p, WIDTH, length, t + 1);
       float[] d = dScores.array(length * WIDTH);
       long dOut = at(task.dOut, b * T + t, h * D);
       long dOutStride = task.dOut.rowStride();
       // (length, D) @ (D, queries) -> (length, queries)
-      gemm.multiplyToHeap(
+      NativeGemm.multiplyToHeap(
           false,
           true,
           length,
@@ -136,12 +134,12 @@ final class NativeHead implements AttentionTask.Head {
         System.arraycopy(p, 0, dropped.array(length * WIDTH), 0, length * WIDTH);
         SoftmaxMath.drop(task.mask, dropped.array, WIDTH, length, queries, head, t, T);
       }
-      addProduct(gemm, kept, dOut, dOutStride, task.dV, b * T, g * D, length, D, queries);
+      addProduct(kept, dOut, dOutStride, task.dV, b * T, g * D, length, D, queries);
       long query = at(task.q, b * T + t, h * D);
       long stride = task.q.rowStride();
-      addProduct(gemm, dScores, query, stride, task.dK, b * T, g * D, length, D, queries);
+      addProduct(dScores, query, stride, task.dK, b * T, g * D, length, D, queries);
       // (queries, length) @ (length, D) -> (queries, D)
-      gemm.multiplyFromHeap(
+      NativeGemm.multiplyFromHeap(
           true,
           false,
           queries,
@@ -159,7 +157,6 @@ final class NativeHead implements AttentionTask.Head {
 
   /** (length, queries) @ (queries, D), added to (length, D). */
   private static void addProduct(
-      NativeGemm gemm,
       Scratch left,
       long right,
       long rightStride,
@@ -169,7 +166,7 @@ final class NativeHead implements AttentionTask.Head {
       int length,
       int D,
       int queries) {
-    gemm.multiplyFromHeap(
+    NativeGemm.multiplyFromHeap(
         false,
         false,
         length,

@@ -6,7 +6,10 @@ import static org.pygpt.kernels.cpu.Simd.load;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
-/** Norms of one row of C floats that begins at index {@code at} of an array. */
+/**
+ * Norms of one row of C floats that begins at index {@code at} of an array. A gain or a bias that a
+ * model lacks is an array of 1 or 0: a condition inside a loop would box its vectors.
+ */
 final class NormMath {
   private NormMath() {}
 
@@ -45,7 +48,7 @@ final class NormMath {
     return sum;
   }
 
-  /** x = (x - mean) * rstd * weight + bias; weight and bias may be null. */
+  /** x = (x - mean) * rstd * weight + bias. */
   static void normalize(
       boolean vectors,
       float[] x,
@@ -58,21 +61,15 @@ final class NormMath {
     int bound = Simd.bound(vectors, C);
     for (int i = 0; i < bound; i += LANES) {
       FloatVector y = load(x, at + i).sub(mean).mul(rstd);
-      y = weight == null ? y : y.mul(load(weight, i));
-      y = bias == null ? y : y.add(load(bias, i));
-      y.intoArray(x, at + i);
+      y.mul(load(weight, i)).add(load(bias, i)).intoArray(x, at + i);
     }
     for (int i = bound; i < C; i++) {
-      float y = (x[at + i] - mean) * rstd;
-      y = weight == null ? y : y * weight[i];
-      x[at + i] = bias == null ? y : y + bias[i];
+      x[at + i] = (x[at + i] - mean) * rstd * weight[i] + bias[i];
     }
   }
 
   /**
    * Gradient of one row: dX takes the place of dOut, weightSums += dOut * normed, biasSums += dOut.
-   *
-   * @param weight null for a gain of 1; weightSums and biasSums may be null too
    */
   static void backward(
       boolean vectors,
@@ -95,13 +92,9 @@ final class NormMath {
       for (int i = 0; i < bound; i += LANES) {
         FloatVector normed = load(x, at + i).sub(mean).mul(rstd);
         FloatVector d = load(dOut, at + i);
-        if (weightSums != null) {
-          d.fma(normed, load(weightSums, i)).intoArray(weightSums, i);
-        }
-        if (biasSums != null) {
-          load(biasSums, i).add(d).intoArray(biasSums, i);
-        }
-        FloatVector dNormed = weight == null ? d : d.mul(load(weight, i));
+        d.fma(normed, load(weightSums, i)).intoArray(weightSums, i);
+        load(biasSums, i).add(d).intoArray(biasSums, i);
+        FloatVector dNormed = d.mul(load(weight, i));
         sums = sums.add(dNormed);
         dots = dNormed.fma(normed, dots);
       }
@@ -111,13 +104,9 @@ final class NormMath {
     for (int i = bound; i < C; i++) {
       float normed = (x[at + i] - mean) * rstd;
       float d = dOut[at + i];
-      if (weightSums != null) {
-        weightSums[i] = Math.fma(d, normed, weightSums[i]);
-      }
-      if (biasSums != null) {
-        biasSums[i] += d;
-      }
-      float dNormed = weight == null ? d : d * weight[i];
+      weightSums[i] = Math.fma(d, normed, weightSums[i]);
+      biasSums[i] += d;
+      float dNormed = d * weight[i];
       sum += dNormed;
       dot = Math.fma(dNormed, normed, dot);
     }
@@ -139,14 +128,12 @@ final class NormMath {
     int bound = Simd.bound(vectors, C);
     for (int i = 0; i < bound; i += LANES) {
       FloatVector normed = load(x, at + i).sub(mean).mul(rstd);
-      FloatVector d = load(dOut, at + i);
-      d = weight == null ? d : d.mul(load(weight, i));
+      FloatVector d = load(dOut, at + i).mul(load(weight, i));
       d.sub(dMean).sub(normed.mul(dDot)).mul(rstd).intoArray(dOut, at + i);
     }
     for (int i = bound; i < C; i++) {
       float normed = (x[at + i] - mean) * rstd;
-      float d = weight == null ? dOut[at + i] : dOut[at + i] * weight[i];
-      dOut[at + i] = rstd * (d - dMean - normed * dDot);
+      dOut[at + i] = rstd * (dOut[at + i] * weight[i] - dMean - normed * dDot);
     }
   }
 }

@@ -26,9 +26,10 @@ final class NormTasks {
 
     @Override
     void prepare(Staging staging, int worker) {
-      staging.readVector(2, branchBias);
-      staging.readVector(3, weight);
-      staging.readVector(4, bias);
+      int C = x.columns();
+      staging.readVector(2, branchBias, C, 0);
+      staging.readVector(3, weight, C, 1);
+      staging.readVector(4, bias, C, 0);
     }
 
     @Override
@@ -49,8 +50,8 @@ final class NormTasks {
 
     private void normalize(boolean vectors, Staging staging, float[] stream, int row, int count) {
       int C = x.columns();
-      float[] w = weight == null ? null : staging.array(3, C);
-      float[] b = bias == null ? null : staging.array(4, C);
+      float[] w = staging.array(3, C);
+      float[] b = staging.array(4, C);
       float[] kept = staging.array(5, 2 * count);
       for (int r = 0; r < count; r++) {
         float mean = spec.centred() ? NormMath.sum(vectors, stream, r * C, C) / C : 0;
@@ -74,8 +75,6 @@ final class NormTasks {
     Tensor weight;
     boolean add;
     Tensor dX;
-    boolean sumsWeight;
-    boolean sumsBias;
 
     Backward(Team team, Staging[] stagings) {
       super(team, stagings, 2);
@@ -83,13 +82,10 @@ final class NormTasks {
 
     @Override
     void prepare(Staging staging, int worker) {
-      staging.readVector(3, weight);
-      if (sumsWeight) {
-        beginSum(0, worker, x.columns());
-      }
-      if (sumsBias) {
-        beginSum(1, worker, x.columns());
-      }
+      int C = x.columns();
+      staging.readVector(3, weight, C, 1);
+      beginSum(0, worker, C);
+      beginSum(1, worker, C);
     }
 
     @Override
@@ -98,9 +94,9 @@ final class NormTasks {
       float[] gradient = staging.read(0, dOut, row, count);
       float[] input = staging.read(1, x, row, count);
       float[] kept = staging.read(2, statistics, row, count);
-      float[] w = weight == null ? null : staging.array(3, C);
-      float[] weightSums = sumsWeight ? sum(0, worker) : null;
-      float[] biasSums = sumsBias ? sum(1, worker) : null;
+      float[] w = staging.array(3, C);
+      float[] weightSums = sum(0, worker);
+      float[] biasSums = sum(1, worker);
       for (int r = 0; r < count; r++) {
         float mean = kept[2 * r];
         float rstd = kept[2 * r + 1];

@@ -2,6 +2,7 @@ package org.pygpt.kernels.cpu;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
 
@@ -51,9 +52,14 @@ final class Staging {
     return array;
   }
 
-  /** A vector, or null where there is none. */
-  float[] readVector(int slot, Tensor vector) {
-    return vector == null ? null : read(slot, vector, 0, 1);
+  /** A vector of this length; where there is none, an array full of {@code otherwise}. */
+  float[] readVector(int slot, Tensor vector, int length, float otherwise) {
+    if (vector != null) {
+      return read(slot, vector, 0, 1);
+    }
+    float[] array = array(slot, length);
+    Arrays.fill(array, 0, length, otherwise);
+    return array;
   }
 
   /** Copies elements [from, from + count) of {@code memory} to the start of that slot. */

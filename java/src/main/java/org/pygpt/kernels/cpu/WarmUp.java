@@ -34,21 +34,20 @@ final class WarmUp {
     int n = call % 2 == 0 ? ROW : ROW - 1;
     float mean = NormMath.sum(true, a, ROW, n) / n;
     NormMath.sumOfSquares(true, a, ROW, n, mean);
-    boolean gain = call % 3 != 0;
-    NormMath.normalize(true, a, ROW, n, mean, 1, gain ? w : null, gain ? w : null);
-    float[] sums = gain ? c : null;
-    NormMath.backward(true, gain, b, a, ROW, n, mean, 1, gain ? w : null, sums, sums);
+    NormMath.normalize(true, a, ROW, n, mean, 1, w, w);
+    NormMath.backward(true, call % 3 != 0, b, a, ROW, n, mean, 1, w, c, c);
     ElementMath.add(true, a, 0, c, ROW, n);
     ElementMath.max(true, b, n);
     ElementMath.expAndSum(true, b, n, 1);
     ElementMath.scale(true, b, n, 0.5f);
     ElementMath.adamW(true, STEP, w, a, b, c, n);
     for (Activation kind : Activation.values()) {
-      ActivationMath.forward(true, kind, a, 0, b, 0, n);
       if (kind == Activation.SWIGLU) {
+        ActivationMath.gated(true, a, 0, b, 0, n);
         ActivationMath.gatedBackward(true, a, 0, c, 0, n);
       } else {
-        ActivationMath.backward(true, kind, a, b, 0, n);
+        ActivationMath.forward(true, kind, a, n);
+        ActivationMath.backward(true, kind, a, b, n);
       }
     }
   }

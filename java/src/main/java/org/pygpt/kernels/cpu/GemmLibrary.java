@@ -1,0 +1,105 @@
+package org.pygpt.kernels.cpu;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.invoke.MethodHandle;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import org.bytedeco.javacpp.Loader;
+
+/**
+ * The native library that has {@code sgemm}: oneDNN where its jar is on the class path (it is faster
+ * at the shapes of training, see docs/log.md), else the OpenBLAS that ND4J brings.
+ *
+ * @param isOneDnn which of the two
+ * @param sgemm {@code dnnl_sgemm} or {@code cblas_sgemm}
+ * @param setThreads sets how many threads a product uses: with oneDNN those of the calling thread,
+ *     with OpenBLAS all; null where it always uses one
+ */
+record GemmLibrary(boolean isOneDnn, MemorySegment sgemm, MethodHandle setThreads) {
+  private static final String SET_THREADS = "omp_set_num_threads";
+
+  /** Whether oneDNN's jar for this machine is on the class path, without loading it. */
+  static boolean hasOneDnn() {
+    return GemmLibrary.class.getResource(resource("dnnl", oneDnnName())) != null;
+  }
+
+  /**
+   * Unpacks the library to javacpp's cache and loads it.
+   *
+   * @throws IllegalStateException if it cannot be unpacked
+   */
+  static GemmLibrary load() {
+    try {
+      return hasOneDnn() ? loadOneDnn() : loadOpenBlas();
+    } catch (IOException error) {
+      throw new IllegalStateException(
+          "cannot unpack the gemm library into javacpp's cache: " + error.getMessage(), error);
+    }
+  }
+
+  private static GemmLibrary loadOneDnn() throws IOException {
+    SymbolLookup openMp = null;
+    for (String name : List.of("libgomp.so.1", "libiomp5.dylib", "libomp.dylib", "libiomp5md.dll")) {
+      if (GemmLibrary.class.getResource(resource("dnnl", name)) != null) {
+        openMp = open("dnnl", name); // before oneDNN, which links to it
+      }
+    }
+    SymbolLookup library = open("dnnl", oneDnnName());
+    // ND4J brings an OpenMP library too, and the first one that is loaded serves both: ask the one
+    // that oneDNN is linked to, not the one beside it. (Windows does not look through a library.)
+    SymbolLookup ownOpenMp = openMp;
+    MethodHandle threads =
+        library
+            .find(SET_THREADS)
+            .or(() -> ownOpenMp == null ? Optional.empty() : ownOpenMp.find(SET_THREADS))
+            .map(GemmLibrary::threadSetter)
+            .orElse(null);
+    return new GemmLibrary(true, library.findOrThrow("dnnl_sgemm"), threads);
+  }
+
+  private static GemmLibrary loadOpenBlas() throws IOException {
+    Loader.load(org.bytedeco.openblas.global.openblas.class); // with the libraries it links to
+    SymbolLookup library = open("openblas", versioned("libopenblas", "0"));
+    MethodHandle threads = threadSetter(library.findOrThrow("openblas_set_num_threads"));
+    return new GemmLibrary(false, library.findOrThrow("cblas_sgemm"), threads);
+  }
+
+  private static String oneDnnName() {
+    return Loader.getPlatform().startsWith("windows") ? "dnnl.dll" : versioned("libdnnl", "3");
+  }
+
+  /** A library's file name with its ABI version, where the system's convention has one. */
+  private static String versioned(String name, String version) {
+    String platform = Loader.getPlatform();
+    if (platform.startsWith("windows")) {
+      return name + ".dll";
+    }
+    return platform.startsWith("macosx")
+        ? name + "." + version + ".dylib"
+        : name + ".so." + version;
+  }
+
+  private static String resource(String library, String name) {
+    return "/org/bytedeco/" + library + "/" + Loader.getPlatform() + "/" + name;
+  }
+
+  @SuppressWarnings("restricted")
+  private static SymbolLookup open(String library, String name) throws IOException {
+    Path file = Loader.cacheResource(GemmLibrary.class, resource(library, name)).toPath();
+    System.load(file.toString()); // by its full path, so that libraries linked to it find it
+    return SymbolLookup.libraryLookup(file, Arena.global());
+  }
+
+  @SuppressWarnings("restricted")
+  private static MethodHandle threadSetter(MemorySegment function) {
+    return Linker.nativeLinker().downcallHandle(function, FunctionDescriptor.ofVoid(JAVA_INT));
+  }
+}
