@@ -1,7 +1,6 @@
 package org.pygpt.kernels.cpu;
 
 import static org.pygpt.kernels.cpu.Simd.LANES;
-import static org.pygpt.kernels.cpu.Simd.broadcast;
 import static org.pygpt.kernels.cpu.Simd.load;
 
 import jdk.incubator.vector.FloatVector;
@@ -25,38 +24,40 @@ final class ElementMath {
 
   static float max(boolean vectors, float[] x, int n) {
     int bound = Simd.bound(vectors, n);
-    float max = Float.NEGATIVE_INFINITY;
-    if (bound > 0) {
-      FloatVector maxima = broadcast(max);
-      for (int i = 0; i < bound; i += LANES) {
-        maxima = maxima.max(load(x, i));
-      }
-      max = maxima.reduceLanes(VectorOperators.MAX);
-    }
+    float max = bound == 0 ? Float.NEGATIVE_INFINITY : vectorMax(x, bound);
     for (int i = bound; i < n; i++) {
       max = Math.max(max, x[i]);
     }
     return max;
   }
 
+  private static float vectorMax(float[] x, int bound) {
+    FloatVector maxima = load(x, 0);
+    for (int i = LANES; i < bound; i += LANES) {
+      maxima = maxima.max(load(x, i));
+    }
+    return maxima.reduceLanes(VectorOperators.MAX);
+  }
+
   /** x = exp(x - max); returns the sum. */
   static double expAndSum(boolean vectors, float[] x, int n, float max) {
     int bound = Simd.bound(vectors, n);
-    double sum = 0;
-    if (bound > 0) {
-      FloatVector sums = broadcast(0);
-      for (int i = 0; i < bound; i += LANES) {
-        FloatVector e = Simd.exp(load(x, i).sub(max));
-        e.intoArray(x, i);
-        sums = sums.add(e);
-      }
-      sum = sums.reduceLanes(VectorOperators.ADD);
-    }
+    double sum = bound == 0 ? 0 : vectorExpAndSum(x, bound, max);
     for (int i = bound; i < n; i++) {
       x[i] = Simd.exp(x[i] - max);
       sum += x[i];
     }
     return sum;
+  }
+
+  private static double vectorExpAndSum(float[] x, int bound, float max) {
+    FloatVector sums = Simd.broadcast(0);
+    for (int i = 0; i < bound; i += LANES) {
+      FloatVector e = Simd.exp(load(x, i).sub(max));
+      e.intoArray(x, i);
+      sums = sums.add(e);
+    }
+    return sums.reduceLanes(VectorOperators.ADD);
   }
 
   static void scale(boolean vectors, float[] x, int n, float factor) {
@@ -90,10 +91,12 @@ final class ElementMath {
       FloatVector gradient = load(g, i).mul(scale);
       FloatVector first = load(m, i).mul(beta1).add(gradient.mul(rest1));
       FloatVector second = load(v, i).mul(beta2).add(gradient.mul(gradient).mul(rest2));
-      FloatVector root = second.mul(correction2).sqrt().add(epsilon);
-      load(w, i).mul(kept).sub(first.mul(rate).div(root)).intoArray(w, i);
       first.intoArray(m, i);
       second.intoArray(v, i);
+    }
+    for (int i = 0; i < bound; i += LANES) {
+      FloatVector root = load(v, i).mul(correction2).sqrt().add(epsilon);
+      load(w, i).mul(kept).sub(load(m, i).mul(rate).div(root)).intoArray(w, i);
     }
     for (int i = bound; i < n; i++) {
       float gradient = g[i] * scale;

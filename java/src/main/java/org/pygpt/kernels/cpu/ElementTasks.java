@@ -84,13 +84,13 @@ final class ElementTasks {
         }
       }
       if (kind != Activation.SWIGLU) {
-        ActivationMath.forward(vectors, kind, values, count * F);
+        ActivationMath.forward(vectors, kind, values, staging.array(3, count * F), count * F);
         Staging.write(values, out, row, count);
         return;
       }
       float[] gated = staging.array(1, count * F);
       for (int r = 0; r < count; r++) {
-        ActivationMath.gated(vectors, values, r * n, gated, r * F, F);
+        ActivationMath.gated(vectors, values, r * n, gated, r * F, staging.array(3, F), F);
       }
       Staging.write(gated, out, row, count);
     }
@@ -126,12 +126,14 @@ final class ElementTasks {
       }
       if (kind == Activation.SWIGLU) {
         for (int r = 0; r < count; r++) {
+          int F = dOut.columns();
           ActivationMath.gatedBackward(
-              vectors, values, r * n, gradient, r * dOut.columns(), dOut.columns());
+              vectors, values, r * n, gradient, r * F, staging.array(3, F), F);
         }
         gradient = values;
       } else {
-        ActivationMath.backward(vectors, kind, values, gradient, count * n);
+        ActivationMath.backward(
+            vectors, kind, values, gradient, staging.array(3, count * n), count * n);
       }
       for (int r = 0; bias != null && r < count; r++) {
         ElementMath.add(vectors, gradient, r * n, sum(0, worker), 0, n);

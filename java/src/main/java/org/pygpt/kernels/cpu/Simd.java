@@ -18,8 +18,6 @@ final class Simd {
   static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
   static final int LANES = SPECIES.length();
 
-  private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_PREFERRED;
-
   /** Multiply-adds, or equal work, after which a process is long enough for the warm-up to pay. */
   private static final long WORK_BEFORE_WARM_UP = 400_000_000;
 
@@ -28,7 +26,7 @@ final class Simd {
   private static final float LN2_HIGH = 0.693359375f;
   private static final float LN2_LOW = -2.12194440e-4f;
   private static final float EXP_MIN = -87.3f; // below, the result is denormal: 0 is returned
-  private static final float EXP_MAX = 88.7f;
+  private static final float EXP_MAX = 87; // so that 1 / (1 + e^x) is not denormal, which is slow
 
   // exp(r) for |r| <= ln(2) / 2, of S. L. Moshier's Cephes library (expf): 2 ulp
   private static final float E6 = 1.9875691500e-4f;
@@ -37,6 +35,24 @@ final class Simd {
   private static final float E3 = 4.1665795894e-2f;
   private static final float E2 = 1.6666665459e-1f;
   private static final float E1 = 5.0000001201e-1f;
+
+  // The same as vectors. C2 stops inlining when a method has some 18,000 nodes, which three dozen
+  // vector operations make, and a call that is not inlined boxes its vectors: constants are made
+  // here once, and every vector loop is a method of its own, as short as it can be.
+  private static final FloatVector V_LOG2_E = broadcast(LOG2_E);
+  private static final FloatVector V_ROUND = broadcast(ROUND);
+  private static final FloatVector V_LN2_HIGH = broadcast(-LN2_HIGH);
+  private static final FloatVector V_LN2_LOW = broadcast(-LN2_LOW);
+  private static final FloatVector V_MIN = broadcast(EXP_MIN);
+  private static final FloatVector V_MAX = broadcast(EXP_MAX);
+  private static final FloatVector V6 = broadcast(E6);
+  private static final FloatVector V5 = broadcast(E5);
+  private static final FloatVector V4 = broadcast(E4);
+  private static final FloatVector V3 = broadcast(E3);
+  private static final FloatVector V2 = broadcast(E2);
+  private static final FloatVector V1 = broadcast(E1);
+  static final FloatVector ONE = broadcast(1);
+  private static final FloatVector ZERO = broadcast(0); // no sum may begin with it: it would box
 
   private static volatile boolean ready;
   private static boolean warmingUp;
@@ -74,9 +90,9 @@ final class Simd {
     }
   }
 
-  /** e^x to 2 ulp; 0 below -87.3, e^88.7 above that. */
+  /** e^x to 2 ulp; 0 below -87.3, e^87 above 87. */
   static float exp(float x) {
-    float y = Math.min(Math.max(x, EXP_MIN), EXP_MAX);
+    float y = x > EXP_MAX ? EXP_MAX : x;
     float t = Math.fma(y, LOG2_E, ROUND);
     float n = t - ROUND;
     float r = Math.fma(n, -LN2_LOW, Math.fma(n, -LN2_HIGH, y));
@@ -92,19 +108,16 @@ final class Simd {
 
   /** {@link #exp(float)} of each lane, with the same bits. */
   static FloatVector exp(FloatVector x) {
-    FloatVector y = x.max(EXP_MIN).min(EXP_MAX);
-    FloatVector t = y.fma(broadcast(LOG2_E), broadcast(ROUND));
-    FloatVector n = t.sub(ROUND);
-    FloatVector r = n.fma(broadcast(-LN2_LOW), n.fma(broadcast(-LN2_HIGH), y));
-    FloatVector p = broadcast(E6).fma(r, broadcast(E5));
-    p = p.fma(r, broadcast(E4));
-    p = p.fma(r, broadcast(E3));
-    p = p.fma(r, broadcast(E2));
-    p = p.fma(r, broadcast(E1));
-    p = p.fma(r.mul(r), r).add(1);
+    // comparisons, since min and max of floats take half a dozen instructions for NaN and -0
+    FloatVector y = x.blend(V_MAX, x.compare(VectorOperators.GT, V_MAX));
+    FloatVector t = y.fma(V_LOG2_E, V_ROUND);
+    FloatVector n = t.sub(V_ROUND);
+    FloatVector r = n.fma(V_LN2_LOW, n.fma(V_LN2_HIGH, y));
+    FloatVector p = V6.fma(r, V5).fma(r, V4).fma(r, V3).fma(r, V2).fma(r, V1);
+    p = p.fma(r.mul(r), r).add(ONE);
     IntVector bits = p.reinterpretAsInts();
     bits = bits.add(t.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23));
-    return bits.reinterpretAsFloats().blend(0, x.compare(VectorOperators.LT, EXP_MIN));
+    return bits.reinterpretAsFloats().blend(ZERO, x.compare(VectorOperators.LT, V_MIN));
   }
 
   static float sigmoid(float x) {
@@ -112,7 +125,7 @@ final class Simd {
   }
 
   static FloatVector sigmoid(FloatVector x) {
-    return broadcast(1).div(exp(x.neg()).add(1));
+    return ONE.div(exp(x.neg()).add(ONE));
   }
 
   static FloatVector broadcast(float value) {
@@ -126,9 +139,5 @@ final class Simd {
   /** The first index of [0, n) that whole vectors do not reach; 0 where vectors are not used. */
   static int bound(boolean vectors, int n) {
     return vectors ? SPECIES.loopBound(n) : 0;
-  }
-
-  static IntVector ints(int value) {
-    return IntVector.broadcast(INTS, value);
   }
 }

@@ -32,27 +32,17 @@ final class SoftmaxMath {
    * @param logSums receives the logarithm of each query's sum of exponentials
    */
   static void forward(
-      boolean vectors, float[] scores, int width, int keys, int queries, float scale, float[] logSums) {
+      boolean vectors,
+      float[] scores,
+      int width,
+      int keys,
+      int queries,
+      float scale,
+      float[] logSums) {
     int bound = vectors ? (queries + LANES - 1) / LANES * LANES : 0;
     for (int t = 0; t < bound; t += LANES) {
-      FloatVector max = load(scores, t);
-      for (int s = 1; s < keys; s++) {
-        max = max.max(load(scores, s * width + t));
-      }
-      FloatVector sum = Simd.broadcast(0);
-      for (int s = 0; s < keys; s++) {
-        FloatVector e = Simd.exp(load(scores, s * width + t).sub(max).mul(scale));
-        e.intoArray(scores, s * width + t);
-        sum = sum.add(e);
-      }
-      FloatVector inverse = Simd.broadcast(1).div(sum);
-      for (int s = 0; s < keys; s++) {
-        load(scores, s * width + t).mul(inverse).intoArray(scores, s * width + t);
-      }
-      max.mul(scale).intoArray(logSums, t);
-      for (int lane = 0; lane < LANES; lane++) {
-        logSums[t + lane] += (float) Math.log(sum.lane(lane));
-      }
+      max(scores, width, keys, t, logSums);
+      exponentials(scores, width, keys, t, scale, logSums);
     }
     for (int t = bound; t < queries; t++) {
       float max = scores[t];
@@ -73,6 +63,37 @@ final class SoftmaxMath {
     }
   }
 
+  private static void max(float[] scores, int width, int keys, int t, float[] maxima) {
+    FloatVector max = load(scores, t);
+    for (int s = 1; s < keys; s++) {
+      max = max.max(load(scores, s * width + t));
+    }
+    max.intoArray(maxima, t);
+  }
+
+  /** Exponentials divided by their sums; replaces maxima by logarithms of the sums. */
+  private static void exponentials(
+      float[] scores, int width, int keys, int t, float scale, float[] logSums) {
+    FloatVector max = load(logSums, t);
+    FloatVector sum = Simd.broadcast(0);
+    for (int s = 0; s < keys; s++) {
+      FloatVector e = Simd.exp(load(scores, s * width + t).sub(max).mul(scale));
+      e.intoArray(scores, s * width + t);
+      sum = sum.add(e);
+    }
+    divide(scores, width, keys, t, sum);
+    for (int lane = 0; lane < LANES; lane++) {
+      logSums[t + lane] = logSums[t + lane] * scale + (float) Math.log(sum.lane(lane));
+    }
+  }
+
+  private static void divide(float[] scores, int width, int keys, int t, FloatVector sum) {
+    FloatVector inverse = Simd.ONE.div(sum);
+    for (int s = 0; s < keys; s++) {
+      load(scores, s * width + t).mul(inverse).intoArray(scores, s * width + t);
+    }
+  }
+
   /**
    * Gradient of {@link #forward}: scores become probabilities again, and gradients, those with
    * respect to the probabilities, become those with respect to the scores before scaling.
@@ -88,18 +109,8 @@ final class SoftmaxMath {
       float[] logSums) {
     int bound = vectors ? (queries + LANES - 1) / LANES * LANES : 0;
     for (int t = 0; t < bound; t += LANES) {
-      FloatVector logSum = load(logSums, t);
-      FloatVector mean = Simd.broadcast(0);
-      for (int s = 0; s < keys; s++) {
-        FloatVector p = Simd.exp(load(scores, s * width + t).mul(scale).sub(logSum));
-        p.intoArray(scores, s * width + t);
-        mean = p.fma(load(gradients, s * width + t), mean);
-      }
-      for (int s = 0; s < keys; s++) {
-        FloatVector p = load(scores, s * width + t);
-        FloatVector d = load(gradients, s * width + t).sub(mean);
-        d.mul(p).mul(scale).intoArray(gradients, s * width + t);
-      }
+      probabilities(scores, width, keys, t, scale, logSums);
+      scoreGradients(scores, gradients, width, keys, t, scale);
     }
     for (int t = bound; t < queries; t++) {
       float mean = 0;
@@ -109,9 +120,30 @@ final class SoftmaxMath {
         mean = Math.fma(p, gradients[s * width + t], mean);
       }
       for (int s = 0; s < keys; s++) {
-        gradients[s * width + t] =
-            (gradients[s * width + t] - mean) * scores[s * width + t] * scale;
+        float d = gradients[s * width + t] - mean;
+        gradients[s * width + t] = d * scores[s * width + t] * scale;
       }
+    }
+  }
+
+  private static void probabilities(
+      float[] scores, int width, int keys, int t, float scale, float[] logSums) {
+    FloatVector logSum = load(logSums, t);
+    for (int s = 0; s < keys; s++) {
+      FloatVector x = load(scores, s * width + t).mul(scale).sub(logSum);
+      Simd.exp(x).intoArray(scores, s * width + t);
+    }
+  }
+
+  private static void scoreGradients(
+      float[] p, float[] gradients, int width, int keys, int t, float scale) {
+    FloatVector mean = Simd.broadcast(0);
+    for (int s = 0; s < keys; s++) {
+      mean = load(p, s * width + t).fma(load(gradients, s * width + t), mean);
+    }
+    for (int s = 0; s < keys; s++) {
+      FloatVector d = load(gradients, s * width + t).sub(mean);
+      d.mul(load(p, s * width + t)).mul(scale).intoArray(gradients, s * width + t);
     }
   }
 

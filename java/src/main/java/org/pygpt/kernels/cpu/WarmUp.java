@@ -1,5 +1,6 @@
 package org.pygpt.kernels.cpu;
 
+import java.util.Arrays;
 import org.pygpt.kernels.Activation;
 import org.pygpt.kernels.AdamStep;
 
@@ -18,6 +19,7 @@ final class WarmUp {
     float[] b = new float[64 * 64];
     float[] c = new float[64 * 64];
     float[] w = new float[ROW];
+    float[] scratch = new float[ROW];
     for (int call = 0; call < CALLS; call++) {
       int m = 1 + call % 16;
       int n = 16 + call % 49;
@@ -26,12 +28,15 @@ final class WarmUp {
     for (int call = 0; call < CALLS; call++) {
       SoftmaxMath.forward(true, a, 16, 16, 16, 0.25f, w);
       SoftmaxMath.backward(true, a, b, 16, 16, 16, 0.25f, w);
-      rows(a, b, c, w, call);
+      rows(a, b, c, w, scratch, call);
     }
   }
 
-  private static void rows(float[] a, float[] b, float[] c, float[] w, int call) {
+  private static void rows(float[] a, float[] b, float[] c, float[] w, float[] scratch, int call) {
     int n = call % 2 == 0 ? ROW : ROW - 1;
+    Arrays.fill(a, 0, 2 * ROW, 0.5f); // neither denormal nor infinite after many calls
+    Arrays.fill(b, 0, 2 * ROW, 0.5f);
+    Arrays.fill(c, 0, 2 * ROW, 0.5f);
     float mean = NormMath.sum(true, a, ROW, n) / n;
     NormMath.sumOfSquares(true, a, ROW, n, mean);
     NormMath.normalize(true, a, ROW, n, mean, 1, w, w);
@@ -43,11 +48,11 @@ final class WarmUp {
     ElementMath.adamW(true, STEP, w, a, b, c, n);
     for (Activation kind : Activation.values()) {
       if (kind == Activation.SWIGLU) {
-        ActivationMath.gated(true, a, 0, b, 0, n);
-        ActivationMath.gatedBackward(true, a, 0, c, 0, n);
+        ActivationMath.gated(true, a, 0, b, 0, scratch, n);
+        ActivationMath.gatedBackward(true, a, 0, c, 0, scratch, n);
       } else {
-        ActivationMath.forward(true, kind, a, n);
-        ActivationMath.backward(true, kind, a, b, n);
+        ActivationMath.forward(true, kind, a, scratch, n);
+        ActivationMath.backward(true, kind, a, b, scratch, n);
       }
     }
   }
