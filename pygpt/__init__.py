@@ -2,13 +2,14 @@
 
     errors.py      the exceptions
     config.py      sizes of a model, options of a run: frozen dataclasses, checked when made
-    documents.py   text files as lists of documents
-    tokenizer.py   documents as token ids
+    documents.py   text files, as one text or as lists of documents
+    output.py      files that are there as a whole or not at all
     engine.py      the one door to Java
+    tokenizers/    text as token ids, and back
     model.py       GPT: weights, training, sampling
     checkpoint.py  models as folders
     names.py       the protocol of `python -m pygpt names`
-    log.py, progress.py, cli.py   what a user sees of it
+    log.py, progress.py, cli.py, commands/   what a user sees of it
 
 Importing this package starts no JVM; the first model does.
 """
@@ -20,16 +21,27 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pygpt.config import GPTConfig, NamesConfig
-    from pygpt.documents import read_documents
-    from pygpt.errors import CheckpointError, ConfigError, DataError, PygptError, ShapeError
+    from pygpt.documents import read_documents, read_text
+    from pygpt.errors import (
+        CheckpointError,
+        ConfigError,
+        DataError,
+        PygptError,
+        ShapeError,
+        TokenError,
+    )
     from pygpt.model import GPT
     from pygpt.names import NamesRun
-    from pygpt.tokenizer import CharTokenizer
+    from pygpt.tokenizers.bpe import BPETokenizer
+    from pygpt.tokenizers.char import CharTokenizer
+    from pygpt.tokenizers.load import load_tokenizer
+    from pygpt.tokenizers.protocol import Tokenizer
 
     __version__: str
 
 _HOMES = {
-    "CharTokenizer": "tokenizer",
+    "BPETokenizer": "tokenizers.bpe",
+    "CharTokenizer": "tokenizers.char",
     "CheckpointError": "errors",
     "ConfigError": "errors",
     "DataError": "errors",
@@ -39,11 +51,16 @@ _HOMES = {
     "NamesRun": "names",
     "PygptError": "errors",
     "ShapeError": "errors",
+    "TokenError": "errors",
+    "Tokenizer": "tokenizers.protocol",
+    "load_tokenizer": "tokenizers.load",
     "read_documents": "documents",
+    "read_text": "documents",
 }
 
 __all__ = [
     "GPT",
+    "BPETokenizer",
     "CharTokenizer",
     "CheckpointError",
     "ConfigError",
@@ -53,7 +70,11 @@ __all__ = [
     "NamesRun",
     "PygptError",
     "ShapeError",
+    "TokenError",
+    "Tokenizer",
+    "load_tokenizer",
     "read_documents",
+    "read_text",
 ]
 
 

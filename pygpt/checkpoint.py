@@ -1,8 +1,9 @@
 """Models as folders of two files: model.safetensors and config.json.
 
 config.json has `"model_type": "pygpt"`, the fields of `GPTConfig`, and `"characters"`, the
-tokenizer's, where the model has one. The weights are float32, under GPT-2's names. A folder is
-written beside its place and then renamed, so that it is there as a whole or not at all.
+tokenizer's, where the model has one; if the vocabulary is one larger than they are, it has BOS.
+The weights are float32, under GPT-2's names. A folder is written beside its place and then
+renamed, so that it is there as a whole or not at all.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from numpy.typing import NDArray
 
 from pygpt.config import GPTConfig, from_dict
 from pygpt.errors import CheckpointError, ConfigError, OutputError, TokenError
-from pygpt.tokenizer import CharTokenizer
+from pygpt.output import sync_folder, write_synced
+from pygpt.tokenizers.char import CharTokenizer
 
 MODEL_TYPE = "pygpt"
 CONFIG_FILE = "config.json"
@@ -70,9 +72,9 @@ def save(
         text["characters"] = characters
     arrays = {name: np.ascontiguousarray(w, dtype="<f4") for name, w in weights.items()}
     with _folder_beside(target) as staged:
-        _write(staged / WEIGHTS_FILE, to_bytes(arrays, metadata={"format": "np"}))
-        _write(staged / CONFIG_FILE, (json.dumps(text, indent=2) + "\n").encode())
-        _sync(staged)
+        write_synced(staged / WEIGHTS_FILE, to_bytes(arrays, metadata={"format": "np"}))
+        write_synced(staged / CONFIG_FILE, (json.dumps(text, indent=2) + "\n").encode())
+        sync_folder(staged)
         staged.chmod(0o777 & ~_umask())
         _replace(staged, target)
 
@@ -126,25 +128,7 @@ def _replace(staged: Path, target: Path) -> None:
             os.rename(aside, target)
             raise
         shutil.rmtree(aside)
-    _sync(target.parent)
-
-
-def _write(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    """Make the folder's entries last through a crash, where the system can."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(target.parent)
 
 
 def _umask() -> int:
@@ -190,7 +174,7 @@ def _read_config(folder: Path) -> tuple[GPTConfig, str | None]:
             if not isinstance(characters, str):
                 raise TokenError(f"characters: expected text, got {characters!r}")
             expected = CharTokenizer(characters).vocab_size
-            if config.vocab_size != expected:
+            if config.vocab_size not in (expected, expected - 1):  # without BOS
                 problem = f"expected {expected}, for its characters, got {config.vocab_size}"
                 raise ConfigError("vocab_size", problem)
     except (ConfigError, TokenError) as error:

@@ -21,6 +21,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import pygpt
+from pygpt.commands import tokenizer
 from pygpt.config import NamesConfig, from_dict, rule_of, type_of
 from pygpt.errors import ConfigError, PygptError
 
@@ -34,6 +35,9 @@ examples:
   python -m pygpt names --steps 5000 --n-embd 32 --out model
   python -m pygpt names --from model --samples 5 --seed 7
   python -m pygpt names --data words.txt --log run.jsonl --quiet
+"""
+MORE_EXAMPLES = """\
+  python -m pygpt tokenizer explain abracadabra
 """
 
 
@@ -64,14 +68,23 @@ def make_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="pygpt",
         description="Train and run GPTs on the JVM.",
-        epilog=EXAMPLES,
+        epilog=EXAMPLES + MORE_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     parser.add_argument("--debug", action="store_true", help="show an error's stacks, Java's too")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    names = commands.add_parser(
+    _add_names(commands)
+    tokenizer.add_parser(commands)
+    return parser
+
+
+# ---- names -----------------------------------------------------------------------------------
+
+
+def _add_names(commands: Any) -> None:
+    parser = commands.add_parser(
         "names",
         help="train the talk's GPT on baby names and make new ones",
         description="Train Karpathy's microgpt on one document a step, then make new ones.",
@@ -83,27 +96,24 @@ def make_parser() -> argparse.ArgumentParser:
     for spec in fields(NamesConfig):
         rule, kind = rule_of(spec), type_of(spec)
         letter = {int: "N", float: "X"}.get(kind, "TEXT")
-        names.add_argument(
+        parser.add_argument(
             flag(spec.name),
             type=kind,
             metavar="|".join(rule.choices) or letter,
             help=f"{rule.help} (default: {spec.default})",
         )
-    names.add_argument(
+    parser.add_argument(
         "--data", metavar="FILE", help="UTF-8 text, one document a line (default: 32,033 names)"
     )
-    names.add_argument("--log", metavar="FILE", help="write losses and names as lines of JSON")
-    names.add_argument(
+    parser.add_argument("--log", metavar="FILE", help="write losses and names as lines of JSON")
+    parser.add_argument(
         "--out", metavar="DIR", help="save the model there: model.safetensors and config.json"
     )
-    names.add_argument(
+    parser.add_argument(
         "--from", metavar="DIR", dest="source", help="make names with a saved model, do not train"
     )
-    names.add_argument("--quiet", action="store_true", help="nothing but the names")
-    return parser
-
-
-# ---- names -----------------------------------------------------------------------------------
+    parser.add_argument("--quiet", action="store_true", help="nothing but the names")
+    parser.set_defaults(run=names)
 
 
 def names(arguments: argparse.Namespace) -> None:
@@ -175,8 +185,9 @@ def _sample_saved(options: NamesConfig, paths: dict[str, Path]) -> None:
     from pygpt.model import GPT
 
     with GPT.from_pretrained(paths["source"], options.backend) as model:
-        if model.tokenizer is None:
-            raise PygptError(f"model folder {paths['source']}: its model has no characters")
+        if model.tokenizer is None or model.tokenizer.bos is None:
+            problem = "expected a model of documents, got one without characters or BOS"
+            raise PygptError(f"model folder {paths['source']}: {problem}")
         rng = random.Random(options.seed)
         with JsonLog(paths.get("log")) as log:
             _show(model.sample_documents(options.samples, rng, options.temperature), log)
@@ -200,7 +211,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             _print_any_character()
             parsed = make_parser().parse_args(arguments)
             debug = parsed.debug
-            names(parsed)
+            parsed.run(parsed)
             return 0
     except BrokenPipeError:
         # Python flushes stdout again when it ends: give it somewhere to go.

@@ -1,4 +1,4 @@
-"""Text files as lists of documents: one document a line."""
+"""Text files: as one text, or as a list of documents, one a line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 
 from pygpt.errors import DataError
 
-SHIPPED_NAMES = Path(__file__).with_name("data") / "names.txt"
+_DATA = Path(__file__).with_name("data")
+SHIPPED_NAMES = _DATA / "names.txt"
+SHIPPED_SHAKESPEARE = _DATA / "shakespeare.txt"
 
 
 def read_documents(path: str | os.PathLike[str] | None = None) -> list[str]:
@@ -28,6 +30,23 @@ def read_documents(path: str | os.PathLike[str] | None = None) -> list[str]:
     if not documents:
         raise DataError(f"data file {path}: expected at least one line of text, got none")
     return documents
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """Return a text file as it is, line ends included.
+
+    Args:
+        path: a UTF-8 file; or `shakespeare` or `names` for what comes with pygpt (a file of such a
+            name is `./names`).
+    Raises:
+        DataError: no such file, a folder, not readable, binary, not UTF-8, or empty.
+    """
+    shipped = {"names": SHIPPED_NAMES, "shakespeare": SHIPPED_SHAKESPEARE}
+    path = shipped.get(os.fspath(path), Path(path))
+    text = _decode(_read(path), path)
+    if not text:
+        raise DataError(f"data file {path}: expected text, got an empty file")
+    return text
 
 
 def _read(path: Path) -> bytes:

@@ -6,6 +6,8 @@ Nothing here knows of text, files or schedules.
 from __future__ import annotations
 
 import weakref
+import zipfile
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -13,14 +15,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 import jbridge
+from jbridge import JarsNotFoundError
 from jbridge import JBridgeError as EngineError
+from jbridge.jvm import find_jars
 from pygpt.config import GPTConfig
 from pygpt.errors import ClosedError
 
-__all__ = ["Engine", "EngineError", "Losses"]
+__all__ = ["Engine", "EngineError", "Losses", "jar_resource"]
 
 Losses = Callable[[int, NDArray[np.float64]], None]
 """Called with the number of the first step (from 0) and the losses of the steps since."""
+
+
+def jar_resource(artifact: str, name: str) -> bytes:
+    """Return a file that lies in a jar; this starts no JVM.
+
+    Args:
+        artifact: the jar's name up to its version.
+        name: the file's path in the jar.
+    Raises:
+        EngineError: there is no such jar, it is damaged, or it lacks the file.
+    """
+    jars = find_jars()
+    for path in jars:
+        if path.name.startswith(f"{artifact}-"):
+            try:
+                with zipfile.ZipFile(path) as jar:
+                    return jar.read(name)
+            except (OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+                raise JarsNotFoundError(f"cannot read {name} in {path}: {error}") from error
+    raise JarsNotFoundError(
+        f"the folder of jars {jars[0].parent} lacks {artifact}; build or install pygpt again"
+    )
 
 
 class Engine:

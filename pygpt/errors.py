@@ -3,7 +3,8 @@
     PygptError
     ├── ConfigError       also a ValueError: an option or a size that cannot be
     ├── DataError         a text file that cannot be read as documents
-    ├── TokenError        also a ValueError: a character or an id that the vocabulary lacks
+    ├── TokenError        also a ValueError: a character or an id that the vocabulary lacks, or a
+    │                     tokenizer that cannot be or cannot be read
     ├── ShapeError        also a ValueError: an array of the wrong shape
     ├── ClosedError       a model that was closed
     ├── OutputError       a file or folder that cannot be written
@@ -41,7 +42,7 @@ class DataError(PygptError):
 
 
 class TokenError(PygptError, ValueError):
-    """A character or a token id that the vocabulary lacks, or an impossible vocabulary."""
+    """A character or an id that the vocabulary lacks; a tokenizer that cannot be, or be read."""
 
 
 class ShapeError(PygptError, ValueError):

@@ -16,7 +16,7 @@ from pygpt import checkpoint
 from pygpt.config import BACKENDS, INT_MAX, GPTConfig
 from pygpt.engine import Engine, Losses
 from pygpt.errors import CheckpointError, ConfigError, ShapeError
-from pygpt.tokenizer import CharTokenizer
+from pygpt.tokenizers.char import CharTokenizer
 
 DTYPES = ("float32", "float64")
 
@@ -147,7 +147,7 @@ class GPT:
             rng: where the numbers come from.
             temperature: divides the logits; more than 0.
         Raises:
-            ConfigError: count or temperature out of range.
+            ConfigError: count or temperature out of range, or a tokenizer without BOS.
             KeyboardInterrupt: Ctrl-C.
         """
         if count < 0:
@@ -155,6 +155,8 @@ class GPT:
         if not 0 < temperature < float("inf"):
             raise ConfigError("temperature", f"expected more than 0, got {temperature}")
         tokenizer, length = self._text(), self.config.block_size
+        if tokenizer.bos is None:
+            raise ConfigError("tokenizer", "expected one with BOS, which begins a document")
         uniform = rng.random
         uniforms = np.fromiter((uniform() for _ in range(count * length)), np.float64)
         sampled = self._engine.sample_documents(
@@ -188,7 +190,10 @@ class GPT:
             CheckpointError: the folder is missing, damaged or not pygpt's.
         """
         saved = checkpoint.load(Path(folder))
-        tokenizer = None if saved.characters is None else CharTokenizer(saved.characters)
+        tokenizer = None
+        if saved.characters is not None:
+            bos = saved.config.vocab_size > len(saved.characters)
+            tokenizer = CharTokenizer(saved.characters, bos)
         model = cls(saved.config, backend, dtype, tokenizer)
         parameters = model.parameters()
         if parameters.keys() != saved.weights.keys():

@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[1]
-MODULES = sorted((ROOT / "pygpt").glob("*.py")) + sorted((ROOT / "jbridge").glob("*.py"))
+MODULES = sorted((ROOT / "pygpt").rglob("*.py")) + sorted((ROOT / "jbridge").rglob("*.py"))
 # A module of pygpt may import those before it; `pygpt` itself (lazy) stands for all of them.
 ORDER = (
-    "errors", "config", "documents", "tokenizer", "engine", "checkpoint", "model", "names", "log",
-    "progress", "cli", "__main__",
+    "errors", "config", "documents", "output", "engine",
+    "tokenizers.protocol", "tokenizers.alphabet", "tokenizers.split", "tokenizers.merging",
+    "tokenizers.tokenizer_json", "tokenizers.char", "tokenizers.bpe", "tokenizers.published",
+    "tokenizers.load", "tokenizers.explain",
+    "checkpoint", "model", "names", "log", "progress", "commands.tokenizer", "cli", "__main__",
 )  # fmt: skip
 
 
@@ -33,25 +36,26 @@ def _imports(path: Path) -> Iterator[str]:
 
 
 def _id(path: Path) -> str:
-    return f"{path.parent.name}.{path.stem}"
+    """The full name of a module, such as `pygpt.tokenizers.char`."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_id)
 def test_imports_point_down(path: Path) -> None:
-    package, module = path.parent.name, path.stem
+    package, _, module = _id(path).partition(".")
     tops = {name.partition(".")[0] for name in _imports(path)}
     if package == "jbridge":
         assert "pygpt" not in tops
         return
     assert "jpype" not in tops
     assert "jbridge" not in tops or module == "engine"
-    if module != "__init__":
+    if path.stem != "__init__":
         below = ORDER[: ORDER.index(module)]
         for name in _imports(path):
-            parts = name.split(".")
-            if parts[0] == "pygpt" and len(parts) > 1:
-                used = parts[2] if parts[1] == "pygpt" else parts[1]
-                assert used in below, f"{module} imports {name}"
+            top, _, rest = name.partition(".")
+            if top == "pygpt" and rest:
+                used = [other for other in ORDER if f"{rest}.".startswith(f"{other}.")]
+                assert used and used[0] in below, f"{module} imports {name}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_id)
@@ -72,6 +76,6 @@ def test_sizes(path: Path) -> None:
 
 @pytest.mark.parametrize("package", ["pygpt", "jbridge", "pygpt.cli", "pygpt.config"])
 def test_importing_loads_nothing_heavy(python: Callable[..., Any], package: str) -> None:
-    heavy = "{'jpype', 'numpy', 'rich', 'safetensors'}"
+    heavy = "{'jpype', 'numpy', 'regex', 'rich', 'safetensors', 'tiktoken'}"
     result = python("-c", f"import sys, {package}; print(*sorted({heavy} & set(sys.modules)))")
     assert (result.stdout.strip(), result.stderr) == ("", "")

@@ -57,6 +57,14 @@ def test_round_trip_through_a_model(folder: Path, backend: str) -> None:
         assert model.sample_documents(9, random.Random(2)) == samples
 
 
+def test_a_vocabulary_without_bos(tmp_path: Path) -> None:
+    tokenizer = CharTokenizer("ab\u00e9\U0001f404", bos=False)
+    with GPT(CONFIG, tokenizer=tokenizer) as model:
+        model.save_pretrained(tmp_path / "model")
+    with GPT.from_pretrained(tmp_path / "model") as model:
+        assert model.tokenizer == tokenizer
+
+
 def test_without_characters(tmp_path: Path) -> None:
     weights = _weights()
     weights["wte.weight"][0, 0] = np.nan  # let through

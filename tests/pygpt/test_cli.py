@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pygpt import NamesConfig, cli
+from pygpt import GPT, CharTokenizer, GPTConfig, NamesConfig, cli
 
 SHORT = ["--steps", "20", "--samples", "3", "--quiet"]
 Capture = pytest.CaptureFixture[str]
@@ -119,6 +119,13 @@ def test_save_and_make_more(capsys: Capture) -> None:
     logged = [json.loads(line) for line in Path("more.jsonl").read_text().splitlines()]
     assert logged == [{"sample": line} for line in lines[:4]]
     assert len(Path("first.jsonl").read_text().splitlines()) == 23
+
+
+def test_names_of_a_model_that_has_no_documents(capsys: Capture) -> None:
+    for name, tokenizer in {"ids": None, "text": CharTokenizer("ab", bos=False)}.items():
+        with GPT(GPTConfig(3, 2, 1, 1, 2), tokenizer=tokenizer) as model:
+            model.save_pretrained(name)
+        _fails(["names", "--from", name], 1, f"model folder {name}: expected a model of", capsys)
 
 
 def test_a_pipe_gets_plain_lines(capsys: Capture) -> None:

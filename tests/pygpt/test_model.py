@@ -107,6 +107,12 @@ def test_bad_sampling(model: GPT) -> None:
             model.sample_documents(1, random.Random(1), temperature)
     with GPT(CONFIG) as other, pytest.raises(ConfigError, match="^tokenizer: expected one"):
         other.sample_documents(1, random.Random(1))
+    without_bos = CharTokenizer("abcd", bos=False)
+    with GPT(CONFIG, tokenizer=without_bos) as other:
+        with pytest.raises(ConfigError, match="^tokenizer: expected one with BOS, which begins"):
+            other.sample_documents(1, random.Random(1))
+        with pytest.raises(TokenError, match="^bos: expected a tokenizer with BOS for documents"):
+            other.train_documents(DOCUMENTS, [0.1])
 
 
 def test_closed(model: GPT) -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pygpt import CharTokenizer, DataError, read_documents
-from pygpt.documents import SHIPPED_NAMES
+from pygpt import CharTokenizer, DataError, read_documents, read_text
+from pygpt.documents import SHIPPED_NAMES, SHIPPED_SHAKESPEARE
 from pygpt.errors import TokenError
 
 
@@ -19,6 +19,24 @@ def test_shipped_names() -> None:
     assert (len(documents), documents[0], documents[-1]) == (32033, "emma", "zzyzx")
     digest = hashlib.sha256(SHIPPED_NAMES.read_bytes()).hexdigest()
     assert digest.startswith("0a30b555") and digest.endswith("a8cc4d")
+
+
+def test_shipped_shakespeare() -> None:
+    text = read_text("shakespeare")
+    assert text.encode() == SHIPPED_SHAKESPEARE.read_bytes()
+    assert (len(text), text.count("\n"), text[:14]) == (1115394, 40000, "First Citizen:")
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    assert digest == "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
+    assert read_text("names").splitlines() == read_documents()
+
+
+def test_text_is_left_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "text.txt"
+    file.write_bytes("\ufeff a\r\n\r\n\u2028\u00e9 ".encode())
+    assert read_text(file) == "\ufeff a\r\n\r\n\u2028\u00e9 "
+    file.write_bytes(b"")
+    with pytest.raises(DataError, match="text.txt: expected text, got an empty file$"):
+        read_text(file)
 
 
 def test_lines(tmp_path: Path) -> None:
@@ -41,9 +59,11 @@ def test_lines(tmp_path: Path) -> None:
 def test_bad_content(tmp_path: Path, content: bytes, problem: str) -> None:
     file = tmp_path / "bad.txt"
     file.write_bytes(content)
-    with pytest.raises(DataError) as caught:
-        read_documents(file)
-    assert str(caught.value) == f"data file {file}: {problem}"
+    readers = [read_documents] if "at least" in problem else [read_documents, read_text]
+    for read in readers:
+        with pytest.raises(DataError) as caught:
+            read(file)
+        assert str(caught.value) == f"data file {file}: {problem}"
 
 
 @pytest.mark.parametrize(
@@ -55,9 +75,10 @@ def test_bad_content(tmp_path: Path, content: bytes, problem: str) -> None:
     ],
 )
 def test_bad_path(tmp_path: Path, name: str, problem: str) -> None:
-    with pytest.raises(DataError) as caught:
-        read_documents(tmp_path / name)
-    assert str(caught.value).endswith(problem)
+    for read in (read_documents, read_text):
+        with pytest.raises(DataError) as caught:
+            read(tmp_path / name)
+        assert str(caught.value).endswith(problem)
 
 
 def test_characters_are_in_code_point_order() -> None:
@@ -73,6 +94,8 @@ def test_decode_is_the_inverse(documents: list[str]) -> None:
     tokenizer = CharTokenizer.train(documents)
     assert [tokenizer.decode(tokenizer.encode(text)) for text in documents] == documents
     assert CharTokenizer(tokenizer.characters) == tokenizer
+    plain = CharTokenizer.train(documents, bos=False)
+    assert [plain.encode(text) for text in documents] == list(map(tokenizer.encode, documents))
 
 
 @pytest.mark.parametrize("characters", ["", "ba", "aab", "a\ud800"])
@@ -88,3 +111,32 @@ def test_unknown() -> None:
     for number in (-1, 3):
         with pytest.raises(TokenError, match=f"^ids: expected 0 to 2, got {number}$"):
             tokenizer.decode([0, number])
+
+
+def test_without_bos() -> None:
+    """nanoGPT's shakespeare-char has 65 ids."""
+    tokenizer = CharTokenizer.train([read_text("shakespeare")], bos=False)
+    assert (tokenizer.vocab_size, tokenizer.bos) == (65, None)
+    assert tokenizer.encode("\n z") == [0, 1, 64]
+    with pytest.raises(TokenError, match="^bos: expected a tokenizer with BOS for documents, got"):
+        tokenizer.encode_document("a")
+    with pytest.raises(TokenError, match="^ids: expected 0 to 64, got 65$"):
+        tokenizer.decode([65])
+
+
+def test_equal_tokenizers() -> None:
+    tokenizer = CharTokenizer("ab")
+    others = [CharTokenizer("ab", bos=False), CharTokenizer("abc"), CharTokenizer("ac"), "ab"]
+    assert CharTokenizer("ab") == tokenizer and hash(CharTokenizer("ab")) == hash(tokenizer)
+    assert all(other != tokenizer for other in others)
+    assert [repr(t) for t in (tokenizer, others[0])] == [
+        "CharTokenizer('ab')", "CharTokenizer('ab', bos=False)",
+    ]  # fmt: skip
+    tokenizers = [t for t in (tokenizer, *others) if isinstance(t, CharTokenizer)]
+    assert len({t.fingerprint for t in tokenizers}) == len({*tokenizers}) == 4
+
+
+def test_the_fingerprint_stays() -> None:
+    """Files of tokens and checkpoints of earlier versions have it."""
+    expected = hashlib.sha256(b'["char","a\\u00e9\\ud83d\\udc04",true]').hexdigest()
+    assert CharTokenizer("a\u00e9\U0001f404").fingerprint == expected

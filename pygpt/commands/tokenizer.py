@@ -1,0 +1,139 @@
+"""`python -m pygpt tokenizer`: see BPE at work, train a tokenizer, encode and decode."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import pygpt
+
+EXAMPLES = """\
+examples:
+  python -m pygpt tokenizer explain abracadabra
+  python -m pygpt tokenizer train shakespeare --vocab-size 1024 --out tokenizer.json
+  python -m pygpt tokenizer encode gpt2 "hello world"
+  python -m pygpt tokenizer decode gpt2 31373 995
+"""
+_TOKENIZER = "gpt2, cl100k_base, a tokenizer.json, or a folder that has one"
+_SHOWN = 72  # characters of the text that a line of `explain` has room for
+
+
+def add_parser(commands: Any) -> None:
+    """Add the parser of `pygpt tokenizer`."""
+    parser = commands.add_parser(
+        "tokenizer",
+        help="see BPE at work, train a tokenizer, encode and decode",
+        description="Turn text into the tokens of a model, and back.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    tasks = parser.add_subparsers(dest="task", metavar="TASK", required=True)
+
+    def task(name: str, run: Any, description: str) -> argparse.ArgumentParser:
+        added: argparse.ArgumentParser = tasks.add_parser(
+            name, help=description, description=f"{description.capitalize()}.", allow_abbrev=False
+        )
+        added.set_defaults(run=run)
+        return added
+
+    def add_split(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--split",
+            default="gpt2",
+            metavar="gpt2|cl100k",
+            help="where text is cut into words, which no token crosses (default: gpt2)",
+        )
+
+    one = task("explain", explain, "show the merges of a text, one after another")
+    one.add_argument("text", metavar="TEXT")
+    add_split(one)
+
+    one = task("train", train, "train byte-level BPE on a text file")
+    one.add_argument(
+        "data", metavar="DATA", help="UTF-8 text; or shakespeare or names, which come with pygpt"
+    )
+    one.add_argument(
+        "--vocab-size",
+        type=int,
+        required=True,
+        metavar="N",
+        help="number of ids: 256 bytes, the merges, and one special token, <|endoftext|>",
+    )
+    one.add_argument("--out", required=True, metavar="FILE", help="the tokenizer.json to write")
+    add_split(one)
+
+    one = task("encode", encode, "print the ids of a text")
+    one.add_argument("tokenizer", metavar="TOKENIZER", help=_TOKENIZER)
+    one.add_argument("text", nargs="?", metavar="TEXT", help="standard input if left out")
+
+    one = task("decode", decode, "print the text of ids")
+    one.add_argument("tokenizer", metavar="TOKENIZER", help=_TOKENIZER)
+    one.add_argument(
+        "ids", nargs="*", type=int, metavar="ID", help="standard input if left out"
+    )
+
+
+def explain(arguments: argparse.Namespace) -> None:
+    """Print a text's bytes, and then each merge with what the text is after it."""
+    from pygpt.tokenizers.explain import Words, merge_steps, show, words_of
+
+    def state(words: Words) -> str:
+        shown = " | ".join(" ".join(map(show, word)) for word in words)
+        return shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + "…"
+
+    words = words_of(arguments.text, arguments.split)
+    count = sum(map(len, words))
+    print(f"{f'     bytes: {count}':42}{state(words)}")
+    for number, step in enumerate(merge_steps(words), start=1):
+        words = step.words
+        left, right = show(step.left), show(step.right)
+        merge = f"{number:3}  {show(step.left + step.right):12} = {f'{left} + {right}':14}"
+        print(f"{merge}{step.count:4} ×  {state(words)}")
+    print(f"     tokens: {sum(map(len, words))}; no two neighbours occur together twice any more")
+
+
+def train(arguments: argparse.Namespace) -> None:
+    """Train a tokenizer and write it to a new file."""
+    from pygpt.output import check_new
+
+    text = pygpt.read_text(arguments.data)
+    check_new(Path(arguments.out))
+    tokenizer = pygpt.BPETokenizer.train(text, arguments.vocab_size, arguments.split)
+    tokenizer.save(arguments.out)
+    count, size = len(tokenizer.encode(text)), len(text.encode())
+    print(
+        f"{arguments.out}: {tokenizer.vocab_size:,} ids; {size:,} bytes of text are {count:,} "
+        f"tokens, {size / count:.2f} bytes each"
+    )
+
+
+def encode(arguments: argparse.Namespace) -> None:
+    """Print ids, with blanks between them."""
+    tokenizer = pygpt.load_tokenizer(arguments.tokenizer)
+    text = arguments.text
+    if text is None:
+        text = _input().decode("utf-8", "surrogateescape")  # which the tokenizer then refuses
+    print(*tokenizer.encode(text))
+
+
+def decode(arguments: argparse.Namespace) -> None:
+    """Print the text as it is; on a terminal a line end follows it."""
+    tokenizer = pygpt.load_tokenizer(arguments.tokenizer)
+    ids = arguments.ids
+    if not ids:
+        words = _input().split()
+        wrong = next((word for word in words if not word.isdigit()), None)
+        if wrong is not None:
+            raise pygpt.TokenError(f"ids: expected numbers, got {ascii(wrong)[2:-1]}")
+        ids = map(int, words)
+    text = tokenizer.decode(ids)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode() + (b"\n" if sys.stdout.isatty() else b""))
+    sys.stdout.flush()
+
+
+def _input() -> bytes:
+    return sys.stdin.buffer.read()

@@ -1,0 +1,76 @@
+"""Files that are there as a whole or not at all, and never in the place of another."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from pygpt.errors import OutputError
+
+
+def check_new(path: Path) -> None:
+    """Check that `write_new` can write this file; nothing is left behind.
+
+    Raises:
+        OutputError: it exists, or its folder does not take new files.
+    """
+    _check_free(path)
+    staged = _beside(path)
+    try:
+        staged.touch(exist_ok=False)
+        staged.unlink()
+    except (OSError, ValueError) as error:
+        raise _failure(path, error) from error
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that is not there yet: beside its place first, then renamed.
+
+    Raises:
+        OutputError: it exists, or it cannot be written.
+    """
+    _check_free(path)
+    staged = _beside(path)
+    try:
+        try:
+            write_synced(staged, data)
+            os.rename(staged, path)
+        finally:
+            staged.unlink(missing_ok=True)
+        sync_folder(path.parent)
+    except (OSError, ValueError) as error:
+        raise _failure(path, error) from error
+
+
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a file and wait until the disk has it."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the folder's entries last through a crash, where the system can."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _check_free(path: Path) -> None:
+    if os.path.lexists(path):
+        raise OutputError(f"output file {path}: exists; choose another name, or remove it")
+
+
+def _beside(path: Path) -> Path:
+    return path.parent / f".{path.name}.{secrets.token_hex(4)}"
+
+
+def _failure(path: Path, error: OSError | ValueError) -> OutputError:
+    reason = getattr(error, "strerror", None) or error
+    return OutputError(f"output file {path}: cannot be written: {reason}")

@@ -1,0 +1,69 @@
+"""What every tokenizer can do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from typing import Protocol, Self
+
+
+class Tokenizer(Protocol):
+    """Immutable: a vocabulary, and the way from text to its ids and back.
+
+    `decode(encode(text)) == text` for every text that `encode` takes.
+    """
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of ids: each is in [0, vocab_size), and a model needs a row for each."""
+        ...
+
+    @property
+    def bos(self) -> int | None:
+        """The id that begins a document and also ends it; None if there is none."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256, in hex, of what decides the ids: equal for equal tokenizers, and only then."""
+        ...
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of a text, without BOS.
+
+        Raises:
+            TokenError: a character that the vocabulary lacks.
+        """
+        ...
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Return the text of these ids.
+
+        Raises:
+            TokenError: an id that the vocabulary lacks.
+        """
+        ...
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a new file in the form of Hugging Face's tokenizer.json.
+
+        Raises:
+            OutputError: the file exists, or cannot be written.
+        """
+        ...
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Return the tokenizer of a file that `save` wrote.
+
+        Raises:
+            TokenError: the file is missing, damaged, or another kind of tokenizer's.
+        """
+        ...
+
+
+def fingerprint(content: list[object]) -> str:
+    """Return the SHA-256, in hex, of a tokenizer's content as JSON without blanks, in ASCII."""
+    return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
