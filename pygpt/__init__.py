@@ -4,6 +4,7 @@
     config.py      sizes of a model, options of a run: frozen dataclasses, checked when made
     documents.py   text files as lists of documents
     tokenizer.py   documents as token ids
+    memory.py      whether a model fits
     engine.py      the one door to Java
     model.py       GPT: weights, training, sampling
     checkpoint.py  models as folders

@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "pygpt").glob("*.py")) + sorted((ROOT / "jbridge").glob("*.py"))
 # A module of pygpt may import those before it; `pygpt` itself (lazy) stands for all of them.
 ORDER = (
-    "errors", "config", "documents", "tokenizer", "engine", "checkpoint", "model", "names", "log",
-    "progress", "cli", "__main__",
+    "errors", "config", "documents", "tokenizer", "memory", "engine", "checkpoint", "model",
+    "names", "log", "progress", "cli", "__main__",
 )  # fmt: skip
 
 
