@@ -55,7 +55,8 @@ def build_jars(root: Path) -> None:
         [sys.executable, "-m", "jbridge", "jdk-home"], cwd=root, capture_output=True, text=True
     )
     if jdk.returncode != 0:
-        raise SystemExit(f"pygpt: cannot build the Java engine: {jdk.stderr.strip()}")
+        reason = jdk.stderr.strip().removeprefix("jbridge: ")
+        raise SystemExit(f"pygpt: cannot build the Java engine: {reason}")
     gradle = shutil.which("gradle")
     if gradle is None:
         raise SystemExit(
