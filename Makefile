@@ -50,7 +50,7 @@ format: .venv/.installed-test $(ENGINE)  ## format Java, sort Python's imports
 	@$(VENV_PYTHON) -m ruff check --fix-only --select I .
 	@$(RUN_GRADLE) format
 
-bench-names: .venv/.installed-bench $(ENGINE)  ## names beside NumPy and PyTorch (installs PyTorch)
+bench-names: .venv/.installed-bench $(ENGINE)  ## names beside NumPy and PyTorch (fetches 3 GB)
 	@$(VENV_PYTHON) -m benchmarks.names $(ARGS)
 
 wheel: .venv/.created $(ENGINE)  ## build dist/pygpt-….whl, jars included

@@ -1,4 +1,4 @@
-"""Build hook of the wheel and of the editable install: Gradle builds the Java engine, the wheel carries its jars."""
+"""Build hook of wheel and editable install: Gradle builds the engine, the wheel has its jars."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STAMP = f"{JARS}/.stamp"  # touched after each build, here and in the Makefile
 
 
 class EngineBuildHook(BuildHookInterface):
-    """Calls Gradle unless the jars are newer than what they are made from, and adds them to the wheel."""
+    """Calls Gradle unless the jars are newer than their sources; adds them to the wheel."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build the jars and mark the wheel as one for this platform.
@@ -41,7 +41,7 @@ def jars_are_current(root: Path) -> bool:
     stamp = root / STAMP
     if not stamp.exists():
         return False
-    sources = [root / "build.gradle", root / "settings.gradle", *(root / "java/src/main").rglob("*")]
+    sources = [root / "build.gradle", root / "settings.gradle", *root.glob("java/src/main/**/*")]
     return all(source.stat().st_mtime <= stamp.stat().st_mtime for source in sources)
 
 
@@ -55,7 +55,8 @@ def build_jars(root: Path) -> None:
         [sys.executable, "-m", "jbridge", "jdk-home"], cwd=root, capture_output=True, text=True
     )
     if jdk.returncode != 0:
-        raise SystemExit(f"pygpt: cannot build the Java engine: {jdk.stderr.strip()}")
+        reason = jdk.stderr.strip().removeprefix("jbridge: ")
+        raise SystemExit(f"pygpt: cannot build the Java engine: {reason}")
     gradle = shutil.which("gradle")
     if gradle is None:
         raise SystemExit(

@@ -4,6 +4,7 @@
     config.py      sizes of a model, options of a run: frozen dataclasses, checked when made
     documents.py   text files, as one text or as lists of documents
     output.py      files that are there as a whole or not at all
+    memory.py      whether a model fits
     engine.py      the one door to Java
     tokenizers/    text as token ids, and back
     model.py       GPT: weights, training, sampling

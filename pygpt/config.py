@@ -138,6 +138,12 @@ class GPTConfig(Checked):
     def _check_together(self) -> None:
         _check_heads(self.n_embd, self.n_head)
 
+    @property
+    def num_parameters(self) -> int:
+        """Number of weights, for sizes too large for a list of them as well."""
+        C = self.n_embd
+        return (2 * self.vocab_size + self.block_size) * C + self.n_layer * 12 * C * C
+
     def weight_shapes(self) -> dict[str, tuple[int, int]]:
         """Return name -> shape of every weight: GPT-2's names, (in, out) inside a block."""
         C = self.n_embd

@@ -57,8 +57,7 @@ class Engine:
         backend: `cpu`, `nd4j` or `plain`.
         dtype: `float32`, or `float64` on `plain`.
     Raises:
-        EngineError: no JVM, an unknown backend (also a ValueError), too little memory (also a
-            MemoryError).
+        EngineError: no JVM, or an unknown backend (also a ValueError).
     """
 
     def __init__(self, config: GPTConfig, backend: str, dtype: str) -> None:

@@ -6,6 +6,7 @@
     ├── TokenError        also a ValueError: a character or an id that the vocabulary lacks, or a
     │                     tokenizer that cannot be or cannot be read
     ├── ShapeError        also a ValueError: an array of the wrong shape
+    ├── TooLargeError     also a MemoryError: a model that does not fit into memory
     ├── ClosedError       a model that was closed
     ├── OutputError       a file or folder that cannot be written
     └── CheckpointError   a model folder that cannot be read
@@ -47,6 +48,10 @@ class TokenError(PygptError, ValueError):
 
 class ShapeError(PygptError, ValueError):
     """An array of the wrong shape, or a sequence of the wrong length."""
+
+
+class TooLargeError(PygptError, MemoryError):
+    """A model that does not fit into the memory there is."""
 
 
 class ClosedError(PygptError):

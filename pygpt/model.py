@@ -12,13 +12,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pygpt import checkpoint
+from pygpt import checkpoint, memory
 from pygpt.config import BACKENDS, INT_MAX, GPTConfig
 from pygpt.engine import Engine, Losses
 from pygpt.errors import CheckpointError, ConfigError, ShapeError
 from pygpt.tokenizers.char import CharTokenizer
 
 DTYPES = ("float32", "float64")
+
+
+def dtype_of(backend: str) -> str:
+    """Return the dtype that a model has by default."""
+    return "float64" if backend == "plain" else "float32"
+
+
+def training_bytes(config: GPTConfig, dtype: str, length: int) -> int:
+    """Return the least memory in which a model can be trained on documents of this length.
+
+    That is weights, gradients and Adam's two moments, and the attention of all heads, (L, H, T, T).
+    """
+    attention = config.n_layer * config.n_head * length * length
+    return (4 * config.num_parameters + attention) * np.dtype(dtype).itemsize
 
 
 class GPT:
@@ -35,7 +49,8 @@ class GPT:
         tokenizer: turns text into ids and back; needed only for text.
     Raises:
         ConfigError: an unknown backend or dtype, a tokenizer of another vocabulary.
-        EngineError: the JVM does not start, or has too little memory.
+        TooLargeError: the weights do not fit into memory.
+        EngineError: the JVM does not start.
     """
 
     def __init__(
@@ -46,7 +61,7 @@ class GPT:
         tokenizer: CharTokenizer | None = None,
     ) -> None:
         if dtype is None:
-            dtype = "float64" if backend == "plain" else "float32"
+            dtype = dtype_of(backend)
         if backend not in BACKENDS:
             expected = ", ".join(BACKENDS)
             raise ConfigError("backend", f"expected one of {expected}, got {backend!r}")
@@ -56,8 +71,10 @@ class GPT:
         if tokenizer is not None and tokenizer.vocab_size != config.vocab_size:
             expected = f"{tokenizer.vocab_size}, as the tokenizer has"
             raise ConfigError("vocab_size", f"expected {expected}, got {config.vocab_size}")
+        memory.require(config.num_parameters * np.dtype(dtype).itemsize, "a model of these sizes")
         self.config = config
         self.backend = backend
+        self.dtype = dtype
         self.tokenizer = tokenizer
         self._engine = Engine(config, backend, dtype)
 
@@ -87,7 +104,7 @@ class GPT:
     @property
     def num_parameters(self) -> int:
         """Number of weights."""
-        return sum(rows * columns for rows, columns in self.config.weight_shapes().values())
+        return self.config.num_parameters
 
     def parameters(self) -> dict[str, NDArray[Any]]:
         """Return name -> array of every weight, (rows, columns), in the model's dtype.
@@ -117,6 +134,7 @@ class GPT:
         Raises:
             ShapeError: no documents, or rates that are no row of numbers.
             TokenError: a character that the tokenizer lacks.
+            TooLargeError: what training needs beside the weights does not fit into memory.
             KeyboardInterrupt: Ctrl-C; the training stops within half a second.
         """
         rates = np.array(learning_rates, dtype=np.float64)
@@ -131,6 +149,10 @@ class GPT:
         starts = np.cumsum([0, *map(len, encoded)])
         if starts[-1] > INT_MAX:
             raise ShapeError(f"documents: expected at most {INT_MAX} tokens, got {starts[-1]}")
+        length = min(self.config.block_size, max(map(len, encoded)) - 1)
+        weights_bytes = self.num_parameters * np.dtype(self.dtype).itemsize
+        more_bytes = training_bytes(self.config, self.dtype, length) - weights_bytes
+        memory.require(more_bytes, "training this model")
         tokens = np.concatenate([np.array(document, np.int32) for document in encoded])
         return self._engine.train_documents(tokens, starts.astype(np.int32), rates, on_losses)
 

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pygpt import memory
 from pygpt.config import NamesConfig
 from pygpt.engine import Losses
-from pygpt.model import GPT
+from pygpt.model import GPT, dtype_of, training_bytes
 from pygpt.tokenizers.char import CharTokenizer
 
 INIT_STD = 0.08  # microgpt's, for every weight
@@ -59,7 +60,8 @@ class NamesRun:
         options: of the run.
         documents: text, not empty; shuffled in a copy.
     Raises:
-        EngineError: the JVM does not start, or has too little memory.
+        TooLargeError: the model, or what its training needs, does not fit into memory.
+        EngineError: the JVM does not start.
     """
 
     def __init__(self, options: NamesConfig, documents: Sequence[str]) -> None:
@@ -69,6 +71,9 @@ class NamesRun:
         self._rng.shuffle(self.documents)
         tokenizer = CharTokenizer.train(self.documents)
         config = options.model_config(tokenizer.vocab_size)
+        length = min(config.block_size, 1 + max(map(len, self.documents)))
+        needed_bytes = training_bytes(config, dtype_of(options.backend), length)
+        memory.require(needed_bytes, "training a model of these sizes")
         self.model = GPT(config, options.backend, tokenizer=tokenizer)
         draw_weights(self.model, self._rng)
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "pygpt").rglob("*.py")) + sorted((ROOT / "jbridge").rglob("*.py"))
 # A module of pygpt may import those before it; `pygpt` itself (lazy) stands for all of them.
 ORDER = (
-    "errors", "config", "documents", "output", "engine",
+    "errors", "config", "documents", "output", "memory", "engine",
     "tokenizers.protocol", "tokenizers.alphabet", "tokenizers.split", "tokenizers.merging",
     "tokenizers.tokenizer_json", "tokenizers.char", "tokenizers.bpe", "tokenizers.published",
     "tokenizers.load", "tokenizers.explain",

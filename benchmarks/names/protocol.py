@@ -1,6 +1,6 @@
-"""What the peers of `python -m pygpt names` share: the protocol's data and random stream, a report.
+"""What the sides of the names benchmark share: the protocol's data and random stream, a report.
 
-A peer is a module with `run(documents, config, steps, seed, samples) -> Run`; as a script it prints
+A side is a module with `run(documents, config, steps, seed, samples) -> Run`; as a script it prints
 one JSON object (see `main`).
 """
 
@@ -107,11 +107,12 @@ def main(engine: str, run: Callable[..., Run], script_start: float) -> None:
     """
     parser = argparse.ArgumentParser(description=f"The names protocol on {engine}.")
     parser.add_argument("--repeats", type=int, default=3, help="runs after the cold one")
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--later-steps", type=int, default=1000, help="steps of each of these")
+    options = parser.parse_args()
     documents, config, steps, seed, samples = read_documents(NAMES), Config(), 1000, 42, 20
     cold = run(documents, config, steps, seed, samples)
     total_s = time.perf_counter() - script_start
-    later = [run(documents, config, steps, seed, 0) for _ in range(repeats)]
+    later = [run(documents, config, options.later_steps, seed, 0) for _ in range(options.repeats)]
     report = {
         "engine": engine,
         "losses_ok": agrees(cold),

@@ -1,4 +1,4 @@
-"""Prints how many tests pytest and JUnit ran; exits 1 if one failed or was skipped, or if a suite ran none.
+"""Prints how many tests pytest and JUnit ran; exits 1 for one failed or skipped, or an empty suite.
 
 Usage: python tests/packaging/counts.py PYTEST_XML JUNIT_FOLDER
 """
@@ -20,7 +20,7 @@ class Counts(NamedTuple):
 
 
 def read(reports: list[Path]) -> Counts:
-    """Return the sum of the reports, each in the XML form that JUnit introduced and pytest writes too."""
+    """Return the sum of the reports, in the XML form that JUnit introduced and pytest has too."""
     total = Counts()
     for report in reports:
         for suite in ET.parse(report).getroot().iter("testsuite"):
@@ -42,7 +42,8 @@ def main(pytest_xml: str, junit_folder: str) -> int:
         print(f"{name}: {counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped")
     passed, failed, skipped = (sum(column) for column in zip(*suites.values(), strict=True))
     problems = [f"{name} ran no test" for name, counts in suites.items() if not sum(counts)]
-    problems += [f"{skipped} skipped: a test that cannot run here has to be made to"] if skipped else []
+    if skipped:
+        problems.append(f"{skipped} skipped: a test that cannot run here has to be made to")
     for problem in problems:
         print(problem, file=sys.stderr)
     print(f"{passed} passed, {failed} failed")

@@ -97,12 +97,19 @@ def test_bad_input(case: str, capsys: Capture) -> None:
     _fails(["names", "--quiet", *arguments], 1, message, capsys)
 
 
-@pytest.mark.usefixtures("unpacked")
-def test_too_large_a_model(python: Callable[..., Any]) -> None:
-    """In a process of its own: libnd4j crashes where an allocation fails."""
-    result = python("-m", "pygpt", "names", "--quiet", "--n-embd", "2000000000")
-    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
-    assert result.stderr.startswith("pygpt: error: ")
+TOO_LARGE = {
+    "wide": ["--n-embd", "2000000000"],
+    "deep": ["--n-layer", "2000000000"],
+    "long": ["--block-size", "2000000000", "--n-embd", "1024"],
+    "long_document": ["--block-size", "1000000", "--data", "one_line.txt"],
+}
+
+
+@pytest.mark.parametrize("case", TOO_LARGE)
+def test_too_large_a_model(case: str, capsys: Capture) -> None:
+    Path("one_line.txt").write_text("ab" * 500_000)
+    message = "training a model of these sizes needs at least "
+    _fails(["names", "--quiet", *TOO_LARGE[case]], 1, message, capsys)
 
 
 def test_save_and_make_more(capsys: Capture) -> None:

@@ -42,6 +42,12 @@ def test_bad_sizes(change: dict[str, Any], message: str) -> None:
     assert str(caught.value).startswith(message)
 
 
+def test_number_of_parameters() -> None:
+    config = GPTConfig(**SIZES)
+    assert config.num_parameters == sum(a * b for a, b in config.weight_shapes().values())
+    assert GPTConfig(**SIZES | {"n_layer": 2**31 - 1}).num_parameters > 2**39
+
+
 def test_missing_field() -> None:
     with pytest.raises(ConfigError, match="^n_embd: expected a value, got none$"):
         from_dict(GPTConfig, {name: SIZES[name] for name in SIZES if name != "n_embd"})
