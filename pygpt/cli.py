@@ -184,7 +184,7 @@ def _sample_saved(options: NamesConfig, paths: dict[str, Path]) -> None:
     from pygpt.log import JsonLog
     from pygpt.model import GPT
 
-    with GPT.from_pretrained(paths["source"], options.backend) as model:
+    with GPT.from_pretrained(paths["source"], backend=options.backend) as model:
         if model.tokenizer is None or model.tokenizer.bos is None:
             problem = "expected a model of documents, got one without characters or BOS"
             raise PygptError(f"model folder {paths['source']}: {problem}")

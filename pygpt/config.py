@@ -29,6 +29,7 @@ class Rule:
         minimum: smallest value, or None.
         maximum: largest value, or None.
         above: the value must be greater than this, or None.
+        below: the value must be less than this, or None.
         choices: the values there are; empty for no limit.
     """
 
@@ -36,6 +37,7 @@ class Rule:
     minimum: float | None = None
     maximum: float | None = None
     above: float | None = None
+    below: float | None = None
     choices: tuple[str, ...] = ()
 
     def problem(self, value: Any) -> str | None:
@@ -50,6 +52,8 @@ class Rule:
             return f"expected at most {self.maximum}, got {value}"
         if self.above is not None and not value > self.above:
             return f"expected more than {self.above}, got {value}"
+        if self.below is not None and not value < self.below:
+            return f"expected less than {self.below}, got {value}"
         return None
 
 
@@ -125,36 +129,176 @@ def _check_heads(n_embd: int, n_head: int) -> None:
         raise ConfigError("n_embd", f"expected a multiple of n_head = {n_head}, got {n_embd}")
 
 
+NORMS = ("layernorm", "rmsnorm")
+ACTIVATIONS = ("gelu", "gelu_exact", "relu", "relu2", "swiglu")
+POSITIONS = ("learned", "rotary")
+FEED_FORWARD_FACTOR = 4  # width of the feed-forward layer over that of the model
+
+
 @dataclass(frozen=True)
 class GPTConfig(Checked):
-    """Immutable: the sizes of a model, in the order of Java's `org.pygpt.GPTConfig`."""
+    """Immutable: the architecture of a model, in the order of Java's `org.pygpt.GPTConfig`.
 
-    block_size: int = _size("longest context, in tokens")
-    vocab_size: int = _size("number of token ids")
-    n_layer: int = _size("transformer blocks")
-    n_head: int = _size("attention heads of each block; divides n_embd")
-    n_embd: int = _size("width of the residual stream")
+    The defaults are GPT-2's; microgpt, nanoGPT and Llama are other points in the same space.
+    """
+
+    block_size: int = _size("longest context, in tokens", 1024)
+    vocab_size: int = _size("number of token ids", 50257)
+    n_layer: int = _size("transformer blocks", 12)
+    n_head: int = _size("attention heads of each block; divides n_embd", 12)
+    n_embd: int = _size("width of the residual stream", 768)
+    dropout: float = _option(
+        0.0, Rule("probability of dropping an activation while training", minimum=0, below=1)
+    )
+    bias: bool = _option(True, Rule("biases in linear layers and layer norms"))
+    norm: str = _option("layernorm", Rule("how activations are normalised", choices=NORMS))
+    activation: str = _option(
+        "gelu", Rule("of the feed-forward layer; gelu is the tanh form", choices=ACTIVATIONS)
+    )
+    tie_weights: bool = _option(True, Rule("the output matrix is the token embedding"))
+    n_kv_head: int = _size("heads of keys and values; divides n_head; 0: n_head", 0, minimum=0)
+    n_inner: int = _size("width of the feed-forward layer; 0: 4 * n_embd", 0, minimum=0)
+    norm_gain: bool = _option(True, Rule("norms have a learned gain"))
+    norm_eps: float = _option(1e-5, Rule("added to the variance in a norm", above=0))
+    final_norm: bool = _option(True, Rule("a norm before the output matrix"))
+    embedding_norm: bool = _option(False, Rule("a norm after the embedding"))
+    positions: str = _option("learned", Rule("how positions are known", choices=POSITIONS))
+    rope_theta: float = _option(1e4, Rule("base of the rotary frequencies", above=1))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.n_kv_head == 0:
+            object.__setattr__(self, "n_kv_head", self.n_head)
+        if self.n_inner == 0:
+            object.__setattr__(self, "n_inner", FEED_FORWARD_FACTOR * self.n_embd)
+        if self.n_head % self.n_kv_head:
+            expected = f"expected a divisor of n_head = {self.n_head}"
+            raise ConfigError("n_kv_head", f"{expected}, got {self.n_kv_head}")
 
     def _check_together(self) -> None:
         _check_heads(self.n_embd, self.n_head)
+        if self.positions == "rotary" and self.n_embd // self.n_head % 2:
+            expected = "expected an even head size n_embd / n_head for rotary positions"
+            raise ConfigError("n_embd", f"{expected}, got {self.n_embd} / {self.n_head}")
+
+    @classmethod
+    def microgpt(
+        cls, block_size: int, vocab_size: int, n_layer: int, n_head: int, n_embd: int
+    ) -> GPTConfig:
+        """Return microgpt's architecture: RMSNorm without gain, also after the embedding but not
+        at the end, ReLU, no biases, an output matrix of its own."""
+        return cls(
+            *(block_size, vocab_size, n_layer, n_head, n_embd),
+            bias=False,
+            norm="rmsnorm",
+            activation="relu",
+            tie_weights=False,
+            norm_gain=False,
+            final_norm=False,
+            embedding_norm=True,
+        )
+
+    @classmethod
+    def preset(cls, name: str) -> GPTConfig:
+        """Return a known architecture by its name, one of `PRESETS`.
+
+        Raises:
+            ConfigError: there is none of this name.
+        """
+        if name not in PRESETS:
+            raise ConfigError("preset", f"expected one of {', '.join(PRESETS)}, got {name!r}")
+        return PRESETS[name]
+
+    @property
+    def head_size(self) -> int:
+        """Width of one head: D."""
+        return self.n_embd // self.n_head
 
     @property
     def num_parameters(self) -> int:
         """Number of weights, for sizes too large for a list of them as well."""
-        C = self.n_embd
-        return (2 * self.vocab_size + self.block_size) * C + self.n_layer * 12 * C * C
+        layer = sum(_product(shape) for shape in self._layer_shapes().values())
+        rest = sum(_product(shape) for shape in self._outer_shapes().values())
+        return rest + self.n_layer * layer
 
-    def weight_shapes(self) -> dict[str, tuple[int, int]]:
+    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return name -> shape of every weight: GPT-2's names, (in, out) inside a block."""
-        C = self.n_embd
-        shapes = {"wte.weight": (self.vocab_size, C), "wpe.weight": (self.block_size, C)}
+        outer = self._outer_shapes()
+        after = {name: outer.pop(name) for name in tuple(outer) if name.startswith(("ln_f", "lm_"))}
+        shapes = dict(outer)
         for layer in range(self.n_layer):
-            shapes[f"h.{layer}.attn.c_attn.weight"] = (C, 3 * C)  # query, key, value
-            shapes[f"h.{layer}.attn.c_proj.weight"] = (C, C)
-            shapes[f"h.{layer}.mlp.c_fc.weight"] = (C, 4 * C)
-            shapes[f"h.{layer}.mlp.c_proj.weight"] = (4 * C, C)
-        shapes["lm_head.weight"] = (self.vocab_size, C)
+            shapes |= {f"h.{layer}.{name}": shape for name, shape in self._layer_shapes().items()}
+        return shapes | after
+
+    def _outer_shapes(self) -> dict[str, tuple[int, ...]]:
+        shapes: dict[str, tuple[int, ...]] = {"wte.weight": (self.vocab_size, self.n_embd)}
+        if self.positions == "learned":
+            shapes["wpe.weight"] = (self.block_size, self.n_embd)
+        if self.embedding_norm:
+            shapes |= self._norm_shapes("ln_emb")
+        if self.final_norm:
+            shapes |= self._norm_shapes("ln_f")
+        if not self.tie_weights:
+            shapes["lm_head.weight"] = (self.vocab_size, self.n_embd)
         return shapes
+
+    def _layer_shapes(self) -> dict[str, tuple[int, ...]]:
+        C, F = self.n_embd, self.n_inner
+        qkv = (self.n_head + 2 * self.n_kv_head) * self.head_size
+        inputs = 2 * F if self.activation == "swiglu" else F  # gates, then values
+        linear = {
+            "attn.c_attn": (C, qkv),
+            "attn.c_proj": (C, C),
+            "mlp.c_fc": (C, inputs),
+            "mlp.c_proj": (F, C),
+        }
+        shapes: dict[str, tuple[int, ...]] = self._norm_shapes("ln_1")
+        for name, shape in linear.items():
+            if name == "mlp.c_fc":
+                shapes |= self._norm_shapes("ln_2")
+            shapes[f"{name}.weight"] = shape
+            if self.bias:
+                shapes[f"{name}.bias"] = shape[1:]
+        return shapes
+
+    def _norm_shapes(self, name: str) -> dict[str, tuple[int, ...]]:
+        shapes: dict[str, tuple[int, ...]] = {}
+        if self.norm_gain:
+            shapes[f"{name}.weight"] = (self.n_embd,)
+            if self.bias and self.norm == "layernorm":
+                shapes[f"{name}.bias"] = (self.n_embd,)
+        return shapes
+
+
+def _product(shape: tuple[int, ...]) -> int:
+    return shape[0] * shape[1] if len(shape) == 2 else shape[0]
+
+
+PRESETS = {
+    "microgpt": GPTConfig.microgpt(16, 27, 1, 4, 16),
+    # https://github.com/karpathy/makemore, its transformer, for names of up to 15 letters
+    "makemore": GPTConfig(16, 27, 4, 4, 64, tie_weights=False),
+    # https://github.com/karpathy/nanoGPT, its recipe for a CPU
+    "shakespeare-char": GPTConfig(64, 65, 4, 4, 128, bias=False),
+    "gpt2": GPTConfig(),
+    "gpt2-medium": GPTConfig(n_layer=24, n_head=16, n_embd=1024),
+    "gpt2-large": GPTConfig(n_layer=36, n_head=20, n_embd=1280),
+    "gpt2-xl": GPTConfig(n_layer=48, n_head=25, n_embd=1600),
+}
+
+
+@dataclass(frozen=True)
+class AdamWConfig(Checked):
+    """Immutable: options of the optimizer, in the order of Java's `org.pygpt.train.AdamW`.
+
+    The defaults are nanoGPT's.
+    """
+
+    beta1: float = _option(0.9, Rule("decay of the first moment", minimum=0, below=1))
+    beta2: float = _option(0.95, Rule("decay of the second moment", minimum=0, below=1))
+    epsilon: float = _option(1e-8, Rule("added to the root of the second moment", above=0))
+    weight_decay: float = _option(0.1, Rule("decay of matrices", minimum=0))
+    grad_clip: float = _option(1.0, Rule("largest norm of the gradient; 0: no limit", minimum=0))
 
 
 @dataclass(frozen=True)
@@ -183,5 +327,7 @@ class NamesConfig(Checked):
         _check_heads(self.n_embd, self.n_head)
 
     def model_config(self, vocab_size: int) -> GPTConfig:
-        """Return the sizes of the model for a vocabulary of this size."""
-        return GPTConfig(self.block_size, vocab_size, self.n_layer, self.n_head, self.n_embd)
+        """Return the architecture of the model for a vocabulary of this size."""
+        return GPTConfig.microgpt(
+            self.block_size, vocab_size, self.n_layer, self.n_head, self.n_embd
+        )

@@ -49,27 +49,90 @@ def jar_resource(artifact: str, name: str) -> bytes:
     )
 
 
-class Engine:
+class _Handle:
+    """Mutable: a Java object with memory of its own. Use it from one thread.
+
+    Args:
+        what: it is called in messages.
+    """
+
+    def __init__(self, what: str, java: Any, dtype: str) -> None:
+        self._what = what
+        self._java = java
+        self._dtype = np.dtype(dtype)
+        self._views: list[weakref.ref[NDArray[Any]]] = []
+        self._job: Any = None
+
+    def _open(self) -> Any:
+        if self._java is None:
+            raise ClosedError(f"the {self._what} is closed; make another one")
+        return self._java
+
+    def _view(self, tensor: Any, shape: tuple[int, ...], dtype: Any = None) -> NDArray[Any]:
+        """Return the memory of a Java tensor as an array; shared, and kept alive by the array."""
+        array = jbridge.view(self._open(), tensor.address(), shape, dtype or self._dtype)
+        self._views = [view for view in self._views if view() is not None]
+        self._views.append(weakref.ref(array))
+        return array
+
+    def _named_views(self, parameters: Any) -> dict[str, NDArray[Any]]:
+        arrays: dict[str, NDArray[Any]] = {}
+        with jbridge.translate():
+            for name in parameters.names():
+                tensor = parameters.get(name)
+                columns = int(tensor.columns())
+                is_vector = parameters.isVector(name)
+                shape = (columns,) if is_vector else (int(tensor.rows()), columns)
+                arrays[str(name)] = self._view(tensor, shape)
+        return arrays
+
+    def _run(self, job: Any, poll: Callable[[], None] | None = None) -> None:
+        """Start a job and wait for its end; it is forgotten only when it has ended by itself."""
+        self._job = job
+        with jbridge.translate():
+            job.start()
+        try:
+            jbridge.wait(job, poll)
+        except EngineError:
+            self._job = None
+            raise
+        self._job = None
+
+    def close(self) -> None:
+        """Free the memory, at once if it can: arrays of it that are alive keep it.
+
+        So does a job that was interrupted and may still be running. Java's collector frees the
+        memory after them.
+        """
+        java, self._java = self._java, None
+        in_use = self._job is not None or any(view() is not None for view in self._views)
+        if java is not None and not in_use:
+            with jbridge.translate():
+                java.close()
+
+
+class Engine(_Handle):
     """Mutable: one model in Java, all weights zero at first. Use it from one thread.
 
     Args:
-        config: the sizes.
+        config: the architecture.
         backend: `cpu`, `nd4j` or `plain`.
         dtype: `float32`, or `float64` on `plain`.
+        threads: of backend `cpu`; 0 for one a processor.
     Raises:
         EngineError: no JVM, or an unknown backend (also a ValueError).
     """
 
-    def __init__(self, config: GPTConfig, backend: str, dtype: str) -> None:
+    def __init__(self, config: GPTConfig, backend: str, dtype: str, threads: int = 0) -> None:
         java_config = jbridge.java_class("org.pygpt.GPTConfig")
         java_dtype = jbridge.java_class("org.pygpt.tensor.DType")
         gpt = jbridge.java_class("org.pygpt.GPT")
-        self._dtype = np.dtype(dtype)
-        self._views: list[weakref.ref[NDArray[Any]]] = []
-        self._job: Any = None
         with jbridge.translate():
-            sizes = java_config(*config.to_dict().values())
-            self._model: Any = gpt.create(sizes, backend, java_dtype.of(dtype))
+            sizes = java_config.of(*config.to_dict().values())
+            model = gpt.create(sizes, backend, java_dtype.of(dtype), threads)
+        super().__init__("model", model, dtype)
+        self._evaluation: Any = None
+        self._evaluation_tokens = 0
 
     @property
     def description(self) -> str:
@@ -77,19 +140,70 @@ class Engine:
         with jbridge.translate():
             return str(self._open().kernels().description())
 
+    def initialize(self, seed: int) -> None:
+        """Draw every weight anew, as nanoGPT does; `seed` is taken modulo 2^64."""
+        signed = (seed + 2**63) % 2**64 - 2**63  # a Java long
+        with jbridge.translate():
+            self._open().initialize(signed)
+
     def parameters(self) -> dict[str, NDArray[Any]]:
         """Return name -> array of every weight; shared: writing to one changes the model."""
-        arrays: dict[str, NDArray[Any]] = {}
-        model = self._open()
+        return self._named_views(self._open().weights())
+
+    def activation_bytes(self, B: int, T: int) -> int:
+        """Return the size of what a training step keeps between forward and backward."""
         with jbridge.translate():
-            weights = model.weights()
-            for name in weights.names():
-                tensor = weights.get(name)
-                shape = (int(tensor.rows()), int(tensor.columns()))
-                arrays[str(name)] = jbridge.view(model, tensor.address(), shape, self._dtype)
-        self._views = [view for view in self._views if view() is not None]
-        self._views += [weakref.ref(array) for array in arrays.values()]
-        return arrays
+            return int(self._open().activationBytes(B, T))
+
+    def ops(self, B: int, T: int) -> list[str]:
+        """Return the ops of a training step, first to last, as text."""
+        with jbridge.translate():
+            return [str(op) for op in self._open().describeOps(B, T)]
+
+    def training(self, B: int, T: int, options: tuple[float, ...]) -> EngineTraining:
+        """Return what trains on batches of at most B * T tokens.
+
+        Args:
+            options: those of Java's `org.pygpt.train.AdamW`, in its order.
+        """
+        trainer = jbridge.java_class("org.pygpt.train.Trainer")
+        adam = jbridge.java_class("org.pygpt.train.AdamW")
+        with jbridge.translate():
+            java = trainer(self._open(), B, T, adam(*options))
+        return EngineTraining(java, str(self._dtype), B * T)
+
+    def evaluate(
+        self, ids: NDArray[np.int32], targets: NDArray[np.int32]
+    ) -> tuple[float, NDArray[Any]]:
+        """Run forward; return the loss, in nats, and the logits.
+
+        Args:
+            ids: int32, (B, T).
+            targets: int32, (B, T); a negative one is not scored.
+        Returns:
+            The loss, and logits (B, T, V), shared until the next call.
+        Raises:
+            EngineError: Java refused, or failed.
+            KeyboardInterrupt: Ctrl-C.
+        """
+        B, T = ids.shape
+        job_class = jbridge.java_class("org.pygpt.train.EvaluationJob")
+        with jbridge.translate():
+            if B * T > self._evaluation_tokens:
+                self._close_evaluation()
+                self._evaluation = self._open().evaluation(B, T)
+                self._evaluation_tokens = B * T
+            program = self._evaluation
+            for tensor, values in ((program.ids(), ids), (program.targets(), targets)):
+                self._view(tensor, (B, T), np.int32)[:] = values
+            self._run(job_class(program, B, T))
+            logits = program.logits()
+            return float(program.loss()), self._view(logits, (B, T, int(logits.columns())))
+
+    def _close_evaluation(self) -> None:
+        program, self._evaluation, self._evaluation_tokens = self._evaluation, None, 0
+        if program is not None and self._job is None:
+            program.close()
 
     def train_documents(
         self,
@@ -149,27 +263,81 @@ class Engine:
         with jbridge.translate():
             return [[int(token) for token in job.tokens(i)] for i in range(count)]
 
-    def _run(self, job: Any, poll: Callable[[], None] | None) -> None:
-        """Start a job and wait for its end; it is forgotten only when it has ended by itself."""
-        self._job = job
-        with jbridge.translate():
-            job.start()
-        jbridge.wait(job, poll)
-        self._job = None
+    def close(self) -> None:
+        """Free the memory, at once if it can; see `_Handle.close`."""
+        if self._java is not None:
+            with jbridge.translate():
+                self._close_evaluation()
+        super().close()
 
-    def _open(self) -> Any:
-        if self._model is None:
-            raise ClosedError("the model is closed; make or load another one")
-        return self._model
+
+class EngineTraining(_Handle):
+    """Mutable: AdamW's state and the activations of training one model.
+
+    Attributes:
+        ids: int32, (tokens,), shared: the ids of the next batch, (B, T) row by row.
+        targets: int32, (tokens,), shared, likewise; a negative one is not scored.
+    """
+
+    def __init__(self, java: Any, dtype: str, tokens: int) -> None:
+        super().__init__("training", java, dtype)
+        with jbridge.translate():
+            self.ids = self._view(java.ids(), (tokens,), np.int32)
+            self.targets = self._view(java.targets(), (tokens,), np.int32)
+        self._views.clear()  # these two live as long as this object does
+        self._step_job = jbridge.java_class("org.pygpt.train.StepJob")
+
+    def step(self, B: int, T: int, learning_rate: float | None) -> float:
+        """Run forward and backward on the batch and, with a learning rate, update the weights.
+
+        Returns:
+            Mean cross-entropy in nats.
+        Raises:
+            EngineError: an id out of range; the loss or the gradient is no number (the weights
+                are then as they were).
+            KeyboardInterrupt: Ctrl-C; the weights are as they were, or updated.
+        """
+        rate = float("nan") if learning_rate is None else learning_rate
+        with jbridge.translate():
+            job = self._step_job(self._open(), B, T, rate)
+        self._run(job)
+        return float(job.loss())
+
+    def update(self, learning_rate: float) -> None:
+        """Update the weights by the mean of the gradients since the last update."""
+        with jbridge.translate():
+            self._open().update(learning_rate)
+
+    @property
+    def gradient_norm(self) -> float:
+        """Norm of the gradient in the last update before clipping; 0 without clipping."""
+        return float(self._open().gradientNorm())
+
+    @property
+    def updates(self) -> int:
+        """Number of updates so far."""
+        return int(self._open().updates())
+
+    @property
+    def dropout_key(self) -> int:
+        """What decides the dropout of the next step."""
+        return int(self._open().dropoutKey())
+
+    def resume(self, updates: int, dropout_key: int) -> None:
+        """Continue a run that was at these numbers."""
+        self._open().resume(updates, dropout_key)
+
+    def gradients(self) -> dict[str, NDArray[Any]]:
+        """Return name -> gradient of every weight, of the last backward; shared."""
+        return self._named_views(self._open().gradients())
+
+    def moments(self) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+        """Return AdamW's first and second moments, name -> array; shared."""
+        java = self._open()
+        first, second = java.firstMoments(), java.secondMoments()
+        return self._named_views(first), self._named_views(second)
 
     def close(self) -> None:
-        """Free the memory, at once if it can: arrays from `parameters` that are alive keep it.
-
-        So does a job that was interrupted and may still be running. Java's collector frees the
-        memory after them.
-        """
-        model, self._model = self._model, None
-        in_use = self._job is not None or any(view() is not None for view in self._views)
-        if model is not None and not in_use:
-            with jbridge.translate():
-                model.close()
+        """Free the memory, at once if it can; see `_Handle.close`."""
+        self.ids = self.targets = np.empty(0, np.int32)
+        super().close()

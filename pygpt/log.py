@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -33,7 +32,7 @@ class JsonLog:
     def losses(self, first: int, losses: Iterable[float]) -> None:
         """Write the losses of the steps from `first` (counted from 0) on."""
         self._write(
-            {"step": step, "loss": float(loss) if math.isfinite(loss) else None}
+            {"step": step, "loss": float(loss)}
             for step, loss in enumerate(losses, start=first + 1)
         )
 

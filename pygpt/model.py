@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pygpt import checkpoint, memory
-from pygpt.config import BACKENDS, INT_MAX, GPTConfig
-from pygpt.engine import Engine, Losses
-from pygpt.errors import CheckpointError, ConfigError, ShapeError
+from pygpt.config import BACKENDS, INT_MAX, AdamWConfig, GPTConfig, from_dict
+from pygpt.engine import Engine, EngineTraining, Losses
+from pygpt.errors import CheckpointError, ConfigError, ShapeError, TokenError
 from pygpt.tokenizers.char import CharTokenizer
 
 DTYPES = ("float32", "float64")
+LOGITS_AT_ONCE = 1 << 26  # numbers: 256 MB
 
 
 def dtype_of(backend: str) -> str:
@@ -26,26 +28,48 @@ def dtype_of(backend: str) -> str:
     return "float64" if backend == "plain" else "float32"
 
 
-def training_bytes(config: GPTConfig, dtype: str, length: int) -> int:
-    """Return the least memory in which a model can be trained on documents of this length.
+@dataclass(frozen=True)
+class TrainingMemory:
+    """What training takes, in bytes: known before any of it is allocated."""
 
-    That is weights, gradients and Adam's two moments, and the attention of all heads, (L, H, T, T).
-    """
-    attention = config.n_layer * config.n_head * length * length
-    return (4 * config.num_parameters + attention) * np.dtype(dtype).itemsize
+    weights_bytes: int
+    gradients_bytes: int
+    moments_bytes: int
+    activations_bytes: int
+
+    @property
+    def total_bytes(self) -> int:
+        """All of it."""
+        return self.weights_bytes + self.beside_weights_bytes
+
+    @property
+    def beside_weights_bytes(self) -> int:
+        """What a model that is there needs in addition."""
+        return self.gradients_bytes + self.moments_bytes + self.activations_bytes
+
+    def __str__(self) -> str:
+        parts = (
+            (self.weights_bytes, "weights"),
+            (self.gradients_bytes, "gradients"),
+            (self.moments_bytes, "AdamW's moments"),
+            (self.activations_bytes, "activations"),
+        )
+        listed = " + ".join(f"{size / 1e6:,.1f} {name}" for size, name in parts)
+        return f"{self.total_bytes / 1e6:,.1f} MB = {listed}"
 
 
 class GPT:
     """Mutable: a model, in Java's memory. Use it in a `with` block, or call `close`.
 
-    All weights are zero at first: see `parameters`, `pygpt.names.draw_weights` and
-    `from_pretrained`.
-
     Args:
-        config: the sizes.
+        config: the architecture; by default GPT-2's.
+        seed: of the first weights, which are drawn as nanoGPT does: N(0, 0.02), projections to the
+            residual stream N(0, 0.02 / sqrt(2 * n_layer)), biases 0, gains 1. The same seed gives
+            the same weights on every backend.
         backend: `cpu` (fast), `nd4j` (each matrix operation is one of ND4J's) or `plain` (scalar
             loops: the reference).
         dtype: `float32` or `float64`; by default float64 on `plain`, which alone has it.
+        threads: of backend `cpu`; 0 for one a processor.
         tokenizer: turns text into ids and back; needed only for text.
     Raises:
         ConfigError: an unknown backend or dtype, a tokenizer of another vocabulary.
@@ -55,28 +79,44 @@ class GPT:
 
     def __init__(
         self,
-        config: GPTConfig,
+        config: GPTConfig | None = None,
+        *,
+        seed: int = 1,
         backend: str = "cpu",
         dtype: str | None = None,
+        threads: int = 0,
         tokenizer: CharTokenizer | None = None,
     ) -> None:
-        if dtype is None:
-            dtype = dtype_of(backend)
+        config = GPTConfig() if config is None else config
         if backend not in BACKENDS:
             expected = ", ".join(BACKENDS)
             raise ConfigError("backend", f"expected one of {expected}, got {backend!r}")
+        if dtype is None:
+            dtype = dtype_of(backend)
         if dtype not in DTYPES or (dtype == "float64" and backend != "plain"):
             expected = "float32 or float64" if backend == "plain" else "float32"
             raise ConfigError("dtype", f"expected {expected} on backend {backend}, got {dtype!r}")
+        if threads < 0:
+            raise ConfigError("threads", f"expected at least 0, got {threads}")
         if tokenizer is not None and tokenizer.vocab_size != config.vocab_size:
             expected = f"{tokenizer.vocab_size}, as the tokenizer has"
             raise ConfigError("vocab_size", f"expected {expected}, got {config.vocab_size}")
-        memory.require(config.num_parameters * np.dtype(dtype).itemsize, "a model of these sizes")
         self.config = config
         self.backend = backend
         self.dtype = dtype
         self.tokenizer = tokenizer
-        self._engine = Engine(config, backend, dtype)
+        memory.require(self._weights_bytes, "a model of these sizes")
+        self._engine = Engine(config, backend, dtype, threads)
+        self._engine.initialize(seed)
+
+    @classmethod
+    def preset(cls, name: str, **options: Any) -> GPT:
+        """Return a new model of a known architecture; `options` are those of the constructor.
+
+        Raises:
+            ConfigError: there is no architecture of this name.
+        """
+        return cls(GPTConfig.preset(name), **options)
 
     def __enter__(self) -> GPT:
         return self
@@ -107,11 +147,134 @@ class GPT:
         return self.config.num_parameters
 
     def parameters(self) -> dict[str, NDArray[Any]]:
-        """Return name -> array of every weight, (rows, columns), in the model's dtype.
+        """Return name -> array of every weight, in the model's dtype; see `weight_shapes`.
 
         The arrays are shared with Java, not copied: writing to one changes the model.
         """
         return self._engine.parameters()
+
+    @property
+    def _weights_bytes(self) -> int:
+        return self.config.num_parameters * np.dtype(self.dtype).itemsize
+
+    def memory(self, batch_size: int, block_size: int | None = None) -> TrainingMemory:
+        """Return what training takes on batches of this size, allocating none of it.
+
+        Args:
+            batch_size: sequences, B.
+            block_size: positions of each, T; by default the longest.
+        """
+        T = self.config.block_size if block_size is None else block_size
+        self._check_batch(batch_size, T)
+        activations = self._engine.activation_bytes(batch_size, T)
+        weights = self._weights_bytes
+        return TrainingMemory(weights, weights, 2 * weights, activations)
+
+    def ops(self, batch_size: int = 1, block_size: int | None = None) -> list[str]:
+        """Return the ops of a training step, first to last, as text."""
+        T = self.config.block_size if block_size is None else block_size
+        self._check_batch(batch_size, T)
+        return self._engine.ops(batch_size, T)
+
+    def _check_batch(self, B: int, T: int) -> None:
+        if B < 1 or not 1 <= T <= self.config.block_size or B * T > INT_MAX:
+            limit = self.config.block_size
+            raise ShapeError(f"batch: expected (B, T) with T from 1 to {limit}, got ({B}, {T})")
+
+    def logits(self, ids: ArrayLike) -> NDArray[Any]:
+        """Return the logits of the token after each position.
+
+        Args:
+            ids: int32 or int64, (T,) or (B, T), each in [0, V); copied to the JVM.
+        Returns:
+            float32 (on `plain` the model's dtype), (B, T, V); a copy.
+        Raises:
+            ShapeError: T is 0 or above block_size, or ids have another number of dimensions.
+            TokenError: an id outside the vocabulary.
+            KeyboardInterrupt: Ctrl-C.
+        """
+        tokens = self._tokens("ids", ids, lowest=0)
+        B, T = tokens.shape
+        logits = np.empty((B, T, self.config.vocab_size), self.dtype)
+        blank = np.full_like(tokens, -1)
+        for some in self._chunks(B, T):
+            _, logits[some] = self._engine.evaluate(tokens[some], blank[some])
+        return logits
+
+    def loss(self, ids: ArrayLike, targets: ArrayLike) -> float:
+        """Return the mean cross-entropy of the targets, in nats a scored token.
+
+        Args:
+            ids: int32 or int64, (T,) or (B, T), each in [0, V); copied to the JVM.
+            targets: of the same shape; -1 marks a position that is not scored.
+        Returns:
+            0 if no position is scored.
+        Raises:
+            ShapeError: the shapes differ, or T is 0 or above block_size.
+            TokenError: an id outside the vocabulary.
+            KeyboardInterrupt: Ctrl-C.
+        """
+        tokens, wanted = self._batch(ids, targets)
+        total, scored = 0.0, 0
+        for some in self._chunks(*tokens.shape):
+            loss, _ = self._engine.evaluate(tokens[some], wanted[some])
+            count = int(np.count_nonzero(wanted[some] >= 0))
+            total, scored = total + loss * count, scored + count
+        return total / scored if scored else 0.0
+
+    def _chunks(self, B: int, T: int) -> Iterator[slice]:
+        """Sequences to evaluate at once, so that their logits stay below `LOGITS_AT_ONCE`."""
+        count = max(1, LOGITS_AT_ONCE // (T * self.config.vocab_size))
+        return (slice(first, first + count) for first in range(0, B, count))
+
+    def _batch(
+        self, ids: ArrayLike, targets: ArrayLike
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Return ids and targets as int32, (B, T), checked."""
+        tokens = self._tokens("ids", ids, lowest=0)
+        wanted = self._tokens("targets", targets, lowest=-1)
+        if np.shape(ids) != np.shape(targets):
+            got = f"{np.shape(ids)} and {np.shape(targets)}"
+            raise ShapeError(f"targets: expected the shape of ids, got {got}")
+        return tokens, wanted
+
+    def _tokens(self, name: str, values: ArrayLike, lowest: int) -> NDArray[np.int32]:
+        """Return ids as int32, (B, T), checked."""
+        array = np.asarray(values)
+        if array.dtype.kind not in "iu":
+            raise ShapeError(f"{name}: expected whole numbers, got {array.dtype}")
+        if array.ndim not in (1, 2) or array.size == 0:
+            raise ShapeError(f"{name}: expected (T,) or (B, T), got {array.shape}")
+        array = np.atleast_2d(array)
+        limit = self.config.block_size
+        if array.shape[1] > limit:
+            raise ShapeError(f"{name}: expected T up to block_size = {limit}, got {array.shape}")
+        low, high = int(array.min()), int(array.max())
+        if low < lowest or high >= self.config.vocab_size:
+            wrong = low if low < lowest else high
+            last = self.config.vocab_size - 1
+            raise TokenError(f"{name}: expected {lowest} to {last}, got {wrong}")
+        return array.astype(np.int32)
+
+    def training(self, batch_size: int, block_size: int | None = None, **options: Any) -> Training:
+        """Return what trains this model on batches of at most this size; use it in a `with` block.
+
+        Args:
+            batch_size: sequences of a batch, B.
+            block_size: positions of each, T; by default the longest.
+            options: fields of `AdamWConfig`.
+        Raises:
+            ShapeError: sizes that do not fit the model.
+            ConfigError: an option that cannot be.
+            TooLargeError: it does not fit into memory; nothing has been allocated.
+        """
+        needed = self.memory(batch_size, block_size)
+        T = self.config.block_size if block_size is None else block_size
+        what = f"training on batches of {batch_size} x {T} tokens"
+        memory.require(needed.beside_weights_bytes, what)
+        config = from_dict(AdamWConfig, options)
+        values = tuple(config.to_dict().values())
+        return Training(self, self._engine.training(batch_size, T, values), batch_size * T)
 
     def train_documents(
         self,
@@ -150,9 +313,7 @@ class GPT:
         if starts[-1] > INT_MAX:
             raise ShapeError(f"documents: expected at most {INT_MAX} tokens, got {starts[-1]}")
         length = min(self.config.block_size, max(map(len, encoded)) - 1)
-        weights_bytes = self.num_parameters * np.dtype(self.dtype).itemsize
-        more_bytes = training_bytes(self.config, self.dtype, length) - weights_bytes
-        memory.require(more_bytes, "training this model")
+        memory.require(self.memory(1, length).beside_weights_bytes, "training this model")
         tokens = np.concatenate([np.array(document, np.int32) for document in encoded])
         return self._engine.train_documents(tokens, starts.astype(np.int32), rates, on_losses)
 
@@ -204,7 +365,7 @@ class GPT:
 
     @classmethod
     def from_pretrained(
-        cls, folder: str | os.PathLike[str], backend: str = "cpu", dtype: str | None = None
+        cls, folder: str | os.PathLike[str], *, backend: str = "cpu", dtype: str | None = None
     ) -> GPT:
         """Return the model of a folder that `save_pretrained` or Java's `org.pygpt.Names` wrote.
 
@@ -216,10 +377,94 @@ class GPT:
         if saved.characters is not None:
             bos = saved.config.vocab_size > len(saved.characters)
             tokenizer = CharTokenizer(saved.characters, bos)
-        model = cls(saved.config, backend, dtype, tokenizer)
+        model = cls(saved.config, backend=backend, dtype=dtype, tokenizer=tokenizer)
         parameters = model.parameters()
         if parameters.keys() != saved.weights.keys():
             raise CheckpointError(f"model folder {folder}: its weights are not this model's")
         for name, weight in saved.weights.items():
             parameters[name][:] = weight
         return model
+
+
+class Training:
+    """Mutable: the training of one model, step by step; made by `GPT.training`.
+
+    It owns gradients, AdamW's moments and activations. Use it in a `with` block, or call `close`.
+    """
+
+    def __init__(self, model: GPT, engine: EngineTraining, tokens: int) -> None:
+        self.model = model
+        self._engine = engine
+        self._tokens = tokens
+
+    def step(
+        self, ids: ArrayLike, targets: ArrayLike, learning_rate: float
+    ) -> tuple[float, float]:
+        """Train on one batch.
+
+        Args:
+            ids: int32 or int64, (T,) or (B, T), each in [0, V); copied to the JVM.
+            targets: of the same shape; -1 marks a position that is not scored.
+            learning_rate: of this step.
+        Returns:
+            Mean cross-entropy in nats before the update, and the gradient's norm before clipping
+            (0 where `grad_clip` is 0).
+        Raises:
+            ShapeError, TokenError: as in `GPT.loss`.
+            EngineError: the loss or the gradient is no number; the weights are as they were.
+            KeyboardInterrupt: Ctrl-C; the weights are as they were, or updated.
+        """
+        B, T = self._put(ids, targets)
+        loss = self._engine.step(B, T, learning_rate)
+        return loss, self._engine.gradient_norm
+
+    def accumulate(self, ids: ArrayLike, targets: ArrayLike) -> float:
+        """Add the gradient of one batch to that of the next `update`; return its loss.
+
+        Args and errors are those of `step`.
+        """
+        B, T = self._put(ids, targets)
+        return self._engine.step(B, T, None)
+
+    def update(self, learning_rate: float) -> float:
+        """Update the weights by the mean of the accumulated gradients; return its norm.
+
+        Raises:
+            EngineError: nothing was accumulated, or the gradient is no number.
+        """
+        self._engine.update(learning_rate)
+        return self._engine.gradient_norm
+
+    def _put(self, ids: ArrayLike, targets: ArrayLike) -> tuple[int, int]:
+        """Copy a batch to where Java reads it."""
+        tokens, wanted = self.model._batch(ids, targets)
+        B, T = tokens.shape
+        if tokens.size > self._tokens:
+            raise ShapeError(f"batch: expected at most {self._tokens} tokens, got ({B}, {T})")
+        self._engine.ids[: B * T] = tokens.ravel()
+        self._engine.targets[: B * T] = wanted.ravel()
+        return B, T
+
+    def gradients(self) -> dict[str, NDArray[Any]]:
+        """Return name -> gradient of every weight, of the last backward, unclipped; shared."""
+        return self._engine.gradients()
+
+    @property
+    def updates(self) -> int:
+        """Number of updates so far."""
+        return self._engine.updates
+
+    def close(self) -> None:
+        """Free the memory; a second call does nothing."""
+        self._engine.close()
+
+    def __enter__(self) -> Training:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pygpt import memory
 from pygpt.config import NamesConfig
 from pygpt.engine import Losses
-from pygpt.model import GPT, dtype_of, training_bytes
+from pygpt.model import GPT, dtype_of
 from pygpt.tokenizers.char import CharTokenizer
 
 INIT_STD = 0.08  # microgpt's, for every weight
@@ -71,10 +71,10 @@ class NamesRun:
         self._rng.shuffle(self.documents)
         tokenizer = CharTokenizer.train(self.documents)
         config = options.model_config(tokenizer.vocab_size)
-        length = min(config.block_size, 1 + max(map(len, self.documents)))
-        needed_bytes = training_bytes(config, dtype_of(options.backend), length)
+        itemsize = np.dtype(dtype_of(options.backend)).itemsize
+        needed_bytes = 4 * itemsize * config.num_parameters  # with gradients and Adam's moments
         memory.require(needed_bytes, "training a model of these sizes")
-        self.model = GPT(config, options.backend, tokenizer=tokenizer)
+        self.model = GPT(config, backend=options.backend, tokenizer=tokenizer)
         draw_weights(self.model, self._rng)
 
     def train(self, on_losses: Losses | None = None) -> NDArray[np.float64]:

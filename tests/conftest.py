@@ -25,7 +25,7 @@ def unpacked() -> None:
     """Native libraries are in javacpp's cache: no process says any more that it unpacks them."""
     from pygpt import GPT, GPTConfig
 
-    GPT(GPTConfig(1, 1, 1, 1, 1)).close()
+    GPT(GPTConfig.microgpt(1, 1, 1, 1, 1)).close()
 
 
 @pytest.fixture

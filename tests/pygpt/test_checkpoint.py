@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 from pygpt import GPT, CharTokenizer, CheckpointError, GPTConfig, checkpoint
 from pygpt.errors import OutputError
 
-CONFIG = GPTConfig(block_size=3, vocab_size=4, n_layer=2, n_head=1, n_embd=5)
+CONFIG = GPTConfig.microgpt(block_size=3, vocab_size=4, n_layer=2, n_head=1, n_embd=5)
 CHARACTERS = "a\u00e9\U0001f404"
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 
@@ -46,14 +46,14 @@ def test_files(folder: Path) -> None:
 
 @pytest.mark.parametrize("backend", ["cpu", "plain"])
 def test_round_trip_through_a_model(folder: Path, backend: str) -> None:
-    with GPT.from_pretrained(folder, backend) as model:
+    with GPT.from_pretrained(folder, backend=backend) as model:
         assert (model.config, model.tokenizer) == (CONFIG, CharTokenizer(CHARACTERS))
         samples = model.sample_documents(9, random.Random(2))
         model.save_pretrained(folder.parent / "copy")
     saved = checkpoint.load(folder.parent / "copy")
     for name, weight in _weights().items():
         np.testing.assert_array_equal(saved.weights[name], weight)
-    with GPT.from_pretrained(folder.parent / "copy", backend) as model:
+    with GPT.from_pretrained(folder.parent / "copy", backend=backend) as model:
         assert model.sample_documents(9, random.Random(2)) == samples
 
 

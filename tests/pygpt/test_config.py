@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import FrozenInstanceError, fields
 from typing import Any
@@ -10,14 +11,15 @@ import pytest
 
 import jbridge
 from pygpt import ConfigError, GPTConfig, NamesConfig
-from pygpt.config import BACKENDS, from_dict, rule_of
+from pygpt.config import BACKENDS, PRESETS, from_dict, rule_of
 
 SIZES = {"block_size": 7, "vocab_size": 11, "n_layer": 2, "n_head": 3, "n_embd": 6}
 
 
 def test_round_trip() -> None:
     config = GPTConfig(**SIZES)
-    assert config.to_dict() == SIZES
+    assert config.to_dict() | SIZES == config.to_dict()
+    assert (config.n_kv_head, config.n_inner) == (3, 24)  # what 0 stands for
     assert from_dict(GPTConfig, config.to_dict()) == config
     with pytest.raises(FrozenInstanceError):
         config.n_embd = 12  # type: ignore[misc]
@@ -34,6 +36,11 @@ def test_round_trip() -> None:
         ({"n_head": True}, "n_head: expected a whole number, got True"),
         ({"n_head": "3"}, "n_head: expected a whole number, got '3'"),
         ({"n_heads": 3}, "n_heads: expected one of block_size, vocab_size, "),
+        ({"n_kv_head": 2}, "n_kv_head: expected a divisor of n_head = 3, got 2"),
+        ({"dropout": 1.0}, "dropout: expected less than 1, got 1.0"),
+        ({"norm": "batchnorm"}, "norm: expected one of layernorm, rmsnorm, got 'batchnorm'"),
+        ({"bias": 1}, "bias: expected true or false, got 1"),
+        ({"positions": "rotary", "n_embd": 9}, "n_embd: expected an even head size "),
     ],
 )
 def test_bad_sizes(change: dict[str, Any], message: str) -> None:
@@ -44,13 +51,18 @@ def test_bad_sizes(change: dict[str, Any], message: str) -> None:
 
 def test_number_of_parameters() -> None:
     config = GPTConfig(**SIZES)
-    assert config.num_parameters == sum(a * b for a, b in config.weight_shapes().values())
+    assert config.num_parameters == sum(math.prod(s) for s in config.weight_shapes().values())
     assert GPTConfig(**SIZES | {"n_layer": 2**31 - 1}).num_parameters > 2**39
+    known = {"microgpt": 4192, "gpt2": 124_439_808, "gpt2-medium": 354_823_168}
+    known |= {"gpt2-large": 774_030_080, "gpt2-xl": 1_557_611_200}
+    assert {name: GPTConfig.preset(name).num_parameters for name in known} == known
 
 
-def test_missing_field() -> None:
-    with pytest.raises(ConfigError, match="^n_embd: expected a value, got none$"):
-        from_dict(GPTConfig, {name: SIZES[name] for name in SIZES if name != "n_embd"})
+def test_presets() -> None:
+    assert set(PRESETS) >= {"microgpt", "makemore", "shakespeare-char", "gpt2", "gpt2-xl"}
+    assert GPTConfig.preset("gpt2") == GPTConfig()
+    with pytest.raises(ConfigError, match="^preset: expected one of microgpt, .*, got 'gpt3'$"):
+        GPTConfig.preset("gpt3")
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,10 @@ import pytest
 
 from pygpt import GPT, CharTokenizer, GPTConfig, NamesConfig, NamesRun, memory
 from pygpt.errors import TooLargeError
-from pygpt.model import training_bytes
 
 MEMINFO = "MemTotal:       24684084 kB\nMemFree: 7 kB\nMemAvailable:   22949260 kB\n"
 AVAILABLE = 22949260 * 1024
-CONFIG = GPTConfig(block_size=7, vocab_size=4, n_layer=2, n_head=3, n_embd=15)
+CONFIG = GPTConfig.microgpt(block_size=7, vocab_size=4, n_layer=2, n_head=3, n_embd=15)
 
 
 def _system(root: Path, groups: str, files: dict[str, str]) -> int | None:
@@ -111,25 +110,38 @@ def test_weights_have_to_fit(free: list[int]) -> None:
     free[0] = weights_bytes
     GPT(CONFIG).close()
     with pytest.raises(TooLargeError):
-        GPT(CONFIG, "plain")  # float64
+        GPT(CONFIG, backend="plain")  # float64
+
+
+def test_plan_of_training() -> None:
+    with GPT(CONFIG) as model:
+        plan = model.memory(5)
+        assert plan.weights_bytes == plan.gradients_bytes == 4 * CONFIG.num_parameters
+        assert plan.moments_bytes == 8 * CONFIG.num_parameters
+        assert plan.total_bytes == plan.weights_bytes + plan.beside_weights_bytes
+        # of each layer at the least two norms, queries, keys and values, and the hidden layer
+        assert plan.activations_bytes > 4 * 5 * 7 * 2 * (2 + 3 + 4) * 15
+        assert model.memory(5, 3).activations_bytes < plan.activations_bytes
+        assert str(plan).startswith("0.2 MB = 0.0 weights + ")
 
 
 def test_training_has_to_fit(free: list[int]) -> None:
-    needed_bytes = training_bytes(CONFIG, "float32", 7)
-    assert needed_bytes == (4 * CONFIG.num_parameters + 2 * 3 * 7 * 7) * 4
-    free[0] = needed_bytes - CONFIG.num_parameters * 4
     documents = ["a", "abcabcabcabc", "cb"]
+    free[0] = 10**9
     with GPT(CONFIG, tokenizer=CharTokenizer("abc")) as model:
+        free[0] = model.memory(1).beside_weights_bytes
         assert len(model.train_documents(documents, [0.1] * 3)) == 3
         free[0] -= 1
-        assert len(model.train_documents(documents[:1], [0.1])) == 1  # two tokens of attention
+        assert len(model.train_documents(documents[:1], [0.1])) == 1  # two tokens of activations
         with pytest.raises(TooLargeError, match="^training this model needs at least "):
             model.train_documents(documents, [0.1] * 3)
+        with pytest.raises(TooLargeError, match="^training on batches of 1 x 7 tokens needs at "):
+            model.training(1)
 
 
 def test_names_asks_for_all_of_it_first(free: list[int]) -> None:
     options = NamesConfig(steps=3, n_layer=2, n_head=3, n_embd=15, block_size=7)
-    free[0] = training_bytes(options.model_config(4), "float32", 6)
+    free[0] = 4 * 4 * options.model_config(4).num_parameters
     NamesRun(options, ["abcab", "c"]).model.close()
     free[0] -= 1
     with pytest.raises(TooLargeError, match="^training a model of these sizes needs at least "):

@@ -78,8 +78,8 @@ def test_more_steps_than_documents_go_round() -> None:
 
 def test_weights_are_rows_of_outputs() -> None:
     """The second layer's value matrix, found by counting draws."""
-    config = GPTConfig(block_size=3, vocab_size=5, n_layer=2, n_head=2, n_embd=4)
-    with GPT(config, "plain") as model:
+    config = GPTConfig.microgpt(block_size=3, vocab_size=5, n_layer=2, n_head=2, n_embd=4)
+    with GPT(config, backend="plain") as model:
         names.draw_weights(model, random.Random(5))
         weights = model.parameters()
     rng = random.Random(5)

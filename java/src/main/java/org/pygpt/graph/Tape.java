@@ -177,6 +177,11 @@ public final class Tape implements AutoCloseable {
     cancelled = true;
   }
 
+  /** Forgets a {@link #cancel} that came after the end of the run that it was meant for. */
+  public void resetCancel() {
+    cancelled = false;
+  }
+
   private void throwIfCancelled() {
     if (cancelled) {
       cancelled = false;

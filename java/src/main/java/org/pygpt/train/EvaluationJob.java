@@ -16,6 +16,8 @@ public final class EvaluationJob extends Job {
 
   @Override
   protected void run() {
+    program.tape().resetCancel();
+    throwIfCancelled(); // a cancel that came before the reset
     program.check(step);
     program.tape().forward(step);
   }

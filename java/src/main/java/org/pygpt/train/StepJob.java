@@ -25,6 +25,8 @@ public final class StepJob extends Job {
 
   @Override
   protected void run() {
+    trainer.resetCancel();
+    throwIfCancelled(); // a cancel that came before the reset
     loss = trainer.backward(B, T);
     if (!Double.isNaN(rate)) {
       trainer.update(rate);

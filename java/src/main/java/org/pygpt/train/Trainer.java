@@ -215,6 +215,11 @@ public final class Trainer implements AutoCloseable {
     program.tape().cancel();
   }
 
+  /** Forgets a {@link #cancel} that came after the end of the step that it was meant for. */
+  public void resetCancel() {
+    program.tape().resetCancel();
+  }
+
   @Override
   public void close() {
     program.close();
