@@ -30,6 +30,11 @@ public record GPTConfig(int blockSize, int vocabSize, int nLayer, int nHead, int
     }
   }
 
+  /** The sizes of a model of microgpt's architecture. */
+  public static GPTConfig microgpt(int blockSize, int vocabSize, int nLayer, int nHead, int nEmbd) {
+    return new GPTConfig(blockSize, vocabSize, nLayer, nHead, nEmbd);
+  }
+
   private static void requirePositive(String name, int value) {
     if (value < 1) {
       throw new IllegalArgumentException(name + ": expected at least 1, got " + value);

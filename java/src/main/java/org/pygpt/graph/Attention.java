@@ -4,7 +4,9 @@ import java.util.List;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.tensor.Tensor;
 
-/** Causal multi-head self-attention on packed queries, keys and values, (B * T, 3C) -> (B * T, C). */
+/**
+ * Causal multi-head self-attention on packed queries, keys and values, (B * T, 3C) -> (B * T, C).
+ */
 public final class Attention implements Op {
   private final Input qkv;
   private final int H;
@@ -48,15 +50,7 @@ public final class Attention implements Op {
   @Override
   public void forward(Kernels kernels, Step step) {
     kernels.attention(
-        step.B(),
-        step.T(),
-        0,
-        H,
-        value.q,
-        value.k,
-        value.v,
-        out.value(),
-        probabilities.value());
+        step.B(), step.T(), 0, H, value.q, value.k, value.v, out.value(), probabilities.value());
   }
 
   @Override

@@ -26,8 +26,7 @@ public final class Embedding implements Op {
 
   @Override
   public void forward(Kernels kernels, Step step) {
-    kernels.embedding(
-        step.B(), step.T(), step.past(), ids, wte.value(), wpe.value(), out.value());
+    kernels.embedding(step.B(), step.T(), step.past(), ids, wte.value(), wpe.value(), out.value());
   }
 
   @Override

@@ -74,7 +74,8 @@ public final class Tape implements AutoCloseable {
     long offset = 0;
     for (Variable variable : variables) {
       Tensor value = tensor(variable, offset);
-      Tensor gradient = slots(variable) == 2 ? tensor(variable, offset + alignedSize(variable)) : null;
+      Tensor gradient =
+          slots(variable) == 2 ? tensor(variable, offset + alignedSize(variable)) : null;
       variable.bind(value, gradient);
       offset += slots(variable) * alignedSize(variable);
     }

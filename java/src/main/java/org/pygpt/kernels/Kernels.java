@@ -88,7 +88,15 @@ public interface Kernels extends AutoCloseable {
    * @see <a href="https://arxiv.org/abs/1706.03762">Vaswani et al. 2017</a>
    */
   void attention(
-      int B, int T, int past, int H, Tensor q, Tensor k, Tensor v, Tensor out, Tensor probabilities);
+      int B,
+      int T,
+      int past,
+      int H,
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      Tensor out,
+      Tensor probabilities);
 
   /** Gradient of {@link #attention} with past = 0; overwrites dQ, dK and dV. */
   void attentionBackward(

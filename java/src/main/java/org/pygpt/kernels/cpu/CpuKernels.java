@@ -11,7 +11,9 @@ public final class CpuKernels implements Kernels {
   /** From this many multiply-adds on, a native call is faster than our own loops. */
   private static final long NATIVE_GEMM_FROM = 64 * 64 * 32;
 
-  /** Floats that a row-wise kernel stages at once: four such arrays stay in the first-level cache. */
+  /**
+   * Floats that a row-wise kernel stages at once: four such arrays stay in the first-level cache.
+   */
   private static final int BLOCK = 2048;
 
   private final Staging staging = new Staging(5);

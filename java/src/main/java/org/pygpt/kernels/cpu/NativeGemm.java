@@ -73,7 +73,8 @@ public final class NativeGemm {
 
   private static NativeGemm loadOneDnn() throws IOException {
     SymbolLookup openMp = null;
-    for (String name : List.of("libgomp.so.1", "libiomp5.dylib", "libomp.dylib", "libiomp5md.dll")) {
+    for (String name :
+        List.of("libgomp.so.1", "libiomp5.dylib", "libomp.dylib", "libiomp5md.dll")) {
       if (NativeGemm.class.getResource(resource("dnnl", name)) != null) {
         openMp = open("dnnl", name); // before oneDNN, which links to it
       }
@@ -81,8 +82,20 @@ public final class NativeGemm {
     SymbolLookup library = open("dnnl", oneDnnName());
     FunctionDescriptor descriptor =
         FunctionDescriptor.of(
-            JAVA_INT, JAVA_BYTE, JAVA_BYTE, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_FLOAT, JAVA_LONG,
-            JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_FLOAT, JAVA_LONG, JAVA_LONG);
+            JAVA_INT,
+            JAVA_BYTE,
+            JAVA_BYTE,
+            JAVA_LONG,
+            JAVA_LONG,
+            JAVA_LONG,
+            JAVA_FLOAT,
+            JAVA_LONG,
+            JAVA_LONG,
+            JAVA_LONG,
+            JAVA_LONG,
+            JAVA_FLOAT,
+            JAVA_LONG,
+            JAVA_LONG);
     MethodHandle sgemm = link(library, "dnnl_sgemm", descriptor);
     MethodHandle threads =
         openMp == null
@@ -96,8 +109,20 @@ public final class NativeGemm {
     SymbolLookup library = open("openblas", versioned("libopenblas", "0"));
     FunctionDescriptor descriptor =
         FunctionDescriptor.ofVoid(
-            JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_FLOAT, JAVA_LONG,
-            JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_FLOAT, JAVA_LONG, JAVA_INT);
+            JAVA_INT,
+            JAVA_INT,
+            JAVA_INT,
+            JAVA_INT,
+            JAVA_INT,
+            JAVA_INT,
+            JAVA_FLOAT,
+            JAVA_LONG,
+            JAVA_INT,
+            JAVA_LONG,
+            JAVA_INT,
+            JAVA_FLOAT,
+            JAVA_LONG,
+            JAVA_INT);
     MethodHandle sgemm = link(library, "cblas_sgemm", descriptor);
     MethodHandle threads =
         link(library, "openblas_set_num_threads", FunctionDescriptor.ofVoid(JAVA_INT));
@@ -188,7 +213,12 @@ public final class NativeGemm {
         if (status != 0) {
           throw new IllegalStateException(
               String.format(
-                  Locale.ROOT, "dnnl_sgemm failed with status %d at %d x %d x %d", status, m, n, k));
+                  Locale.ROOT,
+                  "dnnl_sgemm failed with status %d at %d x %d x %d",
+                  status,
+                  m,
+                  n,
+                  k));
         }
       } else {
         sgemm.invokeExact(

@@ -101,8 +101,7 @@ final class SmallAttention {
         float[] dValues = zeros(7, T * D);
         for (int t = 0; t < T; t++) {
           float[] p = staging.read(4, probabilities.columns(0, t + 1), (b * H + h) * T + t, 1);
-          backwardOfQuery(
-              t, D, scale, p, queries, keys, values, dMixed, dQueries, dKeys, dValues);
+          backwardOfQuery(t, D, scale, p, queries, keys, values, dMixed, dQueries, dKeys, dValues);
         }
         Staging.write(dQueries, dQ.columns(h * D, D), b * T, T);
         Staging.write(dKeys, dK.columns(h * D, D), b * T, T);

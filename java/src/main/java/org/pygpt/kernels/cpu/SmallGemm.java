@@ -25,15 +25,7 @@ final class SmallGemm {
   private int calls;
 
   void multiply(
-      float[] a,
-      int aRow,
-      int aColumn,
-      float[] b,
-      float[] c,
-      int m,
-      int n,
-      int k,
-      boolean add) {
+      float[] a, int aRow, int aColumn, float[] b, float[] c, int m, int n, int k, boolean add) {
     if (vectorIsWarm) {
       vector(a, aRow, aColumn, b, c, m, n, k, add);
       return;
@@ -63,7 +55,16 @@ final class SmallGemm {
 
   /** Eight columns of one row: eight sums that do not wait for each other. */
   private static void plain8(
-      float[] a, int x, int aColumn, float[] b, int y, float[] c, int z, int n, int k, boolean add) {
+      float[] a,
+      int x,
+      int aColumn,
+      float[] b,
+      int y,
+      float[] c,
+      int z,
+      int n,
+      int k,
+      boolean add) {
     float s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
     if (add) {
       s0 = c[z];
@@ -138,7 +139,9 @@ final class SmallGemm {
     }
   }
 
-  /** Calls the vector version until C2 has surely compiled it: its thresholds are 5,000 and 15,000. */
+  /**
+   * Calls the vector version until C2 has surely compiled it: its thresholds are 5,000 and 15,000.
+   */
   private static void runUntilCompiled() {
     float[] a = new float[64 * 64];
     float[] b = new float[64 * 64];
