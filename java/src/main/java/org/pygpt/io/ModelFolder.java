@@ -3,6 +3,7 @@ package org.pygpt.io;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
@@ -106,7 +107,7 @@ public final class ModelFolder {
       return files.equals(List.of(folder.resolve(CONFIG_FILE), folder.resolve(WEIGHTS_FILE)))
           && files.stream().allMatch(Files::isRegularFile)
           && ConfigJson.isOurs(readJson(files.getFirst()));
-    } catch (IOException | DamageException error) {
+    } catch (IOException | UncheckedIOException | DamageException error) {
       return false;
     }
   }

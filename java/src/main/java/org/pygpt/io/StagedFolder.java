@@ -36,8 +36,22 @@ final class StagedFolder implements AutoCloseable {
     this.target = target;
     String mark = Integer.toHexString(ThreadLocalRandom.current().nextInt());
     folder = target.resolveSibling("." + target.getFileName() + "." + mark);
+    try {
+      Runtime.getRuntime().addShutdownHook(atExit);
+    } catch (IllegalStateException error) {
+      throw new CancellationException("the program ends");
+    }
+    try {
+      make();
+    } catch (IOException error) {
+      close();
+      throw error;
+    }
+  }
+
+  private synchronized void make() throws IOException {
+    throwIfRemoved();
     Files.createDirectory(folder);
-    Runtime.getRuntime().addShutdownHook(atExit);
   }
 
   /** What a file gets. */

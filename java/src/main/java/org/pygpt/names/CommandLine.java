@@ -80,8 +80,8 @@ final class CommandLine {
     text.append("options:\n");
     for (Option option : Option.values()) {
       String left = (option.flag() + " " + option.metavar).strip();
-      String standard = option.standard == null ? "" : " (default: " + option.standard + ")";
-      text.append(String.format("  %-26s %s%s\n", left, option.help, standard));
+      String addition = option.defaultText == null ? "" : " (default: " + option.defaultText + ")";
+      text.append(String.format("  %-26s %s%s\n", left, option.help, addition));
     }
     return text.toString();
   }

@@ -50,7 +50,7 @@ record NamesConfig(
 
   private static Object value(Map<Option, Object> given, Option option) throws UsageException {
     Object value = given.get(option);
-    return value == null ? option.parse(option.standard) : value;
+    return value == null ? option.parse(option.defaultText) : value;
   }
 
   private static int size(Map<Option, Object> given, Option option, int least)

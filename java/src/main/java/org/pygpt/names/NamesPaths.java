@@ -59,14 +59,19 @@ record NamesPaths(Path data, Path log, Path out, Path from) {
     if (text == null) {
       return null;
     }
-    try {
-      if (!text.isEmpty()) {
-        return PythonPath.of(text);
-      }
-    } catch (InvalidPathException error) {
-      // The locale's encoding lacks a character: as good as empty.
+    String got = PythonText.repr(text);
+    if (text.isEmpty()) {
+      throw new UsageException(option.flag() + ": expected a path, got " + got);
     }
-    throw new UsageException(option.flag() + ": expected a path, got " + PythonText.repr(text));
+    try {
+      return PythonPath.of(text);
+    } catch (InvalidPathException error) { // Java writes paths in the locale's encoding
+      throw new UsageException(
+          option.flag()
+              + ": expected a path in the locale's characters, got "
+              + got
+              + "; try LC_ALL=C.UTF-8");
+    }
   }
 
   private void checkLog() throws UsageException {

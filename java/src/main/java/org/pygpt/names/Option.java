@@ -22,10 +22,10 @@ enum Option {
       "cpu|nd4j|plain",
       "cpu is fast, nd4j is ND4J's own operations, plain the reference",
       "cpu"),
-  DATA(Kind.PATH, "FILE", "UTF-8 text, one document a line", "32,033 names"),
-  LOG(Kind.PATH, "FILE", "write losses and names as lines of JSON", null),
-  OUT(Kind.PATH, "DIR", "save the model there: model.safetensors and config.json", null),
-  FROM(Kind.PATH, "DIR", "make names with a saved model, do not train", null),
+  DATA(Kind.TEXT, "FILE", "UTF-8 text, one document a line", "32,033 names"),
+  LOG(Kind.TEXT, "FILE", "write losses and names as lines of JSON", null),
+  OUT(Kind.TEXT, "DIR", "save the model there: model.safetensors and config.json", null),
+  FROM(Kind.TEXT, "DIR", "make names with a saved model, do not train", null),
   QUIET(Kind.SWITCH, "", "nothing but the names", null),
   VERSION(Kind.SWITCH, "", "print the version and exit", null),
   HELP(Kind.SWITCH, "", "show this help message and exit", null);
@@ -38,8 +38,6 @@ enum Option {
     NUMBER,
     /** Anything. */
     TEXT,
-    /** A file or folder. */
-    PATH,
     /** Nothing. */
     SWITCH
   }
@@ -47,13 +45,13 @@ enum Option {
   final Kind kind;
   final String metavar;
   final String help;
-  final String standard;
+  final String defaultText; // null where there is none
 
-  Option(Kind kind, String metavar, String help, String standard) {
+  Option(Kind kind, String metavar, String help, String defaultText) {
     this.kind = kind;
     this.metavar = metavar;
     this.help = help;
-    this.standard = standard;
+    this.defaultText = defaultText;
   }
 
   /** How it is written, such as {@code --n-layer}. */

@@ -46,7 +46,9 @@ public final class CharTokenizer {
   public static CharTokenizer train(List<String> documents) {
     BitSet seen = new BitSet();
     for (String document : documents) {
-      document.codePoints().forEach(seen::set);
+      for (int i = 0; i < document.length(); i = document.offsetByCodePoints(i, 1)) {
+        seen.set(document.codePointAt(i));
+      }
     }
     return new CharTokenizer(seen.stream().toArray());
   }
