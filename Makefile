@@ -12,7 +12,8 @@ GRADLEFLAGS ?=
 
 VENV_PYTHON := .venv/bin/python
 PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check
-ENGINE_SOURCES := build.gradle settings.gradle $(shell find java/src/main 2> /dev/null)
+ENGINE_SOURCES := build.gradle settings.gradle pyproject.toml pygpt/data/names.txt \
+    $(shell find java/src/main 2> /dev/null)
 ENGINE := jbridge/jars/.stamp
 JDK = jdk=$$($(PYTHON) -m jbridge jdk-home)
 RUN_GRADLE = $(JDK) && $(GRADLE) --no-daemon --quiet -Pjdk="$$jdk" $(GRADLEFLAGS)

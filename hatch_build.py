@@ -41,7 +41,8 @@ def jars_are_current(root: Path) -> bool:
     stamp = root / STAMP
     if not stamp.exists():
         return False
-    sources = [root / "build.gradle", root / "settings.gradle", *root.glob("java/src/main/**/*")]
+    others = ("build.gradle", "settings.gradle", "pyproject.toml", "pygpt/data/names.txt")
+    sources = [*(root / name for name in others), *root.glob("java/src/main/**/*")]
     return all(source.stat().st_mtime <= stamp.stat().st_mtime for source in sources)
 
 

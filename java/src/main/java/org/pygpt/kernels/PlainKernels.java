@@ -41,7 +41,8 @@ public final class PlainKernels implements Kernels {
       for (int j = 0; j < n; j++) {
         double sum = add ? c.get(i, j) : 0;
         for (int p = 0; p < k; p++) {
-          sum += (transposeA ? a.get(p, i) : a.get(i, p)) * (transposeB ? b.get(j, p) : b.get(p, j));
+          sum +=
+              (transposeA ? a.get(p, i) : a.get(i, p)) * (transposeB ? b.get(j, p) : b.get(p, j));
         }
         c.set(i, j, sum);
       }

@@ -35,7 +35,8 @@ public final class Memory implements AutoCloseable {
     long aligned = (start + ALIGNMENT_BYTES - 1) / ALIGNMENT_BYTES * ALIGNMENT_BYTES;
     firstElement = (aligned - start) / dtype.bytes();
     segment =
-        MemorySegment.ofAddress(aligned).reinterpret(length * dtype.bytes(), lifetime, unused -> {});
+        MemorySegment.ofAddress(aligned)
+            .reinterpret(length * dtype.bytes(), lifetime, unused -> {});
     segment.fill((byte) 0);
   }
 

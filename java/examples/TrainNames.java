@@ -1,0 +1,68 @@
+package examples;
+
+import java.util.Arrays;
+import java.util.List;
+import org.pygpt.GPT;
+import org.pygpt.GPTConfig;
+import org.pygpt.infer.Sampler;
+import org.pygpt.io.Documents;
+import org.pygpt.random.PythonRandom;
+import org.pygpt.tensor.DType;
+import org.pygpt.tensor.Tensor;
+import org.pygpt.text.CharTokenizer;
+import org.pygpt.train.AdamW;
+import org.pygpt.train.Trainer;
+
+/**
+ * Trains a small GPT on names and prints ten new ones: the engine's Java API on one page.
+ *
+ * <pre>{@code
+ * java --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED \
+ *     --sun-misc-unsafe-memory-access=allow -cp 'jbridge/jars/*' java/examples/TrainNames.java 1000
+ * }</pre>
+ */
+public final class TrainNames {
+  private TrainNames() {}
+
+  /** Trains for as many steps as the one argument says. */
+  public static void main(String[] arguments) {
+    int steps = Integer.parseInt(arguments[0]);
+    List<String> names = Documents.shippedNames();
+    PythonRandom random = new PythonRandom(1);
+    random.shuffle(names);
+    CharTokenizer tokenizer = CharTokenizer.train(names);
+    GPTConfig config = GPTConfig.microgpt(16, tokenizer.vocabSize(), 1, 4, 16);
+
+    try (GPT model = GPT.create(config, "cpu", DType.FLOAT32, 0)) { // its weights are all zero
+      for (String weight : model.weights().names()) {
+        Tensor tensor = model.weights().get(weight);
+        for (int row = 0; row < tensor.rows(); row++) {
+          for (int column = 0; column < tensor.columns(); column++) {
+            tensor.set(row, column, random.gauss(0, 0.08));
+          }
+        }
+      }
+
+      try (Trainer trainer = new Trainer(model, 1, 16, AdamW.MICROGPT)) { // batches of at most (B, T)
+        for (int step = 0; step < steps; step++) {
+          int[] ids = tokenizer.encodeDocument(names.get(step % names.size())); // BOS a n n a BOS
+          int[] targets = Arrays.copyOfRange(ids, 1, ids.length);
+          int T = Math.min(targets.length, 16);
+          trainer.setBatch(ids, targets, 1, T);
+          double loss = trainer.backward(1, T);
+          trainer.update(0.01 * (1 - (double) step / steps));
+          if (step % 100 == 0) {
+            System.err.printf("step %d: loss %.4f%n", step, loss);
+          }
+        }
+      }
+
+      try (Sampler sampler = new Sampler(model)) {
+        for (int i = 0; i < 10; i++) {
+          int bos = tokenizer.bos();
+          System.out.println(tokenizer.decode(sampler.sample(bos, bos, 16, 0.5, random::random)));
+        }
+      }
+    }
+  }
+}

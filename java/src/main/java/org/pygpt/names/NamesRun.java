@@ -1,0 +1,228 @@
+package org.pygpt.names;
+
+import java.lang.foreign.Arena;
+import java.nio.IntBuffer;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.pygpt.GPT;
+import org.pygpt.GPTConfig;
+import org.pygpt.infer.Sampler;
+import org.pygpt.io.FileException;
+import org.pygpt.io.ModelFolder;
+import org.pygpt.io.SafeTensors;
+import org.pygpt.random.PythonRandom;
+import org.pygpt.tensor.Tensor;
+import org.pygpt.text.CharTokenizer;
+import org.pygpt.train.DocumentJob;
+import org.pygpt.train.Job;
+
+/**
+ * Mutable: one run of microgpt's protocol, or of a saved model; owns the model.
+ *
+ * <p>One random stream shuffles the documents, draws the weights and then samples.
+ *
+ * @see <a href="https://gist.github.com/karpathy/8627fe009c40f57531cb18360106ce95">microgpt</a>
+ */
+final class NamesRun implements AutoCloseable {
+  private static final double INIT_DEVIATION = 0.08; // microgpt's, for every weight
+  private static final int POLL_MS = 50;
+
+  private final NamesConfig config;
+  private final PythonRandom random;
+  private final List<String> documents; // shuffled
+  private final CharTokenizer tokenizer;
+  private final GPT model;
+
+  private NamesRun(
+      NamesConfig config,
+      PythonRandom random,
+      List<String> documents,
+      CharTokenizer tokenizer,
+      GPT model) {
+    this.config = config;
+    this.random = random;
+    this.documents = documents;
+    this.tokenizer = tokenizer;
+    this.model = model;
+  }
+
+  /** Takes the losses of the steps from {@code first} (counted from 0) on. */
+  interface Losses {
+    void take(int first, double[] losses) throws FileException;
+  }
+
+  /**
+   * A run with a new model.
+   *
+   * @param documents not empty; copied
+   */
+  static NamesRun begin(NamesConfig config, List<String> documents) {
+    PythonRandom random = new PythonRandom(config.seed());
+    List<String> shuffled = new ArrayList<>(documents);
+    random.shuffle(shuffled);
+    CharTokenizer tokenizer = CharTokenizer.train(shuffled);
+    GPTConfig sizes = config.modelConfig(tokenizer.vocabSize());
+    GPT model = GPT.create(sizes, config.backend(), config.dtype(), 0);
+    drawWeights(model, random);
+    return new NamesRun(config, random, shuffled, tokenizer, model);
+  }
+
+  /**
+   * A run with a saved model, which only samples.
+   *
+   * @throws FileException if the folder is missing, damaged, not pygpt's, or has no characters
+   */
+  static NamesRun load(NamesConfig config, Path folder) throws FileException {
+    try (Arena arena = Arena.ofShared()) {
+      ModelFolder.Saved saved = ModelFolder.load(folder, arena);
+      if (saved.tokenizer() == null) {
+        throw new FileException("model folder " + folder + ": its model has no characters");
+      }
+      GPT model = GPT.create(saved.config(), config.backend(), config.dtype(), 0);
+      for (String name : model.weights().names()) {
+        Tensor weight = model.weights().get(name);
+        SafeTensors.Array array = saved.weights().get(name);
+        for (int row = 0; row < weight.rows(); row++) {
+          for (int column = 0; column < weight.columns(); column++) {
+            weight.set(row, column, array.getFloat((long) row * weight.columns() + column));
+          }
+        }
+      }
+      PythonRandom random = new PythonRandom(config.seed());
+      return new NamesRun(config, random, List.of(), saved.tokenizer(), model);
+    }
+  }
+
+  /**
+   * Sets every weight to a number of gauss(0, 0.08), in microgpt's order: token embedding, position
+   * embedding, output matrix, then for each layer query, key, value, attention output, MLP in, MLP
+   * out; output by output.
+   */
+  private static void drawWeights(GPT model, PythonRandom random) {
+    for (String name : List.of("wte", "wpe", "lm_head")) {
+      Tensor weight = model.weights().get(name + ".weight"); // (out, in)
+      for (int output = 0; output < weight.rows(); output++) {
+        for (int input = 0; input < weight.columns(); input++) {
+          weight.set(output, input, random.gauss(0, INIT_DEVIATION));
+        }
+      }
+    }
+    for (int layer = 0; layer < model.config().nLayer(); layer++) {
+      for (String name : List.of("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")) {
+        Tensor weight = model.weights().get("h." + layer + "." + name + ".weight"); // (in, out)
+        for (int output = 0; output < weight.columns(); output++) {
+          for (int input = 0; input < weight.rows(); input++) {
+            weight.set(input, output, random.gauss(0, INIT_DEVIATION));
+          }
+        }
+      }
+    }
+  }
+
+  /** What is trained, and by what, in one line. */
+  String description() {
+    return String.format(
+        Locale.ROOT,
+        "%,d documents, %d characters, %,d parameters; backend %s: %s",
+        documents.size(),
+        tokenizer.bos(),
+        model.weights().count(),
+        config.backend(),
+        model.kernels().description());
+  }
+
+  /**
+   * Trains: step s on document s mod n, at a rate that falls linearly to 0.
+   *
+   * @param losses called about 20 times a second
+   * @throws Exception what {@code losses} threw, or the training itself; it has then ended
+   */
+  void train(Losses losses) throws Exception {
+    double[] rates = new double[config.steps()];
+    for (int step = 0; step < rates.length; step++) {
+      rates[step] = config.learningRate() * (1 - (double) step / rates.length);
+    }
+    List<String> used = documents.subList(0, Math.min(rates.length, documents.size()));
+    int[] starts = new int[used.size() + 1];
+    for (int d = 0; d < used.size(); d++) {
+      String document = used.get(d);
+      int length = document.codePointCount(0, document.length()) + 2;
+      starts[d + 1] = Math.addExact(starts[d], length);
+    }
+    IntBuffer tokens = IntBuffer.allocate(starts[used.size()]);
+    for (String document : used) {
+      tokens.put(tokenizer.encodeDocument(document));
+    }
+    DocumentJob job = new DocumentJob(model, tokens.array(), starts, rates);
+    job.start();
+    try {
+      for (int seen = 0; seen < rates.length; ) {
+        job.awaitMillis(POLL_MS);
+        int completed = job.completed();
+        losses.take(seen, job.losses(seen, completed));
+        seen = completed;
+      }
+    } finally {
+      end(job);
+    }
+  }
+
+  /** Waits for the end of a job, which is told to end if it has not: its model can be closed. */
+  private static void end(Job job) {
+    job.cancel();
+    try {
+      boolean ended = false;
+      while (!ended) {
+        ended = job.awaitMillis(POLL_MS);
+      }
+    } catch (Exception error) {
+      // It was told to end; or it has failed, and the caller has that exception already.
+    }
+  }
+
+  /** New documents, as many as the configuration says, each ended by BOS or the block size. */
+  List<String> sample() {
+    int bos = tokenizer.bos();
+    int length = model.config().blockSize();
+    List<String> samples = new ArrayList<>();
+    try (Sampler sampler = new Sampler(model)) {
+      for (int i = 0; i < config.samples(); i++) {
+        int[] ids = sampler.sample(bos, bos, length, config.temperature(), random::random);
+        samples.add(tokenizer.decode(ids));
+      }
+    }
+    return samples;
+  }
+
+  /**
+   * Saves the model; see {@link ModelFolder#save}.
+   *
+   * @throws FileException if the folder is not pygpt's, or cannot be written
+   */
+  void save(Path folder) throws FileException {
+    try (Arena arena = Arena.ofShared()) {
+      SortedMap<String, SafeTensors.Array> arrays = new TreeMap<>();
+      for (String name : model.weights().names()) {
+        Tensor weight = model.weights().get(name);
+        var array = SafeTensors.Array.ofFloats(arena, weight.rows(), weight.columns());
+        for (int row = 0; row < weight.rows(); row++) {
+          for (int column = 0; column < weight.columns(); column++) {
+            float value = (float) weight.get(row, column);
+            array.setFloat((long) row * weight.columns() + column, value);
+          }
+        }
+        arrays.put(name, array);
+      }
+      ModelFolder.save(folder, model.config(), tokenizer, arrays);
+    }
+  }
+
+  @Override
+  public void close() {
+    model.close();
+  }
+}

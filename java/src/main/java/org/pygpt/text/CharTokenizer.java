@@ -1,0 +1,109 @@
+package org.pygpt.text;
+
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.List;
+
+/**
+ * Immutable: one id for each character, in code point order, then one for BOS.
+ *
+ * <p>BOS begins a document and also ends it. A character is a Unicode code point, as in Python, so
+ * one that takes two Java chars has one id.
+ */
+public final class CharTokenizer {
+  private final int[] characters; // the index of each is its id
+
+  /**
+   * The tokenizer of these characters.
+   *
+   * @param characters all different, in code point order
+   * @throws IllegalArgumentException if they are not, or one is half a surrogate pair
+   */
+  public CharTokenizer(String characters) {
+    this(characters.codePoints().toArray());
+  }
+
+  private CharTokenizer(int[] characters) {
+    if (characters.length == 0) {
+      throw new IllegalArgumentException("characters: expected at least one, got none");
+    }
+    for (int i = 1; i < characters.length; i++) {
+      if (characters[i] <= characters[i - 1]) {
+        throw new IllegalArgumentException(
+            "characters: expected different ones in code point order");
+      }
+    }
+    for (int character : characters) {
+      if (character >= Character.MIN_SURROGATE && character <= Character.MAX_SURROGATE) {
+        throw new IllegalArgumentException(
+            "characters: expected whole characters, got half a surrogate pair");
+      }
+    }
+    this.characters = characters;
+  }
+
+  /** The tokenizer of the characters that occur in the documents. */
+  public static CharTokenizer train(List<String> documents) {
+    BitSet seen = new BitSet();
+    for (String document : documents) {
+      for (int i = 0; i < document.length(); i = document.offsetByCodePoints(i, 1)) {
+        seen.set(document.codePointAt(i));
+      }
+    }
+    return new CharTokenizer(seen.stream().toArray());
+  }
+
+  /** The characters, in the order of their ids. */
+  public String characters() {
+    return new String(characters, 0, characters.length);
+  }
+
+  /** The id that begins and ends a document. */
+  public int bos() {
+    return characters.length;
+  }
+
+  /** Number of ids: one a character, and BOS. */
+  public int vocabSize() {
+    return characters.length + 1;
+  }
+
+  /**
+   * BOS, the ids of the characters, BOS.
+   *
+   * @throws IllegalArgumentException if the vocabulary lacks a character
+   */
+  public int[] encodeDocument(String text) {
+    int[] points = text.codePoints().toArray();
+    int[] ids = new int[points.length + 2];
+    ids[0] = bos();
+    for (int i = 0; i < points.length; i++) {
+      int id = Arrays.binarySearch(characters, points[i]);
+      if (id < 0) {
+        throw new IllegalArgumentException(
+            "text: expected known characters, got "
+                + PythonText.repr(Character.toString(points[i])));
+      }
+      ids[i + 1] = id;
+    }
+    ids[points.length + 1] = bos();
+    return ids;
+  }
+
+  /**
+   * The text of these ids.
+   *
+   * @throws IllegalArgumentException if an id is no character's; BOS is none
+   */
+  public String decode(int[] ids) {
+    StringBuilder text = new StringBuilder();
+    for (int id : ids) {
+      if (id < 0 || id >= characters.length) {
+        throw new IllegalArgumentException(
+            "ids: expected 0 to " + (characters.length - 1) + ", got " + id);
+      }
+      text.appendCodePoint(characters[id]);
+    }
+    return text.toString();
+  }
+}

@@ -1,0 +1,48 @@
+package org.pygpt.text;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class CharTokenizerTest {
+  @Test
+  void charactersAreInCodePointOrder() {
+    CharTokenizer tokenizer = CharTokenizer.train(List.of("b\ud83d\udc04", "a\uff21b"));
+    assertEquals("ab\uff21\ud83d\udc04", tokenizer.characters());
+    assertEquals(4, tokenizer.bos());
+    assertEquals(5, tokenizer.vocabSize());
+    int[] ids = tokenizer.encodeDocument("b\ud83d\udc04");
+    assertArrayEquals(new int[] {4, 1, 3, 4}, ids);
+    assertEquals("b\ud83d\udc04", tokenizer.decode(Arrays.copyOfRange(ids, 1, 3)));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "ba", "aab", "\ud83d\udc04\uff21"})
+  void refusesCharactersOutOfOrder(String characters) {
+    assertThrows(IllegalArgumentException.class, () -> new CharTokenizer(characters));
+  }
+
+  @Test
+  void refusesHalfACharacter() {
+    var error = assertThrows(IllegalArgumentException.class, () -> new CharTokenizer("a\ud83d"));
+    assertEquals(
+        "characters: expected whole characters, got half a surrogate pair", error.getMessage());
+  }
+
+  @Test
+  void refusesWhatItDoesNotKnow() {
+    CharTokenizer tokenizer = new CharTokenizer("abc");
+    var error = assertThrows(IllegalArgumentException.class, () -> tokenizer.encodeDocument("ad'"));
+    assertEquals("text: expected known characters, got 'd'", error.getMessage());
+    for (int id : new int[] {-1, 3}) {
+      error = assertThrows(IllegalArgumentException.class, () -> tokenizer.decode(new int[] {id}));
+      assertEquals("ids: expected 0 to 2, got " + id, error.getMessage());
+    }
+  }
+}

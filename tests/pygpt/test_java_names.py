@@ -1,0 +1,187 @@
+"""Java's own names program, beside Python's: output, logs, folders, messages, signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import time
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+import pygpt
+from jbridge import jvm
+from pygpt import NamesConfig, cli
+from pygpt.config import rule_of
+
+ROOT = Path(__file__).parents[2]
+INCUBATOR = "WARNING: Using incubator modules: jdk.incubator.vector\n"  # the JVM's, not ours
+DEADLINE_S = 0.5 + 1.0  # as in test_interrupt.py
+Capture = pytest.CaptureFixture[str]
+
+
+def _command(*arguments: str) -> list[str]:
+    """The command of `make java-names`."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    flags = re.search(r"^JAVA_FLAGS := ((?:.*\\\n)*.*)$", makefile, re.MULTILINE)
+    assert flags is not None
+    java = [str(jvm.find_jdk().java), *shlex.split(flags[1].replace("\\\n", " "))]
+    return [*java, "-cp", f"{jvm.jars_folder()}/*", "org.pygpt.Names", *arguments]
+
+
+def _java(*arguments: str) -> tuple[int, str, str]:
+    """Run the program; return its status, output and errors."""
+    done = subprocess.run(
+        _command(*arguments), capture_output=True, encoding="utf-8", timeout=120, check=False
+    )
+    return done.returncode, done.stdout, done.stderr.replace(INCUBATOR, "")
+
+
+def _python(capsys: Capture, *arguments: str) -> tuple[int, str, str]:
+    """Run Python's program in this process."""
+    status = cli.run(["names", *arguments])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def _files(folder: str) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+def _without_speed(shown: str) -> str:
+    return re.sub(r"  [\d,]+ names/s$", "", shown, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--backend", "plain", "--steps", "207", "--n-layer", "2", "--seed", str(-(2**100))],
+        ["--backend", "nd4j", "--steps", "23", "--n-embd", "15", "--n-head", "5"],
+        ["--data", str(ROOT / "tests/data/unicode.txt"), "--steps", "53", "--temperature", "2"],
+    ],
+    ids=["default", "plain", "nd4j", "unicode"],
+)
+def test_same_bytes(arguments: list[str], capsys: Capture) -> None:
+    """Names, log and model are the same, to the last bit; so is what is shown."""
+    expected = _python(capsys, *arguments, "--log", "python.jsonl", "--out", "python")
+    status, out, err = _java(*arguments, "--log", "java.jsonl", "--out", "java")
+    assert (status, out) == expected[:2] and out
+    assert _without_speed(err) == _without_speed(expected[2])
+    assert Path("java.jsonl").read_bytes() == Path("python.jsonl").read_bytes()
+    assert _files("java") == _files("python")
+    assert sorted(os.listdir()) == ["java", "java.jsonl", "python", "python.jsonl"]
+
+
+@pytest.mark.parametrize("backend", ["cpu", "plain"])
+def test_each_loads_what_the_other_saved(backend: str, capsys: Capture) -> None:
+    short = ["--steps", "20", "--quiet", "--samples", "0", "--backend", backend]
+    assert _python(capsys, *short, "--out", "python")[0] == 0
+    assert _java(*short, "--seed", "7", "--out", "java")[0] == 0
+    for folder in ("python", "java"):
+        more = ["--from", folder, "--samples", "13", "--temperature", "1", "--backend", backend]
+        expected = _python(capsys, *more, "--log", "python.jsonl")
+        assert _java(*more, "--log", "java.jsonl") == expected
+        assert expected[1].count("\n") == 13
+        assert Path("java.jsonl").read_bytes() == Path("python.jsonl").read_bytes()
+
+
+BAD = {
+    "option": ["--step", "3"],
+    "no_number": ["--steps", "ten"],
+    "no_value": ["--out"],
+    "zero": ["--steps", "0"],
+    "heads": ["--n-embd", "18"],
+    "rate": ["--learning-rate", "-1e-7"],
+    "backend": ["--backend", "it's"],
+    "no_path": ["--data", ""],
+    "log_on_data": ["--data", "words.txt", "--log", "./words.txt"],
+    "log_in_out": ["--out", "new", "--log", "new/log"],
+    "from_steps": ["--from", "m", "--out", "o", "--steps", "5"],
+    "missing": ["--data", "./none.txt"],
+    "latin_1": ["--data", "latin1.txt"],
+    "binary": ["--data", "binary.txt"],
+    "blank": ["--data", "blank.txt"],
+    "out_folder": ["--out", "folder"],
+    "out_parent": ["--out", "none/out"],
+    "log_folder": ["--log", "folder"],
+    "from_none": ["--from", "none"],
+    "from_foreign": ["--from", "folder"],
+    "from_damaged": ["--from", "damaged"],
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_same_messages(case: str, capsys: Capture) -> None:
+    Path("words.txt").write_text("one\n")
+    Path("latin1.txt").write_bytes(b"ab\n\xe9b")
+    Path("binary.txt").write_bytes(b"a\0b\n")
+    Path("blank.txt").write_bytes(b"\n \n")
+    Path("folder").mkdir()
+    Path("damaged").mkdir()
+    Path("damaged/config.json").write_text('{"model_type": "pygpt", "n_head": 1}')
+    before = sorted(os.listdir())
+    expected = _python(capsys, "--quiet", *BAD[case])
+    assert expected[0] in (1, 2) and expected[2].startswith("pygpt: error: ")
+    assert _java("--quiet", *BAD[case]) == expected
+    assert sorted(os.listdir()) == before
+    assert Path("words.txt").read_text() == "one\n"
+
+
+def test_help_and_version() -> None:
+    status, out, err = _java("--help")
+    assert (status, err) == (0, "")
+    for spec in fields(NamesConfig):
+        shown = f"{rule_of(spec).help} (default: {spec.default})"
+        assert re.search(rf"^  {cli.flag(spec.name)} .*{re.escape(shown)}$", out, re.MULTILINE)
+    for flag in (*cli.PATHS.values(), "--quiet"):
+        assert f"\n  {flag} " in out
+    assert _java("--version") == (0, f"pygpt {pygpt.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl_c", "sigterm"]
+)
+def test_signal(number: signal.Signals, status: int, tmp_path: Path) -> None:
+    arguments = ["--steps", "3000000", "--out", "out", "--quiet", "--log", "log"]
+    with subprocess.Popen(
+        _command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        log, deadline = tmp_path / "log", time.monotonic() + 30
+        while not log.exists() or not log.stat().st_size:  # until the training has begun
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+        sent = time.monotonic()
+        process.send_signal(number)
+        output = process.communicate(timeout=30)
+        took = time.monotonic() - sent
+    assert (process.returncode, *output) == (status, "", INCUBATOR)
+    assert took < DEADLINE_S
+    assert os.listdir() == ["log"]
+    lines = log.read_text().splitlines(keepends=True)
+    assert [json.loads(line)["step"] for line in lines] == list(range(1, len(lines) + 1))
+    assert lines[-1].endswith("}\n")
+
+
+def test_reader_that_goes_away() -> None:
+    with subprocess.Popen(
+        _command("--steps", "2", "--samples", "20000", "--quiet"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == INCUBATOR
+    assert process.returncode == 141
