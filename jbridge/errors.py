@@ -7,7 +7,8 @@
     ├── ForkedProcessError    used in a forked child of the process that started the JVM
     └── JavaError             thrown in Java; keeps the Java class name and stack
         ├── JavaValueError    also a ValueError: java.lang.IllegalArgumentException
-        └── JavaMemoryError   also a MemoryError: java.lang.OutOfMemoryError
+        ├── JavaMemoryError   also a MemoryError: java.lang.OutOfMemoryError
+        └── JavaNumberError   also an ArithmeticError: java.lang.ArithmeticException
 """
 
 from __future__ import annotations
@@ -65,9 +66,14 @@ class JavaMemoryError(JavaError, MemoryError):
     """Java ran out of heap or of off-heap memory."""
 
 
+class JavaNumberError(JavaError, ArithmeticError):
+    """A number that came out as none."""
+
+
 _TRANSLATIONS: tuple[tuple[str, type[JavaError]], ...] = (
     ("java.lang.IllegalArgumentException", JavaValueError),
     ("java.lang.OutOfMemoryError", JavaMemoryError),
+    ("java.lang.ArithmeticException", JavaNumberError),
 )
 
 

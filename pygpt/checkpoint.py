@@ -169,7 +169,7 @@ def _read_config(folder: Path) -> tuple[GPTConfig, str | None]:
         raise CheckpointError(f'{where}: expected "model_type": "{MODEL_TYPE}", got {kind!r}')
     characters = values.pop("characters", None)
     try:
-        config = from_dict(GPTConfig, values)
+        config = from_dict(GPTConfig, values, complete=True)
         if characters is not None:
             if not isinstance(characters, str):
                 raise TokenError(f"characters: expected text, got {characters!r}")
@@ -192,9 +192,9 @@ def _read_weights(folder: Path, config: GPTConfig) -> dict[str, NDArray[np.float
     try:
         with safe_open(path, framework="numpy") as file:
             names = set(file.keys())
-            if len(names) < 3 + 4 * config.n_layer:  # before a list that n_layer makes endless
+            if len(names) < config.num_tensors:  # before a list that n_layer makes endless
                 raise CheckpointError(
-                    f"{where}: expected {3 + 4 * config.n_layer} tensors, got {len(names)}"
+                    f"{where}: expected {config.num_tensors} tensors, got {len(names)}"
                 )
             shapes = config.weight_shapes()
             for wrong in sorted(names ^ shapes.keys()):

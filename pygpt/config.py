@@ -107,19 +107,22 @@ class Checked:
 AnyConfig = TypeVar("AnyConfig", bound=Checked)
 
 
-def from_dict(kind: type[AnyConfig], values: Mapping[str, Any]) -> AnyConfig:
+def from_dict(
+    kind: type[AnyConfig], values: Mapping[str, Any], complete: bool = False
+) -> AnyConfig:
     """Return the configuration of this kind with these values.
 
+    Args:
+        complete: whether fields that have a default must be there too.
     Raises:
-        ConfigError: a key that is no field, a field without default that is missing, or a value
-            that cannot be.
+        ConfigError: a key that is no field, a field that is missing, or a value that cannot be.
     """
     specs = {spec.name: spec for spec in fields(kind)}  # type: ignore[arg-type]
     for name in values:
         if name not in specs:
             raise ConfigError(str(name), f"expected one of {', '.join(specs)}")
     for name, spec in specs.items():
-        if spec.default is MISSING and name not in values:
+        if name not in values and (complete or spec.default is MISSING):
             raise ConfigError(name, "expected a value, got none")
     return kind(**values)
 
@@ -220,6 +223,11 @@ class GPTConfig(Checked):
         layer = sum(_product(shape) for shape in self._layer_shapes().values())
         rest = sum(_product(shape) for shape in self._outer_shapes().values())
         return rest + self.n_layer * layer
+
+    @property
+    def num_tensors(self) -> int:
+        """Number of weight arrays."""
+        return len(self._outer_shapes()) + self.n_layer * len(self._layer_shapes())
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return name -> shape of every weight: GPT-2's names, (in, out) inside a block."""

@@ -182,7 +182,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "deep_json": (_write(CONFIG_FILE, b"[" * 100_000), "config.json is damaged: "),
     "list": (_write(CONFIG_FILE, b"[]"), 'expected "model_type": "pygpt", got None'),
     "foreign": (_edit_config(model_type="gpt2"), "expected \"model_type\": \"pygpt\", got 'gpt2'"),
-    "unknown_key": (_edit_config(dropout=0.1), "dropout: expected one of block_size, "),
+    "unknown_key": (_edit_config(n_heads=1), "n_heads: expected one of block_size, "),
     "no_size": (_edit_config(n_head=...), "n_head: expected a value, got none"),
     "size_of_text": (_edit_config(n_head="1"), "n_head: expected a whole number, got '1'"),
     "endless": (_edit_config(n_layer=2**31 - 1), "expected 8589934591 tensors, got 11"),
