@@ -272,24 +272,24 @@ class Engine(_Handle):
 
 
 class EngineTraining(_Handle):
-    """Mutable: AdamW's state and the activations of training one model.
-
-    Attributes:
-        ids: int32, (tokens,), shared: the ids of the next batch, (B, T) row by row.
-        targets: int32, (tokens,), shared, likewise; a negative one is not scored.
-    """
+    """Mutable: AdamW's state and the activations of training one model."""
 
     def __init__(self, java: Any, dtype: str, tokens: int) -> None:
         super().__init__("training", java, dtype)
         with jbridge.translate():
-            self.ids = self._view(java.ids(), (tokens,), np.int32)
-            self.targets = self._view(java.targets(), (tokens,), np.int32)
+            self._ids = self._view(java.ids(), (tokens,), np.int32)
+            self._targets = self._view(java.targets(), (tokens,), np.int32)
         self._views.clear()  # these two live as long as this object does
         self._step_job = jbridge.java_class("org.pygpt.train.StepJob")
 
-    def step(self, B: int, T: int, learning_rate: float | None) -> float:
-        """Run forward and backward on the batch and, with a learning rate, update the weights.
+    def step(
+        self, ids: NDArray[np.int32], targets: NDArray[np.int32], learning_rate: float | None
+    ) -> float:
+        """Run forward and backward on a batch and, with a learning rate, update the weights.
 
+        Args:
+            ids: int32, (B, T), of no more tokens than were planned for; copied.
+            targets: int32, (B, T), likewise; a negative one is not scored.
         Returns:
             Mean cross-entropy in nats.
         Raises:
@@ -297,9 +297,12 @@ class EngineTraining(_Handle):
                 are then as they were).
             KeyboardInterrupt: Ctrl-C; the weights are as they were, or updated.
         """
+        java, (B, T) = self._open(), ids.shape
+        self._ids[: B * T] = ids.ravel()
+        self._targets[: B * T] = targets.ravel()
         rate = float("nan") if learning_rate is None else learning_rate
         with jbridge.translate():
-            job = self._step_job(self._open(), B, T, rate)
+            job = self._step_job(java, B, T, rate)
         self._run(job)
         return float(job.loss())
 
@@ -339,5 +342,5 @@ class EngineTraining(_Handle):
 
     def close(self) -> None:
         """Free the memory, at once if it can; see `_Handle.close`."""
-        self.ids = self.targets = np.empty(0, np.int32)
+        self._ids = self._targets = np.empty(0, np.int32)
         super().close()

@@ -414,8 +414,7 @@ class Training:
             EngineError: the loss or the gradient is no number; the weights are as they were.
             KeyboardInterrupt: Ctrl-C; the weights are as they were, or updated.
         """
-        B, T = self._put(ids, targets)
-        loss = self._engine.step(B, T, learning_rate)
+        loss = self._engine.step(*self._batch(ids, targets), learning_rate)
         return loss, self._engine.gradient_norm
 
     def accumulate(self, ids: ArrayLike, targets: ArrayLike) -> float:
@@ -423,8 +422,7 @@ class Training:
 
         Args and errors are those of `step`.
         """
-        B, T = self._put(ids, targets)
-        return self._engine.step(B, T, None)
+        return self._engine.step(*self._batch(ids, targets), None)
 
     def update(self, learning_rate: float) -> float:
         """Update the weights by the mean of the accumulated gradients; return its norm.
@@ -435,15 +433,14 @@ class Training:
         self._engine.update(learning_rate)
         return self._engine.gradient_norm
 
-    def _put(self, ids: ArrayLike, targets: ArrayLike) -> tuple[int, int]:
-        """Copy a batch to where Java reads it."""
+    def _batch(
+        self, ids: ArrayLike, targets: ArrayLike
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         tokens, wanted = self.model._batch(ids, targets)
-        B, T = tokens.shape
         if tokens.size > self._tokens:
-            raise ShapeError(f"batch: expected at most {self._tokens} tokens, got ({B}, {T})")
-        self._engine.ids[: B * T] = tokens.ravel()
-        self._engine.targets[: B * T] = wanted.ravel()
-        return B, T
+            got = f"{tokens.shape}"
+            raise ShapeError(f"batch: expected at most {self._tokens} tokens, got {got}")
+        return tokens, wanted
 
     def gradients(self) -> dict[str, NDArray[Any]]:
         """Return name -> gradient of every weight, of the last backward, unclipped; shared."""

@@ -59,7 +59,8 @@ def test_first_weights_are_nanogpt_s() -> None:
         for name, std in stds.items():
             expected = 0.01 if name.endswith("c_proj.weight") else 0.02
             assert std == pytest.approx(expected, rel=0.1), name  # of 1,600 draws and more: 5 sigma
-        assert all(np.all(w == name.endswith(".weight")) for name, w in weights.items() if w.ndim == 1)
+        vectors = {name: w for name, w in weights.items() if w.ndim == 1}
+        assert all(np.all(w == name.endswith(".weight")) for name, w in vectors.items())
         with GPT(config, seed=4) as other:
             assert np.all(other.parameters()["wte.weight"] != weights["wte.weight"])
 

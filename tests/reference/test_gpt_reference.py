@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
-import re
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
 
 from . import gpt, gpt_jax, microgpt
+from .frozen import (
+    GOLDEN,
+    GPT2_TINY,
+    LLAMA_TINY,
+    Frozen,
+    from_gpt2,
+    from_llama,
+    hugging_face,
+)
 
-GOLDEN = Path(__file__).parents[1] / "golden"
 CASES = sorted(path.stem for path in (GOLDEN / "gpt").glob("*.npz"))
 
 # Two ways to sum in float64, 1e-16 a term; 5e-15 was measured, relative and absolute.
@@ -163,55 +167,15 @@ def _from_microgpt(old: microgpt.Params) -> gpt.Params:
     return params
 
 
-def _from_gpt2(arrays: gpt.Params) -> gpt.Params:
-    return {name.removeprefix("transformer."): w.astype(float) for name, w in arrays.items()}
-
-
-def _from_llama(arrays: gpt.Params) -> gpt.Params:
-    """Rename, turn (out, in) round, and lay what one product makes side by side."""
-    params = {
-        "wte.weight": arrays["model.embed_tokens.weight"],
-        "ln_f.weight": arrays["model.norm.weight"],
-        "lm_head.weight": arrays["lm_head.weight"],
-    }
-    for prefix in (name[: -len("mlp.up_proj.weight")] for name in arrays if "up_proj" in name):
-        block = f"h.{re.findall('[0-9]+', prefix)[0]}"
-
-        def joined(*names: str, prefix: str = prefix) -> gpt.Array:
-            return np.concatenate([arrays[f"{prefix}{n}_proj.weight"].T for n in names], axis=1)
-
-        params[f"{block}.ln_1.weight"] = arrays[f"{prefix}input_layernorm.weight"]
-        params[f"{block}.attn.c_attn.weight"] = joined("self_attn.q", "self_attn.k", "self_attn.v")
-        params[f"{block}.attn.c_proj.weight"] = joined("self_attn.o")
-        params[f"{block}.ln_2.weight"] = arrays[f"{prefix}post_attention_layernorm.weight"]
-        params[f"{block}.mlp.c_fc.weight"] = joined("mlp.gate", "mlp.up")
-        params[f"{block}.mlp.c_proj.weight"] = joined("mlp.down")
-    return {name: w.astype(float) for name, w in params.items()}
-
-
-GPT2_TINY = gpt.Config(block_size=48, vocab_size=101, n_layer=2, n_head=2, n_embd=32)
-LLAMA_TINY = gpt.Config(
-    block_size=48, vocab_size=97, n_layer=2, n_head=4, n_embd=32, n_kv_head=2, n_inner=56,
-    bias=False, norm="rmsnorm", norm_eps=1e-6, activation="swiglu", tie_weights=False,
-    positions="rotary",
-)  # fmt: skip
-
-
-def _hugging_face(folder: str, converted: Any) -> tuple[gpt.Params, dict[str, gpt.Array]]:
-    """The weights, renamed, and the arrays of expected.npz."""
-    with np.load(GOLDEN / folder / "expected.npz") as file:
-        return converted(load_file(GOLDEN / folder / "model.safetensors")), dict(file)
-
-
 HUGGING_FACE = [
-    pytest.param("hf_gpt2_tiny", GPT2_TINY, _from_gpt2, id="gpt2"),
-    pytest.param("hf_llama_tiny", LLAMA_TINY, _from_llama, id="llama"),
+    pytest.param("hf_gpt2_tiny", GPT2_TINY, from_gpt2, id="gpt2"),
+    pytest.param("hf_llama_tiny", LLAMA_TINY, from_llama, id="llama"),
 ]
 
 
 @pytest.mark.parametrize(("folder", "config", "converted"), HUGGING_FACE)
-def test_agrees_with_hugging_face(folder: str, config: gpt.Config, converted: Any) -> None:
-    params, expected = _hugging_face(folder, converted)
+def test_agrees_withhugging_face(folder: str, config: gpt.Config, converted: Any) -> None:
+    params, expected = hugging_face(folder, converted)
     assert {name: w.shape for name, w in params.items()} == gpt.layout(config)
     ids = expected["ids"]
     targets = np.pad(ids[:, 1:], [(0, 0), (0, 1)], constant_values=-1)
@@ -224,14 +188,14 @@ def test_agrees_with_hugging_face(folder: str, config: gpt.Config, converted: An
 
 
 @pytest.mark.parametrize(("folder", "config", "converted"), HUGGING_FACE)
-def test_continues_as_hugging_face(folder: str, config: gpt.Config, converted: Any) -> None:
+def test_continues_ashugging_face(folder: str, config: gpt.Config, converted: Any) -> None:
     """Greedy; the narrowest lead of a token over the next is 8e-4, far above float32's rounding.
 
     The Llama prompt holds id 0, and the file's continuation is that of the prompt without it: 0
     was taken for padding when it was made. With it, the file's own logits begin another way. So
     both are compared with what they continue. GPT-2's prompt has no 0.
     """
-    params, expected = _hugging_face(folder, converted)
+    params, expected = hugging_face(folder, converted)
     prompt, continuation = np.split(expected["greedy"], [5])
     np.testing.assert_array_equal(prompt, expected["ids"][0, :5])
     seen = prompt[prompt != 0]
@@ -242,22 +206,6 @@ def test_continues_as_hugging_face(folder: str, config: gpt.Config, converted: A
 
 
 # ---- frozen answers --------------------------------------------------------------------------
-
-
-class Frozen:
-    """One file of golden/gpt, read; params are a float64 copy that a test may train."""
-
-    def __init__(self, case: str) -> None:
-        with np.load(GOLDEN / "gpt" / f"{case}.npz") as file:
-            arrays = dict(file)
-        self.config = gpt.Config(**json.loads(str(arrays["config"])))
-        self.training = gpt.Training(**json.loads(str(arrays["training"])))
-        self.batches = list(zip(arrays["ids"], arrays["targets"], strict=True))
-        self.logits, self.losses = arrays["logits"], arrays["losses"]
-        self.params, self.grads = (
-            {n.partition(":")[2]: w.astype(float) for n, w in arrays.items() if n.startswith(kind)}
-            for kind in ("weight:", "grad:")
-        )
 
 
 @pytest.mark.parametrize("case", CASES)
