@@ -97,7 +97,10 @@ public final class Team implements AutoCloseable {
     }
     Throwable failure = null;
     try {
-      task.run(0, 0, begin(1));
+      int end = begin(1);
+      if (end > 0) {
+        task.run(0, 0, end);
+      }
     } catch (Throwable error) {
       failure = error;
     }

@@ -91,7 +91,8 @@ public final class Trainer implements AutoCloseable {
 
   /**
    * Forward, loss and backward of the batch. The first call after an update overwrites the
-   * gradients, later ones add to them.
+   * gradients, later ones add to them. A call that is refused changes nothing; one that is
+   * cancelled or whose loss is no number ends the accumulation.
    *
    * @return mean cross-entropy in nats
    * @throws IllegalArgumentException if the size or an id does not fit
@@ -99,8 +100,11 @@ public final class Trainer implements AutoCloseable {
    */
   public double backward(int B, int T) {
     checkSize(B, T);
-    Step step = new Step(B, T, 0, accumulated > 0, dropoutKey++);
+    Step step = new Step(B, T, 0, accumulated > 0, dropoutKey);
     program.check(step);
+    int before = accumulated;
+    accumulated = 0; // until this step has succeeded
+    dropoutKey++;
     program.tape().forward(step);
     double loss = program.loss();
     if (!Double.isFinite(loss)) {
@@ -111,7 +115,7 @@ public final class Trainer implements AutoCloseable {
               updates + 1, loss, updates));
     }
     program.tape().backward(step);
-    accumulated++;
+    accumulated = before + 1;
     return loss;
   }
 

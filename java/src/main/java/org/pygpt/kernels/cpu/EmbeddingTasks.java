@@ -2,7 +2,6 @@ package org.pygpt.kernels.cpu;
 
 import java.lang.foreign.ValueLayout;
 import org.pygpt.parallel.Team;
-import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
 
 /** Embedding, its gradient, and clearing. */
@@ -88,10 +87,13 @@ final class EmbeddingTasks {
 
     @Override
     public void run(int worker, int from, int to) {
-      Memory memory = tensor.memory();
-      long start = tensor.at(from) * memory.dtype().bytes();
-      long end = (tensor.at(to - 1) + tensor.columns()) * memory.dtype().bytes();
-      memory.segment().asSlice(start, end - start).fill((byte) 0);
+      boolean dense = tensor.rowStride() == tensor.columns();
+      int step = dense ? to - from : 1;
+      for (int row = from; row < to; row += step) {
+        long start = tensor.at(row) * Float.BYTES;
+        long length = (long) step * tensor.columns() * Float.BYTES;
+        tensor.memory().segment().asSlice(start, length).fill((byte) 0);
+      }
     }
   }
 }

@@ -1,23 +1,57 @@
 package org.pygpt.kernels.nd4j;
 
+import static org.pygpt.kernels.nd4j.Views.elements;
+import static org.pygpt.kernels.nd4j.Views.halfHeads;
+import static org.pygpt.kernels.nd4j.Views.row;
+import static org.pygpt.kernels.nd4j.Views.rows;
+import static org.pygpt.kernels.nd4j.Views.sequences;
+import static org.pygpt.kernels.nd4j.Views.store;
+
 import java.util.Arrays;
+import java.util.stream.IntStream;
 import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
+import org.nd4j.linalg.api.memory.conf.WorkspaceConfiguration;
+import org.nd4j.linalg.api.memory.enums.AllocationPolicy;
+import org.nd4j.linalg.api.memory.enums.LearningPolicy;
+import org.nd4j.linalg.api.memory.enums.ResetPolicy;
+import org.nd4j.linalg.api.memory.enums.SpillPolicy;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.api.ops.DynamicCustomOp;
 import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.factory.ops.NDBase;
 import org.nd4j.linalg.ops.transforms.Transforms;
+import org.pygpt.kernels.Activation;
 import org.pygpt.kernels.AdamStep;
+import org.pygpt.kernels.DropoutMask;
 import org.pygpt.kernels.Kernels;
+import org.pygpt.kernels.NormSpec;
+import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
 
 /**
  * The readable backend: each matrix operation is one ND4J call on views of the same memory.
  *
  * <p>Each call costs ND4J some 10 µs of dispatch, whatever its size, so this is slow for small
- * models. It runs wherever ND4J does, nd4j-cuda included.
+ * models. The arrays that a kernel makes on its way lie in a workspace, which is used again by the
+ * next: the garbage collector, which sees only their small Java halves, would free them too late.
  */
 public final class Nd4jKernels implements Kernels {
-  /** What masked scores get: their softmax is 0. */
-  private static final float MASKED = Float.NEGATIVE_INFINITY;
+  /** Elements of a flat array that are treated at once, so that little scratch space is needed. */
+  private static final long PART = 1 << 18;
+
+  private static final NDBase OPS = new NDBase();
+
+  /** Takes the size of the largest kernel's arrays once that has run. */
+  private static final WorkspaceConfiguration SCRATCH =
+      WorkspaceConfiguration.builder()
+          .policyAllocation(AllocationPolicy.STRICT)
+          .policyLearning(LearningPolicy.FIRST_LOOP)
+          .policySpill(SpillPolicy.REALLOCATE)
+          .policyReset(ResetPolicy.BLOCK_LEFT)
+          .build();
+
+  private static final String SCRATCH_NAME = "pygpt";
 
   @Override
   public String name() {
@@ -30,25 +64,12 @@ public final class Nd4jKernels implements Kernels {
     return "ND4J " + Nd4j.getBackend().getClass().getSimpleName() + ", BLAS " + blas;
   }
 
-  /** The first {@code rows} rows of a tensor as an ND4J array that shares its memory. */
-  private static INDArray view(Tensor tensor, int rows) {
-    return view(tensor, 0, rows);
+  /** Where this thread's arrays lie until the block that opened it ends. */
+  private static MemoryWorkspace scratch() {
+    return Nd4j.getWorkspaceManager().getAndActivateWorkspace(SCRATCH, SCRATCH_NAME);
   }
 
-  private static INDArray view(Tensor tensor, int from, int rows) {
-    long[] shape = {rows, tensor.columns()};
-    long[] strides = {tensor.rowStride(), 1};
-    long offset = tensor.memory().firstElement() + tensor.at(from);
-    return Nd4j.create(tensor.memory().buffer(), shape, strides, offset, 'c');
-  }
-
-  private static void assign(INDArray value, boolean add, INDArray target) {
-    if (add) {
-      target.addi(value);
-    } else {
-      target.assign(value);
-    }
-  }
+  // ---- linear layers ---------------------------------------------------------------------------
 
   @Override
   public void gemm(
@@ -61,85 +82,243 @@ public final class Nd4jKernels implements Kernels {
       Tensor b,
       boolean add,
       Tensor c) {
-    // BLAS is column-major: row-major c is column-major c^T = op(b)^T @ op(a)^T.
-    INDArray left = view(b, transposeB ? n : k).transpose();
-    INDArray right = view(a, transposeA ? k : m).transpose();
-    INDArray result = view(c, m).transpose();
-    Nd4j.gemm(left, right, result, transposeB, transposeA, 1, add ? 1 : 0);
+    try (MemoryWorkspace _ = scratch()) {
+      INDArray left = rows(a, transposeA ? k : m);
+      INDArray right = rows(b, transposeB ? n : k);
+      INDArray result = rows(c, m);
+      if (c.rowStride() == n) {
+        // Into column-major memory, which row-major c is as c^T = op(b)^T @ op(a)^T: ND4J writes a
+        // product into row-major memory by way of a copy, and into strided memory not at all.
+        INDArray transposed = result.transpose();
+        int beta = add ? 1 : 0;
+        Nd4j.gemm(right.transpose(), left.transpose(), transposed, transposeB, transposeA, 1, beta);
+      } else {
+        INDArray first = transposeA ? left.transpose() : left;
+        store(first.mmul(transposeB ? right.transpose() : right), add, result);
+      }
+    }
   }
+
+  @Override
+  public void bias(int rows, Tensor bias, Tensor x) {
+    try (MemoryWorkspace _ = scratch()) {
+      rows(x, rows).addiRowVector(row(bias));
+    }
+  }
+
+  @Override
+  public void biasBackward(int rows, Tensor dX, boolean add, Tensor dBias) {
+    try (MemoryWorkspace _ = scratch()) {
+      store(rows(dX, rows).sum(true, 0), add, row(dBias));
+    }
+  }
+
+  // ---- embedding -------------------------------------------------------------------------------
 
   @Override
   public void embedding(int B, int T, int past, Tensor ids, Tensor wte, Tensor wpe, Tensor out) {
-    INDArray tokens = Nd4j.pullRows(view(wte, wte.rows()), 1, rowsOf(ids, B * T));
-    INDArray positions = view(wpe, past, T);
-    for (int b = 0; b < B; b++) {
-      INDArray rows = tokens.get(interval(b * T, T));
-      view(out, b * T, T).assign(rows.add(positions));
+    try (MemoryWorkspace _ = scratch()) {
+      INDArray tokens = Nd4j.pullRows(rows(wte, wte.rows()), 1, rows(ids, B * T).toIntVector());
+      if (wpe != null) {
+        tokens.addi(Nd4j.pullRows(rows(wpe, wpe.rows()), 1, positions(B * T, T, past)));
+      }
+      rows(out, B * T).assign(tokens);
+    }
+  }
+
+  /** The position of each row. */
+  private static int[] positions(int rows, int T, int past) {
+    return IntStream.range(0, rows).map(row -> past + row % T).toArray();
+  }
+
+  @Override
+  public void embeddingBackward(
+      int B,
+      int T,
+      Tensor ids,
+      Tensor dOut,
+      boolean addWte,
+      Tensor dWte,
+      boolean addWpe,
+      Tensor dWpe) {
+    try (MemoryWorkspace _ = scratch()) {
+      INDArray tokens = rows(dWte, dWte.rows());
+      if (!addWte) {
+        tokens.assign(0);
+      }
+      Nd4j.exec(
+          DynamicCustomOp.builder("scatter_add")
+              .addInputs(tokens, rows(ids, B * T).reshape(B * T), rows(dOut, B * T))
+              .addOutputs(tokens)
+              .addBooleanArguments(true) // one update at a time: ids may be equal
+              .build());
+      if (dWpe != null) {
+        if (!addWpe) {
+          rows(dWpe, dWpe.rows()).assign(0);
+        }
+        rows(dWpe, T).addi(sequences(dOut, B, T).sum(0));
+      }
+    }
+  }
+
+  // ---- residual sums and norms -----------------------------------------------------------------
+
+  @Override
+  public void residual(int rows, Tensor x, Tensor branch, Tensor bias, Tensor sum) {
+    try (MemoryWorkspace _ = scratch()) {
+      INDArray result = rows(sum, rows);
+      rows(x, rows).add(rows(branch, rows), result);
+      if (bias != null) {
+        result.addiRowVector(row(bias));
+      }
     }
   }
 
   @Override
-  public void embeddingBackward(int B, int T, Tensor ids, Tensor dOut, Tensor dWte, Tensor dWpe) {
-    for (int b = 0; b < B; b++) {
-      view(dWpe, T).addi(view(dOut, b * T, T));
+  public void norm(
+      NormSpec spec,
+      int rows,
+      Tensor x,
+      Tensor weight,
+      Tensor bias,
+      Tensor out,
+      Tensor statistics) {
+    try (MemoryWorkspace _ = scratch()) {
+      INDArray input = rows(x, rows);
+      INDArray mean = input.mean(true, 1).muli(spec.centred() ? 1 : 0); // (rows, 1)
+      INDArray centred = input.subColumnVector(mean); // (rows, C)
+      INDArray variance = centred.mul(centred).mean(true, 1); // (rows, 1)
+      INDArray rstd = Transforms.sqrt(variance.addi(spec.epsilon())).rdivi(1); // (rows, 1)
+      INDArray normed = centred.muliColumnVector(rstd);
+      if (weight != null) {
+        normed.muliRowVector(row(weight));
+      }
+      if (bias != null) {
+        normed.addiRowVector(row(bias));
+      }
+      rows(out, rows).assign(normed);
+      rows(statistics.columns(0, 1), rows).assign(mean);
+      rows(statistics.columns(1, 1), rows).assign(rstd);
     }
-    int[] rows = rowsOf(ids, B * T);
-    for (int i = 0; i < rows.length; i++) {
-      view(dWte, rows[i], 1).addi(view(dOut, i, 1));
+  }
+
+  @Override
+  public void normBackward(
+      NormSpec spec,
+      int rows,
+      Tensor dOut,
+      Tensor x,
+      Tensor statistics,
+      Tensor weight,
+      boolean addX,
+      Tensor dX,
+      boolean addParameters,
+      Tensor dWeight,
+      Tensor dBias) {
+    try (MemoryWorkspace _ = scratch()) {
+      INDArray mean = rows(statistics.columns(0, 1), rows);
+      INDArray rstd = rows(statistics.columns(1, 1), rows);
+      INDArray gradient = rows(dOut, rows);
+      INDArray normed = rows(x, rows).subColumnVector(mean).muliColumnVector(rstd); // (rows, C)
+      if (dWeight != null) {
+        store(gradient.mul(normed).sum(true, 0), addParameters, row(dWeight));
+      }
+      if (dBias != null) {
+        store(gradient.sum(true, 0), addParameters, row(dBias));
+      }
+      INDArray dNormed = weight == null ? gradient.dup() : gradient.mulRowVector(row(weight));
+      INDArray dMean = dNormed.mean(true, 1).muli(spec.centred() ? 1 : 0); // (rows, 1)
+      INDArray dScale = dNormed.mul(normed).mean(true, 1); // (rows, 1)
+      dNormed.subiColumnVector(dMean).subi(normed.muliColumnVector(dScale));
+      store(dNormed.muliColumnVector(rstd), addX, rows(dX, rows));
     }
   }
 
-  private static org.nd4j.linalg.indexing.INDArrayIndex interval(int from, int count) {
-    return org.nd4j.linalg.indexing.NDArrayIndex.interval(from, from + count);
-  }
+  // ---- element-wise ----------------------------------------------------------------------------
 
-  private static int[] rowsOf(Tensor ids, int count) {
-    int[] rows = new int[count];
-    for (int i = 0; i < count; i++) {
-      rows[i] = (int) ids.get(i, 0);
+  @Override
+  public void activation(Activation kind, int rows, Tensor x, Tensor bias, Tensor out) {
+    try (MemoryWorkspace _ = scratch()) {
+      rows(out, rows).assign(Activations.forward(kind, biased(rows, x, bias)));
     }
-    return rows;
   }
 
   @Override
-  public void rmsNorm(int rows, Tensor x, Tensor out, Tensor rstd) {
-    INDArray input = view(x, rows);
-    INDArray meanSquare = input.mul(input).mean(true, 1);
-    INDArray inverse = Transforms.sqrt(meanSquare.addi(RMS_NORM_EPSILON)).rdivi(1);
-    view(rstd, rows).assign(inverse);
-    view(out, rows).assign(input.mulColumnVector(inverse));
+  public void activationBackward(
+      Activation kind,
+      int rows,
+      Tensor x,
+      Tensor bias,
+      Tensor dOut,
+      Tensor dX,
+      boolean addBias,
+      Tensor dBias) {
+    try (MemoryWorkspace _ = scratch()) {
+      INDArray dInput = Activations.backward(kind, biased(rows, x, bias), rows(dOut, rows));
+      rows(dX, rows).assign(dInput);
+      if (dBias != null) {
+        store(dInput.sum(true, 0), addBias, row(dBias));
+      }
+    }
+  }
+
+  /** x + bias, in an array of its own. */
+  private static INDArray biased(int rows, Tensor x, Tensor bias) {
+    return bias == null ? rows(x, rows).dup() : rows(x, rows).addRowVector(row(bias));
   }
 
   @Override
-  public void rmsNormBackward(
-      int rows, Tensor dOut, Tensor out, Tensor rstd, boolean add, Tensor dX) {
-    INDArray gradient = view(dOut, rows);
-    INDArray output = view(out, rows);
-    INDArray mean = gradient.mul(output).mean(true, 1);
-    INDArray dInput = gradient.sub(output.mulColumnVector(mean)).muliColumnVector(view(rstd, rows));
-    assign(dInput, add, view(dX, rows));
+  public void rotary(
+      int rows, int T, int past, int heads, Tensor angles, boolean inverse, Tensor x) {
+    try (MemoryWorkspace _ = scratch()) {
+      int[] positions = positions(rows, T, past);
+      INDArray cosines = angles(angles, 0, positions); // (rows, 1, D/2)
+      INDArray sines = angles(angles, 1, positions).muli(inverse ? -1 : 1);
+      INDArray first = halfHeads(x, rows, heads, angles.columns(), 0); // (rows, heads, D/2)
+      INDArray second = halfHeads(x, rows, heads, angles.columns(), 1);
+      INDArray turned = first.mul(cosines).subi(second.mul(sines));
+      second.assign(second.mul(cosines).addi(first.mul(sines)));
+      first.assign(turned);
+    }
+  }
+
+  private static INDArray angles(Tensor angles, int half, int[] positions) {
+    int width = angles.columns() / 2;
+    INDArray table = rows(angles.columns(half * width, width), angles.rows());
+    return Nd4j.pullRows(table, 1, positions).reshape(positions.length, 1, width);
   }
 
   @Override
-  public void relu(int rows, Tensor x, Tensor out) {
-    view(out, rows).assign(Transforms.max(view(x, rows), 0));
+  public void dropout(int rows, Tensor x, Tensor bias, DropoutMask mask, Tensor out) {
+    try (MemoryWorkspace _ = scratch()) {
+      INDArray factors = factors(mask, rows, x.columns());
+      rows(out, rows).assign(factors.muli(biased(rows, x, bias)));
+    }
   }
 
   @Override
-  public void reluBackward(int rows, Tensor dOut, Tensor out, boolean add, Tensor dX) {
-    INDArray positive = view(out, rows).gt(0).castTo(DataType.FLOAT);
-    assign(positive.muli(view(dOut, rows)), add, view(dX, rows));
+  public void dropoutBackward(int rows, Tensor dOut, DropoutMask mask, Tensor dX) {
+    dropout(rows, dOut, null, mask, dX);
   }
 
-  @Override
-  public void add(int rows, Tensor a, Tensor b, Tensor out) {
-    view(out, rows).assign(view(a, rows).add(view(b, rows)));
+  /** What elements 0, 1, ... are multiplied by, in this shape. */
+  static INDArray factors(DropoutMask mask, long... shape) {
+    float[] factors =
+        new float[Math.toIntExact(Arrays.stream(shape).reduce(1, Math::multiplyExact))];
+    for (int i = 0; i < factors.length; i++) {
+      factors[i] = mask.factor(i);
+    }
+    return Nd4j.createFromArray(factors).reshape(shape);
   }
 
   @Override
   public void copy(int rows, Tensor from, Tensor to, int toRow) {
-    view(to, toRow, rows).assign(view(from, rows));
+    try (MemoryWorkspace _ = scratch()) {
+      rows(to, toRow, rows).assign(rows(from, rows));
+    }
   }
+
+  // ---- attention -------------------------------------------------------------------------------
 
   @Override
   public void attention(
@@ -147,37 +326,17 @@ public final class Nd4jKernels implements Kernels {
       int T,
       int past,
       int H,
+      int kvHeads,
       Tensor q,
       Tensor k,
       Tensor v,
+      DropoutMask mask,
       Tensor out,
-      Tensor probabilities) {
-    int D = q.columns() / H;
-    INDArray mask = mask(T, past);
-    for (int b = 0; b < B; b++) {
-      for (int h = 0; h < H; h++) {
-        INDArray queries = head(q, h, D, b * T, T);
-        INDArray keys = head(k, h, D, b * T, past + T);
-        INDArray values = head(v, h, D, b * T, past + T);
-        INDArray scores = queries.mmul(keys.transpose()).muli(1 / Math.sqrt(D)); // (T, past + T)
-        INDArray p = Transforms.softmax(scores.addi(mask));
-        view(out.columns(h * D, D), b * T, T).assign(p.mmul(values));
-        view(probabilities.columns(0, past + T), (b * H + h) * T, T).assign(p);
-      }
+      Tensor logSums) {
+    try (MemoryWorkspace _ = scratch()) {
+      new Nd4jAttention(B, T, past, H, kvHeads, q.columns() / H, mask)
+          .forward(q, k, v, out, logSums);
     }
-  }
-
-  /** (T, past + T): -infinity where key s > past + t is in the future of query t, else 0. */
-  private static INDArray mask(int T, int past) {
-    float[] mask = new float[T * (past + T)];
-    for (int t = 0; t < T; t++) {
-      Arrays.fill(mask, t * (past + T) + past + t + 1, (t + 1) * (past + T), MASKED);
-    }
-    return Nd4j.createFromArray(mask).reshape(T, past + T);
-  }
-
-  private static INDArray head(Tensor x, int h, int D, int from, int rows) {
-    return view(x.columns(h * D, D), from, rows).dup('c');
   }
 
   @Override
@@ -185,63 +344,83 @@ public final class Nd4jKernels implements Kernels {
       int B,
       int T,
       int H,
+      int kvHeads,
       Tensor dOut,
       Tensor q,
       Tensor k,
       Tensor v,
-      Tensor probabilities,
+      DropoutMask mask,
+      Tensor out,
+      Tensor logSums,
       Tensor dQ,
       Tensor dK,
       Tensor dV) {
-    int D = q.columns() / H;
-    for (int b = 0; b < B; b++) {
-      for (int h = 0; h < H; h++) {
-        INDArray p = view(probabilities.columns(0, T), (b * H + h) * T, T).dup('c');
-        INDArray dMixed = head(dOut, h, D, b * T, T);
-        INDArray dP = dMixed.mmul(head(v, h, D, b * T, T).transpose()); // (T, D) @ (D, T)
-        INDArray mean = p.mul(dP).sum(true, 1);
-        INDArray dScores = dP.subiColumnVector(mean).muli(p).muli(1 / Math.sqrt(D));
-        INDArray dQueries = dScores.mmul(head(k, h, D, b * T, T));
-        INDArray dKeys = dScores.transpose().mmul(head(q, h, D, b * T, T));
-        view(dQ.columns(h * D, D), b * T, T).assign(dQueries);
-        view(dK.columns(h * D, D), b * T, T).assign(dKeys);
-        view(dV.columns(h * D, D), b * T, T).assign(p.transpose().mmul(dMixed));
-      }
+    try (MemoryWorkspace _ = scratch()) {
+      new Nd4jAttention(B, T, 0, H, kvHeads, q.columns() / H, mask)
+          .backward(dOut, q, k, v, logSums, dQ, dK, dV);
     }
   }
+
+  // ---- loss and optimizer ----------------------------------------------------------------------
 
   @Override
   public double crossEntropy(int rows, Tensor logits, Tensor targets, Tensor dLogits) {
-    INDArray x = view(logits, rows);
-    INDArray shifted = x.subColumnVector(x.max(true, 1));
-    INDArray exponentials = Transforms.exp(shifted);
-    INDArray sums = exponentials.sum(true, 1);
-    INDArray gradient = exponentials.divColumnVector(sums);
-    int[] wanted = rowsOf(targets, rows);
-    int scored = 0;
-    double loss = 0;
-    for (int row = 0; row < rows; row++) {
-      if (wanted[row] < 0) {
-        gradient.getRow(row).assign(0);
-        continue;
+    try (MemoryWorkspace _ = scratch()) {
+      INDArray x = rows(logits, rows);
+      INDArray indices = rows(targets, rows).reshape(rows);
+      INDArray wanted =
+          OPS.oneHot(indices, logits.columns(), -1, 1, 0, DataType.FLOAT); // (rows, V)
+      INDArray isScored = wanted.sum(true, 1); // (rows, 1): a negative target is nowhere
+      double scored = Math.max(1, isScored.sumNumber().doubleValue());
+      INDArray shifted = x.subColumnVector(x.max(true, 1));
+      INDArray exponentials = Transforms.exp(shifted);
+      INDArray sums = exponentials.sum(true, 1); // (rows, 1)
+      INDArray losses = Transforms.log(sums).muli(isScored).subi(shifted.muli(wanted).sum(true, 1));
+      if (dLogits != null) {
+        INDArray softmax = exponentials.diviColumnVector(sums).muliColumnVector(isScored);
+        rows(dLogits, rows).assign(softmax.subi(wanted).divi(scored));
       }
-      scored++;
-      loss += Math.log(sums.getDouble(row, 0)) - shifted.getDouble(row, wanted[row]);
-      gradient.putScalar(row, wanted[row], gradient.getDouble(row, wanted[row]) - 1);
+      return losses.castTo(DataType.DOUBLE).sumNumber().doubleValue() / scored;
     }
-    view(dLogits, rows).assign(gradient.divi(Math.max(1, scored)));
-    return scored == 0 ? 0 : loss / scored;
   }
 
   @Override
-  public void adam(AdamStep step, Tensor weights, Tensor gradients, Tensor m, Tensor v) {
-    INDArray g = view(gradients, gradients.rows());
-    INDArray first = view(m, m.rows());
-    INDArray second = view(v, v.rows());
-    first.muli(step.beta1()).addi(g.mul(1 - step.beta1()));
-    second.muli(step.beta2()).addi(g.mul(g).muli(1 - step.beta2()));
-    INDArray root = Transforms.sqrt(second.mul(step.correction2())).addi(step.epsilon());
-    INDArray move = first.mul(step.rate() * step.correction1()).divi(root);
-    view(weights, weights.rows()).subi(move);
+  public double sumOfSquares(Memory x, long length) {
+    double sum = 0;
+    for (long from = 0; from < length; from += PART) {
+      try (MemoryWorkspace _ = scratch()) {
+        INDArray part = elements(x, from, Math.min(length, from + PART));
+        INDArray wide = part.castTo(DataType.DOUBLE); // ND4J sums floats in floats
+        sum += wide.muli(wide).sumNumber().doubleValue();
+      }
+    }
+    return sum;
+  }
+
+  @Override
+  public void adamW(
+      AdamStep step, long from, long to, Memory weights, Memory gradients, Memory m, Memory v) {
+    for (long start = from; start < to; start += PART) {
+      long end = Math.min(to, start + PART);
+      try (MemoryWorkspace _ = scratch()) {
+        INDArray g = elements(gradients, start, end).mul(step.gradientScale());
+        INDArray first = elements(m, start, end);
+        INDArray second = elements(v, start, end);
+        INDArray w = elements(weights, start, end);
+        first.muli(step.beta1()).addi(g.mul(1 - step.beta1()));
+        second.muli(step.beta2()).addi(g.mul(g).muli(1 - step.beta2()));
+        INDArray root = Transforms.sqrt(second.mul(step.correction2())).addi(step.epsilon());
+        INDArray move = first.mul(step.correction1()).divi(root).addi(w.mul(step.decay()));
+        w.subi(move.muli(step.rate()));
+      }
+    }
+  }
+
+  /** Frees this thread's scratch space. */
+  @Override
+  public void close() {
+    Nd4j.getWorkspaceManager()
+        .destroyWorkspace(
+            Nd4j.getWorkspaceManager().getWorkspaceForCurrentThread(SCRATCH, SCRATCH_NAME));
   }
 }

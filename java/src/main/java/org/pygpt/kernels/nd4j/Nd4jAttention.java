@@ -1,0 +1,118 @@
+package org.pygpt.kernels.nd4j;
+
+import static org.pygpt.kernels.nd4j.Views.headGroups;
+import static org.pygpt.kernels.nd4j.Views.rows;
+
+import java.util.Arrays;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.ops.transforms.Transforms;
+import org.pygpt.kernels.DropoutMask;
+import org.pygpt.tensor.Tensor;
+
+/**
+ * Causal attention of all sequences and heads at once.
+ *
+ * <p>Sequences and the heads of keys are one dimension, N = B * kvHeads; the G = H / kvHeads heads
+ * of queries that share a head of keys are stacked: their M = G * T queries are one matrix, so that
+ * no key is repeated, and the products sum dK and dV over them. This one backend does hold every
+ * score in memory, (N, M, S) with S = past + T keys.
+ */
+final class Nd4jAttention {
+  /** What masked scores get: the exponential is 0. */
+  private static final float MASKED = Float.NEGATIVE_INFINITY;
+
+  private final int B;
+  private final int T;
+  private final int S;
+  private final int H;
+  private final int kvHeads;
+  private final int D;
+  private final DropoutMask dropout;
+
+  Nd4jAttention(int B, int T, int past, int H, int kvHeads, int D, DropoutMask dropout) {
+    this.B = B;
+    this.T = T;
+    this.S = past + T;
+    this.H = H;
+    this.kvHeads = kvHeads;
+    this.D = D;
+    this.dropout = dropout;
+  }
+
+  void forward(Tensor q, Tensor k, Tensor v, Tensor out, Tensor logSums) {
+    INDArray scores = scores(load(q, T), load(k, S));
+    INDArray max = scores.max(true, 2); // (B * H, T, 1)
+    INDArray p = Transforms.exp(scores.subi(max), false); // (B * H, T, S)
+    INDArray sums = p.sum(true, 2); // (B * H, T, 1)
+    p.divi(sums);
+    if (logSums != null) {
+      rows(logSums.columns(0, T), B * H).assign(Transforms.log(sums).addi(max).reshape(B * H, T));
+    }
+    if (dropout != null) {
+      p.muli(factors());
+    }
+    save(Nd4j.matmul(stacked(p), load(v, S)), out, T); // (N, M, S) @ (N, S, D)
+  }
+
+  void backward(
+      Tensor dOut, Tensor q, Tensor k, Tensor v, Tensor logSums, Tensor dQ, Tensor dK, Tensor dV) {
+    INDArray queries = load(q, T); // (N, M, D)
+    INDArray keys = load(k, T); // (N, T, D)
+    INDArray dMixed = load(dOut, T); // (N, M, D)
+    INDArray sums = rows(logSums.columns(0, T), B * H).reshape(B * H, T, 1);
+    INDArray p = Transforms.exp(scores(queries, keys).subi(sums), false); // (B * H, T, T)
+    INDArray dP = product(dMixed, false, load(v, T), true).reshape(B * H, T, T);
+    INDArray kept = p;
+    if (dropout != null) {
+      INDArray factors = factors();
+      kept = p.mul(factors);
+      dP.muli(factors);
+    }
+    save(product(stacked(kept), true, dMixed, false), dV, T); // (N, T, M) @ (N, M, D)
+    INDArray mean = dP.mul(p).sum(true, 2); // (B * H, T, 1)
+    INDArray dScores = stacked(dP.subi(mean).muli(p).divi(Math.sqrt(D)));
+    save(product(dScores, false, keys, false), dQ, T); // (N, M, T) @ (N, T, D)
+    save(product(dScores, true, queries, false), dK, T); // (N, T, M) @ (N, M, D)
+  }
+
+  /** Scaled scores, -infinity where key s > past + t is in the future of query t: (B * H, T, S). */
+  private INDArray scores(INDArray queries, INDArray keys) {
+    INDArray scores = product(queries, false, keys, true); // (N, M, D) @ (N, D, S)
+    return scores.divi(Math.sqrt(D)).reshape(B * H, T, S).addi(future());
+  }
+
+  private static INDArray product(INDArray a, boolean transposeA, INDArray b, boolean transposeB) {
+    return Nd4j.matmul(a, b, transposeA, transposeB, false);
+  }
+
+  /** -infinity in the future, else 0: (1, T, S). */
+  private INDArray future() {
+    float[] mask = new float[T * S];
+    for (int t = 0; t < T; t++) {
+      Arrays.fill(mask, t * S + S - T + t + 1, (t + 1) * S, MASKED);
+    }
+    return Nd4j.createFromArray(mask).reshape(1, T, S);
+  }
+
+  private INDArray factors() {
+    return Nd4jKernels.factors(dropout, B * H, T, S);
+  }
+
+  /** (B * H, T, S) as (N, M, S). */
+  private INDArray stacked(INDArray p) {
+    return p.reshape(B * kvHeads, H / kvHeads * T, S);
+  }
+
+  /** Copies the heads of x out: (N, heads of a group * length, D). */
+  private INDArray load(Tensor x, int length) {
+    int stack = x.columns() / D / kvHeads * length;
+    return headGroups(x, B, length, kvHeads, D).dup('c').reshape(B * kvHeads, stack, D);
+  }
+
+  /** Copies (N, heads of a group * length, D) to the heads of x. */
+  private void save(INDArray heads, Tensor x, int length) {
+    INDArray target = headGroups(x, B, length, kvHeads, D);
+    target.assign(heads.reshape(target.shape()));
+  }
+}

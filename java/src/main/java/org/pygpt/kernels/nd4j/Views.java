@@ -1,0 +1,66 @@
+package org.pygpt.kernels.nd4j;
+
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+import org.pygpt.tensor.Memory;
+import org.pygpt.tensor.Tensor;
+
+/** Our memory as ND4J arrays, which share it. */
+final class Views {
+  private Views() {}
+
+  /** The first {@code count} rows of x: (count, columns). */
+  static INDArray rows(Tensor x, int count) {
+    return rows(x, 0, count);
+  }
+
+  /** Rows [from, from + count) of x: (count, columns). */
+  static INDArray rows(Tensor x, int from, int count) {
+    return of(x.rows(from, count), new long[] {count, x.columns()}, new long[] {x.rowStride(), 1});
+  }
+
+  /** The only row of a bias or a gain: (1, columns). */
+  static INDArray row(Tensor x) {
+    return rows(x, 1);
+  }
+
+  /** The rows of x as sequences: (B, T, columns). */
+  static INDArray sequences(Tensor x, int B, int T) {
+    long stride = x.rowStride();
+    return of(x, new long[] {B, T, x.columns()}, new long[] {T * stride, stride, 1});
+  }
+
+  /** The first or second half of each head of the first {@code count} rows: (count, heads, D/2). */
+  static INDArray halfHeads(Tensor x, int count, int heads, int D, int half) {
+    Tensor start = x.columns(half * (D / 2), D / 2);
+    return of(start, new long[] {count, heads, D / 2}, new long[] {x.rowStride(), D, 1});
+  }
+
+  /** The rows of x as sequences of groups of heads: (B, groups, heads of a group, T, D). */
+  static INDArray headGroups(Tensor x, int B, int T, int groups, int D) {
+    long stride = x.rowStride();
+    int heads = x.columns() / D / groups;
+    long[] shape = {B, groups, heads, T, D};
+    return of(x, shape, new long[] {T * stride, (long) heads * D, D, stride, 1});
+  }
+
+  /** Elements [from, to) of x: (1, to - from). */
+  static INDArray elements(Memory x, long from, long to) {
+    long[] shape = {1, to - from};
+    return Nd4j.create(x.buffer(), shape, new long[] {to - from, 1}, x.firstElement() + from, 'c');
+  }
+
+  private static INDArray of(Tensor x, long[] shape, long[] strides) {
+    long offset = x.memory().firstElement() + x.offset();
+    return Nd4j.create(x.memory().buffer(), shape, strides, offset, 'c');
+  }
+
+  /** target = value, or target += value. */
+  static void store(INDArray value, boolean add, INDArray target) {
+    if (add) {
+      target.addi(value);
+    } else {
+      target.assign(value);
+    }
+  }
+}
