@@ -48,7 +48,7 @@ from benchmarks.train.workload import WORKLOADS
 SIDES = ("pygpt", "torch", "torch-compile", "torch-bf16")
 QUICK_SIDES = ("pygpt", "torch")
 BUSY_LOAD = 0.5  # mean of processes that ran in the last minute
-WIDTH = 112  # of a table, where the output is no terminal
+WIDTH = 100  # of a table, where the output is no terminal
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -11,8 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
+from benchmarks.train.check import Agreement
 from benchmarks.train.measure import Result
 from benchmarks.train.workload import Workload
 
@@ -24,11 +26,11 @@ def table(work: Workload, results: Sequence[Result]) -> Table:
     title = (
         f"{work.name}: {work.parameters:,} weights, {work.batch_size} x {work.block_size} tokens"
     )
-    shown = Table(title=title, title_justify="left")
-    shown.add_column("side")
+    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
+    shown.add_column("\nside", no_wrap=True)
     for name in (
-        "ready s", "1st step", "2nd-10th", "median", "min", "max", "tokens/s", "GF/s", "peak MiB",
-        "x 1st side",
+        "ready\ns", "1st\nstep", "2nd-\n10th", "\nmedian", "\nmin", "\nmax", "tokens\n/s", "\nGF/s",
+        "peak\nMiB", "x 1st\nside",
     ):  # fmt: skip
         shown.add_column(name, justify="right", no_wrap=True)
     measured = [result for result in results if result.unavailable is None]
@@ -70,14 +72,15 @@ def _remarks(results: Sequence[Result]) -> list[str]:
         if result.unavailable is not None:
             remarks.append(f"{result.label}: {result.unavailable}")
         if result.agreement is not None:
-            far = result.agreement
-            remarks.append(
-                f"{result.label} does the first side's work: losses to {far.loss:.0e}, gradient "
-                f"norms to {far.grad_norm:.0e}, weights to {far.weight_norm:.0e}"
-            )
+            remarks.append(f"{result.label} does the first side's work: {_apart(result.agreement)}")
         if result.idle_cpu > BUSY:
             remarks.append(f"{result.label} took {result.idle_cpu:.0%} of a core while it waited")
     return remarks
+
+
+def _apart(far: Agreement) -> str:
+    text = f"losses to {far.loss:.0e}, gradients to {far.grad_norm:.0e}"
+    return text if far.weight_norm is None else f"{text}, weights to {far.weight_norm:.0e}"
 
 
 def as_json(work: Workload, results: Sequence[Result]) -> dict[str, Any]:
