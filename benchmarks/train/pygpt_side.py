@@ -5,22 +5,35 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pygpt
 from numpy.typing import NDArray
 
-from benchmarks.train.workload import LEARNING_RATE, Workload
+from benchmarks.train.workload import (
+    ADAM_EPS,
+    BETA1,
+    BETA2,
+    GRAD_CLIP,
+    LEARNING_RATE,
+    WEIGHT_DECAY,
+    Workload,
+)
+from pygpt import GPT, GPTConfig
 
 
 def make_model_and_trainer(work: Workload, threads: int) -> tuple[Any, Any]:
-    """Return a `pygpt.GPT` of these sizes and its trainer: AdamW, clipping, on so many threads.
-
-    The trainer has `step(ids, targets, learning_rate) -> (loss, grad_norm)`; its other options are
-    those of `workload.py` (BETA1, BETA2, ADAM_EPS, WEIGHT_DECAY on matrices, GRAD_CLIP).
-    """
-    # ---- fill in here, once the engine has a step trainer --------------------------------------
-    raise NotImplementedError(
-        "pygpt has no step trainer yet: fill in make_model_and_trainer in "
-        "benchmarks/train/pygpt_side.py, or leave pygpt out (--sides torch torch-compile)"
+    """Return a `pygpt.GPT` of these sizes and its training: AdamW, clipping, so many threads."""
+    C = work.n_embd
+    config = GPTConfig(work.block_size, work.vocab_size, work.n_layer, work.n_head, C)
+    model = GPT(config, threads=threads)
+    training = model.training(
+        work.batch_size,
+        beta1=BETA1,
+        beta2=BETA2,
+        epsilon=ADAM_EPS,
+        weight_decay=WEIGHT_DECAY,
+        grad_clip=GRAD_CLIP,
     )
+    return model, training
 
 
 class PygptSide:
@@ -34,7 +47,7 @@ class PygptSide:
             raise ValueError(f"expected GPT-2's weights, got others: {', '.join(difference)}")
         for name, value in work.first_weights():
             weights[name][...] = value
-        self.description = "pygpt"
+        self.description = f"pygpt {pygpt.__version__}, {self._model.description}"
 
     def step(self, ids: NDArray[np.int64], targets: NDArray[np.int64]) -> tuple[float, float]:
         loss, grad_norm = self._trainer.step(ids, targets, LEARNING_RATE)
