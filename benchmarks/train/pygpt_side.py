@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pygpt
 from numpy.typing import NDArray
 
+import pygpt
 from benchmarks.train.workload import (
     ADAM_EPS,
     BETA1,

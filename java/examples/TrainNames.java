@@ -43,7 +43,8 @@ public final class TrainNames {
         }
       }
 
-      try (Trainer trainer = new Trainer(model, 1, 16, AdamW.MICROGPT)) { // batches of at most (B, T)
+      try (Trainer trainer =
+          new Trainer(model, 1, 16, AdamW.MICROGPT)) { // batches of at most (B, T)
         for (int step = 0; step < steps; step++) {
           int[] ids = tokenizer.encodeDocument(names.get(step % names.size())); // BOS a n n a BOS
           int[] targets = Arrays.copyOfRange(ids, 1, ids.length);

@@ -26,17 +26,16 @@ final class Initializer {
         RandomGeneratorFactory.of("L64X128MixRandom");
     IntStream.range(0, weights.names().size())
         .parallel()
-        .forEach(
-            index -> {
-              String name = weights.names().get(index);
-              Tensor tensor = weights.get(name);
-              if (weights.isVector(name)) {
-                fill(tensor, name.endsWith(".weight") ? 1 : 0);
-              } else {
-                double std = name.endsWith("c_proj.weight") ? residual : STD;
-                draw(tensor, std, factory.create(seed * 0x9e3779b97f4a7c15L + index));
-              }
-            });
+        .forEach(index -> {
+          String name = weights.names().get(index);
+          Tensor tensor = weights.get(name);
+          if (weights.isVector(name)) {
+            fill(tensor, name.endsWith(".weight") ? 1 : 0);
+          } else {
+            double std = name.endsWith("c_proj.weight") ? residual : STD;
+            draw(tensor, std, factory.create(seed * 0x9e3779b97f4a7c15L + index));
+          }
+        });
   }
 
   private static void fill(Tensor vector, double value) {

@@ -6,8 +6,8 @@ import org.pygpt.kernels.Kernels;
 import org.pygpt.tensor.Tensor;
 
 /**
- * Causal multi-head self-attention on packed queries, keys and values, (B * T, (H + 2 H_kv) D) -> (B
- * * T, C). Keeps its output and one number a query; backward computes the scores again.
+ * Causal multi-head self-attention on packed queries, keys and values, (B * T, (H + 2 H_kv) D) ->
+ * (B * T, C). Keeps its output and one number a query; backward computes the scores again.
  */
 public final class Attention implements Op {
   private final Input qkv;

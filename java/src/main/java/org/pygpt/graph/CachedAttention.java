@@ -22,8 +22,7 @@ public final class CachedAttention implements Op {
    * @param keys (block_size, kvHeads * D), the cache
    * @param values likewise
    */
-  public CachedAttention(
-      Variable qkv, int H, int kvHeads, Slot keys, Slot values, Variable out) {
+  public CachedAttention(Variable qkv, int H, int kvHeads, Slot keys, Slot values, Variable out) {
     this.qkv = qkv;
     this.H = H;
     this.kvHeads = kvHeads;

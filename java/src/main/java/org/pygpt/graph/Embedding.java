@@ -39,13 +39,7 @@ public final class Embedding implements Op {
   @Override
   public void forward(Kernels kernels, Step step) {
     kernels.embedding(
-        step.B(),
-        step.T(),
-        step.past(),
-        ids,
-        wte.value(),
-        Parameter.valueOf(wpe),
-        out.value());
+        step.B(), step.T(), step.past(), ids, wte.value(), Parameter.valueOf(wpe), out.value());
   }
 
   @Override

@@ -14,7 +14,8 @@ public final class FeedForwardActivation implements Op {
   private final Variable out;
 
   /**
-   * Binds the op; without a gate, x and out share one gradient slot, so x must have no other reader.
+   * Binds the op; without a gate, x and out share one gradient slot, so x must have no other
+   * reader.
    *
    * @param bias of the linear layer that made x; null for none
    */

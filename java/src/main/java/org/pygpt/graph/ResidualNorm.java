@@ -6,13 +6,13 @@ import org.pygpt.kernels.Kernels;
 import org.pygpt.kernels.NormSpec;
 
 /**
- * A residual sum and the norm that reads it, in one pass: sum = x + branch + bias, out =
- * norm(sum). Either half may be missing: the first norm has no branch, and a model without a final
- * norm ends in a bare sum.
+ * A residual sum and the norm that reads it, in one pass: sum = x + branch + bias, out = norm(sum).
+ * Either half may be missing: the first norm has no branch, and a model without a final norm ends
+ * in a bare sum.
  *
- * <p>x, branch and sum share one gradient: d(x) = d(branch) = d(sum), and whatever else reads x adds
- * to it later in the backward pass. The sum takes the place of the branch in memory, so the branch
- * must have no other reader.
+ * <p>x, branch and sum share one gradient: d(x) = d(branch) = d(sum), and whatever else reads x
+ * adds to it later in the backward pass. The sum takes the place of the branch in memory, so the
+ * branch must have no other reader.
  */
 public final class ResidualNorm implements Op {
   private final Variable x;
@@ -80,8 +80,7 @@ public final class ResidualNorm implements Op {
   public List<Slot> backwardSlots() {
     List<Slot> slots = new ArrayList<>(List.of(x.gradientSlot()));
     if (norm != null) {
-      slots.addAll(
-          List.of(norm.input.valueSlot(), norm.out.gradientSlot(), norm.statistics));
+      slots.addAll(List.of(norm.input.valueSlot(), norm.out.gradientSlot(), norm.statistics));
     }
     return slots;
   }

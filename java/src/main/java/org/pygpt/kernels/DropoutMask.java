@@ -4,8 +4,8 @@ package org.pygpt.kernels;
  * Mutable (the key): which elements of one tensor dropout keeps.
  *
  * <p>The choice is a hash of the key and the element's number, so that backward finds the same one
- * without a stored mask, and any thread may do any part. The hash is lowbias32 of Chris Wellons' hash
- * prospector, on 32-bit words, which vector units have.
+ * without a stored mask, and any thread may do any part. The hash is lowbias32 of Chris Wellons'
+ * hash prospector, on 32-bit words, which vector units have.
  *
  * @see <a href="https://nullprogram.com/blog/2018/07/31/">Wellons 2018</a>
  */

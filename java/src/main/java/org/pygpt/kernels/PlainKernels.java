@@ -122,7 +122,13 @@ public final class PlainKernels implements Kernels {
 
   @Override
   public void norm(
-      NormSpec spec, int rows, Tensor x, Tensor weight, Tensor bias, Tensor out, Tensor statistics) {
+      NormSpec spec,
+      int rows,
+      Tensor x,
+      Tensor weight,
+      Tensor bias,
+      Tensor out,
+      Tensor statistics) {
     int C = x.columns();
     for (int row = 0; row < rows; row++) {
       double sum = 0;
@@ -283,7 +289,8 @@ public final class PlainKernels implements Kernels {
       for (int h = 0; h < heads; h++) {
         for (int d = 0; d < D / 2; d++) {
           double cosine = angles.get(position, d);
-          double sine = inverse ? -angles.get(position, D / 2 + d) : angles.get(position, D / 2 + d);
+          double sine =
+              inverse ? -angles.get(position, D / 2 + d) : angles.get(position, D / 2 + d);
           double first = x.get(row, h * D + d);
           double second = x.get(row, h * D + D / 2 + d);
           x.set(row, h * D + d, first * cosine - second * sine);
@@ -358,7 +365,15 @@ public final class PlainKernels implements Kernels {
 
   /** Fills p with the scaled scores of one query; returns the log of their exponentials' sum. */
   private static double scores(
-      Tensor q, int row, int qColumn, Tensor k, int kRow, int column, int D, int length, double[] p) {
+      Tensor q,
+      int row,
+      int qColumn,
+      Tensor k,
+      int kRow,
+      int column,
+      int D,
+      int length,
+      double[] p) {
     double max = Double.NEGATIVE_INFINITY;
     for (int s = 0; s < length; s++) {
       double dot = 0;

@@ -15,12 +15,11 @@ import java.util.concurrent.TimeUnit;
 public abstract class Job {
   /** Threads are kept for the next job: starting one costs as much as a step of a small model. */
   private static final ExecutorService THREADS =
-      Executors.newCachedThreadPool(
-          work -> {
-            Thread thread = new Thread(work, "pygpt-job");
-            thread.setDaemon(true);
-            return thread;
-          });
+      Executors.newCachedThreadPool(work -> {
+        Thread thread = new Thread(work, "pygpt-job");
+        thread.setDaemon(true);
+        return thread;
+      });
 
   private final CountDownLatch done = new CountDownLatch(1);
   private volatile boolean cancelled;

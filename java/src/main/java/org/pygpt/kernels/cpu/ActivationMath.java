@@ -153,8 +153,7 @@ final class ActivationMath {
   }
 
   /** out[j .. j + n) = silu(gates) * values, of gates x[i ..) and values x[i + n ..). */
-  static void gated(
-      boolean vectors, float[] x, int i, float[] out, int j, float[] scratch, int n) {
+  static void gated(boolean vectors, float[] x, int i, float[] out, int j, float[] scratch, int n) {
     int bound = Simd.bound(vectors, n);
     sigmoid(x, i, scratch, bound, n);
     for (int c = 0; c < n; c++) {

@@ -158,7 +158,13 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public void norm(
-      NormSpec spec, int rows, Tensor x, Tensor weight, Tensor bias, Tensor out, Tensor statistics) {
+      NormSpec spec,
+      int rows,
+      Tensor x,
+      Tensor weight,
+      Tensor bias,
+      Tensor out,
+      Tensor statistics) {
     residualNorm(spec, rows, x, null, null, null, weight, bias, out, statistics);
   }
 

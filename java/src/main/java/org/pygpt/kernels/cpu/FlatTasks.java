@@ -79,7 +79,8 @@ final class FlatTasks {
       for (int block = firstBlock; block < lastBlock; block++) {
         long start = (long) block * Staging.BLOCK;
         int count = (int) Math.min(Staging.BLOCK, length - start);
-        sums[block] = ElementMath.sumOfSquares(vectors, stagings[worker].read(0, x, start, count), count);
+        sums[block] =
+            ElementMath.sumOfSquares(vectors, stagings[worker].read(0, x, start, count), count);
       }
     }
   }

@@ -72,18 +72,18 @@ final class Gemm implements Team.Task {
     int row = splitRows ? from : 0;
     int column = splitRows ? 0 : from;
     NativeGemm.multiply(
-            transposeA,
-            transposeB,
-            splitRows ? to - from : m,
-            splitRows ? n : to - from,
-            k,
-            a.address() + 4L * row * (transposeA ? 1 : a.rowStride()),
-            a.rowStride(),
-            b.address() + 4L * column * (transposeB ? b.rowStride() : 1),
-            b.rowStride(),
-            add,
-            c.address() + 4L * row * c.rowStride() + 4L * column,
-            c.rowStride());
+        transposeA,
+        transposeB,
+        splitRows ? to - from : m,
+        splitRows ? n : to - from,
+        k,
+        a.address() + 4L * row * (transposeA ? 1 : a.rowStride()),
+        a.rowStride(),
+        b.address() + 4L * column * (transposeB ? b.rowStride() : 1),
+        b.rowStride(),
+        add,
+        c.address() + 4L * row * c.rowStride() + 4L * column,
+        c.rowStride());
   }
 
   private void small() {

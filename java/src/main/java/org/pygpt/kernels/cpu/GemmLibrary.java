@@ -15,8 +15,8 @@ import java.util.Optional;
 import org.bytedeco.javacpp.Loader;
 
 /**
- * The native library that has {@code sgemm}: oneDNN where its jar is on the class path (it is faster
- * at the shapes of training, see docs/log.md), else the OpenBLAS that ND4J brings.
+ * The native library that has {@code sgemm}: oneDNN where its jar is on the class path (it is
+ * faster at the shapes of training, see docs/log.md), else the OpenBLAS that ND4J brings.
  *
  * @param isOneDnn which of the two
  * @param sgemm {@code dnnl_sgemm} or {@code cblas_sgemm}
@@ -47,7 +47,8 @@ record GemmLibrary(boolean isOneDnn, MemorySegment sgemm, MethodHandle setThread
 
   private static GemmLibrary loadOneDnn() throws IOException {
     SymbolLookup openMp = null;
-    for (String name : List.of("libgomp.so.1", "libiomp5.dylib", "libomp.dylib", "libiomp5md.dll")) {
+    for (String name :
+        List.of("libgomp.so.1", "libiomp5.dylib", "libomp.dylib", "libiomp5md.dll")) {
       if (GemmLibrary.class.getResource(resource("dnnl", name)) != null) {
         openMp = open("dnnl", name); // before oneDNN, which links to it
       }

@@ -46,12 +46,36 @@ public final class NativeGemm {
   private static MethodHandle link(MemoryLayout a, MemoryLayout c) {
     FunctionDescriptor oneDnn =
         FunctionDescriptor.of(
-            JAVA_INT, JAVA_BYTE, JAVA_BYTE, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_FLOAT, a,
-            JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_FLOAT, c, JAVA_LONG);
+            JAVA_INT,
+            JAVA_BYTE,
+            JAVA_BYTE,
+            JAVA_LONG,
+            JAVA_LONG,
+            JAVA_LONG,
+            JAVA_FLOAT,
+            a,
+            JAVA_LONG,
+            JAVA_LONG,
+            JAVA_LONG,
+            JAVA_FLOAT,
+            c,
+            JAVA_LONG);
     FunctionDescriptor cblas =
         FunctionDescriptor.ofVoid(
-            JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_FLOAT, a, JAVA_INT,
-            JAVA_LONG, JAVA_INT, JAVA_FLOAT, c, JAVA_INT);
+            JAVA_INT,
+            JAVA_INT,
+            JAVA_INT,
+            JAVA_INT,
+            JAVA_INT,
+            JAVA_INT,
+            JAVA_FLOAT,
+            a,
+            JAVA_INT,
+            JAVA_LONG,
+            JAVA_INT,
+            JAVA_FLOAT,
+            c,
+            JAVA_INT);
     boolean onHeap = a == ADDRESS || c == ADDRESS;
     Linker.Option[] options = onHeap ? new Linker.Option[] {Linker.Option.critical(true)} : NONE;
     return Linker.nativeLinker().downcallHandle(LIBRARY.sgemm(), ONE_DNN ? oneDnn : cblas, options);
@@ -94,12 +118,35 @@ public final class NativeGemm {
         check(
             (int)
                 SGEMM.invokeExact(
-                    flag(transposeA), flag(transposeB), m, n, k, 1f, a, aStride, b, bStride, beta,
-                    c, cStride));
+                    flag(transposeA),
+                    flag(transposeB),
+                    m,
+                    n,
+                    k,
+                    1f,
+                    a,
+                    aStride,
+                    b,
+                    bStride,
+                    beta,
+                    c,
+                    cStride));
       } else {
         SGEMM.invokeExact(
-            ROW_MAJOR, order(transposeA), order(transposeB), (int) m, (int) n, (int) k, 1f, a,
-            (int) aStride, b, (int) bStride, beta, c, (int) cStride);
+            ROW_MAJOR,
+            order(transposeA),
+            order(transposeB),
+            (int) m,
+            (int) n,
+            (int) k,
+            1f,
+            a,
+            (int) aStride,
+            b,
+            (int) bStride,
+            beta,
+            c,
+            (int) cStride);
       }
     } catch (RuntimeException error) {
       throw error;
@@ -127,12 +174,35 @@ public final class NativeGemm {
         check(
             (int)
                 SGEMM_TO_HEAP.invokeExact(
-                    flag(transposeA), flag(transposeB), m, n, k, 1f, a, aStride, b, bStride, 0f, c,
+                    flag(transposeA),
+                    flag(transposeB),
+                    m,
+                    n,
+                    k,
+                    1f,
+                    a,
+                    aStride,
+                    b,
+                    bStride,
+                    0f,
+                    c,
                     cStride));
       } else {
         SGEMM_TO_HEAP.invokeExact(
-            ROW_MAJOR, order(transposeA), order(transposeB), (int) m, (int) n, (int) k, 1f, a,
-            (int) aStride, b, (int) bStride, 0f, c, (int) cStride);
+            ROW_MAJOR,
+            order(transposeA),
+            order(transposeB),
+            (int) m,
+            (int) n,
+            (int) k,
+            1f,
+            a,
+            (int) aStride,
+            b,
+            (int) bStride,
+            0f,
+            c,
+            (int) cStride);
       }
     } catch (RuntimeException error) {
       throw error;
@@ -162,12 +232,35 @@ public final class NativeGemm {
         check(
             (int)
                 SGEMM_FROM_HEAP.invokeExact(
-                    flag(transposeA), flag(transposeB), m, n, k, 1f, a, aStride, b, bStride, beta,
-                    c, cStride));
+                    flag(transposeA),
+                    flag(transposeB),
+                    m,
+                    n,
+                    k,
+                    1f,
+                    a,
+                    aStride,
+                    b,
+                    bStride,
+                    beta,
+                    c,
+                    cStride));
       } else {
         SGEMM_FROM_HEAP.invokeExact(
-            ROW_MAJOR, order(transposeA), order(transposeB), (int) m, (int) n, (int) k, 1f, a,
-            (int) aStride, b, (int) bStride, beta, c, (int) cStride);
+            ROW_MAJOR,
+            order(transposeA),
+            order(transposeB),
+            (int) m,
+            (int) n,
+            (int) k,
+            1f,
+            a,
+            (int) aStride,
+            b,
+            (int) bStride,
+            beta,
+            c,
+            (int) cStride);
       }
     } catch (RuntimeException error) {
       throw error;

@@ -4,8 +4,8 @@ import java.lang.foreign.MemorySegment;
 import org.pygpt.tensor.Tensor;
 
 /**
- * Mutable (scratch arrays): attention of one long head, with native products that read queries, keys
- * and values where they lie; only a block's scores are in scratch space.
+ * Mutable (scratch arrays): attention of one long head, with native products that read queries,
+ * keys and values where they lie; only a block's scores are in scratch space.
  */
 final class NativeHead implements AttentionTask.Head {
   /** Queries of a block: (keys, block) scores of 1,000 keys stay in the second-level cache. */
@@ -72,8 +72,7 @@ final class NativeHead implements AttentionTask.Head {
   }
 
   /** keys . queries, (length, WIDTH). */
-  private float[] scores(
-      AttentionTask task, int b, int h, int g, int t, int queries, int length) {
+  private float[] scores(AttentionTask task, int b, int h, int g, int t, int queries, int length) {
     float[] array = scores.array(length * WIDTH);
     // (length, D) @ (D, queries) -> (length, queries)
     NativeGemm.multiplyToHeap(

@@ -211,8 +211,7 @@ final class SmallGemm {
       int k,
       boolean add,
       VectorMask<Float> mask) {
-    FloatVector sum =
-        add ? FloatVector.fromArray(Simd.SPECIES, c, z, mask) : Simd.broadcast(0);
+    FloatVector sum = add ? FloatVector.fromArray(Simd.SPECIES, c, z, mask) : Simd.broadcast(0);
     for (int p = 0; p < k; p++, x += aColumn, y += bRow) {
       FloatVector row = FloatVector.fromArray(Simd.SPECIES, b, y, mask);
       sum = row.fma(Simd.broadcast(a[x]), sum);

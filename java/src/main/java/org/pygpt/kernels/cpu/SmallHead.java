@@ -57,7 +57,14 @@ final class SmallHead implements AttentionTask.Head {
 
   /** keys . queries, (length, WIDTH). */
   private float[] scores(
-      AttentionTask task, Staging staging, float[] k, int b, int h, int t, int queries, int length) {
+      AttentionTask task,
+      Staging staging,
+      float[] k,
+      int b,
+      int h,
+      int t,
+      int queries,
+      int length) {
     int D = task.D;
     float[] q = staging.read(QUERIES, task.q, h * D, D, b * task.T + t, queries);
     float[] qT = transpose(q, queries, D, staging.array(QUERIES_T, D * WIDTH));
@@ -106,8 +113,7 @@ final class SmallHead implements AttentionTask.Head {
       }
       System.arraycopy(
           staging.read(OUT, task.logSums, t, queries, b * task.H + h, 1), 0, logSums, 0, queries);
-      SoftmaxMath.backward(
-          vectors, scores, dScores, WIDTH, length, queries, task.scale, logSums);
+      SoftmaxMath.backward(vectors, scores, dScores, WIDTH, length, queries, task.scale, logSums);
       float[] dropped = scores;
       if (task.mask != null) {
         dropped = staging.array(DROPPED, length * WIDTH);

@@ -11,8 +11,8 @@ import org.pygpt.tensor.Tensor;
  * back from.
  *
  * <p>A loop over a {@code float[]} from index 0 is what the JIT compiles first and best; blocks are
- * small enough to stay in the first-level cache, so that the two copies cost less than one pass over
- * the data.
+ * small enough to stay in the first-level cache, so that the two copies cost less than one pass
+ * over the data.
  */
 final class Staging {
   /** Floats that a row-wise kernel stages at once. */
