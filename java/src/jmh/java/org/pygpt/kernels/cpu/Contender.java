@@ -19,7 +19,10 @@ public enum Contender {
   VECTORS_2,
   /** Backend cpu on one thread, with its plain loops: what the first second of a process runs. */
   LOOPS,
-  /** Backend nd4j, on as many threads as ND4J takes. */
+  /**
+   * Backend nd4j, on as many threads as ND4J takes. They wait for each other by spinning, so on a
+   * machine that has other work as well, set {@code OMP_NUM_THREADS=1} in the environment.
+   */
   ND4J;
 
   /**
