@@ -1,4 +1,4 @@
-"""Files and folders that are there as a whole or not at all, and never in the place of another's."""
+"""Files and folders that are there as a whole or not at all, and never in another's place."""
 
 from __future__ import annotations
 
