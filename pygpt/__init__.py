@@ -7,6 +7,7 @@
     memory.py      whether a model fits
     engine.py      the one door to Java
     tokenizers/    text as token ids, and back
+    datasets/      text as token files, and token files as batches
     model.py       GPT: weights, training, sampling
     checkpoint.py  models as folders
     names.py       the protocol of `python -m pygpt names`
@@ -22,6 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pygpt.config import GPTConfig, NamesConfig
+    from pygpt.datasets.dataset import Dataset
+    from pygpt.datasets.packed import PackedSampler
+    from pygpt.datasets.pairs import Pairs, PairSampler
+    from pygpt.datasets.prepare import prepare
+    from pygpt.datasets.token_file import TokenFile
+    from pygpt.datasets.windows import WindowSampler
     from pygpt.documents import read_documents, read_text
     from pygpt.errors import (
         CheckpointError,
@@ -46,15 +53,22 @@ _HOMES = {
     "CheckpointError": "errors",
     "ConfigError": "errors",
     "DataError": "errors",
+    "Dataset": "datasets.dataset",
     "GPT": "model",
     "GPTConfig": "config",
     "NamesConfig": "config",
     "NamesRun": "names",
+    "PackedSampler": "datasets.packed",
+    "PairSampler": "datasets.pairs",
+    "Pairs": "datasets.pairs",
     "PygptError": "errors",
     "ShapeError": "errors",
     "TokenError": "errors",
+    "TokenFile": "datasets.token_file",
     "Tokenizer": "tokenizers.protocol",
+    "WindowSampler": "datasets.windows",
     "load_tokenizer": "tokenizers.load",
+    "prepare": "datasets.prepare",
     "read_documents": "documents",
     "read_text": "documents",
 }
@@ -66,14 +80,21 @@ __all__ = [
     "CheckpointError",
     "ConfigError",
     "DataError",
+    "Dataset",
     "GPTConfig",
     "NamesConfig",
     "NamesRun",
+    "PackedSampler",
+    "PairSampler",
+    "Pairs",
     "PygptError",
     "ShapeError",
     "TokenError",
+    "TokenFile",
     "Tokenizer",
+    "WindowSampler",
     "load_tokenizer",
+    "prepare",
     "read_documents",
     "read_text",
 ]

@@ -17,7 +17,11 @@ ORDER = (
     "tokenizers.protocol", "tokenizers.alphabet", "tokenizers.split", "tokenizers.merging",
     "tokenizers.tokenizer_json", "tokenizers.char", "tokenizers.bpe", "tokenizers.published",
     "tokenizers.load", "tokenizers.explain",
-    "checkpoint", "model", "names", "log", "progress", "commands.tokenizer", "cli", "__main__",
+    "datasets.cut", "datasets.readers", "datasets.sources", "datasets.split",
+    "datasets.token_file", "datasets.dataset", "datasets.prepare", "datasets.sampler",
+    "datasets.windows", "datasets.rows", "datasets.packed", "datasets.pairs",
+    "checkpoint", "model", "names", "log", "progress", "commands.prepare", "commands.tokenizer",
+    "cli", "__main__",
 )  # fmt: skip
 
 
@@ -76,6 +80,6 @@ def test_sizes(path: Path) -> None:
 
 @pytest.mark.parametrize("package", ["pygpt", "jbridge", "pygpt.cli", "pygpt.config"])
 def test_importing_loads_nothing_heavy(python: Callable[..., Any], package: str) -> None:
-    heavy = "{'jpype', 'numpy', 'regex', 'rich', 'safetensors', 'tiktoken'}"
+    heavy = "{'jpype', 'numpy', 'pyarrow', 'regex', 'rich', 'safetensors', 'tiktoken'}"
     result = python("-c", f"import sys, {package}; print(*sorted({heavy} & set(sys.modules)))")
     assert (result.stdout.strip(), result.stderr) == ("", "")
