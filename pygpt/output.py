@@ -1,9 +1,13 @@
-"""Files that are there as a whole or not at all, and never in the place of another."""
+"""Files and folders that are there as a whole or not at all, and files never in another's place."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pygpt.errors import OutputError
@@ -34,7 +38,7 @@ def write_new(path: Path, data: bytes) -> None:
     staged = _beside(path)
     try:
         try:
-            write_synced(staged, data)
+            write_synced(staged, [data])
             os.rename(staged, path)
         finally:
             staged.unlink(missing_ok=True)
@@ -43,10 +47,10 @@ def write_new(path: Path, data: bytes) -> None:
         raise _failure(path, error) from error
 
 
-def write_synced(path: Path, data: bytes) -> None:
-    """Write a file and wait until the disk has it."""
+def write_synced(path: Path, parts: Iterable[bytes]) -> None:
+    """Write a file, one part after another, and wait until the disk has it."""
     with path.open("wb") as file:
-        file.write(data)
+        file.writelines(parts)
         file.flush()
         os.fsync(file.fileno())
 
@@ -60,6 +64,52 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def folder_beside(target: Path) -> Iterator[Path]:
+    """Give a new folder beside the target, which is removed at the end if it is still there.
+
+    Raises:
+        OutputError: it cannot be made, or what the block does with it failed.
+    """
+    staged: Path | None = None
+    try:
+        staged = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        yield staged
+    except OSError as error:
+        raise OutputError(f"output folder {target}: cannot be written: {error.strerror}") from error
+    finally:
+        if staged is not None:
+            shutil.rmtree(staged, ignore_errors=True)
+
+
+def move_folder(staged: Path, target: Path) -> None:
+    """Put a folder of `folder_beside` in the target's place; at any moment one of them is there.
+
+    Raises:
+        OSError: it cannot be done; the target is as it was.
+    """
+    sync_folder(staged)
+    staged.chmod(0o777 & ~_umask())
+    if not target.exists():
+        os.rename(staged, target)
+    else:
+        aside = staged.with_name(staged.name + ".old")
+        os.rename(target, aside)
+        try:
+            os.rename(staged, target)
+        except BaseException:
+            os.rename(aside, target)
+            raise
+        shutil.rmtree(aside)
+    sync_folder(target.parent)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def _check_free(path: Path) -> None:
