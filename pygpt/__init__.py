@@ -9,6 +9,9 @@
     tokenizers/    text as token ids, and back
     datasets/      text as token files, and token files as batches
     model.py       GPT: weights, training, sampling
+    tensors.py     safetensors files
+    huggingface.py Hugging Face's GPT-2 and Llama, to ours and back
+    hub.py         models by name
     checkpoint.py  models as folders
     names.py       the protocol of `python -m pygpt names`
     log.py, progress.py, cli.py, commands/   what a user sees of it
