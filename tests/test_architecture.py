@@ -20,8 +20,8 @@ ORDER = (
     "datasets.cut", "datasets.readers", "datasets.sources", "datasets.split",
     "datasets.token_file", "datasets.dataset", "datasets.prepare", "datasets.sampler",
     "datasets.windows", "datasets.rows", "datasets.packed", "datasets.pairs",
-    "tensors", "huggingface", "hub", "checkpoint", "model", "names", "log", "progress", "commands.prepare",
-    "commands.tokenizer", "cli", "__main__",
+    "tensors", "huggingface", "hub", "checkpoint", "model", "names", "log", "progress",
+    "commands.prepare", "commands.tokenizer", "cli", "__main__",
 )  # fmt: skip
 
 
