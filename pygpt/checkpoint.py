@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +20,7 @@ from numpy.typing import NDArray
 
 from pygpt.config import GPTConfig, from_dict
 from pygpt.errors import CheckpointError, ConfigError, OutputError, TokenError
-from pygpt.output import sync_folder, write_synced
+from pygpt.output import folder_beside, replace_folder, write_synced
 from pygpt.tokenizers.char import CharTokenizer
 
 MODEL_TYPE = "pygpt"
@@ -50,7 +47,7 @@ def check_writable(folder: Path) -> None:
         OutputError: it exists and pygpt did not write it, or its parent does not take new folders.
     """
     target = _target(folder)
-    with _folder_beside(target):
+    with folder_beside(target):
         pass
 
 
@@ -71,12 +68,10 @@ def save(
     if characters is not None:
         text["characters"] = characters
     arrays = {name: np.ascontiguousarray(w, dtype="<f4") for name, w in weights.items()}
-    with _folder_beside(target) as staged:
+    with folder_beside(target) as staged:
         write_synced(staged / WEIGHTS_FILE, to_bytes(arrays, metadata={"format": "np"}))
         write_synced(staged / CONFIG_FILE, (json.dumps(text, indent=2) + "\n").encode())
-        sync_folder(staged)
-        staged.chmod(0o777 & ~_umask())
-        _replace(staged, target)
+        replace_folder(target, staged)
 
 
 def _target(folder: Path) -> Path:
@@ -99,42 +94,6 @@ def _is_ours(folder: Path) -> bool:
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(config, dict) and config.get("model_type") == MODEL_TYPE
-
-
-@contextmanager
-def _folder_beside(target: Path) -> Iterator[Path]:
-    """A new folder beside the target, which is removed at the end if it is still there."""
-    staged: Path | None = None
-    try:
-        staged = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        yield staged
-    except OSError as error:
-        raise OutputError(f"output folder {target}: cannot be written: {error.strerror}") from error
-    finally:
-        if staged is not None:
-            shutil.rmtree(staged, ignore_errors=True)
-
-
-def _replace(staged: Path, target: Path) -> None:
-    """Put the staged folder in the target's place; at any moment one of the two is there."""
-    if not target.exists():
-        os.rename(staged, target)
-    else:
-        aside = staged.with_name(staged.name + ".old")
-        os.rename(target, aside)
-        try:
-            os.rename(staged, target)
-        except BaseException:
-            os.rename(aside, target)
-            raise
-        shutil.rmtree(aside)
-    sync_folder(target.parent)
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 # ---- reading ---------------------------------------------------------------------------------

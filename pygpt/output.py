@@ -1,9 +1,13 @@
-"""Files that are there as a whole or not at all, and never in the place of another."""
+"""Files and folders that are there as a whole or not at all, and never in the place of another's."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pygpt.errors import OutputError
@@ -60,6 +64,53 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def folder_beside(target: Path) -> Iterator[Path]:
+    """A new folder beside the target, which is removed at the end if it is still there.
+
+    Raises:
+        OutputError: it cannot be made, or an OSError came out of the block.
+    """
+    staged: Path | None = None
+    try:
+        staged = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        yield staged
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputError(f"output folder {target}: cannot be written: {reason}") from error
+    finally:
+        if staged is not None:
+            shutil.rmtree(staged, ignore_errors=True)
+
+
+def replace_folder(target: Path, staged: Path) -> None:
+    """Put a folder of `folder_beside` in the target's place; at any moment one of them is there.
+
+    Raises:
+        OSError: it cannot be; the target is as it was.
+    """
+    sync_folder(staged)
+    staged.chmod(0o777 & ~_umask())
+    if not target.exists():
+        os.rename(staged, target)
+    else:
+        aside = staged.with_name(staged.name + ".old")
+        os.rename(target, aside)
+        try:
+            os.rename(staged, target)
+        except BaseException:
+            os.rename(aside, target)
+            raise
+        shutil.rmtree(aside)
+    sync_folder(target.parent)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def _check_free(path: Path) -> None:
