@@ -8,7 +8,10 @@
     engine.py      the one door to Java
     tokenizers/    text as token ids, and back
     model.py       GPT: weights, training, sampling
+    checksums.py   whether files are those that were written
     checkpoint.py  models as folders
+    lock.py        a lock that dies with its process
+    train/         training runs: schedules, evaluation, metrics, checkpoints
     names.py       the protocol of `python -m pygpt names`
     log.py, progress.py, cli.py, commands/   what a user sees of it
 
@@ -21,7 +24,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pygpt.config import GPTConfig, NamesConfig
+    from pygpt.config import GPTConfig, NamesConfig, TrainConfig
     from pygpt.documents import read_documents, read_text
     from pygpt.errors import (
         CheckpointError,
@@ -37,6 +40,9 @@ if TYPE_CHECKING:
     from pygpt.tokenizers.char import CharTokenizer
     from pygpt.tokenizers.load import load_tokenizer
     from pygpt.tokenizers.protocol import Tokenizer
+    from pygpt.train.evaluation import Evaluation, evaluate
+    from pygpt.train.metrics import JsonLines, Record, TensorBoard
+    from pygpt.train.trainer import Trainer
 
     __version__: str
 
@@ -46,14 +52,21 @@ _HOMES = {
     "CheckpointError": "errors",
     "ConfigError": "errors",
     "DataError": "errors",
+    "Evaluation": "train.evaluation",
     "GPT": "model",
     "GPTConfig": "config",
+    "JsonLines": "train.metrics",
     "NamesConfig": "config",
     "NamesRun": "names",
     "PygptError": "errors",
+    "Record": "train.metrics",
     "ShapeError": "errors",
+    "TensorBoard": "train.metrics",
     "TokenError": "errors",
     "Tokenizer": "tokenizers.protocol",
+    "TrainConfig": "config",
+    "Trainer": "train.trainer",
+    "evaluate": "train.evaluation",
     "load_tokenizer": "tokenizers.load",
     "read_documents": "documents",
     "read_text": "documents",
@@ -66,13 +79,20 @@ __all__ = [
     "CheckpointError",
     "ConfigError",
     "DataError",
+    "Evaluation",
     "GPTConfig",
+    "JsonLines",
     "NamesConfig",
     "NamesRun",
     "PygptError",
+    "Record",
     "ShapeError",
+    "TensorBoard",
     "TokenError",
     "Tokenizer",
+    "TrainConfig",
+    "Trainer",
+    "evaluate",
     "load_tokenizer",
     "read_documents",
     "read_text",

@@ -3,7 +3,8 @@
 config.json has `"model_type": "pygpt"`, the fields of `GPTConfig`, and `"characters"`, the
 tokenizer's, where the model has one; if the vocabulary is one larger than they are, it has BOS.
 The weights are float32, under GPT-2's names. A folder is written beside its place and then
-renamed, so that it is there as a whole or not at all.
+renamed, so that it is there as a whole or not at all. Where a training run left SHA256SUMS beside
+the two files, they must be those that it wrote.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pygpt import checksums
 from pygpt.config import GPTConfig, from_dict
 from pygpt.errors import CheckpointError, ConfigError, OutputError, TokenError
 from pygpt.output import folder_beside, replace_folder, write_synced
@@ -61,17 +63,28 @@ def save(
     Raises:
         OutputError: it exists and pygpt did not write it, or it cannot be written.
     """
+    target = _target(folder)
+    with folder_beside(target) as staged:
+        write_files(staged, config, characters, weights)
+        replace_folder(target, staged)
+
+
+def write_files(
+    folder: Path, config: GPTConfig, characters: str | None, weights: Mapping[str, NDArray[Any]]
+) -> None:
+    """Write the two files into a folder, and wait until the disk has them.
+
+    Raises:
+        OSError: they cannot be written.
+    """
     from safetensors.numpy import save as to_bytes
 
-    target = _target(folder)
     text: dict[str, Any] = {"model_type": MODEL_TYPE, **config.to_dict()}
     if characters is not None:
         text["characters"] = characters
     arrays = {name: np.ascontiguousarray(w, dtype="<f4") for name, w in weights.items()}
-    with folder_beside(target) as staged:
-        write_synced(staged / WEIGHTS_FILE, to_bytes(arrays, metadata={"format": "np"}))
-        write_synced(staged / CONFIG_FILE, (json.dumps(text, indent=2) + "\n").encode())
-        replace_folder(target, staged)
+    write_synced(folder / WEIGHTS_FILE, to_bytes(arrays, metadata={"format": "np"}))
+    write_synced(folder / CONFIG_FILE, (json.dumps(text, indent=2) + "\n").encode())
 
 
 def _target(folder: Path) -> Path:
@@ -109,6 +122,8 @@ def load(folder: Path) -> Saved:
         if not folder.is_dir():
             state = "is no folder" if folder.exists() else "does not exist"
             raise CheckpointError(f"model folder {folder}: {state}")
+        if (folder / checksums.FILE_NAME).exists():
+            checksums.verify_checksums(folder, (CONFIG_FILE, WEIGHTS_FILE))
         config, characters = _read_config(folder)
         return Saved(config, characters, _read_weights(folder, config))
     except OSError as error:

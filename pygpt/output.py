@@ -1,4 +1,4 @@
-"""Files and folders that are there as a whole or not at all, and never in the place of another's."""
+"""Files and folders that are there as a whole or not at all, and never in another's place."""
 
 from __future__ import annotations
 
@@ -52,6 +52,12 @@ def write_synced(path: Path, data: bytes) -> None:
     with path.open("wb") as file:
         file.write(data)
         file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_file(path: Path) -> None:
+    """Wait until the disk has a file that was written."""
+    with path.open("r+b") as file:
         os.fsync(file.fileno())
 
 

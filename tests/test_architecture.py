@@ -17,7 +17,10 @@ ORDER = (
     "tokenizers.protocol", "tokenizers.alphabet", "tokenizers.split", "tokenizers.merging",
     "tokenizers.tokenizer_json", "tokenizers.char", "tokenizers.bpe", "tokenizers.published",
     "tokenizers.load", "tokenizers.explain",
-    "checkpoint", "model", "names", "log", "progress", "commands.tokenizer", "cli", "__main__",
+    "checksums", "lock", "checkpoint", "model", "names", "log", "progress",
+    "train.schedule", "train.data", "train.evaluation", "train.metrics", "train.state",
+    "train.run_folder", "train.trainer",
+    "commands.tokenizer", "cli", "__main__",
 )  # fmt: skip
 
 
