@@ -95,6 +95,7 @@ $(ENGINE): $(ENGINE_SOURCES) $(if $(strip $(GRADLEFLAGS)),FORCE)
 	@$(PYTHON) -m jbridge jdk-home > /dev/null 2>&1 || $(MAKE) --no-print-directory jdk
 	@echo "Building the Java engine (the first time fetches about 150 MB) ..."
 	@$(RUN_GRADLE) jars
+	@$(PYTHON) -m jbridge archive org.pygpt.Names --steps 30 --quiet > /dev/null 2>&1 || true # only a faster start
 	@touch $@
 
 gradle:  ## install Gradle from the system's packages (Debian, Ubuntu)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,8 @@ from pygpt.config import BACKENDS, INT_MAX, AdamWConfig, GPTConfig, from_dict
 from pygpt.engine import Engine, EngineTraining, Losses
 from pygpt.errors import CheckpointError, ConfigError, ShapeError, TokenError
 from pygpt.tokenizers.char import CharTokenizer
+
+_log = logging.getLogger("pygpt")
 
 DTYPES = ("float32", "float64")
 LOGITS_AT_ONCE = 1 << 26  # numbers: 256 MB
@@ -108,6 +111,7 @@ class GPT:
         memory.require(self._weights_bytes, "a model of these sizes")
         self._engine = Engine(config, backend, dtype, threads)
         self._engine.initialize(seed)
+        _log.info("backend %s: %s", backend, self._engine.description)
 
     @classmethod
     def preset(cls, name: str, **options: Any) -> GPT:

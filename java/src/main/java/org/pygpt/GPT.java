@@ -33,11 +33,12 @@ import org.pygpt.tensor.Tensor;
  *
  * <pre>{@code
  * GPTConfig config = GPTConfig.gpt2(256, 65, 6, 6, 384);
- * try (GPT model = GPT.create(config, "cpu", DType.FLOAT32, 2)) {
+ * try (GPT model = GPT.create(config)) {
  *   model.initialize(1);
- *   try (Trainer trainer = new Trainer(model, 8, 256, AdamW.DEFAULT)) {
+ *   try (Trainer trainer = new Trainer(model, 8, 256, AdamW.NANOGPT)) {
  *     trainer.setBatch(ids, targets, 8, 256);
- *     double loss = trainer.step(3e-4);
+ *     double loss = trainer.backward(8, 256);
+ *     trainer.update(3e-4);
  *   }
  * }
  * }</pre>
@@ -82,6 +83,23 @@ public final class GPT implements AutoCloseable {
    */
   public static GPT create(GPTConfig config, String backend, DType dtype, int threads) {
     return new GPT(config, Backend.of(backend).kernels(dtype, threads), dtype);
+  }
+
+  /**
+   * A model on the backend that {@link Backend#chosen} gives, float32, on all processors; logs which
+   * one it is. Its weights are all zero.
+   *
+   * @throws IllegalArgumentException if the property names no backend
+   */
+  public static GPT create(GPTConfig config) {
+    GPT model = create(config, Backend.chosen().toString(), DType.FLOAT32, 0);
+    System.getLogger("org.pygpt")
+        .log(
+            System.Logger.Level.INFO,
+            "backend {0}: {1}",
+            model.kernels.name(),
+            model.kernels.description());
+    return model;
   }
 
   /** Draws every weight anew; see {@link Initializer}. */

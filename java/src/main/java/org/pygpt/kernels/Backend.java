@@ -14,6 +14,9 @@ public enum Backend {
   /** Scalar loops: the reference. */
   PLAIN;
 
+  /** System property that names the backend of models for which none is given. */
+  public static final String PROPERTY = "pygpt.backend";
+
   /**
    * The backend called {@code name}.
    *
@@ -21,6 +24,11 @@ public enum Backend {
    */
   public static Backend of(String name) {
     return Choice.of("backend", Backend.class, name);
+  }
+
+  /** The backend that the system property {@link #PROPERTY} names, {@code cpu} without one. */
+  public static Backend chosen() {
+    return of(System.getProperty(PROPERTY, CPU.toString()));
   }
 
   /**

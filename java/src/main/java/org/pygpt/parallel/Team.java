@@ -3,6 +3,7 @@ package org.pygpt.parallel;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 
 /**
  * Mutable: a fixed number of threads that divide ranges of independent units among them.
@@ -44,6 +45,7 @@ public final class Team implements AutoCloseable {
   private Task task;
   private int units;
   private int multiple;
+  private final BooleanSupplier alone;
   private volatile boolean closed;
 
   @SuppressWarnings("unused") // by TICKET
@@ -55,9 +57,20 @@ public final class Team implements AutoCloseable {
    * @throws IllegalArgumentException if size is not positive
    */
   public Team(int size) {
+    this(size, () -> false);
+  }
+
+  /**
+   * A team that at times leaves the other cores alone.
+   *
+   * @param alone whether the caller is to do the parts of all workers, one after another, now;
+   *     asked at each run. The results are the same.
+   */
+  public Team(int size, BooleanSupplier alone) {
     if (size < 1) {
       throw new IllegalArgumentException("threads: expected at least 1, got " + size);
     }
+    this.alone = alone;
     others = new Worker[size - 1];
     for (int i = 0; i < others.length; i++) {
       others[i] = new Worker(i + 1);
@@ -81,6 +94,7 @@ public final class Team implements AutoCloseable {
    * multiple}; returns when all are done. A worker whose part is empty is not called.
    *
    * @throws RuntimeException what a part threw, after all parts have ended
+   * @throws IllegalStateException if the team is closed
    */
   public void run(Task task, int units, int multiple) {
     if (others.length == 0 || units <= multiple) {
@@ -90,6 +104,13 @@ public final class Team implements AutoCloseable {
     this.task = task;
     this.units = units;
     this.multiple = multiple;
+    if (closed) {
+      throw new IllegalStateException("the team is closed");
+    }
+    if (alone.getAsBoolean()) {
+      runAlone();
+      return;
+    }
     int current = (int) TICKET.getAcquire(this) + 1;
     TICKET.setVolatile(this, current);
     for (Worker worker : others) {
@@ -112,6 +133,16 @@ public final class Team implements AutoCloseable {
       case RuntimeException error -> throw error;
       case Error error -> throw error;
       default -> throw new AssertionError(failure);
+    }
+  }
+
+  private void runAlone() {
+    for (int worker = 0; worker < size(); worker++) {
+      int from = begin(worker);
+      int to = begin(worker + 1);
+      if (from < to) {
+        task.run(worker, from, to);
+      }
     }
   }
 

@@ -1,6 +1,7 @@
 package org.pygpt.kernels.cpu;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Cleaner;
 import org.pygpt.kernels.Activation;
 import org.pygpt.kernels.AdamStep;
 import org.pygpt.kernels.DropoutMask;
@@ -22,6 +23,8 @@ public final class CpuKernels implements Kernels {
   /** Blocks of a flat array that are worth a thread. */
   static final int BLOCKS_AT_ONCE = 8;
 
+  private static final Cleaner CLEANER = Cleaner.create();
+
   private final Team team;
   private final Gemm gemm;
   private final AttentionTask attention;
@@ -42,7 +45,8 @@ public final class CpuKernels implements Kernels {
 
   /** Kernels for a team of this many threads, the caller's included. */
   public CpuKernels(int threads) {
-    team = new Team(threads);
+    team = new Team(threads, Simd::warmingUp);
+    CLEANER.register(this, team::close); // threads end with the model, closed or not
     Staging[] stagings = new Staging[threads];
     for (int worker = 0; worker < threads; worker++) {
       stagings[worker] = new Staging();

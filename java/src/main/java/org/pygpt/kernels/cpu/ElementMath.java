@@ -1,9 +1,9 @@
 package org.pygpt.kernels.cpu;
 
 import static org.pygpt.kernels.cpu.Simd.LANES;
-import static org.pygpt.kernels.cpu.Simd.SPECIES;
 import static org.pygpt.kernels.cpu.Simd.load;
 
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 import org.pygpt.kernels.AdamStep;
@@ -41,33 +41,33 @@ final class ElementMath {
   }
 
   /** x = exp(x - max); returns the sum. */
-  static double expAndSum(boolean vectors, float[] x, int n, float max) {
-    int whole = SPECIES.loopBound(n);
-    double sum = vectors ? vectorExpAndSum(x, whole, max) : plainExpAndSum(x, whole, max);
-    for (int i = whole; i < n; i++) {
+  static float expAndSum(boolean vectors, float[] x, int n, float max, float[] lanes) {
+    int bound = Simd.SPECIES.loopBound(n);
+    if (vectors) {
+      expAndSum(x, bound, max, lanes);
+    } else {
+      Arrays.fill(lanes, 0, LANES, 0);
+      for (int i = 0; i < bound; i++) {
+        x[i] = Simd.exp(x[i] - max);
+        lanes[i & (LANES - 1)] += x[i];
+      }
+    }
+    float sum = Simd.sum(lanes, 0);
+    for (int i = bound; i < n; i++) {
       x[i] = Simd.exp(x[i] - max);
       sum += x[i];
     }
     return sum;
   }
 
-  private static float vectorExpAndSum(float[] x, int whole, float max) {
+  private static void expAndSum(float[] x, int bound, float max, float[] lanes) {
     FloatVector sums = Simd.broadcast(0);
-    for (int i = 0; i < whole; i += LANES) {
+    for (int i = 0; i < bound; i += LANES) {
       FloatVector e = Simd.exp(load(x, i).sub(max));
       e.intoArray(x, i);
       sums = sums.add(e);
     }
-    return Simd.sum(sums);
-  }
-
-  private static float plainExpAndSum(float[] x, int whole, float max) {
-    float[] sums = new float[LANES];
-    for (int i = 0; i < whole; i++) {
-      x[i] = Simd.exp(x[i] - max);
-      sums[i % LANES] += x[i];
-    }
-    return Simd.sum(sums);
+    sums.intoArray(lanes, 0);
   }
 
   static void scale(boolean vectors, float[] x, int n, float factor) {
@@ -78,10 +78,6 @@ final class ElementMath {
     for (int i = bound; i < n; i++) {
       x[i] *= factor;
     }
-  }
-
-  static double sumOfSquares(boolean vectors, float[] x, int n) {
-    return NormMath.sumOfSquares(vectors, x, 0, n, 0);
   }
 
   /** One AdamW update of n weights; see {@link org.pygpt.kernels.Kernels#adamW}. */

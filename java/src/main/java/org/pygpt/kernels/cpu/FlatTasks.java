@@ -79,8 +79,9 @@ final class FlatTasks {
       for (int block = firstBlock; block < lastBlock; block++) {
         long start = (long) block * Staging.BLOCK;
         int count = (int) Math.min(Staging.BLOCK, length - start);
-        sums[block] =
-            ElementMath.sumOfSquares(vectors, stagings[worker].read(0, x, start, count), count);
+        Staging staging = stagings[worker];
+        float[] values = staging.read(0, x, start, count);
+        sums[block] = NormMath.sumOfSquares(vectors, values, 0, count, 0, staging.lanes());
       }
     }
   }

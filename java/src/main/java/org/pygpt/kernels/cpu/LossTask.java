@@ -48,7 +48,7 @@ final class LossTask extends RowTask {
         Arrays.fill(x, 0, V, 0);
       } else {
         staging.read(0, logits, r, 1);
-        losses[r] = crossEntropy(vectors, x, V, target);
+        losses[r] = crossEntropy(vectors, staging, x, V, target);
       }
       if (dLogits != null) {
         Staging.write(x, dLogits, r, 1);
@@ -57,10 +57,10 @@ final class LossTask extends RowTask {
   }
 
   /** Turns the logits of one position into their gradient; returns the loss. */
-  private double crossEntropy(boolean vectors, float[] x, int V, int target) {
+  private double crossEntropy(boolean vectors, Staging staging, float[] x, int V, int target) {
     float max = ElementMath.max(vectors, x, V);
     double atTarget = x[target] - max;
-    double sum = ElementMath.expAndSum(vectors, x, V, max);
+    double sum = ElementMath.expAndSum(vectors, x, V, max, staging.lanes());
     if (dLogits != null) {
       ElementMath.scale(vectors, x, V, (float) (weight / sum));
       x[target] -= weight;

@@ -1,9 +1,9 @@
 package org.pygpt.kernels.cpu;
 
 import static org.pygpt.kernels.cpu.Simd.LANES;
-import static org.pygpt.kernels.cpu.Simd.SPECIES;
 import static org.pygpt.kernels.cpu.Simd.load;
 
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -13,58 +13,54 @@ import jdk.incubator.vector.FloatVector;
 final class NormMath {
   private NormMath() {}
 
-  static float sum(boolean vectors, float[] x, int at, int C) {
-    int whole = SPECIES.loopBound(C);
-    float sum = vectors ? vectorSum(x, at, whole) : plainSum(x, at, whole);
-    for (int i = whole; i < C; i++) {
+  static float sum(boolean vectors, float[] x, int at, int C, float[] lanes) {
+    int bound = Simd.SPECIES.loopBound(C);
+    if (vectors) {
+      FloatVector sums = Simd.broadcast(0);
+      for (int i = 0; i < bound; i += LANES) {
+        sums = sums.add(load(x, at + i));
+      }
+      sums.intoArray(lanes, 0);
+    } else {
+      Arrays.fill(lanes, 0, LANES, 0);
+      for (int i = 0; i < bound; i += LANES) {
+        for (int lane = 0; lane < LANES; lane++) {
+          lanes[lane] += x[at + i + lane];
+        }
+      }
+    }
+    float sum = Simd.sum(lanes, 0);
+    for (int i = bound; i < C; i++) {
       sum += x[at + i];
     }
     return sum;
   }
 
-  private static float vectorSum(float[] x, int at, int whole) {
-    FloatVector sums = Simd.broadcast(0);
-    for (int i = 0; i < whole; i += LANES) {
-      sums = sums.add(load(x, at + i));
-    }
-    return Simd.sum(sums);
-  }
-
-  private static float plainSum(float[] x, int at, int whole) {
-    float[] sums = new float[LANES];
-    for (int i = 0; i < whole; i++) {
-      sums[i % LANES] += x[at + i];
-    }
-    return Simd.sum(sums);
-  }
-
   /** Sum of (x - mean)^2. */
-  static float sumOfSquares(boolean vectors, float[] x, int at, int C, float mean) {
-    int whole = SPECIES.loopBound(C);
-    float sum = vectors ? vectorSquares(x, at, whole, mean) : plainSquares(x, at, whole, mean);
-    for (int i = whole; i < C; i++) {
+  static float sumOfSquares(boolean vectors, float[] x, int at, int C, float mean, float[] lanes) {
+    int bound = Simd.SPECIES.loopBound(C);
+    if (vectors) {
+      FloatVector sums = Simd.broadcast(0);
+      for (int i = 0; i < bound; i += LANES) {
+        FloatVector centred = load(x, at + i).sub(mean);
+        sums = centred.fma(centred, sums);
+      }
+      sums.intoArray(lanes, 0);
+    } else {
+      Arrays.fill(lanes, 0, LANES, 0);
+      for (int i = 0; i < bound; i += LANES) {
+        for (int lane = 0; lane < LANES; lane++) {
+          float centred = x[at + i + lane] - mean;
+          lanes[lane] = Math.fma(centred, centred, lanes[lane]);
+        }
+      }
+    }
+    float sum = Simd.sum(lanes, 0);
+    for (int i = bound; i < C; i++) {
       float centred = x[at + i] - mean;
       sum = Math.fma(centred, centred, sum);
     }
     return sum;
-  }
-
-  private static float vectorSquares(float[] x, int at, int whole, float mean) {
-    FloatVector sums = Simd.broadcast(0);
-    for (int i = 0; i < whole; i += LANES) {
-      FloatVector centred = load(x, at + i).sub(mean);
-      sums = centred.fma(centred, sums);
-    }
-    return Simd.sum(sums);
-  }
-
-  private static float plainSquares(float[] x, int at, int whole, float mean) {
-    float[] sums = new float[LANES];
-    for (int i = 0; i < whole; i++) {
-      float centred = x[at + i] - mean;
-      sums[i % LANES] = Math.fma(centred, centred, sums[i % LANES]);
-    }
-    return Simd.sum(sums);
   }
 
   /** x = (x - mean) * rstd * weight + bias. */
@@ -89,6 +85,8 @@ final class NormMath {
 
   /**
    * Gradient of one row: dX takes the place of dOut, weightSums += dOut * normed, biasSums += dOut.
+   *
+   * @param lanes of twice as many floats as a vector has
    */
   static void backward(
       boolean vectors,
@@ -101,40 +99,17 @@ final class NormMath {
       float rstd,
       float[] weight,
       float[] weightSums,
-      float[] biasSums) {
-    int whole = SPECIES.loopBound(C);
-    float sum;
-    float dot;
+      float[] biasSums,
+      float[] lanes) {
+    int bound = Simd.SPECIES.loopBound(C);
     if (vectors) {
-      FloatVector sums = Simd.broadcast(0);
-      FloatVector dots = Simd.broadcast(0);
-      for (int i = 0; i < whole; i += LANES) {
-        FloatVector normed = load(x, at + i).sub(mean).mul(rstd);
-        FloatVector d = load(dOut, at + i);
-        d.fma(normed, load(weightSums, i)).intoArray(weightSums, i);
-        load(biasSums, i).add(d).intoArray(biasSums, i);
-        FloatVector dNormed = d.mul(load(weight, i));
-        sums = sums.add(dNormed);
-        dots = dNormed.fma(normed, dots);
-      }
-      sum = Simd.sum(sums);
-      dot = Simd.sum(dots);
+      sums(dOut, x, at, bound, mean, rstd, weight, weightSums, biasSums, lanes);
     } else {
-      float[] sums = new float[LANES];
-      float[] dots = new float[LANES];
-      for (int i = 0; i < whole; i++) {
-        float normed = (x[at + i] - mean) * rstd;
-        float d = dOut[at + i];
-        weightSums[i] = Math.fma(d, normed, weightSums[i]);
-        biasSums[i] += d;
-        float dNormed = d * weight[i];
-        sums[i % LANES] += dNormed;
-        dots[i % LANES] = Math.fma(dNormed, normed, dots[i % LANES]);
-      }
-      sum = Simd.sum(sums);
-      dot = Simd.sum(dots);
+      plainSums(dOut, x, at, bound, mean, rstd, weight, weightSums, biasSums, lanes);
     }
-    for (int i = whole; i < C; i++) {
+    float sum = Simd.sum(lanes, 0);
+    float dot = Simd.sum(lanes, LANES);
+    for (int i = bound; i < C; i++) {
       float normed = (x[at + i] - mean) * rstd;
       float d = dOut[at + i];
       weightSums[i] = Math.fma(d, normed, weightSums[i]);
@@ -144,6 +119,57 @@ final class NormMath {
       dot = Math.fma(dNormed, normed, dot);
     }
     input(vectors, dOut, x, at, C, mean, rstd, weight, centred ? sum / C : 0, dot / C);
+  }
+
+  /** Sums of dNormed and of dNormed * normed by lane, for the whole vectors of a row. */
+  private static void sums(
+      float[] dOut,
+      float[] x,
+      int at,
+      int bound,
+      float mean,
+      float rstd,
+      float[] weight,
+      float[] weightSums,
+      float[] biasSums,
+      float[] lanes) {
+    FloatVector sums = Simd.broadcast(0);
+    FloatVector dots = Simd.broadcast(0);
+    for (int i = 0; i < bound; i += LANES) {
+      FloatVector normed = load(x, at + i).sub(mean).mul(rstd);
+      FloatVector d = load(dOut, at + i);
+      d.fma(normed, load(weightSums, i)).intoArray(weightSums, i);
+      load(biasSums, i).add(d).intoArray(biasSums, i);
+      FloatVector dNormed = d.mul(load(weight, i));
+      sums = sums.add(dNormed);
+      dots = dNormed.fma(normed, dots);
+    }
+    sums.intoArray(lanes, 0);
+    dots.intoArray(lanes, LANES);
+  }
+
+  private static void plainSums(
+      float[] dOut,
+      float[] x,
+      int at,
+      int bound,
+      float mean,
+      float rstd,
+      float[] weight,
+      float[] weightSums,
+      float[] biasSums,
+      float[] lanes) {
+    Arrays.fill(lanes, 0, 2 * LANES, 0);
+    for (int i = 0; i < bound; i++) {
+      int lane = i & (LANES - 1);
+      float normed = (x[at + i] - mean) * rstd;
+      float d = dOut[at + i];
+      weightSums[i] = Math.fma(d, normed, weightSums[i]);
+      biasSums[i] += d;
+      float dNormed = d * weight[i];
+      lanes[lane] += dNormed;
+      lanes[LANES + lane] = Math.fma(dNormed, normed, lanes[LANES + lane]);
+    }
   }
 
   /** dOut = rstd * (dOut * weight - dMean - normed * dDot). */

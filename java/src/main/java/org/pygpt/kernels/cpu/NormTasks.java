@@ -53,9 +53,10 @@ final class NormTasks {
       float[] w = staging.array(3, C);
       float[] b = staging.array(4, C);
       float[] kept = staging.array(5, 2 * count);
+      float[] lanes = staging.lanes();
       for (int r = 0; r < count; r++) {
-        float mean = spec.centred() ? NormMath.sum(vectors, stream, r * C, C) / C : 0;
-        float squares = NormMath.sumOfSquares(vectors, stream, r * C, C, mean);
+        float mean = spec.centred() ? NormMath.sum(vectors, stream, r * C, C, lanes) / C : 0;
+        float squares = NormMath.sumOfSquares(vectors, stream, r * C, C, mean, lanes);
         float rstd = (float) (1 / Math.sqrt(squares / C + spec.epsilon()));
         NormMath.normalize(vectors, stream, r * C, C, mean, rstd, w, b);
         kept[2 * r] = mean;
@@ -111,7 +112,8 @@ final class NormTasks {
             rstd,
             w,
             weightSums,
-            biasSums);
+            biasSums,
+            staging.lanes());
       }
       if (add) {
         float[] before = staging.read(4, dX, row, count);

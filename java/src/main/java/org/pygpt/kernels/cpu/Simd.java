@@ -56,7 +56,7 @@ final class Simd {
   private static final FloatVector ZERO = broadcast(0); // no sum may begin with it: it would box
 
   private static volatile boolean ready;
-  private static boolean warmingUp;
+  private static volatile boolean warmingUp;
   private static long work;
 
   private Simd() {}
@@ -64,6 +64,14 @@ final class Simd {
   /** Whether the vector bodies are compiled. */
   static boolean ready() {
     return ready;
+  }
+
+  /**
+   * Whether a thread is warming the vector bodies up. It and the compiler then need a core, so that
+   * a machine with few is soon over it.
+   */
+  static boolean warmingUp() {
+    return warmingUp && !ready;
   }
 
   /** Counts work done by plain loops; starts the warm-up when there was enough. */
@@ -121,28 +129,6 @@ final class Simd {
     return bits.reinterpretAsFloats().blend(ZERO, x.compare(VectorOperators.LT, V_MIN));
   }
 
-  /**
-   * The sum of all lanes, half of them added to the other half until one is left. ({@code
-   * reduceLanes} may add them in any order, and in another one once it is compiled.)
-   */
-  static float sum(FloatVector lanes) {
-    FloatVector sum = lanes;
-    for (int half = LANES / 2; half > 0; half /= 2) {
-      sum = sum.add(sum.slice(half));
-    }
-    return sum.lane(0);
-  }
-
-  /** {@link #sum(FloatVector)} of an array of {@link #LANES}, with the same bits; overwrites it. */
-  static float sum(float[] lanes) {
-    for (int half = LANES / 2; half > 0; half /= 2) {
-      for (int lane = 0; lane < half; lane++) {
-        lanes[lane] += lanes[lane + half];
-      }
-    }
-    return lanes[0];
-  }
-
   static float sigmoid(float x) {
     return 1 / (1 + exp(-x));
   }
@@ -162,5 +148,18 @@ final class Simd {
   /** The first index of [0, n) that whole vectors do not reach; 0 where vectors are not used. */
   static int bound(boolean vectors, int n) {
     return vectors ? SPECIES.loopBound(n) : 0;
+  }
+
+  /**
+   * The sum of one number a lane, from the first to the last. (The sum across lanes of the Vector
+   * API has no defined order.) Sums are kept by lane in plain loops too, so that a run has the same
+   * bits whenever the vector bodies take over.
+   */
+  static float sum(float[] lanes, int at) {
+    float sum = 0;
+    for (int lane = 0; lane < LANES; lane++) {
+      sum += lanes[at + lane];
+    }
+    return sum;
   }
 }

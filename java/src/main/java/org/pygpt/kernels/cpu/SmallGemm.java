@@ -120,24 +120,25 @@ final class SmallGemm {
       int k,
       boolean add) {
     for (int j = 0; j < n; j += LANES) {
-      int i = 0;
       if (j + LANES <= n) {
-        for (; i + 8 <= m; i += 8) {
-          vector8(a, i * aRow, aRow, aColumn, b, j, bRow, c, i * cRow + j, cRow, k, add);
-        }
-        for (; i < m; i++) {
-          vector1(a, i * aRow, aColumn, b, j, bRow, c, i * cRow + j, k, add);
+        for (int i = 0; i < m; i += 8) {
+          int rows = Math.min(8, m - i);
+          vector8(a, i * aRow, aRow, aColumn, b, j, bRow, c, i * cRow + j, cRow, rows, k, add);
         }
       } else {
         VectorMask<Float> mask = Simd.SPECIES.indexInRange(j, n);
-        for (; i < m; i++) {
+        for (int i = 0; i < m; i++) {
           masked1(a, i * aRow, aColumn, b, j, bRow, c, i * cRow + j, k, add, mask);
         }
       }
     }
   }
 
-  /** Eight rows of one vector of columns: each load of b serves eight sums. */
+  /**
+   * Up to eight rows of one vector of columns: each load of b serves eight sums. Where there are
+   * fewer rows, the last one is computed again in the place of those that are missing: eight sums
+   * take no longer than one, whose additions would wait for each other.
+   */
   private static void vector8(
       float[] a,
       int x,
@@ -149,54 +150,44 @@ final class SmallGemm {
       float[] c,
       int z,
       int cRow,
+      int rows,
       int k,
       boolean add) {
+    int last = rows - 1;
+    int i1 = Math.min(1, last);
+    int i2 = Math.min(2, last);
+    int i3 = Math.min(3, last);
+    int i4 = Math.min(4, last);
+    int i5 = Math.min(5, last);
+    int i6 = Math.min(6, last);
     FloatVector zero = Simd.broadcast(0);
     FloatVector s0 = add ? Simd.load(c, z) : zero;
-    FloatVector s1 = add ? Simd.load(c, z + cRow) : zero;
-    FloatVector s2 = add ? Simd.load(c, z + 2 * cRow) : zero;
-    FloatVector s3 = add ? Simd.load(c, z + 3 * cRow) : zero;
-    FloatVector s4 = add ? Simd.load(c, z + 4 * cRow) : zero;
-    FloatVector s5 = add ? Simd.load(c, z + 5 * cRow) : zero;
-    FloatVector s6 = add ? Simd.load(c, z + 6 * cRow) : zero;
-    FloatVector s7 = add ? Simd.load(c, z + 7 * cRow) : zero;
+    FloatVector s1 = add ? Simd.load(c, z + i1 * cRow) : zero;
+    FloatVector s2 = add ? Simd.load(c, z + i2 * cRow) : zero;
+    FloatVector s3 = add ? Simd.load(c, z + i3 * cRow) : zero;
+    FloatVector s4 = add ? Simd.load(c, z + i4 * cRow) : zero;
+    FloatVector s5 = add ? Simd.load(c, z + i5 * cRow) : zero;
+    FloatVector s6 = add ? Simd.load(c, z + i6 * cRow) : zero;
+    FloatVector s7 = add ? Simd.load(c, z + last * cRow) : zero;
     for (int p = 0; p < k; p++, x += aColumn, y += bRow) {
       FloatVector row = Simd.load(b, y);
       s0 = row.fma(Simd.broadcast(a[x]), s0);
-      s1 = row.fma(Simd.broadcast(a[x + aRow]), s1);
-      s2 = row.fma(Simd.broadcast(a[x + 2 * aRow]), s2);
-      s3 = row.fma(Simd.broadcast(a[x + 3 * aRow]), s3);
-      s4 = row.fma(Simd.broadcast(a[x + 4 * aRow]), s4);
-      s5 = row.fma(Simd.broadcast(a[x + 5 * aRow]), s5);
-      s6 = row.fma(Simd.broadcast(a[x + 6 * aRow]), s6);
-      s7 = row.fma(Simd.broadcast(a[x + 7 * aRow]), s7);
+      s1 = row.fma(Simd.broadcast(a[x + i1 * aRow]), s1);
+      s2 = row.fma(Simd.broadcast(a[x + i2 * aRow]), s2);
+      s3 = row.fma(Simd.broadcast(a[x + i3 * aRow]), s3);
+      s4 = row.fma(Simd.broadcast(a[x + i4 * aRow]), s4);
+      s5 = row.fma(Simd.broadcast(a[x + i5 * aRow]), s5);
+      s6 = row.fma(Simd.broadcast(a[x + i6 * aRow]), s6);
+      s7 = row.fma(Simd.broadcast(a[x + last * aRow]), s7);
     }
     s0.intoArray(c, z);
-    s1.intoArray(c, z + cRow);
-    s2.intoArray(c, z + 2 * cRow);
-    s3.intoArray(c, z + 3 * cRow);
-    s4.intoArray(c, z + 4 * cRow);
-    s5.intoArray(c, z + 5 * cRow);
-    s6.intoArray(c, z + 6 * cRow);
-    s7.intoArray(c, z + 7 * cRow);
-  }
-
-  private static void vector1(
-      float[] a,
-      int x,
-      int aColumn,
-      float[] b,
-      int y,
-      int bRow,
-      float[] c,
-      int z,
-      int k,
-      boolean add) {
-    FloatVector sum = add ? Simd.load(c, z) : Simd.broadcast(0);
-    for (int p = 0; p < k; p++, x += aColumn, y += bRow) {
-      sum = Simd.load(b, y).fma(Simd.broadcast(a[x]), sum);
-    }
-    sum.intoArray(c, z);
+    s1.intoArray(c, z + i1 * cRow);
+    s2.intoArray(c, z + i2 * cRow);
+    s3.intoArray(c, z + i3 * cRow);
+    s4.intoArray(c, z + i4 * cRow);
+    s5.intoArray(c, z + i5 * cRow);
+    s6.intoArray(c, z + i6 * cRow);
+    s7.intoArray(c, z + last * cRow);
   }
 
   private static void masked1(

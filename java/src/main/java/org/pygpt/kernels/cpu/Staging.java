@@ -18,7 +18,8 @@ final class Staging {
   /** Floats that a row-wise kernel stages at once. */
   static final int BLOCK = 2048;
 
-  private float[][] slots = new float[16][0];
+  private final float[][] slots = new float[16][0];
+  private final float[] lanes = new float[2 * Simd.LANES];
 
   /** An array of at least {@code length} elements with the previous content of that slot. */
   float[] array(int slot, int length) {
@@ -26,6 +27,11 @@ final class Staging {
       slots[slot] = new float[Math.max(length, 2 * slots[slot].length)];
     }
     return slots[slot];
+  }
+
+  /** Room for two sums by lane. */
+  float[] lanes() {
+    return lanes;
   }
 
   /** How many rows of so many columns are staged at once. */

@@ -22,6 +22,7 @@ class VectorBodiesTest {
   private static final int OFFSET = 3; // rows begin anywhere
 
   private final Random random = new Random(17);
+  private final float[] lanes = new float[2 * Simd.LANES];
 
   private float[] random(int length) {
     float[] numbers = new float[length];
@@ -66,9 +67,9 @@ class VectorBodiesTest {
   @MethodSource("lengths")
   void sums(int n) {
     float[] x = random(OFFSET + n);
-    assertEquals(NormMath.sum(false, x, OFFSET, n), NormMath.sum(true, x, OFFSET, n));
-    float squares = NormMath.sumOfSquares(false, x, OFFSET, n, 0.1f);
-    assertEquals(squares, NormMath.sumOfSquares(true, x, OFFSET, n, 0.1f));
+    assertEquals(NormMath.sum(false, x, OFFSET, n, lanes), NormMath.sum(true, x, OFFSET, n, lanes));
+    float squares = NormMath.sumOfSquares(false, x, OFFSET, n, 0.1f, lanes);
+    assertEquals(squares, NormMath.sumOfSquares(true, x, OFFSET, n, 0.1f, lanes));
     assertEquals(ElementMath.max(false, x, n), ElementMath.max(true, x, n));
   }
 
@@ -89,8 +90,9 @@ class VectorBodiesTest {
       float[] sums = random(n);
       float[] sumsGot = sums.clone();
       float[] biasGot = bias.clone();
-      NormMath.backward(false, centred, dX, x, OFFSET, n, 0.1f, 1.5f, weight, sums, bias);
-      NormMath.backward(true, centred, dXGot, x, OFFSET, n, 0.1f, 1.5f, weight, sumsGot, biasGot);
+      NormMath.backward(false, centred, dX, x, OFFSET, n, 0.1f, 1.5f, weight, sums, bias, lanes);
+      NormMath.backward(
+          true, centred, dXGot, x, OFFSET, n, 0.1f, 1.5f, weight, sumsGot, biasGot, lanes);
       assertArrayEquals(dX, dXGot);
       assertArrayEquals(sums, sumsGot);
       assertArrayEquals(bias, biasGot);
@@ -109,8 +111,8 @@ class VectorBodiesTest {
     ElementMath.scale(false, expected, n, 0.3f);
     ElementMath.scale(true, got, n, 0.3f);
     assertArrayEquals(expected, got);
-    double sum = ElementMath.expAndSum(false, expected, n, 0.7f);
-    assertEquals(sum, ElementMath.expAndSum(true, got, n, 0.7f));
+    double sum = ElementMath.expAndSum(false, expected, n, 0.7f, lanes);
+    assertEquals(sum, ElementMath.expAndSum(true, got, n, 0.7f, lanes));
     assertArrayEquals(expected, got);
   }
 
