@@ -23,21 +23,17 @@ def write_checksums(folder: Path) -> None:
     write_synced(folder / FILE_NAME, "".join(lines).encode())
 
 
-def verify_checksums(folder: Path, names: Collection[str] | None = None) -> None:
-    """Check that a folder's files are those that were written.
+def verify_checksums(folder: Path, names: Collection[str]) -> None:
+    """Check that files of a folder are those that were written.
 
-    Args:
-        names: check these only; None for all.
     Raises:
-        CheckpointError: a file is missing or damaged.
+        CheckpointError: one of these is missing or damaged, or has no sum.
     """
     try:
         lines = (folder / FILE_NAME).read_bytes().decode().splitlines()
         sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
-        if not sums or not all(sums):
-            raise CheckpointError(f"checkpoint {folder}: {FILE_NAME} is damaged")
-        for name in sums if names is None else names:
-            if name not in sums or _sha256(folder / name) != sums[name]:
+        for name in names:
+            if _sha256(folder / name) != sums.get(name):
                 problem = f"is damaged: its SHA-256 is not that of {FILE_NAME}"
                 raise CheckpointError(f"checkpoint {folder}: {name} {problem}")
     except FileNotFoundError as error:

@@ -16,7 +16,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from pygpt.checksums import verify_checksums, write_checksums
@@ -66,8 +66,8 @@ class RunFolder:
         found = (_STEP.fullmatch(entry.name) for entry in os.scandir(self.path) if entry.is_dir())
         return sorted(int(match[1]) for match in found if match)
 
-    def newest(self) -> Path | None:
-        """Return the newest checkpoint, whose files have been checked; None if there is none.
+    def newest(self, names: Collection[str]) -> Path | None:
+        """Return the newest checkpoint, these files of which are intact; None if there is none.
 
         Raises:
             CheckpointError: it is damaged; the message names the newest that is not.
@@ -76,7 +76,7 @@ class RunFolder:
         for step in reversed(self.steps()):
             folder = self._folder(step)
             try:
-                verify_checksums(folder)
+                verify_checksums(folder, names)
             except CheckpointError as error:
                 damage = damage or error
                 continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import weakref
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,13 +24,16 @@ from pygpt.train.evaluation import Evaluation, evaluate
 from pygpt.train.metrics import JsonLines, MetricsWriter, Record
 from pygpt.train.run_folder import RunFolder
 from pygpt.train.schedule import learning_rate
-from pygpt.train.state import Best, State, read_arrays, read_state, write_state
+from pygpt.train.state import STATE_FILE, Best, State, read_arrays, read_state, write_state
 
 # What may change when a run goes on; everything else decides the bits of the steps to come.
 MAY_CHANGE = (
     "max_iters", "lr_decay_iters", "eval_interval", "eval_iters", "patience",
     "checkpoint_interval", "keep",
 )  # fmt: skip
+
+FILES = (checkpoint.CONFIG_FILE, checkpoint.WEIGHTS_FILE, tokenizer_json.FILE_NAME, STATE_FILE)
+"""What a run needs of a checkpoint to go on."""
 
 
 class Trainer:
@@ -40,8 +44,8 @@ class Trainer:
 
     The caller owns the loop: it may look at the model between two steps, stop, and go on later.
     Equal seeds, data, models and numbers of threads give equal bits, also of a run that was killed
-    and resumed. It owns AdamW's state, activations and the lock of the run's folder, and frees them
-    after the last step; who stops before that uses it in a `with` block, or calls `close`.
+    and resumed. It owns AdamW's state, activations and the lock of the run's folder, until the last
+    step, `close`, the end of its `with` block, or until it is no more.
 
     Args:
         model: to train; stays the caller's.
@@ -96,7 +100,8 @@ class Trainer:
             for writer in self._writers:
                 stack.callback(writer.close)
                 writer.begin(self.step)
-            self._resources = stack.pop_all()
+            self._release = weakref.finalize(self, stack.pop_all().close)
+            self._release.atexit = False  # then Java may be gone
 
     def _check_tokenizers(self) -> None:
         needed, got = self.tokenizer.vocab_size, self.model.config.vocab_size
@@ -236,7 +241,7 @@ class Trainer:
                 f"run folder {run.path}: has a run of {steps[-1]} steps; resume it, or choose "
                 "another folder"
             )
-        folder = run.newest()
+        folder = run.newest(FILES)
         if folder is None:
             return
         state = read_state(folder)
@@ -264,7 +269,7 @@ class Trainer:
 
     def close(self) -> None:
         """Free AdamW's state, and let others have the folder; a second call does nothing."""
-        self._resources.close()
+        self._release()
 
     def __enter__(self) -> Trainer:
         return self
