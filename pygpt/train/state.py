@@ -15,7 +15,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pygpt.config import TrainConfig, from_dict
-from pygpt.errors import CheckpointError, OutputError
+from pygpt.errors import CheckpointError
 from pygpt.model import GPT, Training
 from pygpt.output import sync_file
 
@@ -59,7 +59,7 @@ def write_state(folder: Path, state: State, model: GPT, training: Training) -> N
     """Write the file, and wait until the disk has it.
 
     Raises:
-        OSError, OutputError: it cannot be written.
+        OSError: it cannot be written.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
@@ -69,7 +69,7 @@ def write_state(folder: Path, state: State, model: GPT, training: Training) -> N
     try:
         save_file(_arrays(model, training), path, metadata={_KEY: text})
     except SafetensorError as error:
-        raise OutputError(f"checkpoint file {path}: cannot be written: {error}") from error
+        raise OSError(str(error)) from error  # a full disk, say
     sync_file(path)
 
 
