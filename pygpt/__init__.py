@@ -7,11 +7,12 @@
     memory.py      whether a model fits
     engine.py      the one door to Java
     tokenizers/    text as token ids, and back
+    datasets/      text as token files, and token files as batches
     model.py       GPT: weights, training, sampling
     checksums.py   whether files are those that were written
     checkpoint.py  models as folders
     lock.py        a lock that dies with its process
-    train/         training runs: schedules, evaluation, metrics, checkpoints
+    train/         runs: schedules, evaluation, metrics, checkpoints
     names.py       the protocol of `python -m pygpt names`
     log.py, progress.py, cli.py, commands/   what a user sees of it
 
@@ -25,6 +26,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pygpt.config import GPTConfig, NamesConfig, TrainConfig
+    from pygpt.datasets.dataset import Dataset
+    from pygpt.datasets.packed import PackedSampler
+    from pygpt.datasets.pairs import PairDataset, Pairs, PairSampler
+    from pygpt.datasets.prepare import prepare
+    from pygpt.datasets.token_file import TokenFile
+    from pygpt.datasets.windows import WindowSampler
     from pygpt.documents import read_documents, read_text
     from pygpt.errors import (
         CheckpointError,
@@ -52,22 +59,30 @@ _HOMES = {
     "CheckpointError": "errors",
     "ConfigError": "errors",
     "DataError": "errors",
+    "Dataset": "datasets.dataset",
     "Evaluation": "train.evaluation",
     "GPT": "model",
     "GPTConfig": "config",
     "JsonLines": "train.metrics",
     "NamesConfig": "config",
     "NamesRun": "names",
+    "PackedSampler": "datasets.packed",
+    "PairDataset": "datasets.pairs",
+    "PairSampler": "datasets.pairs",
+    "Pairs": "datasets.pairs",
     "PygptError": "errors",
     "Record": "train.metrics",
     "ShapeError": "errors",
     "TensorBoard": "train.metrics",
     "TokenError": "errors",
+    "TokenFile": "datasets.token_file",
     "Tokenizer": "tokenizers.protocol",
     "TrainConfig": "config",
     "Trainer": "train.trainer",
+    "WindowSampler": "datasets.windows",
     "evaluate": "train.evaluation",
     "load_tokenizer": "tokenizers.load",
+    "prepare": "datasets.prepare",
     "read_documents": "documents",
     "read_text": "documents",
 }
@@ -79,21 +94,29 @@ __all__ = [
     "CheckpointError",
     "ConfigError",
     "DataError",
+    "Dataset",
     "Evaluation",
     "GPTConfig",
     "JsonLines",
     "NamesConfig",
     "NamesRun",
+    "PackedSampler",
+    "PairDataset",
+    "PairSampler",
+    "Pairs",
     "PygptError",
     "Record",
     "ShapeError",
     "TensorBoard",
     "TokenError",
+    "TokenFile",
     "Tokenizer",
     "TrainConfig",
     "Trainer",
+    "WindowSampler",
     "evaluate",
     "load_tokenizer",
+    "prepare",
     "read_documents",
     "read_text",
 ]

@@ -2,7 +2,7 @@
 
     PygptError
     ├── ConfigError       also a ValueError: an option or a size that cannot be
-    ├── DataError         a text file that cannot be read as documents
+    ├── DataError         text, token files or pairs that cannot be used, or the state of a sampler
     ├── TokenError        also a ValueError: a character or an id that the vocabulary lacks, or a
     │                     tokenizer that cannot be or cannot be read
     ├── ShapeError        also a ValueError: an array of the wrong shape
@@ -39,7 +39,7 @@ class ConfigError(PygptError, ValueError):
 
 
 class DataError(PygptError):
-    """A text file that cannot be read as documents."""
+    """Text, token files or pairs that cannot be used, or the state of a sampler."""
 
 
 class TokenError(PygptError, ValueError):

@@ -17,10 +17,13 @@ ORDER = (
     "tokenizers.protocol", "tokenizers.alphabet", "tokenizers.split", "tokenizers.merging",
     "tokenizers.tokenizer_json", "tokenizers.char", "tokenizers.bpe", "tokenizers.published",
     "tokenizers.load", "tokenizers.explain",
-    "checksums", "lock", "checkpoint", "model", "names", "log", "progress",
-    "train.schedule", "train.data", "train.evaluation", "train.metrics", "train.state",
+    "datasets.cut", "datasets.readers", "datasets.sources", "datasets.split",
+    "datasets.token_file", "datasets.sampler", "datasets.streams", "datasets.windows",
+    "datasets.rows", "datasets.packed", "datasets.dataset", "datasets.prepare", "datasets.pairs",
+    "checksums", "checkpoint", "model", "names", "log", "progress",
+    "lock", "train.schedule", "train.evaluation", "train.metrics", "train.state",
     "train.run_folder", "train.trainer",
-    "commands.tokenizer", "cli", "__main__",
+    "commands.prepare", "commands.tokenizer", "cli", "__main__",
 )  # fmt: skip
 
 
@@ -79,6 +82,6 @@ def test_sizes(path: Path) -> None:
 
 @pytest.mark.parametrize("package", ["pygpt", "jbridge", "pygpt.cli", "pygpt.config"])
 def test_importing_loads_nothing_heavy(python: Callable[..., Any], package: str) -> None:
-    heavy = "{'jpype', 'numpy', 'regex', 'rich', 'safetensors', 'tiktoken'}"
+    heavy = "{'jpype', 'numpy', 'pyarrow', 'regex', 'rich', 'safetensors', 'tiktoken'}"
     result = python("-c", f"import sys, {package}; print(*sorted({heavy} & set(sys.modules)))")
     assert (result.stdout.strip(), result.stderr) == ("", "")

@@ -1,7 +1,6 @@
 """Training runs: batches in, records and checkpoints out.
 
     schedule.py    the learning rate of each step
-    data.py        what a trainer needs of a dataset
     evaluation.py  validation loss, perplexity, bits per byte
     metrics.py     one record a step, to JSON-lines and TensorBoard
     state.py       a run's state in a checkpoint, beside the model's two files

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pygpt.datasets.sampler import Batch
 from pygpt.errors import DataError
 from pygpt.model import GPT
-from pygpt.train.data import Batch
 
 
 @dataclass(frozen=True)

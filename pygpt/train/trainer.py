@@ -14,12 +14,12 @@ import numpy as np
 
 from pygpt import checkpoint
 from pygpt.config import GPTConfig, TrainConfig
+from pygpt.datasets.streams import TrainingData
 from pygpt.errors import CheckpointError, ConfigError, OutputError
 from pygpt.model import GPT
 from pygpt.output import write_synced
 from pygpt.tokenizers import tokenizer_json
 from pygpt.tokenizers.char import CharTokenizer
-from pygpt.train.data import TrainingData
 from pygpt.train.evaluation import Evaluation, evaluate
 from pygpt.train.metrics import JsonLines, MetricsWriter, Record
 from pygpt.train.run_folder import RunFolder

@@ -1,4 +1,4 @@
-"""What docs/tokenizers.md shows is run, and what it says comes out does come out."""
+"""What the pages of docs/ show is run, and what they say comes out does come out."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import pytest
 
 from pygpt import cli
 
-PAGE = Path(__file__).parents[2] / "docs" / "tokenizers.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = ("data.md", "tokenizers.md")
 
 
-def _blocks(language: str) -> list[str]:
-    text = PAGE.read_text(encoding="utf-8")
+def _blocks(page: str, language: str) -> list[str]:
+    text = (DOCS / page).read_text(encoding="utf-8")
     blocks = re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert blocks
     return blocks
@@ -26,9 +27,10 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_commands(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_commands(page: str, capsys: pytest.CaptureFixture[str]) -> None:
     """In one folder, in order: a command may use what those before it made."""
-    for block in _blocks("console"):
+    for block in _blocks(page, "console"):
         for command, *lines in (part.splitlines() for part in block.split("$ ") if part):
             words = shlex.split(command)
             assert words[:3] == ["python", "-m", "pygpt"]
@@ -36,9 +38,10 @@ def test_commands(capsys: pytest.CaptureFixture[str]) -> None:
             assert capsys.readouterr().out.splitlines() == lines, command
 
 
-def test_python() -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_python(page: str) -> None:
     """In one namespace, in order."""
-    examples = "".join(_blocks("python"))
-    test = doctest.DocTestParser().get_doctest(examples, {}, PAGE.name, str(PAGE), 0)
-    results = doctest.DocTestRunner().run(test)
+    examples = "".join(_blocks(page, "python"))
+    test = doctest.DocTestParser().get_doctest(examples, {}, page, page, 0)
+    results = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test)
     assert results.attempted > 10 and results.failed == 0

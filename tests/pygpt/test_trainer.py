@@ -12,9 +12,9 @@ import pytest
 
 from pygpt import GPT, CharTokenizer, ConfigError, TrainConfig, Trainer, evaluate
 from pygpt.config import from_dict
+from pygpt.datasets.streams import Streams
 from pygpt.engine import EngineError
 from pygpt.errors import ClosedError, DataError, OutputError
-from pygpt.train.data import Streams
 from pygpt.train.metrics import JsonLines, Record, TensorBoard
 from pygpt.train.schedule import learning_rate
 from pygpt.train.trainer import first_dropout_key, frozen_weights

@@ -11,7 +11,8 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from pygpt import GPT, CharTokenizer, DataError, GPTConfig, TrainConfig
-from pygpt.train.data import Batch, Streams
+from pygpt.datasets.sampler import Batch
+from pygpt.datasets.streams import Streams
 
 MODEL = GPTConfig(block_size=17, vocab_size=31, n_layer=2, n_head=2, n_embd=46, dropout=0.1)
 TOKENIZER = CharTokenizer("".join(chr(ord("A") + i) for i in range(31)), bos=False)
@@ -29,7 +30,7 @@ class Windows:
         rng = np.random.default_rng((self._seed, number))
         rows = rng.integers(0, len(self._text) - T, B)[:, None] + np.arange(T + 1)
         windows = self._text[rows].astype(np.int32)
-        return windows[:, :-1], windows[:, 1:]
+        return Batch(windows[:, :-1], windows[:, 1:])
 
     def __next__(self) -> Batch:
         self.taken += 1

@@ -1,4 +1,4 @@
-"""What a trainer needs of a dataset: batches to learn from, batches to validate with."""
+"""What a trainer needs of data: batches to learn from, batches to validate with."""
 
 from __future__ import annotations
 
@@ -6,18 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pygpt.config import TrainConfig
+from pygpt.datasets.sampler import Batch
 from pygpt.tokenizers.protocol import Tokenizer
-
-Batch = tuple[NDArray[np.int32], NDArray[np.int32]]
-"""ids and targets, int32, (B, T); a target of -1 is not scored."""
 
 
 class BatchSource(Protocol):
-    """Mutable: an endless stream of batches that can be saved; see `pygpt.datasets`."""
+    """Mutable: an endless stream of batches whose place can be saved; every `Sampler` is one."""
 
     def __next__(self) -> Batch:
         """Return the next batch."""

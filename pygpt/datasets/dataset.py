@@ -1,0 +1,100 @@
+"""A folder of two token files and their tokenizer: train.bin, val.bin, tokenizer.json."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pygpt.config import TrainConfig
+from pygpt.datasets.packed import PackedSampler
+from pygpt.datasets.sampler import Sampler
+from pygpt.datasets.streams import Streams
+from pygpt.datasets.token_file import MAGIC, TokenFile
+from pygpt.datasets.windows import WindowSampler
+from pygpt.errors import DataError, OutputError
+from pygpt.tokenizers import tokenizer_json
+from pygpt.tokenizers.bpe import BPETokenizer
+from pygpt.tokenizers.char import CharTokenizer
+from pygpt.tokenizers.load import load_tokenizer
+
+TOKENIZER_FILE = tokenizer_json.FILE_NAME
+TRAIN_FILE = "train.bin"
+VAL_FILE = "val.bin"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Immutable: tokens to train on, tokens to validate with, and what they mean."""
+
+    folder: Path
+    tokenizer: BPETokenizer | CharTokenizer
+    train: TokenFile
+    val: TokenFile
+
+    @property
+    def tokenizer_path(self) -> Path:
+        """The file of the tokenizer."""
+        return self.folder / TOKENIZER_FILE
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> Dataset:
+        """Return the dataset of a folder that `pygpt.prepare` wrote.
+
+        Raises:
+            DataError: there is no such folder, or a token file is missing, damaged, or of another
+                tokenizer than the folder's.
+            TokenError: the tokenizer is missing or damaged.
+        """
+        folder = Path(folder)
+        if not os.path.isdir(folder):
+            state = "is no folder" if os.path.exists(folder) else "does not exist"
+            raise DataError(f"dataset folder {folder}: {state}; `pygpt prepare` makes one")
+        tokenizer = load_tokenizer(folder / TOKENIZER_FILE)
+        train = TokenFile.open(folder / TRAIN_FILE, tokenizer)
+        return cls(folder, tokenizer, train, TokenFile.open(folder / VAL_FILE, tokenizer))
+
+    def streams(self, block_size: int, config: TrainConfig) -> Streams:
+        """Return both parts as batches, as `config.batches` says; see `TrainingData`.
+
+        Raises:
+            DataError: too few tokens, or for packed batches no documents.
+        """
+
+        def sampler(file: TokenFile) -> Sampler:
+            sizes = (block_size, config.batch_size, config.seed)
+            if config.batches == "packed":
+                return PackedSampler(file.tokens, self.tokenizer.bos, *sizes)
+            return WindowSampler(file.tokens, *sizes)
+
+        bytes_per_token = self.val.text_bytes / len(self.val)
+        return Streams(sampler(self.train), sampler(self.val), bytes_per_token)
+
+
+def target_folder(folder: Path) -> Path:
+    """Return the real path to write a dataset to, once it is known to be free or ours.
+
+    Raises:
+        OutputError: it exists, and is no dataset.
+    """
+    target = Path(os.path.realpath(folder))
+    if os.path.lexists(target) and not _is_ours(target):
+        raise OutputError(
+            f"output folder {folder}: exists and is no dataset that pygpt wrote; "
+            "choose another name, or remove it"
+        )
+    return target
+
+
+def _is_ours(folder: Path) -> bool:
+    try:
+        if sorted(os.listdir(folder)) != sorted([TOKENIZER_FILE, TRAIN_FILE, VAL_FILE]):
+            return False
+        return all(_begins_with_magic(folder / name) for name in (TRAIN_FILE, VAL_FILE))
+    except OSError:
+        return False
+
+
+def _begins_with_magic(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC

@@ -1,0 +1,273 @@
+"""From text to a dataset: two passes over the source, with no more than pieces in memory.
+
+The first counts, and meets whatever is wrong with the text; the second encodes, on all cores.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pygpt.datasets.cut import PIECE, Piece
+from pygpt.datasets.dataset import TOKENIZER_FILE, TRAIN_FILE, VAL_FILE, Dataset, target_folder
+from pygpt.datasets.sources import Source, find_source
+from pygpt.datasets.split import check_validation, choose, count_to_train
+from pygpt.datasets.token_file import TokenWriter, dtype_of
+from pygpt.errors import ConfigError, DataError
+from pygpt.output import folder_beside, replace_folder
+from pygpt.tokenizers.char import CharTokenizer
+from pygpt.tokenizers.load import load_tokenizer
+from pygpt.tokenizers.protocol import Tokenizer
+
+CHARACTERS = "char"  # the tokenizer that is made from the source itself
+_MAX_THREADS = 16  # each keeps a few megabytes
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Immutable: how far a preparation is.
+
+    Attributes:
+        documents: that have been found.
+        characters: that have been found or, as soon as all have been, encoded.
+        of: how many characters there are; None while they are counted.
+        tokens: that have been written.
+    """
+
+    documents: int
+    characters: int
+    of: int | None
+    tokens: int
+
+
+Report = Callable[[Prepared], None]
+
+
+def prepare(
+    source: str | os.PathLike[str],
+    tokenizer: str | os.PathLike[str] | Tokenizer,
+    out: str | os.PathLike[str],
+    validation: float = 0.1,
+    seed: int = 42,
+    field: str | None = None,
+    lines: bool = False,
+    on_progress: Report | None = None,
+) -> Dataset:
+    """Encode a source into a new dataset; one that pygpt wrote before is replaced.
+
+    A source of one document is split by its characters, and the last part is for validation, as
+    in nanoGPT. Of many documents a seeded choice is for validation; their order stays, and BOS is
+    before the first, between two, and after the last of either file.
+
+    Args:
+        source: `shakespeare`, `names`, a file or a folder, which is read twice; see `find_source`,
+            also for `field` and `lines`.
+        tokenizer: `char` for an id for each character of the source (and BOS, if there are many
+            documents); or what `load_tokenizer` takes; or a tokenizer.
+        out: the folder to write.
+        validation: the part of the characters or documents that is for validation, rounded up.
+        seed: of the choice of documents.
+        on_progress: called about once for each 250,000 characters.
+    Raises:
+        DataError: the source is missing, empty, no text, too small for the split, or changes.
+        ConfigError: a validation that is no part, a field or lines that the source does not have,
+            a folder within the source, many documents for a tokenizer without BOS.
+        TokenError: the tokenizer cannot be loaded, or lacks a character.
+        OutputError: the folder is not pygpt's, or cannot be written.
+    """
+    check_validation(validation)
+    read = find_source(source, field, lines)
+    target = target_folder(Path(out))
+    if read.folder is not None and Path(os.path.realpath(read.folder)) in target.parents:
+        raise ConfigError("out", f"expected a folder outside of the source, got {out}")
+    chosen = _load(tokenizer)
+    report = on_progress if on_progress is not None else lambda progress: None
+    with folder_beside(target) as staged:
+        found = _survey(read, chosen is None, report)
+        if chosen is None:
+            chosen = CharTokenizer("".join(sorted(found.alphabet)), bos=found.documents > 1)
+        elif chosen.bos is None and found.documents > 1:
+            expected = f"one with BOS, to be between {found.documents:,} documents"
+            raise ConfigError("tokenizer", f"expected {expected}, got one without")
+        allotted = _allot(read, found, validation, seed)
+        chosen.save(staged / TOKENIZER_FILE)
+        _encode(allotted, found, chosen, staged, report)
+        replace_folder(target, staged)
+    return Dataset.load(out)
+
+
+def _load(tokenizer: str | os.PathLike[str] | Tokenizer) -> Tokenizer | None:
+    """Return a tokenizer, or None if it is to be made from the characters of the source."""
+    if not isinstance(tokenizer, str | os.PathLike):
+        return tokenizer
+    return None if tokenizer == CHARACTERS else load_tokenizer(tokenizer)
+
+
+# ---- what there is ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a source has; `alphabet`, its characters, only if asked for."""
+
+    name: str
+    documents: int
+    characters: int
+    alphabet: frozenset[str]
+
+
+def _survey(source: Source, alphabet: bool, report: Report) -> _Found:
+    documents = characters = reported = 0
+    different: set[str] = set()
+    for piece in source.pieces():
+        documents += piece.ends
+        characters += len(piece.text)
+        if alphabet:
+            different.update(piece.text)
+        if characters >= reported + PIECE:
+            reported = characters
+            report(Prepared(documents, characters, None, 0))
+    if not characters:
+        raise DataError(f"data {source.name}: expected text, got none")
+    return _Found(source.name, documents, characters, frozenset(different))
+
+
+# ---- the split -------------------------------------------------------------------------------
+
+
+def _allot(
+    source: Source, found: _Found, validation: float, seed: int
+) -> Iterator[tuple[int, Piece]]:
+    """Return the pieces of a source, each with 0 if it is to train on, 1 if for validation.
+
+    Raises:
+        DataError: there are none for one of the two.
+    """
+    if found.documents == 1:
+        train = count_to_train(found.characters, validation, "characters", found.name)
+        return _by_characters(source.pieces(), train)
+    train = count_to_train(found.documents, validation, "documents", found.name)
+    chosen = choose(found.documents, found.documents - train, seed)
+    return _by_documents(source.pieces(), chosen)
+
+
+def _by_characters(pieces: Iterable[Piece], train: int) -> Iterator[tuple[int, Piece]]:
+    """Give the first `train` characters to train on."""
+    for text, ends in pieces:
+        if train > 0:
+            yield 0, Piece(text[:train], False)
+        if train < len(text):
+            yield 1, Piece(text[max(train, 0) :], ends)
+        train -= len(text)
+
+
+def _by_documents(
+    pieces: Iterable[Piece], chosen: Iterator[bool]
+) -> Iterator[tuple[int, Piece]]:
+    """Give the documents that are chosen for validation, and the others to train on."""
+    begins, split = True, 0
+    for piece in pieces:
+        if begins:
+            split = int(next(chosen, False))
+        begins = piece.ends
+        yield split, piece
+
+
+# ---- the tokens ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    """Tokens of one of the two files, and what they stand for."""
+
+    split: int
+    tokens: NDArray[Any]
+    text_bytes: int
+    characters: int
+    documents: int
+
+
+def _encode(
+    allotted: Iterable[tuple[int, Piece]],
+    found: _Found,
+    tokenizer: Tokenizer,
+    folder: Path,
+    report: Report,
+) -> None:
+    """Write the two token files.
+
+    Raises:
+        DataError: the source has not any more what was found.
+    """
+    bos = tokenizer.bos if found.documents > 1 else None
+    dtype = dtype_of(tokenizer.vocab_size)
+
+    def encode(split: int, pieces: Sequence[Piece]) -> _Encoded:
+        ids: list[int] = []
+        for text, ends in pieces:
+            ids += tokenizer.encode(text)
+            if ends and bos is not None:
+                ids.append(bos)
+        text = "".join(piece.text for piece in pieces)
+        documents = sum(piece.ends for piece in pieces)
+        return _Encoded(split, np.array(ids, dtype), len(text.encode()), len(text), documents)
+
+    characters = documents = 0
+    with ExitStack() as stack:
+        files = (folder / TRAIN_FILE, folder / VAL_FILE)
+        writers = [stack.enter_context(TokenWriter(file, tokenizer)) for file in files]
+        report(Prepared(found.documents, 0, found.characters, 0))
+        for writer in writers:
+            writer.write(np.array([] if bos is None else [bos], dtype), 0)
+        for part in _in_order(encode, _batches(allotted)):
+            writers[part.split].write(part.tokens, part.text_bytes)
+            characters += part.characters
+            documents += part.documents
+            tokens = sum(writer.count for writer in writers)
+            report(Prepared(found.documents, characters, found.characters, tokens))
+        if (characters, documents) != (found.characters, found.documents):
+            raise DataError(f"data {found.name}: changed while it was read; try again")
+        for writer in writers:
+            writer.finish()
+
+
+def _batches(allotted: Iterable[tuple[int, Piece]]) -> Iterator[tuple[int, list[Piece]]]:
+    """Yield the pieces of each file in lists of about PIECE characters: work for a thread."""
+    waiting: tuple[list[Piece], list[Piece]] = ([], [])
+    sizes = [0, 0]
+    for split, piece in allotted:
+        waiting[split].append(piece)
+        sizes[split] += len(piece.text)
+        if sizes[split] >= PIECE:
+            yield split, waiting[split].copy()
+            waiting[split].clear()
+            sizes[split] = 0
+    yield from enumerate(waiting)
+
+
+def _in_order(
+    encode: Callable[[int, list[Piece]], _Encoded], batches: Iterable[tuple[int, list[Piece]]]
+) -> Iterator[_Encoded]:
+    """Yield what `encode` makes of each batch, in order; threads are a few batches ahead."""
+    threads = min(os.cpu_count() or 1, _MAX_THREADS)
+    with ThreadPoolExecutor(threads) as pool:
+        ahead: deque[Future[_Encoded]] = deque()
+        try:
+            for split, pieces in batches:
+                ahead.append(pool.submit(encode, split, pieces))
+                if len(ahead) > 2 * threads:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()

@@ -1,0 +1,185 @@
+"""Text, JSON-lines and Parquet as streams of documents; no file is ever in memory as a whole."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from pygpt.datasets.cut import Piece, cut
+from pygpt.errors import DataError
+
+JSON_LINES = (".jsonl", ".ndjson")
+PARQUET = (".parquet",)
+BLOCK = 2**18  # bytes that are read at once
+LONGEST_LINE = 2**26  # bytes, or characters, of a line, which is read as a whole
+
+
+def has_fields(path: Path) -> bool:
+    """Whether the text of a file is in a field: that of JSON-lines or Parquet."""
+    return path.suffix.lower() in JSON_LINES + PARQUET
+
+
+def read_pieces(path: Path, field: str, lines: bool) -> Iterator[Piece]:
+    """Yield the documents of a file; those that are empty are left out.
+
+    Args:
+        path: what its name says: JSON-lines or Parquet; if none of them, UTF-8 text.
+        field: where those two have the text.
+        lines: whether in UTF-8 text each line is a document, stripped, and not the whole file.
+    Raises:
+        DataError: not readable, damaged, binary, not UTF-8, without the field, a line that is too
+            long to be one.
+    """
+    suffix = path.suffix.lower()
+    if suffix in JSON_LINES:
+        for where, values in json_lines(path):
+            yield from cut([text_of(values, field, where)])
+    elif suffix in PARQUET:
+        for text in _parquet(path, field):
+            yield from cut([text])
+    elif lines:
+        for line in _lines(path):
+            yield Piece(line, True)
+    else:
+        yield from cut(_decoded(path))
+
+
+# ---- text ------------------------------------------------------------------------------------
+
+
+def _decoded(path: Path) -> Iterator[str]:
+    """Yield a text file in blocks, line ends and all."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    offset = 0
+    with _reading(path), path.open("rb") as file:
+        for block in chain(iter(lambda: file.read(BLOCK), b""), [b""]):
+            nul = block.find(0)
+            if nul >= 0:
+                got = f"a binary file (a zero byte at offset {offset + nul})"
+                raise DataError(f"data file {path}: expected text, got {got}")
+            try:
+                yield decoder.decode(block, final=not block)
+            except UnicodeDecodeError as error:
+                kept = len(error.object) - len(block)  # of a character that began before
+                got = f"byte 0x{error.object[error.start]:02x} at offset"
+                raise DataError(
+                    f"data file {path}: expected UTF-8, got {got} {offset - kept + error.start}; "
+                    "convert the file to UTF-8"
+                ) from error
+            offset += len(block)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a text file as `read_documents` returns them."""
+    rest = ""
+    for block in chain(_decoded(path), ["\n"]):
+        # \r\n becomes an empty line more, and those are left out
+        *lines, rest = (rest + block).replace("\r", "\n").split("\n")
+        yield from filter(None, map(str.strip, lines))
+        if len(rest) > LONGEST_LINE:
+            raise DataError(
+                f"data file {path}: expected a document a line, got a line of more than "
+                f"{LONGEST_LINE:,} characters; leave lines out, or split it"
+            )
+
+
+# ---- fields ----------------------------------------------------------------------------------
+
+
+def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield where each object of a file is, for messages, and the object; blank lines are left out.
+
+    Raises:
+        DataError: not readable, a line that is no JSON object, or too long.
+    """
+    with _reading(path), path.open("rb") as file:
+        read: Iterable[bytes] = iter(lambda: file.readline(LONGEST_LINE + 1), b"")
+        for number, line in enumerate(read, start=1):
+            where = f"data file {path}: line {number}"
+            if len(line) > LONGEST_LINE:
+                raise DataError(f"{where}: expected at most {LONGEST_LINE:,} bytes, got more")
+            if line.isspace():
+                continue
+            try:
+                values = json.loads(line.decode("utf-8"))
+            except json.JSONDecodeError as error:
+                got = f"{error.msg} at column {error.colno}"
+                raise DataError(f"{where}: expected a JSON object, got {got}") from error
+            except UnicodeDecodeError as error:
+                got = f"byte 0x{line[error.start]:02x} at column {error.start + 1}"
+                raise DataError(f"{where}: expected UTF-8, got {got}") from error
+            except (ValueError, RecursionError) as error:  # a number of 5,000 digits; [[[[[…
+                raise DataError(f"{where}: expected a JSON object, got {error}") from error
+            if not isinstance(values, dict):
+                raise DataError(f"{where}: expected a JSON object, got {_kind(values)}")
+            yield where, values
+
+
+def text_of(values: Mapping[str, Any], field: str, where: str) -> str:
+    """Return the text in a field.
+
+    Args:
+        where: the file and the line, for messages.
+    Raises:
+        DataError: there is no such field, or it is no text, or text with half a surrogate pair.
+    """
+    if field not in values:
+        raise DataError(f"{where}: expected a field {field!r}, got {_names(values)}")
+    text = values[field]
+    if not isinstance(text, str):
+        raise DataError(f"{where}: {field}: expected text, got {_kind(text)}")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        half = f"half a surrogate pair at character {error.start}"
+        raise DataError(f"{where}: {field}: expected whole characters, got {half}") from error
+    return text
+
+
+def _parquet(path: Path, field: str) -> Iterator[str]:
+    try:
+        import pyarrow  # type: ignore[import-untyped]
+        from pyarrow import parquet
+    except ImportError as error:
+        install = "pip install 'pygpt[parquet]'"
+        raise DataError(f"data file {path}: Parquet needs pyarrow: {install}") from error
+    row = 0
+    try:
+        with parquet.ParquetFile(path, buffer_size=BLOCK, pre_buffer=False) as file:
+            names = file.schema_arrow.names
+            if field not in names:
+                got = _names(names)
+                raise DataError(f"data file {path}: expected a column {field!r}, got {got}")
+            for batch in file.iter_batches(64, columns=[field], use_threads=False):
+                for value in batch.column(0).to_pylist():
+                    row += 1
+                    yield text_of({field: value}, field, f"data file {path}: row {row}")
+    except (OSError, pyarrow.ArrowException, UnicodeDecodeError) as error:
+        first = str(error).partition("\n")[0]
+        raise DataError(f"data file {path}: is damaged, or no Parquet: {first}") from error
+
+
+def _names(names: Iterable[str]) -> str:
+    found = list(names)
+    shown = ", ".join(map(repr, found[:9])) + (", …" if len(found) > 9 else "")
+    return shown or "none"
+
+
+def _kind(value: Any) -> str:
+    kinds = {dict: "an object", list: "a list", str: "text", bool: "true or false"}
+    if value is None:
+        return "null"
+    return kinds.get(type(value), "a number" if isinstance(value, int | float) else "no text")
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"data file {path}: cannot be read: {error.strerror}") from error

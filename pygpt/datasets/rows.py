@@ -1,0 +1,94 @@
+"""Rows of whole documents: what packed documents and pairs share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pygpt.datasets.sampler import BLANK, Batch, Sampler, shuffled
+
+
+class SpanSampler(Sampler):
+    """Mutable: rows that are made of spans of a long row of ids and targets.
+
+    Every span comes once in an epoch, in an order that the seed and the number of the epoch
+    decide; a batch may end one epoch and begin the next. A span that is longer than a row is cut
+    into parts of `block_size` and a rest, which go their own ways. What is left of a row is blank.
+
+    Args:
+        ids: whole numbers, (count,).
+        targets: whole numbers, (count,), what to say at each id; -1 where nothing is scored.
+        starts: int64, (spans,), where each begins; not empty.
+        lengths: int64, (spans,), each at least 1.
+        block_size, batch_size, seed: see `Sampler`.
+    """
+
+    _PACKED: bool  # whether a row has as many spans as fit, or one
+
+    def __init__(
+        self,
+        ids: NDArray[Any],
+        targets: NDArray[Any],
+        starts: NDArray[np.int64],
+        lengths: NDArray[np.int64],
+        block_size: int,
+        batch_size: int,
+        seed: int,
+    ) -> None:
+        super().__init__(block_size, batch_size, seed)
+        self._ids, self._targets = ids, targets
+        parts = -(-lengths // block_size)
+        before = _count_up(parts) * block_size
+        self._starts = np.repeat(starts, parts) + before
+        self._lengths = np.minimum(np.repeat(lengths, parts) - before, block_size)
+        self._size = len(self._starts)
+        self._shortest = int(self._lengths.min())
+        self._epoch, self._order = -1, starts  # the order of the spans in the newest epoch
+
+    def __next__(self) -> Batch:
+        batch, used = self._batch(self._upcoming())
+        self._taken += used
+        return batch
+
+    def _upcoming(self) -> Iterator[int]:
+        """Yield the spans that come next, epoch after epoch."""
+        epoch, position = divmod(self._taken, self._size)
+        while True:
+            if self._epoch != epoch:
+                self._epoch, self._order = epoch, shuffled(self._size, self.seed, epoch)
+            yield from self._order[position:]
+            epoch, position = epoch + 1, 0
+
+    def _batch(self, units: Iterator[int]) -> tuple[Batch, int]:
+        B, T = self.batch_size, self.block_size
+        free, open_rows = [T] * B, list(range(B))
+        spans: list[int] = []
+        places: list[int] = []
+        for span in units:
+            length = int(self._lengths[span])
+            for row in open_rows:
+                if free[row] >= length:
+                    break  # the first that it fits in
+            else:
+                break
+            spans.append(span)
+            places.append((row + 1) * T - free[row])
+            free[row] -= length
+            if not self._PACKED or free[row] < self._shortest:
+                open_rows.remove(row)
+        lengths = self._lengths[spans]
+        offsets = _count_up(lengths)
+        source = np.repeat(self._starts[spans], lengths) + offsets
+        place = np.repeat(places, lengths) + offsets
+        batch = Batch(np.zeros((B, T), np.int32), np.full((B, T), BLANK, np.int32))
+        batch.ids.reshape(-1)[place] = self._ids[source]
+        batch.targets.reshape(-1)[place] = self._targets[source]
+        return batch, len(spans)
+
+
+def _count_up(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return 0, 1, … up to each of the lengths: of 3 and 2, it is 0 1 2 0 1."""
+    return np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
