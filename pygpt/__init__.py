@@ -9,10 +9,13 @@
     tokenizers/    text as token ids, and back
     datasets/      text as token files, and token files as batches
     model.py       GPT: weights, training, sampling
+    checksums.py   whether files are those that were written
     tensors.py     safetensors files
     huggingface.py Hugging Face's GPT-2 and Llama, to ours and back
     hub.py         models by name
     checkpoint.py  models as folders
+    lock.py        a lock that dies with its process
+    train/         runs: schedules, evaluation, metrics, checkpoints
     names.py       the protocol of `python -m pygpt names`
     log.py, progress.py, cli.py, commands/   what a user sees of it
 
@@ -25,10 +28,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pygpt.config import GPTConfig, NamesConfig
+    from pygpt.config import GPTConfig, NamesConfig, TrainConfig
     from pygpt.datasets.dataset import Dataset
     from pygpt.datasets.packed import PackedSampler
-    from pygpt.datasets.pairs import Pairs, PairSampler
+    from pygpt.datasets.pairs import PairDataset, Pairs, PairSampler
     from pygpt.datasets.prepare import prepare
     from pygpt.datasets.token_file import TokenFile
     from pygpt.datasets.windows import WindowSampler
@@ -47,6 +50,9 @@ if TYPE_CHECKING:
     from pygpt.tokenizers.char import CharTokenizer
     from pygpt.tokenizers.load import load_tokenizer
     from pygpt.tokenizers.protocol import Tokenizer
+    from pygpt.train.evaluation import Evaluation, evaluate
+    from pygpt.train.metrics import JsonLines, Record, TensorBoard
+    from pygpt.train.trainer import Trainer
 
     __version__: str
 
@@ -57,19 +63,27 @@ _HOMES = {
     "ConfigError": "errors",
     "DataError": "errors",
     "Dataset": "datasets.dataset",
+    "Evaluation": "train.evaluation",
     "GPT": "model",
     "GPTConfig": "config",
+    "JsonLines": "train.metrics",
     "NamesConfig": "config",
     "NamesRun": "names",
     "PackedSampler": "datasets.packed",
+    "PairDataset": "datasets.pairs",
     "PairSampler": "datasets.pairs",
     "Pairs": "datasets.pairs",
     "PygptError": "errors",
+    "Record": "train.metrics",
     "ShapeError": "errors",
+    "TensorBoard": "train.metrics",
     "TokenError": "errors",
     "TokenFile": "datasets.token_file",
     "Tokenizer": "tokenizers.protocol",
+    "TrainConfig": "config",
+    "Trainer": "train.trainer",
     "WindowSampler": "datasets.windows",
+    "evaluate": "train.evaluation",
     "load_tokenizer": "tokenizers.load",
     "prepare": "datasets.prepare",
     "read_documents": "documents",
@@ -84,18 +98,26 @@ __all__ = [
     "ConfigError",
     "DataError",
     "Dataset",
+    "Evaluation",
     "GPTConfig",
+    "JsonLines",
     "NamesConfig",
     "NamesRun",
     "PackedSampler",
+    "PairDataset",
     "PairSampler",
     "Pairs",
     "PygptError",
+    "Record",
     "ShapeError",
+    "TensorBoard",
     "TokenError",
     "TokenFile",
     "Tokenizer",
+    "TrainConfig",
+    "Trainer",
     "WindowSampler",
+    "evaluate",
     "load_tokenizer",
     "prepare",
     "read_documents",

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pygpt import huggingface, tensors
+from pygpt import checksums, huggingface, tensors
 from pygpt.config import NO_SPECIAL_IDS, GPTConfig, SpecialIds, from_dict
 from pygpt.errors import CheckpointError, ConfigError, OutputError, TokenError
 from pygpt.output import folder_beside, replace_folder, write_synced
@@ -128,6 +128,23 @@ def save(
         if tokenizer is not None and in_file:
             tokenizer.save(staged / TOKENIZER_FILE)
         replace_folder(target, staged)
+
+
+def write_files(
+    folder: Path,
+    config: GPTConfig,
+    weights: Mapping[str, NDArray[Any]],
+    tokenizer: Tokenizer | None = None,
+) -> None:
+    """Write a model's two files, in our own format, into a folder; wait until the disk has them.
+
+    Args:
+        tokenizer: one of characters, or None.
+    Raises:
+        OSError: they cannot be written.
+    """
+    for name, parts in _own_files(config, weights, tokenizer, NO_SPECIAL_IDS).items():
+        write_synced(folder / name, parts)
 
 
 def _own_files(
@@ -239,6 +256,8 @@ def _open(folder: Path, file: str | None, files: ExitStack) -> Saved:
         others = ", ".join(huggingface.READ_TYPES)
         problem = f"{expected} (or one of {others}), got {kind!r}"
         raise CheckpointError(f"model folder {folder}: {CONFIG_FILE}: {problem}")
+    if (folder / checksums.FILE_NAME).exists():  # a checkpoint of a training run
+        checksums.verify_checksums(folder, (CONFIG_FILE, WEIGHTS_FILE))
     stored, where = _open_weights(folder, file, files)
     if len(stored) < config.n_layer:  # before a list that n_layer makes endless
         raise CheckpointError(f"{where}: expected {config.num_tensors} tensors, got {len(stored)}")

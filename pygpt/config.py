@@ -328,6 +328,63 @@ class AdamWConfig(Checked):
     grad_clip: float = _option(1.0, Rule("largest norm of the gradient; 0: no limit", minimum=0))
 
 
+SCHEDULES = ("cosine", "linear", "constant")
+BATCHES = ("windows", "packed")
+
+
+@dataclass(frozen=True)
+class TrainConfig(Checked):
+    """Immutable: options of a training run, by nanoGPT's names.
+
+    The defaults are nanoGPT's recipe for Shakespeare's characters on a CPU.
+    https://github.com/karpathy/nanoGPT
+    """
+
+    learning_rate: float = _option(1e-3, Rule("of the first step after the warm-up", above=0))
+    max_iters: int = _size("updates of the weights", 2000)
+    batch_size: int = _size("sequences of a batch", 12)
+    gradient_accumulation_steps: int = _size("batches of an update", 1)
+    weight_decay: float = _option(0.1, Rule("decay of matrices", minimum=0))
+    beta1: float = _option(0.9, Rule("decay of the first moment", minimum=0, below=1))
+    beta2: float = _option(0.99, Rule("decay of the second moment", minimum=0, below=1))
+    grad_clip: float = _option(1.0, Rule("largest norm of the gradient; 0: no limit", minimum=0))
+    warmup_iters: int = _size("updates until the learning rate is reached", 100, minimum=0)
+    lr_decay_iters: int = _size("the update at which min_lr is; 0: max_iters", 0, minimum=0)
+    min_lr: float = _option(1e-4, Rule("what the learning rate falls to", minimum=0))
+    schedule: str = _option("cosine", Rule("how the learning rate falls", choices=SCHEDULES))
+    batches: str = _option(
+        "windows", Rule("anywhere in the text, or packed whole documents", choices=BATCHES)
+    )
+    eval_interval: int = _size("updates from one evaluation to the next; 0: none", 250, minimum=0)
+    eval_iters: int = _size("batches of an evaluation; 0: all there are", 20, minimum=0)
+    patience: int = _size(
+        "evaluations without a new best after which the run ends; 0: no limit", 0, minimum=0
+    )
+    checkpoint_interval: int = _size(
+        "updates from one checkpoint to the next; 0: only the best and the last", 250, minimum=0
+    )
+    keep: int = _size("newest checkpoints that are kept, beside the best", 2)
+    seed: int = _option(1337, Rule("of the order of the data and of dropout"))
+    frozen: str = _option(
+        "", Rule("weights that stay as they are: beginnings of names, such as wte,wpe,h.0")
+    )
+
+    def _check_together(self) -> None:
+        if self.lr_decay_iters == 0:
+            object.__setattr__(self, "lr_decay_iters", self.max_iters)
+        if self.min_lr > self.learning_rate and self.schedule != "constant":
+            expected = f"expected at most learning_rate = {self.learning_rate}"
+            raise ConfigError("min_lr", f"{expected}, got {self.min_lr}")
+        if self.patience and not self.eval_interval:
+            problem = f"expected evaluations, since patience = {self.patience}, got 0"
+            raise ConfigError("eval_interval", problem)
+
+    def adamw(self) -> dict[str, float]:
+        """Return the options of the optimizer."""
+        names = ("beta1", "beta2", "weight_decay", "grad_clip")
+        return {name: getattr(self, name) for name in names}
+
+
 @dataclass(frozen=True)
 class NamesConfig(Checked):
     """Immutable: the options of `python -m pygpt names`; the defaults are microgpt's."""

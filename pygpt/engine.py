@@ -8,7 +8,7 @@ from __future__ import annotations
 import weakref
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -160,16 +160,20 @@ class Engine(_Handle):
         with jbridge.translate():
             return [str(op) for op in self._open().describeOps(B, T)]
 
-    def training(self, B: int, T: int, options: tuple[float, ...]) -> EngineTraining:
+    def training(
+        self, B: int, T: int, options: tuple[float, ...], frozen: Sequence[str] = ()
+    ) -> EngineTraining:
         """Return what trains on batches of at most B * T tokens.
 
         Args:
             options: those of Java's `org.pygpt.train.AdamW`, in its order.
+            frozen: names of the weights that stay as they are.
         """
         trainer = jbridge.java_class("org.pygpt.train.Trainer")
         adam = jbridge.java_class("org.pygpt.train.AdamW")
         with jbridge.translate():
             java = trainer(self._open(), B, T, adam(*options))
+            java.freeze(list(frozen))
         return EngineTraining(java, str(self._dtype), B * T)
 
     def evaluate(

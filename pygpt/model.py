@@ -267,16 +267,24 @@ class GPT:
             raise TokenError(f"{name}: expected {lowest} to {last}, got {wrong}")
         return array.astype(np.int32)
 
-    def training(self, batch_size: int, block_size: int | None = None, **options: Any) -> Training:
+    def training(
+        self,
+        batch_size: int,
+        block_size: int | None = None,
+        *,
+        frozen: Sequence[str] = (),
+        **options: Any,
+    ) -> Training:
         """Return what trains this model on batches of at most this size; use it in a `with` block.
 
         Args:
             batch_size: sequences of a batch, B.
             block_size: positions of each, T; by default the longest.
+            frozen: names of weights that stay as they are, bit for bit.
             options: fields of `AdamWConfig`.
         Raises:
             ShapeError: sizes that do not fit the model.
-            ConfigError: an option that cannot be.
+            ConfigError: an option that cannot be, or a name that is no weight's.
             TooLargeError: it does not fit into memory; nothing has been allocated.
         """
         needed = self.memory(batch_size, block_size)
@@ -284,8 +292,11 @@ class GPT:
         what = f"training on batches of {batch_size} x {T} tokens"
         memory.require(needed.beside_weights_bytes, what)
         config = from_dict(AdamWConfig, options)
+        for name in set(frozen) - self.config.weight_shapes().keys():
+            raise ConfigError("frozen", f"expected names of weights, got {name!r}")
         values = tuple(config.to_dict().values())
-        return Training(self, self._engine.training(batch_size, T, values), batch_size * T)
+        engine = self._engine.training(batch_size, T, values, frozen)
+        return Training(self, engine, batch_size * T)
 
     def train_documents(
         self,
@@ -485,6 +496,19 @@ class Training:
     def updates(self) -> int:
         """Number of updates so far."""
         return self._engine.updates
+
+    @property
+    def dropout_key(self) -> int:
+        """What decides the dropout of the next batch; one more after each."""
+        return self._engine.dropout_key
+
+    def moments(self) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+        """Return AdamW's first and second moments, name -> array; shared, not copied."""
+        return self._engine.moments()
+
+    def resume(self, updates: int, dropout_key: int) -> None:
+        """Continue a training that was at these numbers; its moments are set by themselves."""
+        self._engine.resume(updates, dropout_key)
 
     def close(self) -> None:
         """Free the memory; a second call does nothing."""

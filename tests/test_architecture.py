@@ -18,9 +18,11 @@ ORDER = (
     "tokenizers.tokenizer_json", "tokenizers.char", "tokenizers.bpe", "tokenizers.published",
     "tokenizers.load", "tokenizers.explain",
     "datasets.cut", "datasets.readers", "datasets.sources", "datasets.split",
-    "datasets.token_file", "datasets.dataset", "datasets.prepare", "datasets.sampler",
-    "datasets.windows", "datasets.rows", "datasets.packed", "datasets.pairs",
-    "tensors", "huggingface", "hub", "checkpoint", "model", "names", "log", "progress",
+    "datasets.token_file", "datasets.sampler", "datasets.streams", "datasets.windows",
+    "datasets.rows", "datasets.packed", "datasets.dataset", "datasets.prepare", "datasets.pairs",
+    "checksums", "tensors", "huggingface", "hub", "checkpoint", "model", "names", "log", "progress",
+    "lock", "train.schedule", "train.evaluation", "train.metrics", "train.state",
+    "train.run_folder", "train.trainer",
     "commands.prepare", "commands.tokenizer", "cli", "__main__",
 )  # fmt: skip
 

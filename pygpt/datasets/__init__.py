@@ -4,13 +4,14 @@
     readers.py     text, JSON-lines and Parquet as streams of documents
     sources.py     what ships with pygpt, a file, or a folder of files
     token_file.py  token ids in a file with a header, memory-mapped
-    dataset.py     a folder of two token files and their tokenizer
     split.py       which part is for validation
-    prepare.py     from a source to such a folder, streaming
     sampler.py     what every sampler of batches can do
+    streams.py     what a trainer needs of data
     windows.py     WindowSampler: anywhere in the tokens
-    rows.py        SpanSampler: rows of whole documents, the base of the next two
+    rows.py        SpanSampler: rows of whole documents, the base of two others
     packed.py      PackedSampler: as many short documents as fit in a row
+    dataset.py     a folder of two token files and their tokenizer
+    prepare.py     from a source to such a folder, streaming
     pairs.py       PairSampler: a prompt and its answer in a row, for fine-tuning
 
 The classes and `prepare` are names of `pygpt` itself.

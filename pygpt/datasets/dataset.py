@@ -6,7 +6,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from pygpt.config import TrainConfig
+from pygpt.datasets.packed import PackedSampler
+from pygpt.datasets.sampler import Sampler
+from pygpt.datasets.streams import Streams
 from pygpt.datasets.token_file import MAGIC, TokenFile
+from pygpt.datasets.windows import WindowSampler
 from pygpt.errors import DataError, OutputError
 from pygpt.tokenizers import tokenizer_json
 from pygpt.tokenizers.bpe import BPETokenizer
@@ -48,6 +53,22 @@ class Dataset:
         tokenizer = load_tokenizer(folder / TOKENIZER_FILE)
         train = TokenFile.open(folder / TRAIN_FILE, tokenizer)
         return cls(folder, tokenizer, train, TokenFile.open(folder / VAL_FILE, tokenizer))
+
+    def streams(self, block_size: int, config: TrainConfig) -> Streams:
+        """Return both parts as batches, as `config.batches` says; see `TrainingData`.
+
+        Raises:
+            DataError: too few tokens, or for packed batches no documents.
+        """
+
+        def sampler(file: TokenFile) -> Sampler:
+            sizes = (block_size, config.batch_size, config.seed)
+            if config.batches == "packed":
+                return PackedSampler(file.tokens, self.tokenizer.bos, *sizes)
+            return WindowSampler(file.tokens, *sizes)
+
+        bytes_per_token = self.val.text_bytes / len(self.val)
+        return Streams(sampler(self.train), sampler(self.val), bytes_per_token)
 
 
 def target_folder(folder: Path) -> Path:

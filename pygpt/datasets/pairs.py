@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pygpt.config import TrainConfig
 from pygpt.datasets.readers import json_lines, text_of
 from pygpt.datasets.rows import SpanSampler
 from pygpt.datasets.sampler import BLANK
 from pygpt.datasets.split import check_validation, choose, count_to_train
+from pygpt.datasets.streams import Streams
 from pygpt.errors import ConfigError, DataError
 from pygpt.tokenizers.protocol import Tokenizer
 
@@ -118,3 +120,33 @@ class PairSampler(SpanSampler):
         super().__init__(
             pairs.ids, pairs.targets, starts, lengths, block_size, batch_size, seed
         )
+
+
+@dataclass(frozen=True, eq=False)
+class PairDataset:
+    """Immutable: pairs to train on, and pairs to validate with."""
+
+    tokenizer: Tokenizer
+    train: Pairs
+    val: Pairs
+
+    @classmethod
+    def read(
+        cls,
+        path: str | os.PathLike[str],
+        tokenizer: Tokenizer,
+        block_size: int,
+        validation: float = 0.1,
+        seed: int = 42,
+    ) -> PairDataset:
+        """Return the pairs of a file; a seeded choice is for validation.
+
+        Args and errors are those of `Pairs.read` and `Pairs.split`.
+        """
+        pairs = Pairs.read(path, tokenizer, block_size)
+        return cls(tokenizer, *pairs.split(validation, seed))
+
+    def streams(self, block_size: int, config: TrainConfig) -> Streams:
+        """Return both parts as batches, a row for each pair; see `TrainingData`."""
+        sizes = (block_size, config.batch_size, config.seed)
+        return Streams(PairSampler(self.train, *sizes), PairSampler(self.val, *sizes))

@@ -1,5 +1,9 @@
 package org.pygpt.train;
 
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Set;
 import org.pygpt.GPT;
 import org.pygpt.Parameters;
 import org.pygpt.graph.Step;
@@ -25,10 +29,15 @@ public final class Trainer implements AutoCloseable {
   private final GPT.Program program;
   private final int blockSize;
   private final int maxRows;
+  private Set<String> frozen = Set.of();
+  private List<Range> trained;
   private long updates;
   private int accumulated;
   private long dropoutKey;
   private double gradientNorm;
+
+  /** Elements [from, to) of the flat arrays, and their weight decay. */
+  private record Range(long from, long to, double decay) {}
 
   /**
    * Plans the training of {@code model} on batches of at most B * T tokens.
@@ -51,6 +60,43 @@ public final class Trainer implements AutoCloseable {
     v = new Parameters(model.config(), model.dtype());
     program = model.training(B, T, gradients);
     maxRows = B * T;
+    trained = ranges();
+  }
+
+  /**
+   * Keeps these weights as they are, bit for bit, in every update to come: they do not move, do not
+   * decay, and have no part in the gradient's norm. Another call replaces the names.
+   *
+   * @throws IllegalArgumentException if there is no weight of a name
+   */
+  public void freeze(String... names) {
+    for (String name : names) {
+      weights.get(name);
+    }
+    frozen = Set.of(names);
+    trained = ranges();
+  }
+
+  /** What an update moves: as few ranges as there can be, in the order of the flat arrays. */
+  private List<Range> ranges() {
+    Comparator<String> byOffset = Comparator.comparingLong(name -> weights.get(name).offset());
+    List<Range> ranges = new ArrayList<>();
+    boolean joins = false; // whether the weight before this one is in the last range
+    for (String name : weights.names().stream().sorted(byOffset).toList()) {
+      if (frozen.contains(name)) {
+        joins = false;
+        continue;
+      }
+      Tensor weight = weights.get(name);
+      double decay = weights.isVector(name) ? 0 : options.weightDecay();
+      long from = weight.offset();
+      if (joins && ranges.getLast().decay == decay) {
+        from = ranges.removeLast().from;
+      }
+      ranges.add(new Range(from, weight.offset() + weight.size(), decay));
+      joins = true;
+    }
+    return ranges;
   }
 
   /** Token ids of the next batch, int32, (B, T) row by row, to be written. */
@@ -130,6 +176,9 @@ public final class Trainer implements AutoCloseable {
     if (accumulated == 0) {
       throw new IllegalStateException("update: expected a backward before it, got none");
     }
+    for (String name : frozen) {
+      gradients.get(name).zero();
+    }
     double scale = 1.0 / accumulated;
     if (options.gradClip() > 0) {
       scale *= clip(scale);
@@ -138,11 +187,19 @@ public final class Trainer implements AutoCloseable {
     updates++;
     double correction1 = 1 / (1 - Math.pow(options.beta1(), updates));
     double correction2 = 1 / (1 - Math.pow(options.beta2(), updates));
-    long matrices = weights.matrixLength();
-    long all = weights.memory().length();
-    move(0, matrices, rate, options.weightDecay(), correction1, correction2, scale);
-    if (matrices < all) {
-      move(matrices, all, rate, 0, correction1, correction2, scale);
+    for (Range range : trained) {
+      AdamStep step =
+          new AdamStep(
+              rate,
+              options.beta1(),
+              options.beta2(),
+              options.epsilon(),
+              range.decay,
+              correction1,
+              correction2,
+              scale);
+      kernels.adamW(
+          step, range.from, range.to, weights.memory(), gradients.memory(), m.memory(), v.memory());
     }
   }
 
@@ -159,27 +216,6 @@ public final class Trainer implements AutoCloseable {
               updates + 1, gradientNorm, updates));
     }
     return Math.min(1, options.gradClip() / (gradientNorm + AdamW.CLIP_EPSILON));
-  }
-
-  private void move(
-      long from,
-      long to,
-      double rate,
-      double decay,
-      double correction1,
-      double correction2,
-      double scale) {
-    AdamStep step =
-        new AdamStep(
-            rate,
-            options.beta1(),
-            options.beta2(),
-            options.epsilon(),
-            decay,
-            correction1,
-            correction2,
-            scale);
-    kernels.adamW(step, from, to, weights.memory(), gradients.memory(), m.memory(), v.memory());
   }
 
   /** The gradient that {@link #backward} computed last, shared; not divided by their number. */
@@ -207,8 +243,12 @@ public final class Trainer implements AutoCloseable {
     return updates;
   }
 
-  /** Continues a run that has done {@code updates} updates and drew {@code dropoutKey} last. */
+  /**
+   * Continues a run that has done {@code updates} updates and whose next backward draws {@code
+   * dropoutKey}; what was accumulated is forgotten.
+   */
   public void resume(long updates, long dropoutKey) {
+    accumulated = 0;
     this.updates = updates;
     this.dropoutKey = dropoutKey;
   }

@@ -11,6 +11,7 @@ import static org.pygpt.Tolerances.FLOAT64;
 
 import java.util.Arrays;
 import java.util.concurrent.CancellationException;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -21,6 +22,7 @@ import org.pygpt.GPTConfig;
 import org.pygpt.Models;
 import org.pygpt.Parameters;
 import org.pygpt.tensor.DType;
+import org.pygpt.tensor.Tensor;
 
 class TrainerTest {
   /** With dropout, so that a step that failed shows if it moved the stream of random numbers. */
@@ -79,6 +81,67 @@ class TrainerTest {
           return Arrays.stream(decays);
         })
         .toArray();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"plain", "cpu", "nd4j"})
+  void frozenWeightsKeepTheirBitsAndTheOthersMoveAsIfTheyWereAlone(String backend) {
+    GPTConfig config = GPTConfig.gpt2(7, V, 2, 3, 15);
+    String[] frozen = {"wte.weight", "h.0.attn.c_attn.bias", "h.1.mlp.c_fc.weight", "ln_f.bias"};
+    AdamW options = new AdamW(0.9, 0.95, 1e-8, 0.1, 0.01);
+    try (GPT model = Models.create(config, backend, DType.FLOAT32, 1);
+        GPT other = Models.create(config, backend, DType.FLOAT32, 1);
+        Trainer trainer = new Trainer(model, B, T, options);
+        Trainer zeroed = new Trainer(other, B, T, options)) {
+      trainer.freeze(frozen);
+      for (int step = 0; step < 3; step++) {
+        for (Trainer each : new Trainer[] {trainer, zeroed}) {
+          setBatch(each, step);
+          each.backward(B, T);
+        }
+        for (String name : frozen) {
+          zeroed.gradients().get(name).zero();
+        }
+        trainer.update(0.01);
+        zeroed.update(0.01);
+        for (String name : frozen) { // by hand: weight decay moves what has no gradient
+          copy(model.weights().get(name), other.weights().get(name));
+        }
+        assertEquals(zeroed.gradientNorm(), trainer.gradientNorm());
+      }
+      assertArrayEquals(Models.values(other.weights()), Models.values(model.weights()));
+      try (GPT start = Models.create(config, backend, DType.FLOAT32, 1)) {
+        for (String name : model.weights().names()) {
+          double[] before = Models.values(start.weights().get(name));
+          double[] after = Models.values(model.weights().get(name));
+          assertEquals(Arrays.asList(frozen).contains(name), Arrays.equals(before, after), name);
+        }
+      }
+    }
+  }
+
+  private static void copy(Tensor from, Tensor to) {
+    for (int row = 0; row < from.rows(); row++) {
+      for (int column = 0; column < from.columns(); column++) {
+        to.set(row, column, from.get(row, column));
+      }
+    }
+  }
+
+  @Test
+  void freezingIsReplacedAndRefusesUnknownNames() {
+    try (GPT model = Models.create(CONFIG, "cpu", DType.FLOAT32, 1);
+        Trainer trainer = new Trainer(model, B, T, AdamW.NANOGPT)) {
+      trainer.freeze(model.weights().names().toArray(String[]::new));
+      assertThrows(IllegalArgumentException.class, () -> trainer.freeze("wte.weight", "wpe"));
+      double[] before = Models.values(model.weights());
+      steps(trainer, 0, 1);
+      assertArrayEquals(before, Models.values(model.weights()));
+      trainer.freeze();
+      steps(trainer, 1, 2);
+      double[] after = Models.values(model.weights());
+      assertEquals(0, IntStream.range(0, after.length).filter(i -> after[i] == before[i]).count());
+    }
   }
 
   @Test

@@ -1,0 +1,48 @@
+"""SHA256SUMS: shows damage in a folder of files; `sha256sum -c SHA256SUMS` reads it too."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+from pygpt.errors import CheckpointError
+from pygpt.output import write_synced
+
+FILE_NAME = "SHA256SUMS"
+
+
+def write_checksums(folder: Path) -> None:
+    """Write the sums of all files that are in a folder.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    lines = [f"{_sha256(folder / name)}  {name}\n" for name in sorted(os.listdir(folder))]
+    write_synced(folder / FILE_NAME, [line.encode() for line in lines])
+
+
+def verify_checksums(folder: Path, names: Collection[str]) -> None:
+    """Check that files of a folder are those that were written.
+
+    Raises:
+        CheckpointError: one of these is missing or damaged, or has no sum.
+    """
+    try:
+        lines = (folder / FILE_NAME).read_bytes().decode().splitlines()
+        sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+        for name in names:
+            if _sha256(folder / name) != sums.get(name):
+                problem = f"is damaged: its SHA-256 is not that of {FILE_NAME}"
+                raise CheckpointError(f"checkpoint {folder}: {name} {problem}")
+    except FileNotFoundError as error:
+        missing = Path(error.filename).name
+        raise CheckpointError(f"checkpoint {folder}: {missing} is missing") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"checkpoint {folder}: cannot be read: {error}") from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,11 @@
+"""Training runs: batches in, records and checkpoints out.
+
+    schedule.py    the learning rate of each step
+    evaluation.py  validation loss, perplexity, bits per byte
+    metrics.py     one record a step, to JSON-lines and TensorBoard
+    state.py       a run's state in a checkpoint, beside the model's two files
+    run_folder.py  the checkpoints of a run, under a lock
+    trainer.py     the loop
+
+The classes are names of `pygpt` itself.
+"""

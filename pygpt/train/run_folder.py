@@ -1,0 +1,155 @@
+"""A run's folder: checkpoints that are there as a whole or not at all, under a lock.
+
+    run/lock                held by the process that trains
+    run/metrics.jsonl       one record a step
+    run/step-00000250/      a checkpoint: model.safetensors, config.json, tokenizer.json,
+                            training.safetensors, SHA256SUMS
+    run/last, run/best      links to checkpoints
+
+A checkpoint is written beside its place, flushed to the disk and renamed; then the links are
+renamed into theirs; only then do older ones go. So there is a whole one at every moment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from pygpt.checksums import verify_checksums, write_checksums
+from pygpt.errors import CheckpointError, OutputError
+from pygpt.lock import FileLock
+from pygpt.output import folder_beside, replace_folder, sync_folder
+
+LAST, BEST = "last", "best"
+LOCK_FILE = "lock"
+METRICS_FILE = "metrics.jsonl"
+_STEP = re.compile(r"step-(\d{8,})")
+_LEFT_OVER = re.compile(rf"\.({_STEP.pattern}|{LAST}|{BEST})\..*")
+
+
+class RunFolder:
+    """Mutable: holds a run's folder, new or with checkpoints, until `close`.
+
+    Raises:
+        OutputError: another process holds it, it is no run's, or it cannot be written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(os.path.realpath(path))
+        self._what = f"run folder {path}"
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            names = os.listdir(self.path)
+            if names and LOCK_FILE not in names:
+                raise OutputError(
+                    f"{self._what}: exists and is no run of pygpt; choose another name"
+                )
+            self._lock = FileLock(self.path / LOCK_FILE, self._what)
+            for name in os.listdir(self.path):
+                if _LEFT_OVER.fullmatch(name):  # by a process that was killed
+                    self._remove(name)
+            sync_folder(self.path.parent)
+        except OSError as error:
+            raise self._failure(error) from error
+
+    @property
+    def metrics_path(self) -> Path:
+        """The file of the records."""
+        return self.path / METRICS_FILE
+
+    def steps(self) -> list[int]:
+        """Return the steps after which there is a checkpoint, in order."""
+        found = (_STEP.fullmatch(entry.name) for entry in os.scandir(self.path) if entry.is_dir())
+        return sorted(int(match[1]) for match in found if match)
+
+    def newest(self, names: Collection[str]) -> Path | None:
+        """Return the newest checkpoint, these files of which are intact; None if there is none.
+
+        Raises:
+            CheckpointError: it is damaged; the message names the newest that is not.
+        """
+        damage: CheckpointError | None = None
+        for step in reversed(self.steps()):
+            folder = self._folder(step)
+            try:
+                verify_checksums(folder, names)
+            except CheckpointError as error:
+                damage = damage or error
+                continue
+            if damage is None:
+                return folder
+            raise CheckpointError(
+                f"{damage}; {folder.name} is intact: remove what is newer to go on from there"
+            ) from damage
+        if damage is not None:
+            raise CheckpointError(f"{damage}; there is no other that is intact") from damage
+        return None
+
+    def write(self, step: int, best: int | None, keep: int, fill: Callable[[Path], None]) -> Path:
+        """Write a checkpoint; then remove all but the `keep` newest and the best.
+
+        Args:
+            step: after which it is.
+            best: the step of the best one, if there is one; it may be this one.
+            fill: writes the files into a folder, synced; SHA256SUMS is added.
+        Raises:
+            OutputError: it cannot be written; all others are as they were.
+        """
+        target = self._folder(step)
+        with folder_beside(target) as staged:
+            fill(staged)
+            write_checksums(staged)
+            replace_folder(target, staged)
+        try:
+            self.point(step, best)
+            steps = self.steps()
+            for old in set(steps[:-keep]) - {best, step}:
+                name = self._folder(old).name
+                doomed = f".{name}.{secrets.token_hex(4)}"
+                os.rename(self.path / name, self.path / doomed)  # never half a checkpoint
+                self._remove(doomed)
+        except OSError as error:
+            raise self._failure(error) from error
+        return target
+
+    def point(self, last: int, best: int | None) -> None:
+        """Make the links `last` and `best`; where the system allows no links there are none.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        for name, step in ((LAST, last), (BEST, best)):
+            link = self.path / name
+            if step is None or not self._folder(step).is_dir():
+                link.unlink(missing_ok=True)
+                continue
+            staged = self.path / f".{name}.{secrets.token_hex(4)}"
+            try:
+                os.symlink(self._folder(step).name, staged, target_is_directory=True)
+            except OSError:
+                if os.name != "nt":  # Windows asks for a right that few users have
+                    raise
+                continue
+            os.replace(staged, link)
+        sync_folder(self.path)
+
+    def _folder(self, step: int) -> Path:
+        return self.path / f"step-{step:08}"
+
+    def _remove(self, name: str) -> None:
+        path = self.path / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+    def _failure(self, error: OSError) -> OutputError:
+        return OutputError(f"{self._what}: cannot be written: {error.strerror or error}")
+
+    def close(self) -> None:
+        """Let another process have the folder; a second call does nothing."""
+        self._lock.close()

@@ -1,0 +1,133 @@
+"""A run's state in a checkpoint: training.safetensors.
+
+It has AdamW's moments as `m.NAME` and `v.NAME`, of a float64 model also its weights as
+`weight.NAME`, and everything else as JSON in the file's metadata.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from pygpt.config import TrainConfig, from_dict
+from pygpt.errors import CheckpointError
+from pygpt.model import GPT, Training
+from pygpt.output import sync_file
+
+STATE_FILE = "training.safetensors"
+VERSION = 1
+_KEY = "pygpt"
+
+
+@dataclass(frozen=True)
+class Best:
+    """Immutable: the step after which the validation loss was lowest, and that loss."""
+
+    step: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class State:
+    """Immutable: where a run is, but for its arrays.
+
+    Attributes:
+        step: updates done.
+        dropout_key: what decides the dropout of the next batch.
+        sampler: the state of the stream of batches.
+        best: None before the first evaluation.
+        waited: evaluations since the best.
+        tokenizer: its fingerprint.
+        config: the run's options.
+    """
+
+    step: int
+    dropout_key: int
+    sampler: Mapping[str, Any]
+    best: Best | None
+    waited: int
+    tokenizer: str
+    config: TrainConfig
+
+
+def write_state(folder: Path, state: State, model: GPT, training: Training) -> None:
+    """Write the file, and wait until the disk has it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
+
+    path = folder / STATE_FILE
+    text = json.dumps({"version": VERSION, **asdict(state)})
+    try:
+        save_file(_arrays(model, training), path, metadata={_KEY: text})
+    except SafetensorError as error:
+        raise OSError(str(error)) from error  # a full disk, say
+    sync_file(path)
+
+
+def read_state(folder: Path) -> State:
+    """Read what is no array.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or of another version.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    where = f"checkpoint {folder}: {STATE_FILE}"
+    try:
+        with safe_open(folder / STATE_FILE, framework="numpy") as file:
+            values = json.loads((file.metadata() or {})[_KEY])
+        version = values.pop("version")
+        if version != VERSION:
+            raise CheckpointError(f"{where}: expected version {VERSION}, got {version!r}")
+        best = values.pop("best")
+        config = from_dict(TrainConfig, values.pop("config"))
+        return State(**values, best=None if best is None else Best(**best), config=config)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{where} is missing; a run cannot go on from there") from error
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{where} is damaged: {error}") from error
+
+
+def read_arrays(folder: Path, model: GPT, training: Training) -> None:
+    """Read the arrays into those of a model and its training.
+
+    Raises:
+        CheckpointError: they are not those of such a model; nothing has been changed.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    where = f"checkpoint {folder}: {STATE_FILE}"
+    arrays = _arrays(model, training)
+    try:
+        with safe_open(folder / STATE_FILE, framework="numpy") as file:
+            saved = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{where} is damaged: {error}") from error
+    if _layout(saved) != _layout(arrays):
+        expected = f"expected the arrays of a {model.dtype} model of this shape"
+        raise CheckpointError(f"{where}: {expected}")
+    for name, array in arrays.items():
+        array[:] = saved[name]
+
+
+def _arrays(model: GPT, training: Training) -> dict[str, NDArray[Any]]:
+    """Return every array of the file; shared."""
+    first, second = training.moments()
+    arrays = {f"m.{name}": m for name, m in first.items()}
+    arrays |= {f"v.{name}": v for name, v in second.items()}
+    if model.dtype == "float64":  # model.safetensors has them rounded
+        arrays |= {f"weight.{name}": weight for name, weight in model.parameters().items()}
+    return arrays
+
+
+def _layout(arrays: Mapping[str, NDArray[Any]]) -> dict[str, tuple[Any, ...]]:
+    return {name: (array.dtype, array.shape) for name, array in arrays.items()}

@@ -1,0 +1,314 @@
+"""The training loop: an iterator of records, one a step."""
+
+from __future__ import annotations
+
+import os
+import time
+import weakref
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from pygpt import checkpoint
+from pygpt.config import GPTConfig, TrainConfig
+from pygpt.datasets.streams import TrainingData
+from pygpt.errors import CheckpointError, ConfigError, OutputError
+from pygpt.model import GPT
+from pygpt.output import write_synced
+from pygpt.tokenizers import tokenizer_json
+from pygpt.tokenizers.char import CharTokenizer
+from pygpt.train.evaluation import Evaluation, evaluate
+from pygpt.train.metrics import JsonLines, MetricsWriter, Record
+from pygpt.train.run_folder import RunFolder
+from pygpt.train.schedule import learning_rate
+from pygpt.train.state import STATE_FILE, Best, State, read_arrays, read_state, write_state
+
+# What may change when a run goes on; everything else decides the bits of the steps to come.
+MAY_CHANGE = (
+    "max_iters", "lr_decay_iters", "eval_interval", "eval_iters", "patience",
+    "checkpoint_interval", "keep",
+)  # fmt: skip
+
+FILES = (checkpoint.CONFIG_FILE, checkpoint.WEIGHTS_FILE, tokenizer_json.FILE_NAME, STATE_FILE)
+"""What a run needs of a checkpoint to go on."""
+
+
+class Trainer:
+    """Mutable: trains a model, a step for each record that is taken from it.
+
+        for record in Trainer(model, data, TrainConfig(max_iters=500), run="runs/first"):
+            print(record.step, record.loss)
+
+    The caller owns the loop: it may look at the model between two steps, stop, and go on later.
+    Equal seeds, data, models and numbers of threads give equal bits, also of a run that was killed
+    and resumed. It owns AdamW's state, activations and the lock of the run's folder, until the last
+    step, `close`, the end of its `with` block, or until it is no more.
+
+    Args:
+        model: to train; stays the caller's.
+        data: to learn from and to validate with.
+        config: the run's options.
+        run: a folder for checkpoints and metrics.jsonl; None for neither.
+        resume: whether to go on from the folder's last checkpoint, if it has one.
+        writers: where records go beside the folder.
+    Raises:
+        ConfigError: options or data that do not fit the model, or the run that is to go on.
+        OutputError: the folder has checkpoints and `resume` is false, is no run's, is in use by
+            another process, or cannot be written.
+        CheckpointError: the last checkpoint is damaged, or of another model.
+        DataError: the run began with other data.
+        TooLargeError: training does not fit into memory.
+    """
+
+    def __init__(
+        self,
+        model: GPT,
+        data: TrainingData,
+        config: TrainConfig | None = None,
+        *,
+        run: str | os.PathLike[str] | None = None,
+        resume: bool = False,
+        writers: Sequence[MetricsWriter] = (),
+    ) -> None:
+        self.model = model
+        self.config = config = TrainConfig() if config is None else config
+        self.tokenizer = data.tokenizer
+        self._check_tokenizers()
+        if resume and run is None:
+            raise ConfigError("resume", "expected a run folder to go on in, got none")
+        self._streams = data.streams(model.config.block_size, config)
+        self._tokenizer_file = b""
+        self._run: RunFolder | None = None
+        self._writers = list(writers)
+        self.step = 0  # updates done
+        self.best: Best | None = None
+        self._waited = 0
+        frozen = frozen_weights(model.config, config.frozen)
+        with ExitStack() as stack:
+            self._training = stack.enter_context(
+                model.training(config.batch_size, None, frozen=frozen, **config.adamw())
+            )
+            self._training.resume(0, first_dropout_key(config.seed))
+            if run is not None:
+                self._run = RunFolder(run)
+                stack.callback(self._run.close)
+                self._continue(self._run, resume)
+                self._writers.insert(0, JsonLines(self._run.metrics_path))
+            for writer in self._writers:
+                stack.callback(writer.close)
+                writer.begin(self.step)
+            self._release = weakref.finalize(self, stack.pop_all().close)
+            self._release.atexit = False  # then Java may be gone
+
+    def _check_tokenizers(self) -> None:
+        needed, got = self.tokenizer.vocab_size, self.model.config.vocab_size
+        if needed > got:
+            expected = f"expected at least {needed}, as the data's tokenizer has"
+            raise ConfigError("vocab_size", f"{expected}, got {got}")
+        own = self.model.tokenizer
+        if own is not None and own.fingerprint != self.tokenizer.fingerprint:
+            raise ConfigError("tokenizer", "expected data of the model's tokenizer, got another's")
+
+    # ---- steps -------------------------------------------------------------------------------
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is no step left, or the validation loss has not fallen for too long."""
+        waits = self.config.patience and self._waited >= self.config.patience
+        return self.step >= self.config.max_iters or bool(waits)
+
+    def __iter__(self) -> Trainer:
+        return self
+
+    def __next__(self) -> Record:
+        """Train one step; evaluate and write a checkpoint where they are due.
+
+        Raises:
+            EngineError: the loss or the gradient is no number; the weights are as they were.
+            OutputError: a record or a checkpoint cannot be written; older ones are as they were.
+            KeyboardInterrupt: Ctrl-C; a step that was not done begins again the next time.
+        """
+        if self.finished:
+            self.close()
+            raise StopIteration
+        rate = learning_rate(self.config, self.step + 1)
+        began = time.perf_counter()
+        loss, norm, tokens = self._update(rate)
+        seconds = time.perf_counter() - began
+        evaluation, is_best = None, False
+        last = self.step == self.config.max_iters
+        if self.config.eval_interval and (self.step % self.config.eval_interval == 0 or last):
+            evaluation = self.evaluate()
+            is_best = self._compare(evaluation)
+        measured = (self.step, loss, rate, norm, tokens / seconds, 1e3 * seconds)
+        record = Record(*measured)
+        if evaluation is not None:
+            bits = evaluation.bits_per_byte
+            record = Record(*measured, evaluation.loss, evaluation.perplexity, bits)
+        for writer in self._writers:
+            writer.write(record)
+        interval = self.config.checkpoint_interval
+        due = interval and self.step % interval == 0
+        if self._run is not None and (due or is_best or self.finished):
+            self.save()
+        return record
+
+    def fit(self) -> Record | None:
+        """Train to the end; return the last record, or None if there was no step left."""
+        last = None
+        for record in self:
+            last = record
+        return last
+
+    def _update(self, rate: float) -> tuple[float, float, int]:
+        """Return the loss, the gradient's norm, and the number of tokens."""
+        training, sampler = self._training, self._streams.train
+        began = sampler.state(), training.dropout_key
+        try:
+            losses, tokens = [], 0
+            for _ in range(self.config.gradient_accumulation_steps):
+                ids, targets = next(sampler)
+                losses.append(training.accumulate(ids, targets))
+                tokens += ids.size
+            norm = training.update(rate)
+        except BaseException:
+            if training.updates == self.step:
+                sampler.restore(began[0])
+                training.resume(self.step, began[1])
+            raise
+        self.step += 1
+        return sum(losses) / len(losses), norm, tokens
+
+    def evaluate(self) -> Evaluation:
+        """Return how well the model predicts `eval_iters` batches of the text to validate with."""
+        batches = self._streams.validation.eval_batches(self.config.eval_iters or None)
+        return evaluate(self.model, batches, self._streams.bytes_per_token)
+
+    def _compare(self, evaluation: Evaluation) -> bool:
+        """Return whether an evaluation is the best so far."""
+        is_best = self.best is None or evaluation.loss < self.best.loss
+        if is_best:
+            self.best = Best(self.step, evaluation.loss)
+        self._waited = 0 if is_best else self._waited + 1
+        return is_best
+
+    # ---- checkpoints -------------------------------------------------------------------------
+
+    def save(self) -> Path:
+        """Write a checkpoint of the run as it is; return its folder.
+
+        Raises:
+            ConfigError: the trainer has no run folder.
+            OutputError: it cannot be written; all others are as they were.
+        """
+        if self._run is None:
+            raise ConfigError("run", "expected a run folder for checkpoints, got none")
+        best = None if self.best is None else self.best.step
+        return self._run.write(self.step, best, self.config.keep, self._write_files)
+
+    def _write_files(self, folder: Path) -> None:
+        model = self.model
+        fits = self.tokenizer.vocab_size == model.config.vocab_size
+        characters = self.tokenizer if isinstance(self.tokenizer, CharTokenizer) and fits else None
+        checkpoint.write_files(folder, model.config, model.parameters(), characters)
+        path = folder / tokenizer_json.FILE_NAME
+        if self._tokenizer_file:
+            write_synced(path, [self._tokenizer_file])
+        else:
+            self.tokenizer.save(path)
+            self._tokenizer_file = path.read_bytes()  # a large one takes long to make
+        state = State(
+            step=self.step,
+            dropout_key=self._training.dropout_key,
+            sampler=self._streams.train.state(),
+            best=self.best,
+            waited=self._waited,
+            tokenizer=self.tokenizer.fingerprint,
+            config=self.config,
+        )
+        write_state(folder, state, model, self._training)
+
+    def _continue(self, run: RunFolder, resume: bool) -> None:
+        """Go to where the run's last checkpoint was, if there is one."""
+        steps = run.steps()
+        if steps and not resume:
+            raise OutputError(
+                f"run folder {run.path}: has a run of {steps[-1]} steps; resume it, or choose "
+                "another folder"
+            )
+        folder = run.newest(FILES)
+        if folder is None:
+            return
+        state = read_state(folder)
+        with checkpoint.opened(folder) as saved:
+            _check_same(f"checkpoint {folder}", saved.config, self.model.config)
+            self._check_config(state)
+            self._streams.train.restore(state.sampler)
+            read_arrays(folder, self.model, self._training)
+            if self.model.dtype == "float32":
+                saved.copy_to(self.model.parameters())
+        self._training.resume(state.step, state.dropout_key)
+        self.step, self.best, self._waited = state.step, state.best, state.waited
+        run.point(self.step, None if self.best is None else self.best.step)
+
+    def _check_config(self, state: State) -> None:
+        if state.tokenizer != self.tokenizer.fingerprint:
+            problem = "expected that of the data that the run began with, got another"
+            raise ConfigError("tokenizer", problem)
+        now = self.config.to_dict()
+        for name, value in state.config.to_dict().items():
+            if name not in MAY_CHANGE and now[name] != value:
+                expected = f"expected {value!r}, as the run began with"
+                raise ConfigError(name, f"{expected}, got {now[name]!r}")
+
+    def close(self) -> None:
+        """Free AdamW's state, and let others have the folder; a second call does nothing."""
+        self._release()
+
+    def __enter__(self) -> Trainer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def first_dropout_key(seed: int) -> int:
+    """Return what decides the dropout of a run's first batch: far from that of other seeds."""
+    entropy = np.random.SeedSequence(seed % 2**64, spawn_key=(0x64726F70,))  # "drop"
+    return int(entropy.generate_state(1, np.uint64)[0] >> 2)  # a Java long that may grow
+
+
+def frozen_weights(config: GPTConfig, frozen: str) -> list[str]:
+    """Return the names of the weights that a list such as `wte,wpe,h.0` stands for.
+
+    Raises:
+        ConfigError: a part that no weight begins with, or no weight is left.
+    """
+    names = list(config.weight_shapes())
+    found: set[str] = set()
+    for part in filter(None, (part.strip() for part in frozen.split(","))):
+        those = {name for name in names if f"{name}.".startswith(f"{part}.")}
+        if not those:
+            problem = f"expected beginnings of names such as {names[0]} or h.0, got {part!r}"
+            raise ConfigError("frozen", problem)
+        found |= those
+    if len(found) == len(names):
+        raise ConfigError("frozen", "expected weights that are left to train, got none")
+    return [name for name in names if name in found]
+
+
+def _check_same(where: str, saved: GPTConfig, config: GPTConfig) -> None:
+    mine = config.to_dict()
+    for name, value in saved.to_dict().items():
+        if mine[name] != value:
+            raise CheckpointError(
+                f"{where}: {name}: expected {mine[name]!r}, as the model has, got {value!r}"
+            )
