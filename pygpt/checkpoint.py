@@ -246,6 +246,8 @@ def opened(source: Path) -> Iterator[Saved]:
 def _open(folder: Path, file: str | None, files: ExitStack) -> Saved:
     values = _read_json(folder, CONFIG_FILE)
     kind = values.get("model_type") if isinstance(values, dict) else None
+    if (folder / checksums.FILE_NAME).exists():  # a checkpoint of a training run
+        checksums.verify_checksums(folder, (CONFIG_FILE, WEIGHTS_FILE))
     tokenizer: Tokenizer | None = None
     if kind == MODEL_TYPE:
         config, tokenizer, ids = _read_own_config(folder, values)
@@ -256,8 +258,6 @@ def _open(folder: Path, file: str | None, files: ExitStack) -> Saved:
         others = ", ".join(huggingface.READ_TYPES)
         problem = f"{expected} (or one of {others}), got {kind!r}"
         raise CheckpointError(f"model folder {folder}: {CONFIG_FILE}: {problem}")
-    if (folder / checksums.FILE_NAME).exists():  # a checkpoint of a training run
-        checksums.verify_checksums(folder, (CONFIG_FILE, WEIGHTS_FILE))
     stored, where = _open_weights(folder, file, files)
     if len(stored) < config.n_layer:  # before a list that n_layer makes endless
         raise CheckpointError(f"{where}: expected {config.num_tensors} tensors, got {len(stored)}")
