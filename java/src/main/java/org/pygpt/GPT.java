@@ -28,8 +28,8 @@ import org.pygpt.tensor.Tensor;
 /**
  * Mutable: a GPT's weights and the way its tapes are built.
  *
- * <p>Blocks are pre-norm: x += attention(norm(x)), x += feedForward(norm(x)); {@link GPTConfig} says
- * which norm, activation and positions.
+ * <p>Blocks are pre-norm: x += attention(norm(x)), x += feedForward(norm(x)); {@link GPTConfig}
+ * says which norm, activation and positions.
  *
  * <pre>{@code
  * GPTConfig config = GPTConfig.gpt2(256, 65, 6, 6, 384);
@@ -299,8 +299,7 @@ public final class GPT implements AutoCloseable {
       Variable sum = branch == null ? x : branch.sum();
       ResidualNorm.Norm norm = null;
       if (name != null) {
-        NormSpec spec =
-            new NormSpec(config.norm() == GPTConfig.Norm.LAYERNORM, config.normEps());
+        NormSpec spec = new NormSpec(config.norm() == GPTConfig.Norm.LAYERNORM, config.normEps());
         norm =
             new ResidualNorm.Norm(
                 spec,
@@ -339,8 +338,7 @@ public final class GPT implements AutoCloseable {
       Variable hidden = linear(x, name + ".c_fc", null, false);
       Variable active = tape.variable(rows, config.nInner());
       Parameter bias = parameterOrNull(name + ".c_fc.bias");
-      tape.add(
-          new FeedForwardActivation(config.activation(), tape.use(hidden), bias, active));
+      tape.add(new FeedForwardActivation(config.activation(), tape.use(hidden), bias, active));
       return branch(active, name);
     }
 

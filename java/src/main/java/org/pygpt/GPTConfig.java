@@ -173,8 +173,7 @@ public record GPTConfig(
    *
    * @see <a href="https://gist.github.com/karpathy/8627fe009c40f57531cb18360106ce95">microgpt</a>
    */
-  public static GPTConfig microgpt(
-      int blockSize, int vocabSize, int nLayer, int nHead, int nEmbd) {
+  public static GPTConfig microgpt(int blockSize, int vocabSize, int nLayer, int nHead, int nEmbd) {
     return new GPTConfig(
         blockSize,
         vocabSize,

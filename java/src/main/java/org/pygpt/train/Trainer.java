@@ -12,8 +12,8 @@ import org.pygpt.tensor.Tensor;
  * Mutable: trains a model by AdamW; owns gradients, moments and activations, all allocated here.
  *
  * <p>A step is {@link #setBatch} (or writing to {@link #ids} and {@link #targets}), {@link
- * #backward}, once or, to accumulate, several times, and {@link #update}. One thread uses a trainer,
- * but any may {@link #cancel} it.
+ * #backward}, once or, to accumulate, several times, and {@link #update}. One thread uses a
+ * trainer, but any may {@link #cancel} it.
  */
 public final class Trainer implements AutoCloseable {
   private final Kernels kernels;
@@ -162,7 +162,12 @@ public final class Trainer implements AutoCloseable {
   }
 
   private void move(
-      long from, long to, double rate, double decay, double correction1, double correction2,
+      long from,
+      long to,
+      double rate,
+      double decay,
+      double correction1,
+      double correction2,
       double scale) {
     AdamStep step =
         new AdamStep(
@@ -174,8 +179,7 @@ public final class Trainer implements AutoCloseable {
             correction1,
             correction2,
             scale);
-    kernels.adamW(
-        step, from, to, weights.memory(), gradients.memory(), m.memory(), v.memory());
+    kernels.adamW(step, from, to, weights.memory(), gradients.memory(), m.memory(), v.memory());
   }
 
   /** The gradient that {@link #backward} computed last, shared; not divided by their number. */
