@@ -10,6 +10,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import org.pygpt.GPT;
 import org.pygpt.GPTConfig;
+import org.pygpt.Parameters;
 import org.pygpt.infer.Sampler;
 import org.pygpt.io.FileException;
 import org.pygpt.io.ModelFolder;
@@ -74,13 +75,17 @@ final class NamesRun implements AutoCloseable {
   /**
    * A run with a saved model, which only samples.
    *
-   * @throws FileException if the folder is missing, damaged, not pygpt's, or has no characters
+   * @throws FileException if the folder is missing, damaged, not pygpt's, or has no characters or
+   *     BOS
    */
   static NamesRun load(NamesConfig config, Path folder) throws FileException {
     try (Arena arena = Arena.ofShared()) {
       ModelFolder.Saved saved = ModelFolder.load(folder, arena);
-      if (saved.tokenizer() == null) {
-        throw new FileException("model folder " + folder + ": its model has no characters");
+      if (saved.tokenizer() == null || !saved.tokenizer().hasBos()) {
+        throw new FileException(
+            "model folder "
+                + folder
+                + ": expected a model of documents, got one without characters or BOS");
       }
       GPT model = GPT.create(saved.config(), config.backend(), config.dtype(), 0);
       for (String name : model.weights().names()) {
@@ -206,16 +211,16 @@ final class NamesRun implements AutoCloseable {
   void save(Path folder) throws FileException {
     try (Arena arena = Arena.ofShared()) {
       SortedMap<String, SafeTensors.Array> arrays = new TreeMap<>();
-      for (String name : model.weights().names()) {
-        Tensor weight = model.weights().get(name);
-        var array = SafeTensors.Array.ofFloats(arena, weight.rows(), weight.columns());
+      for (var entry : Parameters.shapes(model.config()).entrySet()) {
+        Tensor weight = model.weights().get(entry.getKey());
+        var array = SafeTensors.Array.ofFloats(arena, entry.getValue());
         for (int row = 0; row < weight.rows(); row++) {
           for (int column = 0; column < weight.columns(); column++) {
             float value = (float) weight.get(row, column);
             array.setFloat((long) row * weight.columns() + column, value);
           }
         }
-        arrays.put(name, array);
+        arrays.put(entry.getKey(), array);
       }
       ModelFolder.save(folder, model.config(), tokenizer, arrays);
     }
