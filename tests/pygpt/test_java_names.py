@@ -111,6 +111,16 @@ def test_both_load_another_architecture(capsys: Capture) -> None:
     assert _java(*arguments) == expected
 
 
+def test_a_loss_that_is_no_number_ends_both(capsys: Capture) -> None:
+    arguments = ["--learning-rate", "1e300", "--steps", "5", "--quiet", "--out", "out"]
+    expected = _python(capsys, *arguments, "--log", "python.jsonl")
+    assert expected[2].startswith("pygpt: error: loss: expected a finite number in step 2, got ")
+    assert _java(*arguments, "--log", "java.jsonl") == expected
+    assert Path("java.jsonl").read_bytes() == Path("python.jsonl").read_bytes()
+    assert Path("java.jsonl").read_text().count("\n") == 1  # of step 1
+    assert sorted(os.listdir()) == ["java.jsonl", "python.jsonl"]
+
+
 BAD = {
     "option": ["--step", "3"],
     "no_number": ["--steps", "ten"],

@@ -62,7 +62,8 @@ public final class NamesProgram {
       return NO_READER;
     } catch (UsageException error) {
       return fail(error.getMessage(), USAGE);
-    } catch (FileException error) {
+    } catch (FileException | ArithmeticException error) {
+      // ArithmeticException: a loss that is no number
       return fail(error.getMessage(), ERROR);
     } catch (CancellationException error) {
       return INTERRUPTED; // the process ends already, with its signal's status

@@ -143,7 +143,8 @@ final class NamesRun implements AutoCloseable {
   /**
    * Trains: step s on document s mod n, at a rate that falls linearly to 0.
    *
-   * @param losses called about 20 times a second
+   * @param losses called about 20 times a second, and with those of the steps before a failure
+   * @throws ArithmeticException if a loss is no number
    * @throws Exception what {@code losses} threw, or the training itself; it has then ended
    */
   void train(Losses losses) throws Exception {
@@ -165,11 +166,15 @@ final class NamesRun implements AutoCloseable {
     DocumentJob job = new DocumentJob(model, tokens.array(), starts, rates);
     job.start();
     try {
-      for (int seen = 0; seen < rates.length; ) {
-        job.awaitMillis(POLL_MS);
-        int completed = job.completed();
-        losses.take(seen, job.losses(seen, completed));
-        seen = completed;
+      int seen = 0;
+      for (boolean ended = false; !ended; ) {
+        try {
+          ended = job.awaitMillis(POLL_MS);
+        } finally {
+          int completed = job.completed();
+          losses.take(seen, job.losses(seen, completed));
+          seen = completed;
+        }
       }
     } finally {
       end(job);

@@ -13,6 +13,7 @@ import java.nio.charset.Charset;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -67,12 +68,21 @@ class NamesProgramTest {
   }
 
   @Test
-  void lossesThatAreNoNumberAreNull() throws Exception {
+  void aLossThatIsNoNumberEndsTheTraining() throws Exception {
     Path log = folder.resolve("log");
+    String out = "--out=" + folder.resolve("out");
     Outcome outcome =
-        run(UTF_8, "--learning-rate=1e300", "--steps=5", "--samples=0", "--log=" + log);
-    assertTrue(outcome.err.endsWith(" names/s\n") && outcome.err.contains("loss nan"));
-    assertEquals("{\"step\": 5, \"loss\": null}", Files.readAllLines(log).getLast());
+        run(UTF_8, "--learning-rate=1e300", "--steps=5", "--quiet", "--log=" + log, out);
+    assertEquals(1, outcome.status);
+    assertEquals("", outcome.out);
+    String message = "pygpt: error: loss: expected a finite number in step 2, got ";
+    assertTrue(outcome.err.startsWith(message) && outcome.err.lines().count() == 1);
+    List<String> logged = Files.readAllLines(log);
+    assertEquals(1, logged.size());
+    assertTrue(logged.getFirst().matches("\\{\"step\": 1, \"loss\": 3\\.\\d+}"));
+    try (Stream<Path> left = Files.list(folder)) {
+      assertEquals(List.of(log), left.toList());
+    }
   }
 
   @Test

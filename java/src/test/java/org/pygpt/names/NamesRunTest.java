@@ -220,6 +220,18 @@ class NamesRunTest {
   }
 
   @Test
+  void theLossesBeforeAFailureAreTaken() throws Exception {
+    List<Double> taken = new ArrayList<>();
+    NamesConfig config = config("--learning-rate=1e300", "--steps=5");
+    try (NamesRun run = NamesRun.begin(config, List.of("anna", "zo\u00eb"))) {
+      assertThrows(
+          ArithmeticException.class,
+          () -> run.train((_, losses) -> DoubleStream.of(losses).forEach(taken::add)));
+    }
+    assertEquals(1, taken.size());
+  }
+
+  @Test
   void aFailedListenerEndsTheTraining() throws Exception {
     FileException failure = new FileException("log file x: cannot be written");
     try (NamesRun run = NamesRun.begin(config("--steps=2000000"), List.of("anna"))) {
