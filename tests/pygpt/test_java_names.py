@@ -144,7 +144,15 @@ BAD = {
     "from_foreign": ["--from", "folder"],
     "from_damaged": ["--from", "damaged"],
     "from_text": ["--from", "text"],
+    "wide": ["--n-embd", "2000000000", "--log", "log"],
+    "deep": ["--n-layer", "2000000000", "--backend", "plain"],
+    "long": ["--block-size", "2000000000", "--n-embd", "1024", "--out", "out"],
 }
+
+
+def _without_available(got: tuple[int, str, str]) -> tuple[int, str, str]:
+    """Leave out what memory there is just now."""
+    return got[0], got[1], re.sub(r"(?<= and )[\d,.]+(?= GB are available)", "", got[2])
 
 
 @pytest.mark.parametrize("case", BAD)
@@ -162,7 +170,7 @@ def test_same_messages(case: str, capsys: Capture) -> None:
     before = sorted(os.listdir())
     expected = _python(capsys, "--quiet", *BAD[case])
     assert expected[0] in (1, 2) and expected[2].startswith("pygpt: error: ")
-    assert _java("--quiet", *BAD[case]) == expected
+    assert _without_available(_java("--quiet", *BAD[case])) == _without_available(expected)
     assert sorted(os.listdir()) == before
     assert Path("words.txt").read_text() == "one\n"
 

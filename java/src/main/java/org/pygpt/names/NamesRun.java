@@ -1,6 +1,7 @@
 package org.pygpt.names;
 
 import java.lang.foreign.Arena;
+import java.math.BigInteger;
 import java.nio.IntBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -16,7 +17,9 @@ import org.pygpt.io.FileException;
 import org.pygpt.io.ModelFolder;
 import org.pygpt.io.SafeTensors;
 import org.pygpt.random.PythonRandom;
+import org.pygpt.tensor.AvailableMemory;
 import org.pygpt.tensor.Tensor;
+import org.pygpt.tensor.TooLargeError;
 import org.pygpt.text.CharTokenizer;
 import org.pygpt.train.DocumentJob;
 import org.pygpt.train.Job;
@@ -60,12 +63,15 @@ final class NamesRun implements AutoCloseable {
    * A run with a new model.
    *
    * @param documents not empty; copied
+   * @throws TooLargeError if the model and what its training needs do not fit into memory
    */
   static NamesRun begin(NamesConfig config, List<String> documents) {
     PythonRandom random = new PythonRandom(config.seed());
     List<String> shuffled = new ArrayList<>(documents);
     random.shuffle(shuffled);
     CharTokenizer tokenizer = CharTokenizer.train(shuffled);
+    BigInteger needed = config.trainingBytes(tokenizer.vocabSize());
+    AvailableMemory.require(needed, "training a model of these sizes");
     GPTConfig sizes = config.modelConfig(tokenizer.vocabSize());
     GPT model = GPT.create(sizes, config.backend(), config.dtype(), 0);
     drawWeights(model, random);
@@ -77,6 +83,7 @@ final class NamesRun implements AutoCloseable {
    *
    * @throws FileException if the folder is missing, damaged, not pygpt's, or has no characters or
    *     BOS
+   * @throws TooLargeError if the model does not fit into memory
    */
   static NamesRun load(NamesConfig config, Path folder) throws FileException {
     try (Arena arena = Arena.ofShared()) {

@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The program as a user sees it: output, errors and exit status. */
 class NamesProgramTest {
@@ -82,6 +83,24 @@ class NamesProgramTest {
     assertTrue(logged.getFirst().matches("\\{\"step\": 1, \"loss\": 3\\.\\d+}"));
     try (Stream<Path> left = Files.list(folder)) {
       assertEquals(List.of(log), left.toList());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "--n-embd=2000000000",
+        "--n-layer=2000000000",
+        "--block-size=2000000000 --n-embd=1024"
+      })
+  void tooLargeAModelIsRefusedBeforeAnythingIsAllocated(String sizes) throws Exception {
+    Outcome outcome =
+        run(UTF_8, ("--quiet --out=" + folder.resolve("out") + " " + sizes).split(" "));
+    assertEquals(1, outcome.status);
+    String message = "pygpt: error: training a model of these sizes needs at least ";
+    assertTrue(outcome.err.startsWith(message) && outcome.err.lines().count() == 1);
+    try (Stream<Path> left = Files.list(folder)) {
+      assertEquals(List.of(), left.toList());
     }
   }
 
