@@ -1,6 +1,7 @@
 package org.pygpt.kernels.cpu;
 
 import static org.pygpt.kernels.cpu.Simd.LANES;
+import static org.pygpt.kernels.cpu.Simd.SPECIES;
 import static org.pygpt.kernels.cpu.Simd.load;
 
 import jdk.incubator.vector.FloatVector;
@@ -41,23 +42,32 @@ final class ElementMath {
 
   /** x = exp(x - max); returns the sum. */
   static double expAndSum(boolean vectors, float[] x, int n, float max) {
-    int bound = Simd.bound(vectors, n);
-    double sum = bound == 0 ? 0 : vectorExpAndSum(x, bound, max);
-    for (int i = bound; i < n; i++) {
+    int whole = SPECIES.loopBound(n);
+    double sum = vectors ? vectorExpAndSum(x, whole, max) : plainExpAndSum(x, whole, max);
+    for (int i = whole; i < n; i++) {
       x[i] = Simd.exp(x[i] - max);
       sum += x[i];
     }
     return sum;
   }
 
-  private static double vectorExpAndSum(float[] x, int bound, float max) {
+  private static float vectorExpAndSum(float[] x, int whole, float max) {
     FloatVector sums = Simd.broadcast(0);
-    for (int i = 0; i < bound; i += LANES) {
+    for (int i = 0; i < whole; i += LANES) {
       FloatVector e = Simd.exp(load(x, i).sub(max));
       e.intoArray(x, i);
       sums = sums.add(e);
     }
-    return sums.reduceLanes(VectorOperators.ADD);
+    return Simd.sum(sums);
+  }
+
+  private static float plainExpAndSum(float[] x, int whole, float max) {
+    float[] sums = new float[LANES];
+    for (int i = 0; i < whole; i++) {
+      x[i] = Simd.exp(x[i] - max);
+      sums[i % LANES] += x[i];
+    }
+    return Simd.sum(sums);
   }
 
   static void scale(boolean vectors, float[] x, int n, float factor) {

@@ -1,10 +1,10 @@
 package org.pygpt.kernels.cpu;
 
 import static org.pygpt.kernels.cpu.Simd.LANES;
+import static org.pygpt.kernels.cpu.Simd.SPECIES;
 import static org.pygpt.kernels.cpu.Simd.load;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
  * Norms of one row of C floats that begins at index {@code at} of an array. A gain or a bias that a
@@ -14,38 +14,57 @@ final class NormMath {
   private NormMath() {}
 
   static float sum(boolean vectors, float[] x, int at, int C) {
-    int bound = Simd.bound(vectors, C);
-    float sum = 0;
-    if (bound > 0) {
-      FloatVector sums = Simd.broadcast(0);
-      for (int i = 0; i < bound; i += LANES) {
-        sums = sums.add(load(x, at + i));
-      }
-      sum = sums.reduceLanes(VectorOperators.ADD);
-    }
-    for (int i = bound; i < C; i++) {
+    int whole = SPECIES.loopBound(C);
+    float sum = vectors ? vectorSum(x, at, whole) : plainSum(x, at, whole);
+    for (int i = whole; i < C; i++) {
       sum += x[at + i];
     }
     return sum;
   }
 
+  private static float vectorSum(float[] x, int at, int whole) {
+    FloatVector sums = Simd.broadcast(0);
+    for (int i = 0; i < whole; i += LANES) {
+      sums = sums.add(load(x, at + i));
+    }
+    return Simd.sum(sums);
+  }
+
+  private static float plainSum(float[] x, int at, int whole) {
+    float[] sums = new float[LANES];
+    for (int i = 0; i < whole; i++) {
+      sums[i % LANES] += x[at + i];
+    }
+    return Simd.sum(sums);
+  }
+
   /** Sum of (x - mean)^2. */
   static float sumOfSquares(boolean vectors, float[] x, int at, int C, float mean) {
-    int bound = Simd.bound(vectors, C);
-    float sum = 0;
-    if (bound > 0) {
-      FloatVector sums = Simd.broadcast(0);
-      for (int i = 0; i < bound; i += LANES) {
-        FloatVector centred = load(x, at + i).sub(mean);
-        sums = centred.fma(centred, sums);
-      }
-      sum = sums.reduceLanes(VectorOperators.ADD);
-    }
-    for (int i = bound; i < C; i++) {
+    int whole = SPECIES.loopBound(C);
+    float sum = vectors ? vectorSquares(x, at, whole, mean) : plainSquares(x, at, whole, mean);
+    for (int i = whole; i < C; i++) {
       float centred = x[at + i] - mean;
       sum = Math.fma(centred, centred, sum);
     }
     return sum;
+  }
+
+  private static float vectorSquares(float[] x, int at, int whole, float mean) {
+    FloatVector sums = Simd.broadcast(0);
+    for (int i = 0; i < whole; i += LANES) {
+      FloatVector centred = load(x, at + i).sub(mean);
+      sums = centred.fma(centred, sums);
+    }
+    return Simd.sum(sums);
+  }
+
+  private static float plainSquares(float[] x, int at, int whole, float mean) {
+    float[] sums = new float[LANES];
+    for (int i = 0; i < whole; i++) {
+      float centred = x[at + i] - mean;
+      sums[i % LANES] = Math.fma(centred, centred, sums[i % LANES]);
+    }
+    return Simd.sum(sums);
   }
 
   /** x = (x - mean) * rstd * weight + bias. */
@@ -83,13 +102,13 @@ final class NormMath {
       float[] weight,
       float[] weightSums,
       float[] biasSums) {
-    int bound = Simd.bound(vectors, C);
-    float sum = 0;
-    float dot = 0;
-    if (bound > 0) {
+    int whole = SPECIES.loopBound(C);
+    float sum;
+    float dot;
+    if (vectors) {
       FloatVector sums = Simd.broadcast(0);
       FloatVector dots = Simd.broadcast(0);
-      for (int i = 0; i < bound; i += LANES) {
+      for (int i = 0; i < whole; i += LANES) {
         FloatVector normed = load(x, at + i).sub(mean).mul(rstd);
         FloatVector d = load(dOut, at + i);
         d.fma(normed, load(weightSums, i)).intoArray(weightSums, i);
@@ -98,10 +117,24 @@ final class NormMath {
         sums = sums.add(dNormed);
         dots = dNormed.fma(normed, dots);
       }
-      sum = sums.reduceLanes(VectorOperators.ADD);
-      dot = dots.reduceLanes(VectorOperators.ADD);
+      sum = Simd.sum(sums);
+      dot = Simd.sum(dots);
+    } else {
+      float[] sums = new float[LANES];
+      float[] dots = new float[LANES];
+      for (int i = 0; i < whole; i++) {
+        float normed = (x[at + i] - mean) * rstd;
+        float d = dOut[at + i];
+        weightSums[i] = Math.fma(d, normed, weightSums[i]);
+        biasSums[i] += d;
+        float dNormed = d * weight[i];
+        sums[i % LANES] += dNormed;
+        dots[i % LANES] = Math.fma(dNormed, normed, dots[i % LANES]);
+      }
+      sum = Simd.sum(sums);
+      dot = Simd.sum(dots);
     }
-    for (int i = bound; i < C; i++) {
+    for (int i = whole; i < C; i++) {
       float normed = (x[at + i] - mean) * rstd;
       float d = dOut[at + i];
       weightSums[i] = Math.fma(d, normed, weightSums[i]);

@@ -12,7 +12,8 @@ import jdk.incubator.vector.VectorSpecies;
  * some hundred milliseconds. So every kernel has a plain loop, which C1 compiles within
  * milliseconds, and a vector body; a process begins with the loops, and once it has proved to be
  * long a thread of its own warms the vector bodies up, which serve from then on. A run of a second
- * on a tiny model never needs them.
+ * on a tiny model never needs them. Both give the same bits, so that a result does not depend on
+ * when a process changed from one to the other; a plain sum therefore adds in the vectors' order.
  */
 final class Simd {
   static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
@@ -118,6 +119,28 @@ final class Simd {
     IntVector bits = p.reinterpretAsInts();
     bits = bits.add(t.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23));
     return bits.reinterpretAsFloats().blend(ZERO, x.compare(VectorOperators.LT, V_MIN));
+  }
+
+  /**
+   * The sum of all lanes, half of them added to the other half until one is left. ({@code
+   * reduceLanes} may add them in any order, and in another one once it is compiled.)
+   */
+  static float sum(FloatVector lanes) {
+    FloatVector sum = lanes;
+    for (int half = LANES / 2; half > 0; half /= 2) {
+      sum = sum.add(sum.slice(half));
+    }
+    return sum.lane(0);
+  }
+
+  /** {@link #sum(FloatVector)} of an array of {@link #LANES}, with the same bits; overwrites it. */
+  static float sum(float[] lanes) {
+    for (int half = LANES / 2; half > 0; half /= 2) {
+      for (int lane = 0; lane < half; lane++) {
+        lanes[lane] += lanes[lane + half];
+      }
+    }
+    return lanes[0];
   }
 
   static float sigmoid(float x) {

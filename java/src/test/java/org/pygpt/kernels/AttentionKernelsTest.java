@@ -1,0 +1,111 @@
+package org.pygpt.kernels;
+
+import static org.pygpt.Tolerances.SUMS_OF_SUMS;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.pygpt.tensor.Tensor;
+
+/** Attention of every backend against the plain kernels. */
+class AttentionKernelsTest extends KernelsTest {
+  AttentionKernelsTest(Backend backend, int threads) {
+    super(backend, threads);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1, 1, 0, 1, 1, 1", "1, 1, 16, 4, 4, 4", "2, 2, 0, 3, 3, 1", "3, 5, 0, 2, 1, 2",
+    "1, 2, 5, 6, 2, 8", "2, 16, 0, 4, 4, 4", "2, 17, 0, 3, 3, 13", "1, 64, 0, 2, 2, 64",
+    "3, 67, 0, 4, 2, 8", "1, 131, 0, 2, 1, 13", "1, 1, 66, 5, 1, 64", "1, 17, 50, 2, 1, 16"
+  })
+  void attention(int B, int T, int past, int H, int kvHeads, int D) {
+    for (boolean summed : NO_AND_YES) {
+      compare(
+          SUMS_OF_SUMS,
+          "sums " + summed,
+          (kernels, tensors) ->
+              kernels.attention(
+                  B,
+                  T,
+                  past,
+                  H,
+                  kvHeads,
+                  tensors.input(B * T, H * D),
+                  tensors.input(B * T + past, kvHeads * D),
+                  tensors.input(B * T + past, kvHeads * D),
+                  null,
+                  tensors.output(B * T, H * D),
+                  summed ? tensors.output(B * H, T) : null));
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1, 1, 1, 1, 1",
+    "2, 2, 3, 3, 1",
+    "3, 5, 2, 1, 2",
+    "2, 16, 4, 4, 4",
+    "2, 17, 6, 2, 13",
+    "1, 64, 2, 2, 64",
+    "3, 67, 4, 2, 8",
+    "1, 131, 2, 1, 13"
+  })
+  void attentionBackward(int B, int T, int H, int kvHeads, int D) {
+    for (boolean dropped : NO_AND_YES) {
+      compare(
+          SUMS_OF_SUMS,
+          "dropout " + dropped,
+          (kernels, tensors) -> {
+            DropoutMask mask = dropped ? new DropoutMask(0.2) : null;
+            if (dropped) {
+              mask.setKey(-987654321L);
+            }
+            // Columns of one packed tensor, as in the model.
+            Tensor qkv = tensors.input(B * T, (H + 2 * kvHeads) * D);
+            Tensor q = qkv.columns(0, H * D);
+            Tensor k = qkv.columns(H * D, kvHeads * D);
+            Tensor v = qkv.columns((H + kvHeads) * D, kvHeads * D);
+            Tensor out = tensors.output(B * T, H * D);
+            Tensor logSums = tensors.output(B * H, T);
+            kernels.attention(B, T, 0, H, kvHeads, q, k, v, mask, out, logSums);
+            kernels.attentionBackward(
+                B,
+                T,
+                H,
+                kvHeads,
+                tensors.input(B * T, H * D),
+                q,
+                k,
+                v,
+                mask,
+                out,
+                logSums,
+                tensors.output(B * T, H * D),
+                tensors.output(B * T, kvHeads * D),
+                tensors.output(B * T, kvHeads * D));
+          });
+    }
+  }
+
+  @Test
+  void attentionOfLargeScores() {
+    compare(
+        100 * SUMS_OF_SUMS, // scores of some 300 have an error of 300 u, and so has their
+        // exponential
+        "deviation 10",
+        (kernels, tensors) ->
+            kernels.attention(
+                1,
+                17,
+                0,
+                3,
+                3,
+                tensors.input(17, 21, 0, 10),
+                tensors.input(17, 21, 0, 10),
+                tensors.input(17, 21),
+                null,
+                tensors.output(17, 21),
+                tensors.output(3, 17)));
+  }
+}

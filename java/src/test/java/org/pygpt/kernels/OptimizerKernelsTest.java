@@ -1,0 +1,93 @@
+package org.pygpt.kernels;
+
+import static org.pygpt.Tolerances.ELEMENT;
+import static org.pygpt.Tolerances.EXACT;
+import static org.pygpt.Tolerances.SUM;
+import static org.pygpt.Tolerances.SUMS_OF_SUMS;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.pygpt.tensor.Tensor;
+
+/** Loss and optimizer of every backend against the plain kernels. */
+class OptimizerKernelsTest extends KernelsTest {
+  OptimizerKernelsTest(Backend backend, int threads) {
+    super(backend, threads);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1, 1, 0",
+    "1, 3, -1",
+    "3, 7, 0",
+    "17, 15, -1",
+    "17, 16, 0",
+    "3, 17, -2",
+    "64, 27, 0",
+    "3, 207, -1",
+    "67, 1021, -100"
+  })
+  void crossEntropy(int rows, int V, int lowest) {
+    for (int place = 0; place < 3; place++) { // of the gradient: its own, that of the logits, none
+      int gradient = place;
+      for (double deviation : new double[] {1, 20}) {
+        compare(
+            SUMS_OF_SUMS,
+            1.0 / rows, // the gradient is that of a mean
+            "place " + place + ", deviation " + deviation,
+            (kernels, tensors) -> {
+              Tensor targets = tensors.integers(rows, lowest, V);
+              Tensor logits = tensors.input(rows, V, 0, deviation);
+              Tensor dLogits = gradient == 2 ? null : tensors.output(rows, V);
+              if (gradient == 1) {
+                kernels.copy(rows, logits, dLogits, 0);
+                logits = dLogits;
+              }
+              tensors.result(kernels.crossEntropy(rows, logits, targets, dLogits));
+            });
+      }
+    }
+  }
+
+  @Test
+  void crossEntropyWithoutAnyTargetIsZero() {
+    compare(
+        EXACT,
+        "no targets",
+        (kernels, tensors) ->
+            tensors.result(
+                kernels.crossEntropy(
+                    3, tensors.input(3, 7), tensors.integers(3, -5, 0), tensors.output(3, 7))));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1", "15", "16", "17", "1021", "300007"})
+  void sumOfSquares(int length) {
+    compare(
+        SUM,
+        "length",
+        (kernels, tensors) ->
+            tensors.result(kernels.sumOfSquares(tensors.input(1, length).memory(), length)));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"0, 1", "0, 15", "0, 16", "7, 24", "16, 33", "207, 1228", "17, 300007"})
+  void adamW(int from, int to) {
+    for (double decay : new double[] {0, 0.1}) {
+      AdamStep step = new AdamStep(0.01, 0.9, 0.95, 1e-8, decay, 1.5, 2.5, 0.25);
+      compare(
+          ELEMENT,
+          "decay " + decay,
+          (kernels, tensors) ->
+              kernels.adamW(
+                  step,
+                  from,
+                  to,
+                  tensors.flat(to),
+                  tensors.flat(to),
+                  tensors.flat(to),
+                  tensors.flat(to)));
+    }
+  }
+}

@@ -1,0 +1,285 @@
+package org.pygpt.kernels;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.pygpt.Tolerances.FINITE_DIFFERENCE;
+import static org.pygpt.Tolerances.FINITE_STEP;
+
+import java.util.function.DoubleSupplier;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.pygpt.tensor.DType;
+import org.pygpt.tensor.Tensor;
+
+/**
+ * The backward of every op in float64 against central differences of its forward, element by
+ * element of every input.
+ *
+ * <p>The loss is the dot product of the output and a random array, which is then the output's
+ * gradient.
+ */
+class PlainKernelsGradientTest {
+  private final Kernels kernels = new PlainKernels();
+  private final Tensors tensors = new Tensors(DType.FLOAT64, 3);
+
+  @AfterEach
+  void free() {
+    tensors.close();
+  }
+
+  private static double dot(int rows, Tensor a, Tensor b) {
+    double sum = 0;
+    for (int row = 0; row < rows; row++) {
+      for (int c = 0; c < a.columns(); c++) {
+        sum += a.get(row, c) * b.get(row, c);
+      }
+    }
+    return sum;
+  }
+
+  /** The first rows of x, (rows, columns). */
+  private static double[][] values(int rows, Tensor x) {
+    double[][] values = new double[rows][x.columns()];
+    for (int row = 0; row < rows; row++) {
+      for (int c = 0; c < x.columns(); c++) {
+        values[row][c] = x.get(row, c);
+      }
+    }
+    return values;
+  }
+
+  /** Compares dX, less what was in it before, with the slope of the loss in each element of x. */
+  private static void assertSlopes(
+      int rows, Tensor x, double[][] before, Tensor dX, String what, DoubleSupplier loss) {
+    double[][] gradient = values(rows, dX);
+    for (int row = 0; row < rows; row++) {
+      for (int c = 0; c < x.columns(); c++) {
+        double value = x.get(row, c);
+        x.set(row, c, value + FINITE_STEP);
+        double above = loss.getAsDouble();
+        x.set(row, c, value - FINITE_STEP);
+        double below = loss.getAsDouble();
+        x.set(row, c, value);
+        double slope = (above - below) / (2 * FINITE_STEP);
+        double got = gradient[row][c] - (before == null ? 0 : before[row][c]);
+        assertEquals(
+            slope,
+            got,
+            FINITE_DIFFERENCE * Math.max(1, Math.abs(slope)),
+            what + " (" + row + ", " + c + ")");
+      }
+    }
+  }
+
+  private static double[][] before(boolean add, int rows, Tensor x) {
+    return add ? values(rows, x) : null;
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void linear(boolean transposed) {
+    Tensor x = tensors.input(3, 5);
+    Tensor weight = transposed ? tensors.input(7, 5) : tensors.input(5, 7);
+    Tensor bias = tensors.input(1, 7);
+    Tensor out = tensors.output(3, 7);
+    Tensor dOut = tensors.input(3, 7);
+    DoubleSupplier loss =
+        () -> {
+          kernels.gemm(false, transposed, 3, 7, 5, x, weight, false, out);
+          kernels.bias(3, bias, out);
+          return dot(3, out, dOut);
+        };
+    Tensor dX = tensors.output(3, 5);
+    kernels.gemm(false, !transposed, 3, 5, 7, dOut, weight, false, dX);
+    assertSlopes(3, x, null, dX, "dX", loss);
+    Tensor dWeight = transposed ? tensors.output(7, 5) : tensors.output(5, 7);
+    double[][] before = values(transposed ? 7 : 5, dWeight);
+    if (transposed) {
+      kernels.gemm(true, false, 7, 5, 3, dOut, x, true, dWeight);
+    } else {
+      kernels.gemm(true, false, 5, 7, 3, x, dOut, true, dWeight);
+    }
+    assertSlopes(before.length, weight, before, dWeight, "dWeight", loss);
+    for (boolean add : new boolean[] {false, true}) {
+      Tensor dBias = tensors.output(1, 7);
+      double[][] old = before(add, 1, dBias);
+      kernels.biasBackward(3, dOut, add, dBias);
+      assertSlopes(1, bias, old, dBias, "dBias", loss);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"false, false", "false, true", "true, false", "true, true"})
+  void embedding(boolean addWte, boolean addWpe) {
+    Tensor ids = tensors.integers(2 * 3, 0, 5);
+    Tensor wte = tensors.whole(5, 7);
+    Tensor wpe = tensors.whole(4, 7);
+    Tensor out = tensors.output(2 * 3, 7);
+    Tensor dOut = tensors.input(2 * 3, 7);
+    Tensor dWte = tensors.whole(5, 7);
+    Tensor dWpe = tensors.whole(4, 7);
+    double[][] beforeWte = before(addWte, 5, dWte);
+    double[][] beforeWpe = before(addWpe, 4, dWpe);
+    kernels.embeddingBackward(2, 3, ids, dOut, addWte, dWte, addWpe, dWpe);
+    DoubleSupplier loss =
+        () -> {
+          kernels.embedding(2, 3, 0, ids, wte, wpe, out);
+          return dot(6, out, dOut);
+        };
+    assertSlopes(5, wte, beforeWte, dWte, "dWte", loss);
+    assertSlopes(4, wpe, beforeWpe, dWpe, "dWpe", loss);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "true, true, true, false", "true, true, false, true", "true, false, true, true",
+    "true, false, false, false", "false, true, true, false", "false, true, false, true",
+    "false, false, false, true"
+  })
+  void norm(boolean centred, boolean gain, boolean biased, boolean add) {
+    NormSpec spec = new NormSpec(centred, 1e-5);
+    Tensor x = tensors.input(3, 7);
+    Tensor weight = gain ? tensors.input(1, 7) : null;
+    Tensor bias = biased ? tensors.input(1, 7) : null;
+    Tensor out = tensors.output(3, 7);
+    Tensor statistics = tensors.output(3, 2);
+    Tensor dOut = tensors.input(3, 7);
+    Tensor dX = tensors.output(3, 7);
+    Tensor dWeight = gain ? tensors.output(1, 7) : null;
+    Tensor dBias = biased ? tensors.output(1, 7) : null;
+    double[][] beforeX = before(add, 3, dX);
+    double[][] beforeWeight = gain ? before(!add, 1, dWeight) : null;
+    double[][] beforeBias = biased ? before(!add, 1, dBias) : null;
+    DoubleSupplier loss =
+        () -> {
+          kernels.norm(spec, 3, x, weight, bias, out, statistics);
+          return dot(3, out, dOut);
+        };
+    loss.getAsDouble(); // for the statistics
+    kernels.normBackward(spec, 3, dOut, x, statistics, weight, add, dX, !add, dWeight, dBias);
+    assertSlopes(3, x, beforeX, dX, "dX", loss);
+    if (gain) {
+      assertSlopes(1, weight, beforeWeight, dWeight, "dWeight", loss);
+    }
+    if (biased) {
+      assertSlopes(1, bias, beforeBias, dBias, "dBias", loss);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Activation.class)
+  void activation(Activation kind) {
+    int in = kind.inputsPerOutput() * 7;
+    Tensor x = tensors.input(3, in, 0, 2);
+    Tensor bias = tensors.input(1, in);
+    Tensor out = tensors.output(3, 7);
+    Tensor dOut = tensors.input(3, 7);
+    for (boolean add : new boolean[] {false, true}) {
+      Tensor dX = tensors.output(3, in);
+      Tensor dBias = tensors.output(1, in);
+      double[][] before = before(add, 1, dBias);
+      kernels.activationBackward(kind, 3, x, bias, dOut, dX, add, dBias);
+      DoubleSupplier loss =
+          () -> {
+            kernels.activation(kind, 3, x, bias, out);
+            return dot(3, out, dOut);
+          };
+      assertSlopes(3, x, null, dX, "dX", loss);
+      assertSlopes(1, bias, before, dBias, "dBias", loss);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 2})
+  void rotary(int past) {
+    Tensor angles = tensors.input(past + 3, 4);
+    Tensor x = tensors.input(2 * 3, 3 * 4);
+    Tensor turned = tensors.output(2 * 3, 3 * 4);
+    Tensor dX = tensors.output(2 * 3, 3 * 4);
+    double[][] dOut = values(6, dX);
+    kernels.rotary(6, 3, past, 2, angles, true, dX);
+    DoubleSupplier loss =
+        () -> {
+          kernels.copy(6, x, turned, 0);
+          kernels.rotary(6, 3, past, 2, angles, false, turned);
+          double sum = 0;
+          for (int row = 0; row < 6; row++) {
+            for (int c = 0; c < 12; c++) {
+              sum += dOut[row][c] * turned.get(row, c);
+            }
+          }
+          return sum;
+        };
+    assertSlopes(6, x, null, dX, "dX", loss);
+  }
+
+  @ParameterizedTest
+  @ValueSource(doubles = {0.1, 0.5})
+  void dropout(double probability) {
+    DropoutMask mask = new DropoutMask(probability);
+    mask.setKey(17);
+    Tensor x = tensors.input(5, 7);
+    Tensor bias = tensors.input(1, 7);
+    Tensor out = tensors.output(5, 7);
+    Tensor dOut = tensors.input(5, 7);
+    Tensor dX = tensors.output(5, 7);
+    kernels.dropoutBackward(5, dOut, mask, dX);
+    DoubleSupplier loss =
+        () -> {
+          kernels.dropout(5, x, bias, mask, out);
+          return dot(5, out, dOut);
+        };
+    assertSlopes(5, x, null, dX, "dX", loss);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1, 1, 1, 1, 1, 0",
+    "2, 3, 3, 3, 2, 0",
+    "2, 5, 4, 2, 3, 0",
+    "1, 5, 6, 1, 2, 0",
+    "2, 5, 3, 3, 2, 0.3",
+    "2, 5, 4, 2, 3, 0.3"
+  })
+  void attention(int B, int T, int H, int kvHeads, int D, double dropout) {
+    DropoutMask mask = dropout == 0 ? null : new DropoutMask(dropout);
+    int rows = B * T;
+    Tensor q = tensors.input(rows, H * D);
+    Tensor k = tensors.input(rows, kvHeads * D);
+    Tensor v = tensors.input(rows, kvHeads * D);
+    Tensor out = tensors.output(rows, H * D);
+    Tensor logSums = tensors.output(B * H, T);
+    Tensor dOut = tensors.input(rows, H * D);
+    Tensor dQ = tensors.output(rows, H * D);
+    Tensor dK = tensors.output(rows, kvHeads * D);
+    Tensor dV = tensors.output(rows, kvHeads * D);
+    DoubleSupplier loss =
+        () -> {
+          kernels.attention(B, T, 0, H, kvHeads, q, k, v, mask, out, logSums);
+          return dot(rows, out, dOut);
+        };
+    loss.getAsDouble(); // for out and logSums
+    kernels.attentionBackward(B, T, H, kvHeads, dOut, q, k, v, mask, out, logSums, dQ, dK, dV);
+    assertSlopes(rows, q, null, dQ, "dQ", loss);
+    assertSlopes(rows, k, null, dK, "dK", loss);
+    assertSlopes(rows, v, null, dV, "dV", loss);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, -2})
+  void crossEntropy(int lowest) {
+    Tensor logits = tensors.input(11, 7, 0, 2);
+    Tensor targets = tensors.integers(11, lowest, 7);
+    Tensor dLogits = tensors.output(11, 7);
+    kernels.crossEntropy(11, logits, targets, dLogits);
+    assertSlopes(
+        11,
+        logits,
+        null,
+        dLogits,
+        "dLogits",
+        () -> kernels.crossEntropy(11, logits, targets, null));
+  }
+}

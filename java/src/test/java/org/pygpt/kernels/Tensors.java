@@ -1,0 +1,139 @@
+package org.pygpt.kernels;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.function.DoubleSupplier;
+import org.pygpt.tensor.DType;
+import org.pygpt.tensor.Memory;
+import org.pygpt.tensor.Tensor;
+
+/**
+ * Mutable: makes the tensors of a test, filled with random numbers: the same ones, in the same
+ * order, each time. They have more rows than are in use and, where {@code padding} is not 0, lie as
+ * columns in wider rows.
+ */
+final class Tensors implements AutoCloseable {
+  private static final int UNUSED_ROWS = 3;
+
+  private final DType dtype;
+  private final int padding;
+  private final Random random = new Random(20170612);
+  private final List<Made> all = new ArrayList<>();
+  private final List<Double> results = new ArrayList<>();
+
+  /** A tensor and how many rows of it the op may change. */
+  private record Made(Tensor tensor, int changed) {}
+
+  Tensors(DType dtype, int padding) {
+    this.dtype = dtype;
+    this.padding = padding;
+  }
+
+  /** Standard normal numbers that no op may change. */
+  Tensor input(int rows, int columns) {
+    return input(rows, columns, 0, 1);
+  }
+
+  /** Normal numbers that no op may change. */
+  Tensor input(int rows, int columns, double mean, double deviation) {
+    return make(dtype, rows, columns, padding, 0, () -> mean + deviation * random.nextGaussian());
+  }
+
+  /** Standard normal numbers for an op to overwrite or to add to. */
+  Tensor output(int rows, int columns) {
+    return make(dtype, rows, columns, padding, rows, random::nextGaussian);
+  }
+
+  /** Standard normal numbers for an op to overwrite, of which no row is unused. */
+  Tensor whole(int rows, int columns) {
+    return output(rows, columns).rows(0, rows);
+  }
+
+  /** Positive numbers for an op to overwrite, and some more that it may not, without padding. */
+  Memory flat(int length) {
+    return make(dtype, 1, length, 0, 1, () -> Math.abs(random.nextGaussian())).memory();
+  }
+
+  /** Whole numbers in [from, to), one a row. */
+  Tensor integers(int rows, int from, int to) {
+    return make(DType.INT32, rows, 1, 0, 0, () -> random.nextInt(from, to));
+  }
+
+  private Tensor make(
+      DType type, int rows, int columns, int padding, int changed, DoubleSupplier numbers) {
+    int width = columns + padding;
+    Memory memory = Memory.allocate(type, (long) (rows + UNUSED_ROWS) * width);
+    for (long i = 0; i < memory.length(); i++) {
+      memory.set(i, numbers.getAsDouble());
+    }
+    Tensor tensor =
+        Tensor.of(memory, 0, rows + UNUSED_ROWS, width).columns((width - columns) / 2, columns);
+    all.add(new Made(tensor, changed));
+    return tensor;
+  }
+
+  /** Notes a number that the op returned. */
+  void result(double value) {
+    results.add(value);
+  }
+
+  /**
+   * Compares every element of every tensor with what another backend left.
+   *
+   * @param tolerance in what the op may change, relative to its largest magnitude; all the rest
+   *     must be the same
+   * @param terms the magnitude of what was summed: where the sum is less, since large terms cancel,
+   *     the tolerance is relative to this
+   */
+  void assertClose(Tensors expected, double tolerance, double terms, String what) {
+    assertEquals(expected.results.size(), results.size(), what);
+    for (int i = 0; i < results.size(); i++) {
+      double number = expected.results.get(i);
+      double allowed = tolerance * Math.max(terms, Math.abs(number));
+      assertEquals(number, results.get(i), allowed, what + ": result");
+    }
+    assertEquals(expected.all.size(), all.size(), what);
+    for (int i = 0; i < all.size(); i++) {
+      assertClose(expected.all.get(i), all.get(i), tolerance, terms, what + ": tensor " + i);
+    }
+  }
+
+  private static void assertClose(
+      Made expected, Made got, double tolerance, double terms, String what) {
+    Tensor reference = expected.tensor;
+    double largest = terms;
+    for (int row = 0; row < expected.changed; row++) {
+      for (int c = 0; c < reference.columns(); c++) {
+        largest = Math.max(largest, Math.abs(reference.get(row, c)));
+      }
+    }
+    Memory memory = reference.memory();
+    for (long i = 0; i < memory.length(); i++) {
+      long row = i / reference.rowStride();
+      long column = i % reference.rowStride() - reference.offset();
+      boolean changed = row < expected.changed && column >= 0 && column < reference.columns();
+      double error = Math.abs(got.tensor.memory().get(i) - memory.get(i));
+      if (!(error <= (changed ? tolerance * largest : 0))) {
+        throw new AssertionError(
+            String.format(
+                "%s (%d, %d)%s: expected %.9g, got %.9g, off by %.2g of the largest, %.3g",
+                what,
+                row,
+                column,
+                changed ? "" : ", which must stay",
+                memory.get(i),
+                got.tensor.memory().get(i),
+                error / largest,
+                largest));
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    all.forEach(made -> made.tensor.memory().close());
+  }
+}

@@ -1,0 +1,198 @@
+package org.pygpt.kernels.cpu;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.util.Random;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.pygpt.kernels.Activation;
+import org.pygpt.kernels.AdamStep;
+
+/**
+ * The vector body of every loop gives the bits of the plain loop, which the tests of the kernels
+ * compare with the reference. A process changes from one to the other while it runs, at a time that
+ * depends on the machine's load, and the same seed must give the same model nevertheless.
+ */
+class VectorBodiesTest {
+  private static final int OFFSET = 3; // rows begin anywhere
+
+  private final Random random = new Random(17);
+
+  private float[] random(int length) {
+    float[] numbers = new float[length];
+    for (int i = 0; i < length; i++) {
+      numbers[i] = (float) random.nextGaussian();
+    }
+    return numbers;
+  }
+
+  static int[] lengths() {
+    return new int[] {1, 3, 7, 8, 15, 16, 17, 31, 32, 33, 64, 207, 1021};
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1, 1, 1",
+    "1, 17, 3",
+    "17, 1, 5",
+    "3, 15, 7",
+    "8, 16, 16",
+    "9, 33, 16",
+    "16, 48, 1",
+    "31, 67, 37"
+  })
+  void products(int m, int n, int k) {
+    float[] b = random(k * (n + OFFSET));
+    for (boolean transposed : new boolean[] {false, true}) {
+      int aRow = transposed ? 1 : k;
+      int aColumn = transposed ? m : 1;
+      float[] a = random(m * k);
+      for (boolean add : new boolean[] {false, true}) {
+        float[] expected = random(m * (n + OFFSET));
+        float[] got = expected.clone();
+        SmallGemm.plain(a, aRow, aColumn, b, n + OFFSET, expected, n + OFFSET, m, n, k, add);
+        SmallGemm.vector(a, aRow, aColumn, b, n + OFFSET, got, n + OFFSET, m, n, k, add);
+        assertArrayEquals(expected, got);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("lengths")
+  void sums(int n) {
+    float[] x = random(OFFSET + n);
+    assertEquals(NormMath.sum(false, x, OFFSET, n), NormMath.sum(true, x, OFFSET, n));
+    float squares = NormMath.sumOfSquares(false, x, OFFSET, n, 0.1f);
+    assertEquals(squares, NormMath.sumOfSquares(true, x, OFFSET, n, 0.1f));
+    assertEquals(ElementMath.max(false, x, n), ElementMath.max(true, x, n));
+  }
+
+  @ParameterizedTest
+  @MethodSource("lengths")
+  void norms(int n) {
+    float[] weight = random(n);
+    float[] bias = random(n);
+    float[] expected = random(OFFSET + n);
+    float[] got = expected.clone();
+    NormMath.normalize(false, expected, OFFSET, n, 0.1f, 1.5f, weight, bias);
+    NormMath.normalize(true, got, OFFSET, n, 0.1f, 1.5f, weight, bias);
+    assertArrayEquals(expected, got);
+    for (boolean centred : new boolean[] {false, true}) {
+      float[] x = random(OFFSET + n);
+      float[] dX = random(OFFSET + n);
+      float[] dXGot = dX.clone();
+      float[] sums = random(n);
+      float[] sumsGot = sums.clone();
+      float[] biasGot = bias.clone();
+      NormMath.backward(false, centred, dX, x, OFFSET, n, 0.1f, 1.5f, weight, sums, bias);
+      NormMath.backward(true, centred, dXGot, x, OFFSET, n, 0.1f, 1.5f, weight, sumsGot, biasGot);
+      assertArrayEquals(dX, dXGot);
+      assertArrayEquals(sums, sumsGot);
+      assertArrayEquals(bias, biasGot);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("lengths")
+  void elements(int n) {
+    float[] x = random(OFFSET + n);
+    float[] expected = random(2 * OFFSET + n);
+    float[] got = expected.clone();
+    ElementMath.add(false, x, OFFSET, expected, 2 * OFFSET, n);
+    ElementMath.add(true, x, OFFSET, got, 2 * OFFSET, n);
+    assertArrayEquals(expected, got);
+    ElementMath.scale(false, expected, n, 0.3f);
+    ElementMath.scale(true, got, n, 0.3f);
+    assertArrayEquals(expected, got);
+    double sum = ElementMath.expAndSum(false, expected, n, 0.7f);
+    assertEquals(sum, ElementMath.expAndSum(true, got, n, 0.7f));
+    assertArrayEquals(expected, got);
+  }
+
+  @ParameterizedTest
+  @MethodSource("lengths")
+  void adamW(int n) {
+    AdamStep step = new AdamStep(0.01, 0.9, 0.95, 1e-8, 0.1, 1.5, 2.5, 0.25);
+    float[][] expected = {random(n), random(n), random(n), random(n)};
+    for (int i = 0; i < n; i++) {
+      expected[3][i] *= expected[3][i];
+    }
+    float[][] got = Stream.of(expected).map(float[]::clone).toArray(float[][]::new);
+    ElementMath.adamW(false, step, expected[0], expected[1], expected[2], expected[3], n);
+    ElementMath.adamW(true, step, got[0], got[1], got[2], got[3], n);
+    assertArrayEquals(expected, got);
+  }
+
+  static Stream<Arguments> activations() {
+    return Stream.of(Activation.values())
+        .flatMap(
+            kind -> Stream.of(1, 15, 16, 17, 64, 207).map(length -> Arguments.of(kind, length)));
+  }
+
+  @ParameterizedTest
+  @MethodSource("activations")
+  void activations(Activation kind, int n) {
+    float[] scratch = new float[n];
+    float[] dOut = random(OFFSET + n);
+    if (kind == Activation.SWIGLU) {
+      float[] expected = random(OFFSET + 2 * n); // gates and values
+      float[] got = expected.clone();
+      float[] out = new float[OFFSET + n];
+      float[] outGot = new float[OFFSET + n];
+      ActivationMath.gated(false, expected, OFFSET, out, 1, scratch, n);
+      ActivationMath.gated(true, got, OFFSET, outGot, 1, scratch, n);
+      assertArrayEquals(out, outGot);
+      ActivationMath.gatedBackward(false, expected, OFFSET, dOut, 1, scratch, n);
+      ActivationMath.gatedBackward(true, got, OFFSET, dOut, 1, scratch, n);
+      assertArrayEquals(expected, got);
+    } else {
+      float[] x = random(n);
+      float[] dOutGot = dOut.clone();
+      ActivationMath.backward(false, kind, x, dOut, scratch, n);
+      ActivationMath.backward(true, kind, x, dOutGot, scratch, n);
+      assertArrayEquals(dOut, dOutGot);
+      float[] got = x.clone();
+      ActivationMath.forward(false, kind, x, scratch, n);
+      ActivationMath.forward(true, kind, got, scratch, n);
+      assertArrayEquals(x, got);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 7, 15, 16, 17, 47, 48})
+  void softmax(int queries) {
+    int width = 48; // whole vectors of any machine
+    int keys = 67;
+    float[] expected = random(keys * width);
+    SoftmaxMath.mask(expected, width, keys, keys - queries + 1);
+    float[] scores = expected.clone();
+    float[] got = expected.clone();
+    float[] sums = new float[width];
+    float[] sumsGot = new float[width];
+    SoftmaxMath.forward(false, expected, width, keys, queries, 0.3f, sums);
+    SoftmaxMath.forward(true, got, width, keys, queries, 0.3f, sumsGot);
+    assertColumnsEqual(expected, got, queries, width);
+    assertColumnsEqual(sums, sumsGot, queries, width);
+    float[] gradients = random(keys * width);
+    float[] gradientsGot = gradients.clone();
+    float[] scoresGot = scores.clone();
+    SoftmaxMath.backward(false, scores, gradients, width, keys, queries, 0.3f, sums);
+    SoftmaxMath.backward(true, scoresGot, gradientsGot, width, keys, queries, 0.3f, sums);
+    assertColumnsEqual(scores, scoresGot, queries, width);
+    assertColumnsEqual(gradients, gradientsGot, queries, width);
+  }
+
+  /** Compares the first columns of each row; the others are computed along and ignored. */
+  private static void assertColumnsEqual(float[] expected, float[] got, int columns, int width) {
+    for (int i = 0; i < expected.length; i++) {
+      if (i % width < columns) {
+        assertEquals(expected[i], got[i], "row " + i / width + ", column " + i % width);
+      }
+    }
+  }
+}

@@ -1,0 +1,64 @@
+package org.pygpt.tensor;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class MemoryTest {
+  @ParameterizedTest
+  @EnumSource(DType.class)
+  void startsAtACacheLineAndIsZero(DType dtype) {
+    for (int length : new int[] {1, 15, 16, 17, 1021}) {
+      try (Memory memory = Memory.allocate(dtype, length)) {
+        assertEquals(0, memory.address() % Memory.ALIGNMENT_BYTES);
+        assertEquals((long) length * dtype.bytes(), memory.byteSize());
+        for (int i = 0; i < length; i++) {
+          assertEquals(0, memory.get(i));
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(DType.class)
+  void sharesItsElementsWithNd4j(DType dtype) {
+    try (Memory memory = Memory.allocate(dtype, 7)) {
+      memory.set(5, 3);
+      assertEquals(3, memory.buffer().getDouble(memory.firstElement() + 5));
+      memory.buffer().put(memory.firstElement() + 6, 2);
+      assertEquals(2, memory.get(6));
+    }
+  }
+
+  @Test
+  void refusesAccessOutsideOrAfterClose() {
+    Memory memory = Memory.allocate(DType.FLOAT32, 7);
+    assertThrows(IndexOutOfBoundsException.class, () -> memory.get(7));
+    assertThrows(IndexOutOfBoundsException.class, () -> memory.set(-1, 0));
+    memory.close();
+    memory.close(); // a second close does nothing
+    for (Runnable access :
+        new Runnable[] {
+          memory::segment,
+          memory::address,
+          memory::zero,
+          () -> memory.get(0),
+          () -> memory.set(0, 1)
+        }) {
+      String message = assertThrows(IllegalStateException.class, access::run).getMessage();
+      assertTrue(message.contains("closed"), message);
+    }
+  }
+
+  @Test
+  void refusesNoElements() {
+    String message =
+        assertThrows(IllegalArgumentException.class, () -> Memory.allocate(DType.FLOAT32, 0))
+            .getMessage();
+    assertEquals("length: expected at least 1, got 0", message);
+  }
+}
