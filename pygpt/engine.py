@@ -222,7 +222,7 @@ class Engine(_Handle):
             tokens: int32, all documents one after another, BOS at both ends of each; copied.
             starts: int32, (n + 1,): document d is tokens[starts[d]:starts[d + 1]]; copied.
             learning_rates: float64, one a step; copied.
-            on_losses: called about 20 times a second while it trains.
+            on_losses: called about 20 times a second, and with the steps before a failure.
         Raises:
             EngineError: Java refused, or failed.
             KeyboardInterrupt: Ctrl-C; the model is between two steps or within one.
@@ -239,7 +239,11 @@ class Engine(_Handle):
                 first, seen = seen, done
                 on_losses(first, np.array(job.losses(first, done), dtype=np.float64))
 
-        self._run(job, poll)
+        try:
+            self._run(job, poll)
+        except EngineError:
+            poll()  # the steps before the one that failed
+            raise
         return np.array(job.losses(0, job.completed()), dtype=np.float64)
 
     def sample_documents(

@@ -13,8 +13,7 @@ from pygpt.errors import OutputError
 class JsonLog:
     """Mutable: writes `{"step": 1, "loss": 3.3659…}` lines, then `{"sample": "kamon"}` lines.
 
-    Lines reach the file whole. A loss that is no finite number is written as null. Without a path
-    nothing is written.
+    Lines reach the file whole. Without a path nothing is written.
 
     Raises:
         OutputError: the file cannot be written.

@@ -335,7 +335,8 @@ class GPT:
         if starts[-1] > INT_MAX:
             raise ShapeError(f"documents: expected at most {INT_MAX} tokens, got {starts[-1]}")
         length = min(self.config.block_size, max(map(len, encoded)) - 1)
-        memory.require(self.memory(1, length).beside_weights_bytes, "training this model")
+        what = f"training on batches of 1 x {length} tokens"
+        memory.require(self.memory(1, length).beside_weights_bytes, what)
         tokens = np.concatenate([np.array(document, np.int32) for document in encoded])
         return self._engine.train_documents(tokens, starts.astype(np.int32), rates, on_losses)
 

@@ -151,6 +151,8 @@ def test_a_loss_that_is_no_number_ends_the_training(capsys: Capture) -> None:
     assert captured.err.startswith("pygpt: error: loss: expected a finite number in step 2, got ")
     assert captured.err.count("\n") == 1
     assert not Path("out").exists()
+    logged = [json.loads(line)["step"] for line in Path("log").read_text().splitlines()]
+    assert logged == [1]
 
 
 def test_debug_shows_stacks(capsys: Capture) -> None:

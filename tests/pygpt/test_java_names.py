@@ -12,11 +12,12 @@ import time
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import pygpt
 from jbridge import jvm
-from pygpt import NamesConfig, cli
+from pygpt import GPT, CharTokenizer, GPTConfig, NamesConfig, cli
 from pygpt.config import rule_of
 
 ROOT = Path(__file__).parents[2]
@@ -96,6 +97,30 @@ def test_each_loads_what_the_other_saved(backend: str, capsys: Capture) -> None:
         assert Path("java.jsonl").read_bytes() == Path("python.jsonl").read_bytes()
 
 
+def test_both_load_another_architecture(capsys: Capture) -> None:
+    sizes = {"block_size": 11, "vocab_size": 4, "n_layer": 2, "n_head": 6, "n_embd": 24}
+    llama = {"bias": False, "norm": "rmsnorm", "activation": "swiglu", "positions": "rotary"}
+    config = GPTConfig(**sizes, **llama, n_kv_head=2, n_inner=17)
+    with GPT(config, seed=3, tokenizer=CharTokenizer("a\u00e9\U0001f404")) as model:
+        for gain in ("ln_f.weight", "h.1.ln_2.weight"):
+            model.parameters()[gain][:] = np.linspace(-9, 9, 24)
+        model.save_pretrained("model")
+    arguments = ["--from", "model", "--temperature", "0.7", "--samples", "23"]
+    expected = _python(capsys, *arguments)
+    assert expected[0] == 0 and len(set(expected[1].splitlines())) > 3
+    assert _java(*arguments) == expected
+
+
+def test_a_loss_that_is_no_number_ends_both(capsys: Capture) -> None:
+    arguments = ["--learning-rate", "1e300", "--steps", "5", "--quiet", "--out", "out"]
+    expected = _python(capsys, *arguments, "--log", "python.jsonl")
+    assert expected[2].startswith("pygpt: error: loss: expected a finite number in step 2, got ")
+    assert _java(*arguments, "--log", "java.jsonl") == expected
+    assert Path("java.jsonl").read_bytes() == Path("python.jsonl").read_bytes()
+    assert Path("java.jsonl").read_text().count("\n") == 1  # of step 1
+    assert sorted(os.listdir()) == ["java.jsonl", "python.jsonl"]
+
+
 BAD = {
     "option": ["--step", "3"],
     "no_number": ["--steps", "ten"],
@@ -118,7 +143,16 @@ BAD = {
     "from_none": ["--from", "none"],
     "from_foreign": ["--from", "folder"],
     "from_damaged": ["--from", "damaged"],
+    "from_text": ["--from", "text"],
+    "wide": ["--n-embd", "2000000000", "--log", "log"],
+    "deep": ["--n-layer", "2000000000", "--backend", "plain"],
+    "long": ["--block-size", "2000000000", "--n-embd", "1024", "--out", "out"],
 }
+
+
+def _without_available(got: tuple[int, str, str]) -> tuple[int, str, str]:
+    """Leave out what memory there is just now."""
+    return got[0], got[1], re.sub(r"(?<= and )[\d,.]+(?= GB are available)", "", got[2])
 
 
 @pytest.mark.parametrize("case", BAD)
@@ -130,10 +164,13 @@ def test_same_messages(case: str, capsys: Capture) -> None:
     Path("folder").mkdir()
     Path("damaged").mkdir()
     Path("damaged/config.json").write_text('{"model_type": "pygpt", "n_head": 1}')
+    text = GPTConfig.microgpt(block_size=3, vocab_size=2, n_layer=1, n_head=1, n_embd=2)
+    with GPT(text, tokenizer=CharTokenizer("ab", bos=False)) as model:
+        model.save_pretrained("text")
     before = sorted(os.listdir())
     expected = _python(capsys, "--quiet", *BAD[case])
     assert expected[0] in (1, 2) and expected[2].startswith("pygpt: error: ")
-    assert _java("--quiet", *BAD[case]) == expected
+    assert _without_available(_java("--quiet", *BAD[case])) == _without_available(expected)
     assert sorted(os.listdir()) == before
     assert Path("words.txt").read_text() == "one\n"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from jbridge import JavaMemoryError
 from pygpt import GPT, CharTokenizer, GPTConfig, NamesConfig, NamesRun, memory
 from pygpt.errors import TooLargeError
 
@@ -113,6 +114,15 @@ def test_weights_have_to_fit(free: list[int]) -> None:
         GPT(CONFIG, backend="plain")  # float64
 
 
+def test_java_asks_too(free: list[int]) -> None:
+    free[0] = 10**30
+    deep = GPTConfig(n_layer=2**31 - 1)
+    with pytest.raises(JavaMemoryError, match="^a model of these sizes needs at least [0-9,]{10,}"):
+        GPT(deep)
+    with GPT(CONFIG) as model, pytest.raises(JavaMemoryError, match="^training on batches of 300"):
+        model.training(300_000_000)
+
+
 def test_plan_of_training() -> None:
     with GPT(CONFIG) as model:
         plan = model.memory(5)
@@ -133,7 +143,7 @@ def test_training_has_to_fit(free: list[int]) -> None:
         assert len(model.train_documents(documents, [0.1] * 3)) == 3
         free[0] -= 1
         assert len(model.train_documents(documents[:1], [0.1])) == 1  # two tokens of activations
-        with pytest.raises(TooLargeError, match="^training this model needs at least "):
+        with pytest.raises(TooLargeError, match="^training on batches of 1 x 7 tokens needs at "):
             model.train_documents(documents, [0.1] * 3)
         with pytest.raises(TooLargeError, match="^training on batches of 1 x 7 tokens needs at "):
             model.training(1)

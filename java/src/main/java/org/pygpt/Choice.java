@@ -20,9 +20,15 @@ public final class Choice {
         return value;
       }
     }
-    String names =
-        Arrays.stream(type.getEnumConstants()).map(Choice::name).collect(Collectors.joining(", "));
-    throw new IllegalArgumentException(name + ": expected one of " + names + ", got " + choice);
+    throw new IllegalArgumentException(
+        name + ": expected one of " + names(type) + ", got " + choice);
+  }
+
+  /** The lower-case names of all values of an enumeration, with commas between them. */
+  public static String names(Class<?> type) {
+    return Arrays.stream(type.getEnumConstants())
+        .map(value -> name((Enum<?>) value))
+        .collect(Collectors.joining(", "));
   }
 
   /** The lower-case name of a value. */

@@ -2,6 +2,7 @@ package org.pygpt;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.math.BigInteger;
 import java.util.List;
 import org.pygpt.graph.Attention;
 import org.pygpt.graph.CachedAttention;
@@ -21,9 +22,11 @@ import org.pygpt.graph.Variable;
 import org.pygpt.kernels.Backend;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.kernels.NormSpec;
+import org.pygpt.tensor.AvailableMemory;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
+import org.pygpt.tensor.TooLargeError;
 
 /**
  * Mutable: a GPT's weights and the way its tapes are built.
@@ -55,8 +58,11 @@ public final class GPT implements AutoCloseable {
     this.config = config;
     this.kernels = kernels;
     this.weights = new Parameters(config, dtype);
-    boolean rotary = config.positions() == GPTConfig.Positions.ROTARY;
-    this.angles = rotary ? rotaryAngles(config, dtype) : null;
+    this.angles = isRotary(config) ? rotaryAngles(config, dtype) : null;
+  }
+
+  private static boolean isRotary(GPTConfig config) {
+    return config.positions() == GPTConfig.Positions.ROTARY;
   }
 
   /** Cosines, then sines, of position * theta^(-2d/D): (block_size, D). */
@@ -80,14 +86,20 @@ public final class GPT implements AutoCloseable {
    * @param dtype float32, or float64 on {@code plain}
    * @param threads of backend cpu; 0 for one a processor
    * @throws IllegalArgumentException if the backend is unknown or has no such dtype
+   * @throws TooLargeError if the weights do not fit into memory
    */
   public static GPT create(GPTConfig config, String backend, DType dtype, int threads) {
-    return new GPT(config, Backend.of(backend).kernels(dtype, threads), dtype);
+    Backend chosen = Backend.of(backend);
+    long angles = isRotary(config) ? (long) config.blockSize() * config.headSize() : 0;
+    BigInteger count = Parameters.count(config).add(BigInteger.valueOf(angles));
+    BigInteger bytes = count.multiply(BigInteger.valueOf(dtype.bytes()));
+    AvailableMemory.require(bytes, "a model of these sizes");
+    return new GPT(config, chosen.kernels(dtype, threads), dtype);
   }
 
   /**
-   * A model on the backend that {@link Backend#chosen} gives, float32, on all processors; logs which
-   * one it is. Its weights are all zero.
+   * A model on the backend that {@link Backend#chosen} gives, float32, on all processors; logs
+   * which one it is. Its weights are all zero.
    *
    * @throws IllegalArgumentException if the property names no backend
    */
@@ -213,19 +225,34 @@ public final class GPT implements AutoCloseable {
     GENERATION
   }
 
-  /** Builds a tape for at most (B, T) tokens that runs forward and backward. */
+  /**
+   * Builds a tape for at most (B, T) tokens that runs forward and backward.
+   *
+   * @throws TooLargeError if its activations do not fit into memory, as in those below
+   */
   public Program training(int B, int T, Parameters gradients) {
-    return new Builder(B, T, Purpose.TRAINING, gradients).program();
+    return program(B, T, Purpose.TRAINING, gradients);
   }
 
   /** Builds a tape for at most (B, T) tokens that computes logits and loss. */
   public Program evaluation(int B, int T) {
-    return new Builder(B, T, Purpose.EVALUATION, null).program();
+    return program(B, T, Purpose.EVALUATION, null);
   }
 
   /** Builds a tape for one sequence, one token a step, with a key/value cache. */
   public Program generation() {
-    return new Builder(1, 1, Purpose.GENERATION, null).program();
+    return program(1, 1, Purpose.GENERATION, null);
+  }
+
+  private Program program(int B, int T, Purpose purpose, Parameters gradients) {
+    String what = Choice.name(purpose) + " on batches of " + B + " x " + T + " tokens";
+    long count = 2L * Math.multiplyExact(B, T); // ids and targets
+    AvailableMemory.require(BigInteger.valueOf(count * DType.INT32.bytes()), what);
+    Memory tokens = Memory.allocate(DType.INT32, count);
+    Builder builder = new Builder(B, T, purpose, gradients, tokens);
+    AvailableMemory.require(BigInteger.valueOf(builder.tape.byteSize()), what);
+    builder.tape.allocate();
+    return new Program(builder.tape, tokens, builder.logits, builder.loss);
   }
 
   /** Size in bytes of the activations of a training step, without allocating them. */
@@ -239,9 +266,9 @@ public final class GPT implements AutoCloseable {
   }
 
   private Tape plan(int B, int T) {
-    Builder builder = new Builder(B, T, Purpose.TRAINING, null);
-    builder.tokens.close();
-    return builder.tape;
+    try (Memory tokens = Memory.allocate(DType.INT32, 2)) { // planning reads none
+      return new Builder(B, T, Purpose.TRAINING, null, tokens).tape;
+    }
   }
 
   /** Wires and plans one tape. */
@@ -253,13 +280,12 @@ public final class GPT implements AutoCloseable {
     private final Parameters gradients;
     private final double dropout;
     private final Tape tape;
-    private final Memory tokens;
     private final Variable logits;
     private final Loss loss;
     private final int C = config.nEmbd();
     private int dropouts;
 
-    Builder(int B, int T, Purpose purpose, Parameters gradients) {
+    Builder(int B, int T, Purpose purpose, Parameters gradients, Memory tokens) {
       this.B = B;
       this.T = T;
       this.rows = Math.multiplyExact(B, T);
@@ -267,22 +293,17 @@ public final class GPT implements AutoCloseable {
       this.gradients = gradients;
       this.dropout = purpose == Purpose.TRAINING ? config.dropout() : 0;
       this.tape = new Tape(kernels, dtype(), purpose == Purpose.TRAINING);
-      this.tokens = Memory.allocate(DType.INT32, 2L * rows);
-      Variable x = embedding(Tensor.of(tokens, 0, rows, 1));
+      int count = Math.toIntExact(tokens.length() / 2);
+      Variable x = embedding(Tensor.of(tokens, 0, count, 1));
       logits = linear(blocks(x), config.tieWeights() ? "wte" : "lm_head", null, true);
       if (purpose != Purpose.TRAINING) {
         tape.keep(logits);
       }
-      loss = new Loss(logits, Tensor.of(tokens, rows, rows, 1));
+      loss = new Loss(logits, Tensor.of(tokens, count, count, 1));
       if (purpose != Purpose.GENERATION) {
         tape.add(loss);
       }
       tape.plan();
-    }
-
-    Program program() {
-      tape.allocate();
-      return new Program(tape, tokens, logits, loss);
     }
 
     private Variable embedding(Tensor ids) {

@@ -1,6 +1,7 @@
 package org.pygpt;
 
 import org.pygpt.kernels.Activation;
+import org.pygpt.text.PythonNumber;
 
 /**
  * Immutable: the architecture of a model. Field names are those of Python's {@code
@@ -45,8 +46,7 @@ public record GPTConfig(
     Positions positions,
     double ropeTheta) {
 
-  /** Width of the feed-forward layer over that of the residual stream, where none is given. */
-  public static final int FEED_FORWARD_FACTOR = 4;
+  private static final int FEED_FORWARD_FACTOR = 4; // GPT-2's
 
   /** Kinds of normalisation. */
   public enum Norm {
@@ -61,7 +61,7 @@ public record GPTConfig(
   }
 
   /**
-   * Checks the sizes.
+   * Checks the values in the order, and with the messages, of Python's {@code pygpt.GPTConfig}.
    *
    * @throws IllegalArgumentException if one is out of its range or two do not fit each other
    */
@@ -71,22 +71,31 @@ public record GPTConfig(
     requirePositive("n_layer", nLayer);
     requirePositive("n_head", nHead);
     requirePositive("n_embd", nEmbd);
+    requireFinite("dropout", dropout);
+    require(dropout >= 0, "dropout: expected at least 0", PythonNumber.repr(dropout));
+    require(dropout < 1, "dropout: expected less than 1", PythonNumber.repr(dropout));
     requirePositive("n_kv_head", nKvHead);
     requirePositive("n_inner", nInner);
+    requireFinite("norm_eps", normEps);
+    require(normEps > 0, "norm_eps: expected more than 0", PythonNumber.repr(normEps));
+    requireFinite("rope_theta", ropeTheta);
+    require(ropeTheta > 1, "rope_theta: expected more than 1", PythonNumber.repr(ropeTheta));
     require(nEmbd % nHead == 0, "n_embd: expected a multiple of n_head = " + nHead, nEmbd);
-    require(nHead % nKvHead == 0, "n_kv_head: expected a divisor of n_head = " + nHead, nKvHead);
-    require(dropout >= 0 && dropout < 1, "dropout: expected 0 to below 1", dropout);
-    require(normEps > 0, "norm_eps: expected more than 0", normEps);
-    require(ropeTheta > 1, "rope_theta: expected more than 1", ropeTheta);
     boolean evenHeads = nEmbd / nHead % 2 == 0;
     require(
         positions != Positions.ROTARY || evenHeads,
         "n_embd: expected an even head size n_embd / n_head for rotary positions",
-        nEmbd);
+        nEmbd + " / " + nHead);
+    require(nHead % nKvHead == 0, "n_kv_head: expected a divisor of n_head = " + nHead, nKvHead);
   }
 
   private static void requirePositive(String name, int value) {
     require(value >= 1, name + ": expected at least 1", value);
+  }
+
+  private static void requireFinite(String name, double value) {
+    String expectation = name + ": expected a finite number";
+    require(Double.isFinite(value), expectation, PythonNumber.repr(value));
   }
 
   private static void require(boolean met, String expectation, Object got) {
@@ -158,7 +167,7 @@ public record GPTConfig(
         Activation.GELU,
         true,
         nHead,
-        FEED_FORWARD_FACTOR * nEmbd,
+        feedForwardWidth(nEmbd),
         true,
         1e-5,
         true,
@@ -186,13 +195,25 @@ public record GPTConfig(
         Activation.RELU,
         false,
         nHead,
-        FEED_FORWARD_FACTOR * nEmbd,
+        feedForwardWidth(nEmbd),
         false,
         1e-5,
         false,
         true,
         Positions.LEARNED,
         1e4);
+  }
+
+  /**
+   * Width of the feed-forward layer where none is given: 4 * nEmbd.
+   *
+   * @throws IllegalArgumentException if it is no int
+   */
+  public static int feedForwardWidth(int nEmbd) {
+    int most = Integer.MAX_VALUE / FEED_FORWARD_FACTOR;
+    require(
+        nEmbd <= most, "n_embd: expected at most " + most + " where n_inner is 4 * n_embd", nEmbd);
+    return FEED_FORWARD_FACTOR * nEmbd;
   }
 
   /** Size of one head: D. */

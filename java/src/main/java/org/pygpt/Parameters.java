@@ -1,6 +1,7 @@
 package org.pygpt;
 
-import java.util.ArrayList;
+import java.math.BigInteger;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,91 +19,129 @@ public final class Parameters implements AutoCloseable {
   private final Map<String, Tensor> tensors = new LinkedHashMap<>();
   private final long matrixLength;
 
-  /** Name and shape of one weight; a vector has one row. */
-  private record Shape(String name, int rows, int columns, boolean isVector) {}
-
   /** Zeros for every weight of a model of this configuration. */
   public Parameters(GPTConfig config, DType dtype) {
     long line = Memory.ALIGNMENT_BYTES / dtype.bytes();
-    Map<String, Long> offsets = new LinkedHashMap<>();
-    List<Shape> shapes = shapes(config);
+    Map<String, List<Long>> shapes = shapes(config);
+    Map<String, Long> offsets = new HashMap<>();
     long length = 0;
     long matrices = 0;
-    for (boolean vectors : new boolean[] {false, true}) {
-      for (Shape shape : shapes) {
-        if (shape.isVector == vectors) {
-          offsets.put(shape.name, length);
-          length += ((long) shape.rows * shape.columns + line - 1) / line * line;
+    for (int dimensions : new int[] {2, 1}) {
+      for (var entry : shapes.entrySet()) {
+        if (entry.getValue().size() == dimensions) {
+          offsets.put(entry.getKey(), length);
+          length += (product(entry.getValue()).longValueExact() + line - 1) / line * line;
         }
       }
-      matrices = vectors ? matrices : length;
+      matrices = dimensions == 2 ? length : matrices;
     }
     matrixLength = matrices;
     memory = Memory.allocate(dtype, length);
-    for (Shape shape : shapes) {
-      long offset = offsets.get(shape.name);
-      tensors.put(shape.name, Tensor.of(memory, offset, shape.rows, shape.columns));
-    }
+    shapes.forEach((name, shape) -> {
+      int rows = shape.size() == 2 ? Math.toIntExact(shape.getFirst()) : 1;
+      int columns = Math.toIntExact(shape.getLast());
+      tensors.put(name, Tensor.of(memory, offsets.get(name), rows, columns));
+    });
   }
 
-  /** GPT-2's names; weights inside a block are (in, out), as its Conv1D has them. */
-  private static List<Shape> shapes(GPTConfig config) {
-    int C = config.nEmbd();
-    int F = config.nInner();
-    List<Shape> shapes = new ArrayList<>();
-    matrix(shapes, "wte.weight", config.vocabSize(), C);
-    if (config.positions() == GPTConfig.Positions.LEARNED) {
-      matrix(shapes, "wpe.weight", config.blockSize(), C);
-    }
-    if (config.embeddingNorm()) {
-      norm(shapes, config, "ln_emb");
-    }
+  // ---- shapes ----------------------------------------------------------------------------------
+
+  /**
+   * Name -> shape of every weight, in the order in which data flows through the model: GPT-2's
+   * names; (in, out) inside a block, as its Conv1D has them; biases and gains have one dimension.
+   */
+  public static Map<String, List<Long>> shapes(GPTConfig config) {
+    Map<String, List<Long>> shapes = new LinkedHashMap<>(embeddingShapes(config));
+    Map<String, List<Long>> block = blockShapes(config);
     for (int layer = 0; layer < config.nLayer(); layer++) {
       String prefix = "h." + layer + ".";
-      norm(shapes, config, prefix + "ln_1");
-      linear(shapes, config, prefix + "attn.c_attn", C, config.qkvWidth());
-      linear(shapes, config, prefix + "attn.c_proj", C, C);
-      norm(shapes, config, prefix + "ln_2");
-      int in = config.activation().inputsPerOutput() * F;
-      linear(shapes, config, prefix + "mlp.c_fc", C, in);
-      linear(shapes, config, prefix + "mlp.c_proj", F, C);
+      block.forEach((name, shape) -> shapes.put(prefix + name, shape));
     }
-    if (config.finalNorm()) {
-      norm(shapes, config, "ln_f");
+    shapes.putAll(outputShapes(config));
+    return shapes;
+  }
+
+  /** Number of entries of {@link #shapes}, also where there are too many for a map. */
+  public static long tensorCount(GPTConfig config) {
+    long outer = embeddingShapes(config).size() + outputShapes(config).size();
+    return outer + (long) config.nLayer() * blockShapes(config).size();
+  }
+
+  /** Number of weights, also where no memory holds them. */
+  public static BigInteger count(GPTConfig config) {
+    BigInteger layers = BigInteger.valueOf(config.nLayer());
+    return sum(embeddingShapes(config))
+        .add(sum(blockShapes(config)).multiply(layers))
+        .add(sum(outputShapes(config)));
+  }
+
+  private static BigInteger sum(Map<String, List<Long>> shapes) {
+    return shapes.values().stream()
+        .map(Parameters::product)
+        .reduce(BigInteger.ZERO, BigInteger::add);
+  }
+
+  private static BigInteger product(List<Long> shape) {
+    return shape.stream().map(BigInteger::valueOf).reduce(BigInteger.ONE, BigInteger::multiply);
+  }
+
+  private static Map<String, List<Long>> embeddingShapes(GPTConfig config) {
+    long C = config.nEmbd();
+    Map<String, List<Long>> shapes = new LinkedHashMap<>();
+    shapes.put("wte.weight", List.of((long) config.vocabSize(), C));
+    if (config.positions() == GPTConfig.Positions.LEARNED) {
+      shapes.put("wpe.weight", List.of((long) config.blockSize(), C));
     }
-    if (!config.tieWeights()) {
-      matrix(shapes, "lm_head.weight", config.vocabSize(), C);
+    if (config.embeddingNorm()) {
+      putNorm(shapes, config, "ln_emb");
     }
     return shapes;
   }
 
-  private static void matrix(List<Shape> shapes, String name, int rows, int columns) {
-    shapes.add(new Shape(name, rows, columns, false));
+  private static Map<String, List<Long>> blockShapes(GPTConfig config) {
+    long C = config.nEmbd();
+    long F = config.nInner();
+    long qkv = (config.nHead() + 2L * config.nKvHead()) * config.headSize();
+    Map<String, List<Long>> shapes = new LinkedHashMap<>();
+    putNorm(shapes, config, "ln_1");
+    putLinear(shapes, config, "attn.c_attn", C, qkv);
+    putLinear(shapes, config, "attn.c_proj", C, C);
+    putNorm(shapes, config, "ln_2");
+    putLinear(shapes, config, "mlp.c_fc", C, config.activation().inputsPerOutput() * F);
+    putLinear(shapes, config, "mlp.c_proj", F, C);
+    return shapes;
   }
 
-  private static void linear(List<Shape> shapes, GPTConfig config, String name, int in, int out) {
-    matrix(shapes, name + ".weight", in, out);
+  private static Map<String, List<Long>> outputShapes(GPTConfig config) {
+    Map<String, List<Long>> shapes = new LinkedHashMap<>();
+    if (config.finalNorm()) {
+      putNorm(shapes, config, "ln_f");
+    }
+    if (!config.tieWeights()) {
+      shapes.put("lm_head.weight", List.of((long) config.vocabSize(), (long) config.nEmbd()));
+    }
+    return shapes;
+  }
+
+  private static void putLinear(
+      Map<String, List<Long>> shapes, GPTConfig config, String name, long in, long out) {
+    shapes.put(name + ".weight", List.of(in, out));
     if (config.bias()) {
-      shapes.add(new Shape(name + ".bias", 1, out, true));
+      shapes.put(name + ".bias", List.of(out));
     }
   }
 
-  private static void norm(List<Shape> shapes, GPTConfig config, String name) {
+  private static void putNorm(Map<String, List<Long>> shapes, GPTConfig config, String name) {
+    List<Long> shape = List.of((long) config.nEmbd());
     if (config.normGain()) {
-      shapes.add(new Shape(name + ".weight", 1, config.nEmbd(), true));
+      shapes.put(name + ".weight", shape);
     }
     if (config.normBias()) {
-      shapes.add(new Shape(name + ".bias", 1, config.nEmbd(), true));
+      shapes.put(name + ".bias", shape);
     }
   }
 
-  /** Number of elements that {@link #memory} of such a model has, padding included. */
-  public static long length(GPTConfig config, DType dtype) {
-    long line = Memory.ALIGNMENT_BYTES / dtype.bytes();
-    return shapes(config).stream()
-        .mapToLong(shape -> ((long) shape.rows * shape.columns + line - 1) / line * line)
-        .sum();
-  }
+  // ---- views -----------------------------------------------------------------------------------
 
   /** Names in the order in which data flows through the model. */
   public List<String> names() {

@@ -75,6 +75,15 @@ class GPTConfigTest {
     assertEquals(false, GPTConfig.microgpt(7, 11, 2, 3, 12).normBias());
   }
 
+  @Test
+  void anInnerWidthThatIsNoIntIsRefused() {
+    assertEquals(2147483644, GPTConfig.feedForwardWidth(536870911));
+    assertEquals(
+        "n_embd: expected at most 536870911 where n_inner is 4 * n_embd, got 536870912",
+        assertThrows(IllegalArgumentException.class, () -> GPTConfig.gpt2(7, 11, 2, 1, 536870912))
+            .getMessage());
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
@@ -89,11 +98,12 @@ class GPTConfigTest {
         "n_embd | 25 | n_embd: expected a multiple of n_head = 6, got 25",
         "n_kv_head | 4 | n_kv_head: expected a divisor of n_head = 6, got 4",
         "n_embd | 18 | n_embd: expected an even head size n_embd / n_head for rotary positions, got"
-            + " 18",
-        "dropout | 1 | dropout: expected 0 to below 1, got 1.0",
-        "dropout | -0.1 | dropout: expected 0 to below 1, got -0.1",
-        "dropout | NaN | dropout: expected 0 to below 1, got NaN",
+            + " 18 / 6",
+        "dropout | 1 | dropout: expected less than 1, got 1.0",
+        "dropout | -1e-7 | dropout: expected at least 0, got -1e-07",
+        "dropout | NaN | dropout: expected a finite number, got nan",
         "norm_eps | 0 | norm_eps: expected more than 0, got 0.0",
+        "rope_theta | Infinity | rope_theta: expected a finite number, got inf",
         "rope_theta | 1 | rope_theta: expected more than 1, got 1.0",
         "norm | LayerNorm | norm: expected one of layernorm, rmsnorm, got LayerNorm",
         "positions | none | positions: expected one of learned, rotary, got none",

@@ -1,5 +1,6 @@
 package org.pygpt.io;
 
+import java.util.StringJoiner;
 import org.nd4j.shade.jackson.core.JsonParser;
 import org.nd4j.shade.jackson.core.JsonProcessingException;
 import org.nd4j.shade.jackson.databind.DeserializationFeature;
@@ -65,7 +66,7 @@ public final class Json {
     return out.append('"').toString();
   }
 
-  /** A value as Python's {@code repr} writes it; lists and objects as JSON. */
+  /** A value as Python's {@code repr} writes it. */
   static String repr(JsonNode value) {
     return switch (value.getNodeType()) {
       case STRING -> PythonText.repr(value.textValue());
@@ -73,7 +74,20 @@ public final class Json {
       case NULL, MISSING -> "None";
       case NUMBER ->
           value.isIntegralNumber() ? value.asText() : PythonNumber.repr(value.doubleValue());
-      default -> value.toString();
+      case ARRAY -> {
+        StringJoiner items = new StringJoiner(", ", "[", "]");
+        value.elements().forEachRemaining(item -> items.add(repr(item)));
+        yield items.toString();
+      }
+      case OBJECT -> {
+        StringJoiner items = new StringJoiner(", ", "{", "}");
+        value
+            .fields()
+            .forEachRemaining(field ->
+                items.add(PythonText.repr(field.getKey()) + ": " + repr(field.getValue())));
+        yield items.toString();
+      }
+      default -> throw new AssertionError(value.getNodeType()); // a text has no other
     };
   }
 }

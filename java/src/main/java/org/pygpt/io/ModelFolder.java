@@ -11,7 +11,6 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -20,6 +19,7 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.nd4j.shade.jackson.databind.JsonNode;
 import org.pygpt.GPTConfig;
+import org.pygpt.Parameters;
 import org.pygpt.text.CharTokenizer;
 
 /**
@@ -27,8 +27,9 @@ import org.pygpt.text.CharTokenizer;
  * pygpt.checkpoint} writes, byte by byte, and reads.
  *
  * <p>config.json has {@code "model_type": "pygpt"}, the fields of {@link GPTConfig}, and {@code
- * "characters"}, the tokenizer's, where the model has one. The weights are float32, under GPT-2's
- * names. A folder is written beside its place and then renamed.
+ * "characters"}, the tokenizer's, where the model has one; if the vocabulary is one larger than
+ * they are, it has BOS. The weights are float32, as {@link Parameters#shapes} has them. A folder is
+ * written beside its place and then renamed.
  */
 public final class ModelFolder {
   private static final String CONFIG_FILE = "config.json";
@@ -130,8 +131,8 @@ public final class ModelFolder {
       ConfigJson config = readConfig(folder.resolve(CONFIG_FILE), where + ": " + CONFIG_FILE);
       var weights =
           readWeights(
-              folder.resolve(WEIGHTS_FILE), where + ": " + WEIGHTS_FILE, config.sizes(), arena);
-      return new Saved(config.sizes(), config.tokenizer(), weights);
+              folder.resolve(WEIGHTS_FILE), where + ": " + WEIGHTS_FILE, config.config(), arena);
+      return new Saved(config.config(), config.tokenizer(), weights);
     } catch (IOException error) {
       throw new FileException(where + ": cannot be read", error);
     }
@@ -173,11 +174,11 @@ public final class ModelFolder {
     } catch (DamageException error) {
       throw new FileException(where + " is damaged: " + error.getMessage());
     }
-    long least = 3 + 4L * config.nLayer(); // before a list that nLayer makes endless
-    if (arrays.size() < least) {
-      throw new FileException(where + ": expected " + least + " tensors, got " + arrays.size());
+    long count = Parameters.tensorCount(config); // before a list that nLayer makes endless
+    if (arrays.size() < count) {
+      throw new FileException(where + ": expected " + count + " tensors, got " + arrays.size());
     }
-    Map<String, List<Long>> shapes = shapes(config);
+    Map<String, List<Long>> shapes = Parameters.shapes(config);
     SortedSet<String> names = new TreeSet<>(arrays.keySet());
     names.addAll(shapes.keySet());
     for (String name : names) {
@@ -200,24 +201,6 @@ public final class ModelFolder {
       }
     }
     return arrays;
-  }
-
-  /** Name -> shape of every weight: GPT-2's names, (in, out) inside a block. */
-  private static Map<String, List<Long>> shapes(GPTConfig config) {
-    long C = config.nEmbd();
-    long F = GPTConfig.FEED_FORWARD_FACTOR * C;
-    Map<String, List<Long>> shapes = new LinkedHashMap<>();
-    shapes.put("wte.weight", List.of((long) config.vocabSize(), C));
-    shapes.put("wpe.weight", List.of((long) config.blockSize(), C));
-    for (int layer = 0; layer < config.nLayer(); layer++) {
-      String prefix = "h." + layer + ".";
-      shapes.put(prefix + "attn.c_attn.weight", List.of(C, 3 * C));
-      shapes.put(prefix + "attn.c_proj.weight", List.of(C, C));
-      shapes.put(prefix + "mlp.c_fc.weight", List.of(C, F));
-      shapes.put(prefix + "mlp.c_proj.weight", List.of(F, C));
-    }
-    shapes.put("lm_head.weight", List.of((long) config.vocabSize(), C));
-    return shapes;
   }
 
   /** A shape as Python writes a tuple. */

@@ -69,8 +69,9 @@ public final class SafeTensors {
    */
   public record Array(String dtype, List<Long> shape, MemorySegment bytes) {
     /** Zeros of float32. */
-    public static Array ofFloats(Arena arena, long rows, long columns) {
-      return new Array("F32", List.of(rows, columns), arena.allocate(4 * rows * columns));
+    public static Array ofFloats(Arena arena, List<Long> shape) {
+      long size = shape.stream().reduce(1L, Math::multiplyExact);
+      return new Array("F32", List.copyOf(shape), arena.allocate(Math.multiplyExact(4, size)));
     }
 
     /** Element i of a float32 array, counted in row-major order. */

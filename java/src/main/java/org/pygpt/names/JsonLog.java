@@ -15,8 +15,7 @@ import org.pygpt.text.PythonNumber;
  * Mutable: the log of a run, one JSON object a line: {@code {"step": 1, "loss": 3.3659…}} for each
  * step, then {@code {"sample": "kamon"}} for each name.
  *
- * <p>Lines reach the file whole. A loss that is no finite number is written as null. Without a path
- * nothing is written.
+ * <p>Lines reach the file whole. Without a path nothing is written.
  */
 final class JsonLog implements AutoCloseable {
   private final Path path;
@@ -40,9 +39,8 @@ final class JsonLog implements AutoCloseable {
   void losses(int first, double[] losses) throws FileException {
     StringBuilder lines = new StringBuilder();
     for (int i = 0; i < losses.length; i++) {
-      String loss = Double.isFinite(losses[i]) ? PythonNumber.repr(losses[i]) : "null";
       lines.append("{\"step\": ").append(first + i + 1);
-      lines.append(", \"loss\": ").append(loss).append("}\n");
+      lines.append(", \"loss\": ").append(PythonNumber.repr(losses[i])).append("}\n");
     }
     write(lines);
   }

@@ -87,6 +87,18 @@ record NamesConfig(
     return new UsageException(option.flag() + ": expected " + expected + ", got " + got);
   }
 
+  /**
+   * Size of weights, gradients and Adam's two moments for a vocabulary of this size: known also
+   * where {@link #modelConfig} has no ints for it.
+   */
+  BigInteger trainingBytes(int vocabSize) {
+    BigInteger C = BigInteger.valueOf(nEmbd);
+    BigInteger outer = C.multiply(BigInteger.valueOf(2L * vocabSize + blockSize));
+    BigInteger block = C.multiply(C).multiply(BigInteger.valueOf(12)); // 3 + 1 + 4 + 4 of (C, C)
+    BigInteger count = outer.add(block.multiply(BigInteger.valueOf(nLayer)));
+    return count.multiply(BigInteger.valueOf(4L * dtype().bytes()));
+  }
+
   /** The sizes of the model for a vocabulary of this size. */
   GPTConfig modelConfig(int vocabSize) {
     return GPTConfig.microgpt(blockSize, vocabSize, nLayer, nHead, nEmbd);

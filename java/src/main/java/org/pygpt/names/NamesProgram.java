@@ -10,6 +10,7 @@ import java.util.concurrent.CancellationException;
 import org.pygpt.io.Documents;
 import org.pygpt.io.FileException;
 import org.pygpt.io.ModelFolder;
+import org.pygpt.tensor.TooLargeError;
 import org.pygpt.text.PythonText;
 
 /**
@@ -62,7 +63,8 @@ public final class NamesProgram {
       return NO_READER;
     } catch (UsageException error) {
       return fail(error.getMessage(), USAGE);
-    } catch (FileException error) {
+    } catch (FileException | TooLargeError | ArithmeticException error) {
+      // ArithmeticException: a loss that is no number
       return fail(error.getMessage(), ERROR);
     } catch (CancellationException error) {
       return INTERRUPTED; // the process ends already, with its signal's status

@@ -1,6 +1,7 @@
 package org.pygpt.names;
 
 import java.lang.foreign.Arena;
+import java.math.BigInteger;
 import java.nio.IntBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -10,12 +11,15 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import org.pygpt.GPT;
 import org.pygpt.GPTConfig;
+import org.pygpt.Parameters;
 import org.pygpt.infer.Sampler;
 import org.pygpt.io.FileException;
 import org.pygpt.io.ModelFolder;
 import org.pygpt.io.SafeTensors;
 import org.pygpt.random.PythonRandom;
+import org.pygpt.tensor.AvailableMemory;
 import org.pygpt.tensor.Tensor;
+import org.pygpt.tensor.TooLargeError;
 import org.pygpt.text.CharTokenizer;
 import org.pygpt.train.DocumentJob;
 import org.pygpt.train.Job;
@@ -59,12 +63,15 @@ final class NamesRun implements AutoCloseable {
    * A run with a new model.
    *
    * @param documents not empty; copied
+   * @throws TooLargeError if the model and what its training needs do not fit into memory
    */
   static NamesRun begin(NamesConfig config, List<String> documents) {
     PythonRandom random = new PythonRandom(config.seed());
     List<String> shuffled = new ArrayList<>(documents);
     random.shuffle(shuffled);
     CharTokenizer tokenizer = CharTokenizer.train(shuffled);
+    BigInteger needed = config.trainingBytes(tokenizer.vocabSize());
+    AvailableMemory.require(needed, "training a model of these sizes");
     GPTConfig sizes = config.modelConfig(tokenizer.vocabSize());
     GPT model = GPT.create(sizes, config.backend(), config.dtype(), 0);
     drawWeights(model, random);
@@ -74,13 +81,18 @@ final class NamesRun implements AutoCloseable {
   /**
    * A run with a saved model, which only samples.
    *
-   * @throws FileException if the folder is missing, damaged, not pygpt's, or has no characters
+   * @throws FileException if the folder is missing, damaged, not pygpt's, or has no characters or
+   *     BOS
+   * @throws TooLargeError if the model does not fit into memory
    */
   static NamesRun load(NamesConfig config, Path folder) throws FileException {
     try (Arena arena = Arena.ofShared()) {
       ModelFolder.Saved saved = ModelFolder.load(folder, arena);
-      if (saved.tokenizer() == null) {
-        throw new FileException("model folder " + folder + ": its model has no characters");
+      if (saved.tokenizer() == null || !saved.tokenizer().hasBos()) {
+        throw new FileException(
+            "model folder "
+                + folder
+                + ": expected a model of documents, got one without characters or BOS");
       }
       GPT model = GPT.create(saved.config(), config.backend(), config.dtype(), 0);
       for (String name : model.weights().names()) {
@@ -138,7 +150,8 @@ final class NamesRun implements AutoCloseable {
   /**
    * Trains: step s on document s mod n, at a rate that falls linearly to 0.
    *
-   * @param losses called about 20 times a second
+   * @param losses called about 20 times a second, and with those of the steps before a failure
+   * @throws ArithmeticException if a loss is no number
    * @throws Exception what {@code losses} threw, or the training itself; it has then ended
    */
   void train(Losses losses) throws Exception {
@@ -160,11 +173,15 @@ final class NamesRun implements AutoCloseable {
     DocumentJob job = new DocumentJob(model, tokens.array(), starts, rates);
     job.start();
     try {
-      for (int seen = 0; seen < rates.length; ) {
-        job.awaitMillis(POLL_MS);
-        int completed = job.completed();
-        losses.take(seen, job.losses(seen, completed));
-        seen = completed;
+      int seen = 0;
+      for (boolean ended = false; !ended; ) {
+        try {
+          ended = job.awaitMillis(POLL_MS);
+        } finally {
+          int completed = job.completed();
+          losses.take(seen, job.losses(seen, completed));
+          seen = completed;
+        }
       }
     } finally {
       end(job);
@@ -206,16 +223,16 @@ final class NamesRun implements AutoCloseable {
   void save(Path folder) throws FileException {
     try (Arena arena = Arena.ofShared()) {
       SortedMap<String, SafeTensors.Array> arrays = new TreeMap<>();
-      for (String name : model.weights().names()) {
-        Tensor weight = model.weights().get(name);
-        var array = SafeTensors.Array.ofFloats(arena, weight.rows(), weight.columns());
+      for (var entry : Parameters.shapes(model.config()).entrySet()) {
+        Tensor weight = model.weights().get(entry.getKey());
+        var array = SafeTensors.Array.ofFloats(arena, entry.getValue());
         for (int row = 0; row < weight.rows(); row++) {
           for (int column = 0; column < weight.columns(); column++) {
             float value = (float) weight.get(row, column);
             array.setFloat((long) row * weight.columns() + column, value);
           }
         }
-        arrays.put(name, array);
+        arrays.put(entry.getKey(), array);
       }
       ModelFolder.save(folder, model.config(), tokenizer, arrays);
     }

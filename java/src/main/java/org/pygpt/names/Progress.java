@@ -4,7 +4,6 @@ import java.io.PrintStream;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.util.Locale;
-import org.pygpt.text.PythonNumber;
 
 /** Mutable: shows a run while it trains: a plain line for each tenth of it. */
 final class Progress {
@@ -54,7 +53,8 @@ final class Progress {
     double seconds = Math.max((System.nanoTime() - began) * 1e-9, 1e-9);
     String width = "%" + Integer.toString(total).length();
     String format = "step " + width + "d/%d  loss %s  %,.0f names/s";
-    note(String.format(Locale.ROOT, format, step, total, rounded(meanLoss()), step / seconds));
+    BigDecimal loss = new BigDecimal(meanLoss()).setScale(4, RoundingMode.HALF_EVEN);
+    note(String.format(Locale.ROOT, format, step, total, loss.toPlainString(), step / seconds));
   }
 
   /** The mean of the newest losses, oldest first. */
@@ -65,11 +65,5 @@ final class Progress {
       sum += recent[i % RECENT];
     }
     return sum / count;
-  }
-
-  private static String rounded(double loss) {
-    return Double.isFinite(loss)
-        ? new BigDecimal(loss).setScale(4, RoundingMode.HALF_EVEN).toPlainString()
-        : PythonNumber.repr(loss);
   }
 }

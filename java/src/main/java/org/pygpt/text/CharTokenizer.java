@@ -7,23 +7,24 @@ import java.util.List;
 /**
  * Immutable: one id for each character, in code point order, then one for BOS.
  *
- * <p>BOS begins a document and also ends it. A character is a Unicode code point, as in Python, so
- * one that takes two Java chars has one id.
+ * <p>BOS begins a document and also ends it; without it there are no documents. A character is a
+ * Unicode code point, as in Python, so one that takes two Java chars has one id.
  */
 public final class CharTokenizer {
   private final int[] characters; // the index of each is its id
+  private final boolean hasBos;
 
   /**
-   * The tokenizer of these characters.
+   * The tokenizer of these characters, with BOS.
    *
    * @param characters all different, in code point order
    * @throws IllegalArgumentException if they are not, or one is half a surrogate pair
    */
   public CharTokenizer(String characters) {
-    this(characters.codePoints().toArray());
+    this(characters.codePoints().toArray(), true);
   }
 
-  private CharTokenizer(int[] characters) {
+  private CharTokenizer(int[] characters, boolean hasBos) {
     if (characters.length == 0) {
       throw new IllegalArgumentException("characters: expected at least one, got none");
     }
@@ -40,9 +41,15 @@ public final class CharTokenizer {
       }
     }
     this.characters = characters;
+    this.hasBos = hasBos;
   }
 
-  /** The tokenizer of the characters that occur in the documents. */
+  /** The tokenizer of the same characters that has no BOS. */
+  public CharTokenizer withoutBos() {
+    return new CharTokenizer(characters, false);
+  }
+
+  /** The tokenizer of the characters that occur in the documents, with BOS. */
   public static CharTokenizer train(List<String> documents) {
     BitSet seen = new BitSet();
     for (String document : documents) {
@@ -50,7 +57,7 @@ public final class CharTokenizer {
         seen.set(document.codePointAt(i));
       }
     }
-    return new CharTokenizer(seen.stream().toArray());
+    return new CharTokenizer(seen.stream().toArray(), true);
   }
 
   /** The characters, in the order of their ids. */
@@ -58,20 +65,34 @@ public final class CharTokenizer {
     return new String(characters, 0, characters.length);
   }
 
-  /** The id that begins and ends a document. */
+  /** Whether there is an id that begins and ends a document. */
+  public boolean hasBos() {
+    return hasBos;
+  }
+
+  /**
+   * The id that begins and ends a document.
+   *
+   * @throws IllegalStateException if there is none
+   */
   public int bos() {
+    if (!hasBos) {
+      throw new IllegalStateException(
+          "bos: expected a tokenizer with BOS for documents, got one without");
+    }
     return characters.length;
   }
 
   /** Number of ids: one a character, and BOS. */
   public int vocabSize() {
-    return characters.length + 1;
+    return characters.length + (hasBos ? 1 : 0);
   }
 
   /**
    * BOS, the ids of the characters, BOS.
    *
    * @throws IllegalArgumentException if the vocabulary lacks a character
+   * @throws IllegalStateException if there is no BOS
    */
   public int[] encodeDocument(String text) {
     int[] points = text.codePoints().toArray();

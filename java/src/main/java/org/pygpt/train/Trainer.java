@@ -1,5 +1,6 @@
 package org.pygpt.train;
 
+import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -9,8 +10,10 @@ import org.pygpt.Parameters;
 import org.pygpt.graph.Step;
 import org.pygpt.kernels.AdamStep;
 import org.pygpt.kernels.Kernels;
+import org.pygpt.tensor.AvailableMemory;
 import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
+import org.pygpt.tensor.TooLargeError;
 
 /**
  * Mutable: trains a model by AdamW; owns gradients, moments and activations, all allocated here.
@@ -42,11 +45,13 @@ public final class Trainer implements AutoCloseable {
   /**
    * Plans the training of {@code model} on batches of at most B * T tokens.
    *
-   * @throws IllegalArgumentException if B or T is not positive, or T is above the block size
+   * @throws IllegalArgumentException if B or T is not positive, T is above the block size, or B * T
+   *     is no int
+   * @throws TooLargeError if gradients, moments and activations do not fit into memory
    */
   public Trainer(GPT model, int B, int T, AdamW options) {
     blockSize = model.config().blockSize();
-    if (B < 1 || T < 1 || T > blockSize) {
+    if (B < 1 || T < 1 || T > blockSize || (long) B * T > Integer.MAX_VALUE) {
       throw new IllegalArgumentException(
           String.format(
               "batch: expected (B, T) with T from 1 to block_size = %d, got (%d, %d)",
@@ -55,6 +60,10 @@ public final class Trainer implements AutoCloseable {
     kernels = model.kernels();
     this.options = options;
     weights = model.weights();
+    long state = 3 * weights.count() * model.dtype().bytes();
+    AvailableMemory.require(
+        BigInteger.valueOf(state + model.activationBytes(B, T)),
+        "training on batches of " + B + " x " + T + " tokens");
     gradients = new Parameters(model.config(), model.dtype());
     m = new Parameters(model.config(), model.dtype());
     v = new Parameters(model.config(), model.dtype());

@@ -43,7 +43,8 @@ class JsonTest {
         "true, True",
         "null, None",
         "\"it's\", \"it's\"",
-        "[1], [1]"
+        "`[1,[]]`, `[1, []]`",
+        "`{\"a\":null,\"it's\":[1.5,{}]}`, `{'a': None, \"it's\": [1.5, {}]}`"
       })
   void reprIsPythons(String json, String repr) throws DamageException {
     assertEquals(repr, Json.repr(Json.parse(json)));

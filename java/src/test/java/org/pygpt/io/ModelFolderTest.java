@@ -2,6 +2,8 @@ package org.pygpt.io;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -21,13 +23,19 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.pygpt.GPTConfig;
+import org.pygpt.Parameters;
 import org.pygpt.text.CharTokenizer;
 
 /** Model folders: round trip, replacement, refusal of what is not ours, and damage. */
 class ModelFolderTest {
   private static final GPTConfig CONFIG = GPTConfig.microgpt(3, 4, 2, 1, 5);
+  private static final GPTConfig LLAMA =
+      GPTConfig.of(
+          3, 5, 2, 6, 12, 0.1, false, "rmsnorm", "swiglu", true, 2, 7, true, 1e-6, true, false,
+          "rotary", 5e5);
   private static final CharTokenizer TOKENIZER = new CharTokenizer("a\u00e9\ud83d\udc04");
   private static final String WEIGHTS = "model.safetensors";
   private static final String CONFIG_JSON = "config.json";
@@ -41,24 +49,21 @@ class ModelFolderTest {
   }
 
   /** A weight of each name; element i is start + i. */
-  private SortedMap<String, SafeTensors.Array> weights(float start) {
+  private SortedMap<String, SafeTensors.Array> weights(GPTConfig config, float start) {
     SortedMap<String, SafeTensors.Array> weights = new TreeMap<>();
-    weights.put("wte.weight", SafeTensors.Array.ofFloats(arena, 4, 5));
-    weights.put("wpe.weight", SafeTensors.Array.ofFloats(arena, 3, 5));
-    weights.put("lm_head.weight", SafeTensors.Array.ofFloats(arena, 4, 5));
-    for (int layer = 0; layer < 2; layer++) {
-      String prefix = "h." + layer + ".";
-      weights.put(prefix + "attn.c_attn.weight", SafeTensors.Array.ofFloats(arena, 5, 15));
-      weights.put(prefix + "attn.c_proj.weight", SafeTensors.Array.ofFloats(arena, 5, 5));
-      weights.put(prefix + "mlp.c_fc.weight", SafeTensors.Array.ofFloats(arena, 5, 20));
-      weights.put(prefix + "mlp.c_proj.weight", SafeTensors.Array.ofFloats(arena, 20, 5));
-    }
-    for (SafeTensors.Array weight : weights.values()) {
-      for (long i = 0; i < weight.bytes().byteSize() / 4; i++) {
-        weight.setFloat(i, start + i);
-      }
-    }
+    Parameters.shapes(config)
+        .forEach((name, shape) -> {
+          SafeTensors.Array weight = SafeTensors.Array.ofFloats(arena, shape);
+          for (long i = 0; i < weight.bytes().byteSize() / 4; i++) {
+            weight.setFloat(i, start + i);
+          }
+          weights.put(name, weight);
+        });
     return weights;
+  }
+
+  private SortedMap<String, SafeTensors.Array> weights(float start) {
+    return weights(CONFIG, start);
   }
 
   private Path saved() throws FileException {
@@ -73,35 +78,80 @@ class ModelFolderTest {
     }
   }
 
-  @Test
-  void roundTrip() throws Exception {
-    Path folder = saved();
+  static Stream<GPTConfig> configurations() {
+    return Stream.of(CONFIG, LLAMA, GPTConfig.gpt2(3, 4, 2, 1, 5));
+  }
+
+  @ParameterizedTest
+  @MethodSource("configurations")
+  void roundTrip(GPTConfig config) throws Exception {
+    Path folder = temporary.resolve("model");
+    SortedMap<String, SafeTensors.Array> expected = weights(config, 3);
+    ModelFolder.save(folder, config, null, expected);
     assertEquals(List.of(CONFIG_JSON, WEIGHTS), names(folder));
     assertEquals(List.of("model"), names(temporary));
     ModelFolder.Saved loaded = ModelFolder.load(folder, arena);
-    assertEquals(CONFIG, loaded.config());
-    assertEquals(TOKENIZER.characters(), loaded.tokenizer().characters());
-    SortedMap<String, SafeTensors.Array> expected = weights(0);
+    assertEquals(config, loaded.config());
     assertEquals(expected.keySet(), loaded.weights().keySet());
-    expected.forEach((name, weight) ->
-        assertEquals(-1, weight.bytes().mismatch(loaded.weights().get(name).bytes())));
+    expected.forEach((name, weight) -> {
+      SafeTensors.Array got = loaded.weights().get(name);
+      assertEquals(weight.shape(), got.shape());
+      assertEquals(-1, weight.bytes().mismatch(got.bytes()));
+    });
   }
 
   @Test
   void configIsPythons() throws Exception {
+    Path folder = temporary.resolve("model");
+    ModelFolder.save(folder, LLAMA, new CharTokenizer("\"a\u00e9\ud83d\udc04"), weights(LLAMA, 0));
     assertEquals(
         """
         {
           "model_type": "pygpt",
           "block_size": 3,
-          "vocab_size": 4,
+          "vocab_size": 5,
           "n_layer": 2,
-          "n_head": 1,
-          "n_embd": 5,
-          "characters": "a\\u00e9\\ud83d\\udc04"
+          "n_head": 6,
+          "n_embd": 12,
+          "dropout": 0.1,
+          "bias": false,
+          "norm": "rmsnorm",
+          "activation": "swiglu",
+          "tie_weights": true,
+          "n_kv_head": 2,
+          "n_inner": 7,
+          "norm_gain": true,
+          "norm_eps": 1e-06,
+          "final_norm": true,
+          "embedding_norm": false,
+          "positions": "rotary",
+          "rope_theta": 500000.0,
+          "characters": "\\"a\\u00e9\\ud83d\\udc04"
         }
         """,
-        Files.readString(saved().resolve(CONFIG_JSON)));
+        Files.readString(folder.resolve(CONFIG_JSON)));
+  }
+
+  @Test
+  void bosIsWhatTheVocabularyHasBesideTheCharacters() throws Exception {
+    CharTokenizer loaded = ModelFolder.load(saved(), arena).tokenizer();
+    assertEquals(TOKENIZER.characters(), loaded.characters());
+    assertTrue(loaded.hasBos());
+    Path text = temporary.resolve("text");
+    ModelFolder.save(text, CONFIG, new CharTokenizer("abcd").withoutBos(), weights(0));
+    loaded = ModelFolder.load(text, arena).tokenizer();
+    assertEquals("abcd", loaded.characters());
+    assertFalse(loaded.hasBos());
+  }
+
+  @Test
+  void zeroStandsForWhatFollowsFromOtherSizes() throws Exception {
+    Path config = saved().resolve(CONFIG_JSON);
+    String text = Files.readString(config);
+    String zeros = text.replace("head\": 1,\n  \"n_inner\": 20", "head\": 0,\n  \"n_inner\": 0");
+    assertNotEquals(text, zeros);
+    Files.writeString(config, zeros);
+    assertEquals(CONFIG, ModelFolder.load(config.getParent(), arena).config());
   }
 
   @Test
@@ -219,17 +269,40 @@ class ModelFolderTest {
         "\"pygpt\"        | \"gpt2\"         | expected \"model_type\": \"pygpt\", got 'gpt2'",
         "\"model_type\"   | \"x\"            | expected \"model_type\": \"pygpt\", got None",
         "\"n_head\"       | \"n_heads\"      | n_heads: expected one of block_size, vocab_size,"
-            + " n_layer, n_head, n_embd",
+            + " n_layer, n_head, n_embd, dropout, bias, norm, activation, tie_weights, n_kv_head,"
+            + " n_inner, norm_gain, norm_eps, final_norm, embedding_norm, positions, rope_theta",
         "\"n_head\": 1,   | ''               | n_head: expected a value, got none",
+        "\"dropout\": 0.0,| ''               | dropout: expected a value, got none",
         "\"n_head\": 1    | \"n_head\": \"1\"| n_head: expected a whole number, got '1'",
         "\"n_head\": 1    | \"n_head\": 1.0  | n_head: expected a whole number, got 1.0",
         "\"n_head\": 1    | \"n_head\": true | n_head: expected a whole number, got True",
         "\"n_head\": 1    | \"n_head\": 0    | n_head: expected at least 1, got 0",
         "\"n_head\": 1    | \"n_head\": -9999999999 | n_head: expected at least 1, got -9999999999",
         "\"n_head\": 1    | \"n_head\": 2    | n_embd: expected a multiple of n_head = 2, got 5",
+        "\"n_kv_head\": 1 | \"n_kv_head\": 2 | n_kv_head: expected a divisor of n_head = 1, got 2",
+        "\"n_kv_head\": 1 | \"n_kv_head\": -1| n_kv_head: expected at least 0, got -1",
+        "\"n_inner\": 20  | \"n_inner\": 2147483648 | n_inner: expected at most 2147483647, got"
+            + " 2147483648",
+        "\"dropout\": 0.0 | \"dropout\": 1    | dropout: expected less than 1, got 1.0",
+        "\"dropout\": 0.0 | \"dropout\": -1e-7| dropout: expected at least 0, got -1e-07",
+        "\"dropout\": 0.0 | \"dropout\": \"0\"| dropout: expected a number, got '0'",
+        "\"dropout\": 0.0 | \"dropout\": true | dropout: expected a number, got True",
+        "\"norm_eps\": 1e-05 | \"norm_eps\": 0 | norm_eps: expected more than 0, got 0.0",
+        "\"rope_theta\": 10000.0 | \"rope_theta\": 1 | rope_theta: expected more than 1, got 1.0",
+        "\"rope_theta\": 10000.0 | \"rope_theta\": 1e999 | rope_theta: expected a finite number,"
+            + " got inf",
+        "\"bias\": false  | \"bias\": 0       | bias: expected true or false, got 0",
+        "\"rmsnorm\"      | \"RMSNORM\"      | norm: expected one of layernorm, rmsnorm, got"
+            + " 'RMSNORM'",
+        "\"rmsnorm\"      | null             | norm: expected text, got None",
+        "\"relu\"         | \"it's\"         | activation: expected one of gelu, gelu_exact, relu,"
+            + " relu2, swiglu, got \"it's\"",
+        "\"learned\"      | \"rotary\"       | n_embd: expected an even head size n_embd / n_head"
+            + " for rotary positions, got 5 / 1",
         "\"n_layer\": 2   | \"n_layer\": 2147483648 | n_layer: expected at most 2147483647, got"
             + " 2147483648",
         "\"vocab_size\": 4| \"vocab_size\": 5| vocab_size: expected 4, for its characters, got 5",
+        "\"vocab_size\": 4| \"vocab_size\": 2| vocab_size: expected 4, for its characters, got 2",
         "\"a\\u           | \"ba\\u          | characters: expected different ones in code point"
             + " order",
         "\\udc04          | ''               | characters: expected whole characters, got half a"
@@ -255,7 +328,7 @@ class ModelFolderTest {
 
   @Test
   void weightsOfAnotherModel() throws Exception {
-    SafeTensors.Array turned = SafeTensors.Array.ofFloats(arena, 5, 3);
+    SafeTensors.Array turned = SafeTensors.Array.ofFloats(arena, List.of(5L, 3L));
     assertEquals(
         "model.safetensors: expected 11 tensors, got 10",
         problem(weights -> weights.remove("wpe.weight")));

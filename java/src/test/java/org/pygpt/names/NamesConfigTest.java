@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.pygpt.Parameters;
 import org.pygpt.tensor.DType;
 
 /** The rules of each option, and of those that do not go together. */
@@ -72,6 +73,22 @@ class NamesConfigTest {
   void refuses(String argument, String expected) {
     var error = assertThrows(UsageException.class, () -> config(argument));
     assertEquals(expected, error.getMessage());
+  }
+
+  @Test
+  void trainingBytesAreThoseOfTheWeightsFourTimes() throws UsageException {
+    String[] sizes = {"--n-layer=2", "--n-embd=15", "--n-head=3", "--block-size=7", ""};
+    for (String backend : new String[] {"cpu", "plain"}) {
+      sizes[4] = "--backend=" + backend;
+      NamesConfig config = config(sizes);
+      BigInteger count = Parameters.count(config.modelConfig(11));
+      BigInteger times = BigInteger.valueOf(4 * config.dtype().bytes());
+      assertEquals(count.multiply(times), config.trainingBytes(11));
+    }
+    BigInteger wide = config("--n-embd=2000000000").trainingBytes(1);
+    BigInteger layer = BigInteger.valueOf(12).multiply(BigInteger.valueOf(2_000_000_000).pow(2));
+    BigInteger outer = BigInteger.valueOf((2 + 16) * 2_000_000_000L);
+    assertEquals(layer.add(outer).multiply(BigInteger.valueOf(16)), wide);
   }
 
   @Test

@@ -13,10 +13,12 @@ import java.nio.charset.Charset;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The program as a user sees it: output, errors and exit status. */
 class NamesProgramTest {
@@ -67,12 +69,39 @@ class NamesProgramTest {
   }
 
   @Test
-  void lossesThatAreNoNumberAreNull() throws Exception {
+  void aLossThatIsNoNumberEndsTheTraining() throws Exception {
     Path log = folder.resolve("log");
+    String out = "--out=" + folder.resolve("out");
     Outcome outcome =
-        run(UTF_8, "--learning-rate=1e300", "--steps=5", "--samples=0", "--log=" + log);
-    assertTrue(outcome.err.endsWith(" names/s\n") && outcome.err.contains("loss nan"));
-    assertEquals("{\"step\": 5, \"loss\": null}", Files.readAllLines(log).getLast());
+        run(UTF_8, "--learning-rate=1e300", "--steps=5", "--quiet", "--log=" + log, out);
+    assertEquals(1, outcome.status);
+    assertEquals("", outcome.out);
+    String message = "pygpt: error: loss: expected a finite number in step 2, got ";
+    assertTrue(outcome.err.startsWith(message) && outcome.err.lines().count() == 1);
+    List<String> logged = Files.readAllLines(log);
+    assertEquals(1, logged.size());
+    assertTrue(logged.getFirst().matches("\\{\"step\": 1, \"loss\": 3\\.\\d+}"));
+    try (Stream<Path> left = Files.list(folder)) {
+      assertEquals(List.of(log), left.toList());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "--n-embd=2000000000",
+        "--n-layer=2000000000",
+        "--block-size=2000000000 --n-embd=1024"
+      })
+  void tooLargeAModelIsRefusedBeforeAnythingIsAllocated(String sizes) throws Exception {
+    Outcome outcome =
+        run(UTF_8, ("--quiet --out=" + folder.resolve("out") + " " + sizes).split(" "));
+    assertEquals(1, outcome.status);
+    String message = "pygpt: error: training a model of these sizes needs at least ";
+    assertTrue(outcome.err.startsWith(message) && outcome.err.lines().count() == 1);
+    try (Stream<Path> left = Files.list(folder)) {
+      assertEquals(List.of(), left.toList());
+    }
   }
 
   @Test

@@ -6,10 +6,15 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.stream.DoubleStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -19,10 +24,15 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.nd4j.shade.jackson.databind.JsonNode;
+import org.pygpt.GPTConfig;
 import org.pygpt.Golden;
+import org.pygpt.Parameters;
 import org.pygpt.Tolerances;
 import org.pygpt.io.Documents;
 import org.pygpt.io.FileException;
+import org.pygpt.io.ModelFolder;
+import org.pygpt.io.SafeTensors;
+import org.pygpt.text.CharTokenizer;
 
 /** The protocol: the original's run and the reference's others, on each backend. */
 class NamesRunTest {
@@ -138,6 +148,87 @@ class NamesRunTest {
     try (NamesRun run = NamesRun.load(config, second)) {
       assertEquals(samples, run.sample());
     }
+  }
+
+  /** Saves a model with random weights. */
+  private static void save(Path folder, GPTConfig config, CharTokenizer tokenizer)
+      throws FileException {
+    Random random = new Random(5);
+    SortedMap<String, SafeTensors.Array> weights = new TreeMap<>();
+    try (Arena arena = Arena.ofConfined()) {
+      Parameters.shapes(config)
+          .forEach((name, shape) -> {
+            SafeTensors.Array weight = SafeTensors.Array.ofFloats(arena, shape);
+            for (long i = 0; i < weight.bytes().byteSize() / 4; i++) {
+              weight.setFloat(i, (float) random.nextGaussian());
+            }
+            weights.put(name, weight);
+          });
+      ModelFolder.save(folder, config, tokenizer, weights);
+    }
+  }
+
+  @Test
+  void aSavedModelOfAnotherArchitectureIsTheSame(@TempDir Path folder) throws Exception {
+    GPTConfig architecture =
+        GPTConfig.of(
+            7,
+            4,
+            2,
+            6,
+            24,
+            0.1,
+            true,
+            "layernorm",
+            "swiglu",
+            false,
+            2,
+            17,
+            true,
+            1e-5,
+            true,
+            true,
+            "rotary",
+            1e4);
+    Path first = folder.resolve("first");
+    Path second = folder.resolve("second");
+    save(first, architecture, new CharTokenizer("abc"));
+    try (NamesRun run = NamesRun.load(config("--samples=3"), first)) {
+      assertEquals(3, run.sample().size());
+      run.save(second);
+    }
+    for (String file : List.of("config.json", "model.safetensors")) {
+      assertArrayEquals(
+          Files.readAllBytes(first.resolve(file)), Files.readAllBytes(second.resolve(file)));
+    }
+  }
+
+  @Test
+  void aModelOfTextHasNoNames(@TempDir Path folder) throws Exception {
+    GPTConfig architecture = GPTConfig.microgpt(5, 3, 1, 1, 2);
+    NamesConfig config = config();
+    Path model = folder.resolve("model");
+    for (CharTokenizer tokenizer : Arrays.asList(null, new CharTokenizer("abc").withoutBos())) {
+      save(model, architecture, tokenizer);
+      var error = assertThrows(FileException.class, () -> NamesRun.load(config, model));
+      assertEquals(
+          "model folder "
+              + model
+              + ": expected a model of documents, got one without characters or BOS",
+          error.getMessage());
+    }
+  }
+
+  @Test
+  void theLossesBeforeAFailureAreTaken() throws Exception {
+    List<Double> taken = new ArrayList<>();
+    NamesConfig config = config("--learning-rate=1e300", "--steps=5");
+    try (NamesRun run = NamesRun.begin(config, List.of("anna", "zo\u00eb"))) {
+      assertThrows(
+          ArithmeticException.class,
+          () -> run.train((_, losses) -> DoubleStream.of(losses).forEach(taken::add)));
+    }
+    assertEquals(1, taken.size());
   }
 
   @Test

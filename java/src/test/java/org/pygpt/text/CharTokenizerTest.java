@@ -2,7 +2,9 @@ package org.pygpt.text;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
 import java.util.List;
@@ -20,6 +22,20 @@ class CharTokenizerTest {
     int[] ids = tokenizer.encodeDocument("b\ud83d\udc04");
     assertArrayEquals(new int[] {4, 1, 3, 4}, ids);
     assertEquals("b\ud83d\udc04", tokenizer.decode(Arrays.copyOfRange(ids, 1, 3)));
+  }
+
+  @Test
+  void withoutBosThereAreNoDocuments() {
+    CharTokenizer tokenizer = new CharTokenizer("abc");
+    assertTrue(tokenizer.hasBos());
+    CharTokenizer text = tokenizer.withoutBos();
+    assertFalse(text.hasBos());
+    assertEquals("abc", text.characters());
+    assertEquals(3, text.vocabSize());
+    assertEquals("cab", text.decode(new int[] {2, 0, 1}));
+    var error = assertThrows(IllegalStateException.class, () -> text.encodeDocument("a"));
+    assertEquals(
+        "bos: expected a tokenizer with BOS for documents, got one without", error.getMessage());
   }
 
   @ParameterizedTest

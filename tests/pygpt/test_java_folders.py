@@ -1,0 +1,124 @@
+"""Java's model folders beside Python's: each architecture's bytes, each message of config.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import jbridge
+from jbridge import JavaError
+from pygpt import CheckpointError, GPTConfig, checkpoint
+from pygpt.config import PRESETS
+from tests.reference.frozen import GOLDEN, GPT2_TINY, LLAMA_TINY, Frozen
+
+CASES = sorted(path.stem for path in (GOLDEN / "gpt").glob("*.npz"))
+CONFIGS = {case: GPTConfig(**asdict(Frozen(case).config)) for case in CASES} | {
+    "gpt2_tiny": GPTConfig(**asdict(GPT2_TINY)),
+    "llama_tiny": GPTConfig(**asdict(LLAMA_TINY)),
+    # the fewest tensors that there can be, and numbers that Python writes with an exponent
+    "bare": GPTConfig(
+        *(3, 5, 1, 1, 2),
+        *(0.1, False, "rmsnorm", "relu2", True),
+        *(1, 7, False, 1e-300, False, False, "rotary", 1e16),
+    ),
+}
+BASE = GPTConfig(block_size=3, vocab_size=4, n_layer=2, n_head=3, n_embd=15)
+
+
+def _weights(config: GPTConfig) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(1)
+    shapes = config.weight_shapes().items()
+    return {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes}
+
+
+def _java_config(config: GPTConfig) -> Any:
+    return jbridge.java_class("org.pygpt.GPTConfig").of(*config.to_dict().values())
+
+
+@pytest.fixture
+def arena() -> Iterator[Any]:
+    """How long the weights that Java reads stay mapped."""
+    with jbridge.java_class("java.lang.foreign.Arena").ofConfined() as arena:
+        yield arena
+
+
+def _path(path: Path) -> Any:
+    return jbridge.java_class("java.nio.file.Path").of(str(path))
+
+
+@pytest.mark.parametrize("case", CONFIGS)
+def test_java_copies_a_folder_byte_by_byte(case: str, arena: Any, tmp_path: Path) -> None:
+    config = CONFIGS[case]
+    characters = "".join(map(chr, range(0xE9, 0xE9 + config.vocab_size - len(case) % 2)))
+    checkpoint.save(tmp_path / "python", config, characters, _weights(config))
+    folders = jbridge.java_class("org.pygpt.io.ModelFolder")
+    saved = folders.load(_path(tmp_path / "python"), arena)
+    assert bool(saved.config().equals(_java_config(config)))
+    weights = jbridge.java_class("java.util.TreeMap")(saved.weights())
+    folders.save(_path(tmp_path / "java"), saved.config(), saved.tokenizer(), weights)
+    for name in ("config.json", "model.safetensors"):
+        expected = (tmp_path / "python" / name).read_bytes()
+        assert (tmp_path / "java" / name).read_bytes() == expected
+    assert checkpoint.load(tmp_path / "java").config == config
+
+
+@pytest.mark.parametrize("config", [*CONFIGS.values(), *PRESETS.values()])
+def test_java_has_the_same_shapes(config: GPTConfig) -> None:
+    parameters = jbridge.java_class("org.pygpt.Parameters")
+    java = parameters.shapes(_java_config(config)).entrySet()
+    shapes = [(str(e.getKey()), tuple(int(n) for n in e.getValue())) for e in java]
+    assert shapes == list(config.weight_shapes().items())
+    assert int(parameters.tensorCount(_java_config(config))) == config.num_tensors
+    assert int(str(parameters.count(_java_config(config)))) == config.num_parameters
+
+
+WRONG: list[tuple[str, Any]] = [
+    *((field.name, ...) for field in fields(GPTConfig)),  # missing
+    *((field.name, [None]) for field in fields(GPTConfig)),
+    *((field.name, "it's") for field in fields(GPTConfig)),
+    *((field.name, True) for field in fields(GPTConfig) if field.type != "bool"),
+    *((field.name, 2**31) for field in fields(GPTConfig) if field.type == "int"),
+    *((field.name, -(10**20)) for field in fields(GPTConfig) if field.type == "int"),
+    *((field.name, 1.0) for field in fields(GPTConfig) if field.type == "int"),
+    *((field.name, -1e-7) for field in fields(GPTConfig) if field.type == "float"),
+    *((field.name, 10**400) for field in fields(GPTConfig) if field.type == "float"),
+    *((field.name, 0) for field in fields(GPTConfig)),
+    *((field.name, 1) for field in fields(GPTConfig)),
+    *((field.name, 7) for field in fields(GPTConfig)),
+    ("n_heads", 3),
+    ("model_type", "gpt2"),
+    ("positions", "rotary"),
+    ("n_layer", 2**31 - 1),
+    ("characters", 5),
+    ("characters", ["a", {"b": 1e-7}]),
+    ("characters", "ba"),
+    ("characters", ""),
+    ("characters", "\ud800"),
+    ("characters", "abcdefg"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_java_says_the_same_of_a_config(
+    name: str, value: Any, arena: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    checkpoint.save(folder, BASE, "abc", _weights(BASE))
+    values = json.loads((folder / "config.json").read_text()) | {name: value}
+    kept = {key: item for key, item in values.items() if item is not ...}
+    (folder / "config.json").write_text(json.dumps(kept))
+    folders = jbridge.java_class("org.pygpt.io.ModelFolder")
+    try:
+        expected: Any = checkpoint.load(folder).config
+    except CheckpointError as error:
+        with pytest.raises(JavaError) as caught, jbridge.translate():
+            folders.load(_path(folder), arena)
+        assert str(caught.value) == f"FileException: {error}"
+    else:
+        assert bool(folders.load(_path(folder), arena).config().equals(_java_config(expected)))
