@@ -7,6 +7,7 @@
     memory.py      whether a model fits
     engine.py      the one door to Java
     tokenizers/    text as token ids, and back
+    generation.py  what follows a prompt, as ids or as text
     model.py       GPT: weights, training, sampling
     checkpoint.py  models as folders
     names.py       the protocol of `python -m pygpt names`
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         ShapeError,
         TokenError,
     )
+    from pygpt.generation import GenerateConfig
     from pygpt.model import GPT
     from pygpt.names import NamesRun
     from pygpt.tokenizers.bpe import BPETokenizer
@@ -48,6 +50,7 @@ _HOMES = {
     "DataError": "errors",
     "GPT": "model",
     "GPTConfig": "config",
+    "GenerateConfig": "generation",
     "NamesConfig": "config",
     "NamesRun": "names",
     "PygptError": "errors",
@@ -67,6 +70,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "GPTConfig",
+    "GenerateConfig",
     "NamesConfig",
     "NamesRun",
     "PygptError",

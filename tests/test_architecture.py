@@ -17,7 +17,8 @@ ORDER = (
     "tokenizers.protocol", "tokenizers.alphabet", "tokenizers.split", "tokenizers.merging",
     "tokenizers.tokenizer_json", "tokenizers.char", "tokenizers.bpe", "tokenizers.published",
     "tokenizers.load", "tokenizers.explain",
-    "checkpoint", "model", "names", "log", "progress", "commands.tokenizer", "cli", "__main__",
+    "checkpoint", "generation", "model", "names", "log", "progress", "commands.tokenizer",
+    "cli", "__main__",
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import org.pygpt.graph.CachedAttention;
 import org.pygpt.graph.Dropout;
 import org.pygpt.graph.Embedding;
 import org.pygpt.graph.FeedForwardActivation;
+import org.pygpt.graph.LastLogits;
 import org.pygpt.graph.Linear;
 import org.pygpt.graph.Loss;
 import org.pygpt.graph.Op;
@@ -86,8 +87,8 @@ public final class GPT implements AutoCloseable {
   }
 
   /**
-   * A model on the backend that {@link Backend#chosen} gives, float32, on all processors; logs which
-   * one it is. Its weights are all zero.
+   * A model on the backend that {@link Backend#chosen} gives, float32, on all processors; logs
+   * which one it is. Its weights are all zero.
    *
    * @throws IllegalArgumentException if the property names no backend
    */
@@ -157,7 +158,10 @@ public final class GPT implements AutoCloseable {
       return targets;
     }
 
-    /** Logits (B * T, V) after a forward; while training, their gradient instead. */
+    /**
+     * Logits (B * T, V) after a forward, (B, V) while generating; while training, their gradient
+     * instead.
+     */
     public Tensor logits() {
       return logits.value();
     }
@@ -223,9 +227,12 @@ public final class GPT implements AutoCloseable {
     return new Builder(B, T, Purpose.EVALUATION, null).program();
   }
 
-  /** Builds a tape for one sequence, one token a step, with a key/value cache. */
-  public Program generation() {
-    return new Builder(1, 1, Purpose.GENERATION, null).program();
+  /**
+   * Builds a tape with a key/value cache for one sequence, of which a step takes at most T tokens;
+   * it computes the logits of the last one.
+   */
+  public Program generation(int T) {
+    return new Builder(1, T, Purpose.GENERATION, null).program();
   }
 
   /** Size in bytes of the activations of a training step, without allocating them. */
@@ -269,7 +276,7 @@ public final class GPT implements AutoCloseable {
       this.tape = new Tape(kernels, dtype(), purpose == Purpose.TRAINING);
       this.tokens = Memory.allocate(DType.INT32, 2L * rows);
       Variable x = embedding(Tensor.of(tokens, 0, rows, 1));
-      logits = linear(blocks(x), config.tieWeights() ? "wte" : "lm_head", null, true);
+      logits = logits(blocks(x), config.tieWeights() ? "wte" : "lm_head");
       if (purpose != Purpose.TRAINING) {
         tape.keep(logits);
       }
@@ -373,6 +380,15 @@ public final class GPT implements AutoCloseable {
     private Variable dropped(Variable x, Parameter bias) {
       Variable out = tape.variable(rows, C);
       tape.add(new Dropout(dropouts++, dropout, x, bias, out));
+      return out;
+    }
+
+    private Variable logits(Variable x, String name) {
+      if (purpose != Purpose.GENERATION) {
+        return linear(x, name, null, true);
+      }
+      Variable out = tape.variable(B, config.vocabSize());
+      tape.add(new LastLogits(x, parameter(name + ".weight"), tape.slot(B, C), out));
       return out;
     }
 
