@@ -8,6 +8,7 @@
     engine.py      the one door to Java
     tokenizers/    text as token ids, and back
     datasets/      text as token files, and token files as batches
+    generation.py  what follows a prompt, as ids or as text
     model.py       GPT: weights, training, sampling
     checksums.py   whether files are those that were written
     tensors.py     safetensors files
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         ShapeError,
         TokenError,
     )
+    from pygpt.generation import GenerateConfig
     from pygpt.model import GPT
     from pygpt.names import NamesRun
     from pygpt.tokenizers.bpe import BPETokenizer
@@ -66,6 +68,7 @@ _HOMES = {
     "Evaluation": "train.evaluation",
     "GPT": "model",
     "GPTConfig": "config",
+    "GenerateConfig": "generation",
     "JsonLines": "train.metrics",
     "NamesConfig": "config",
     "NamesRun": "names",
@@ -100,6 +103,7 @@ __all__ = [
     "Dataset",
     "Evaluation",
     "GPTConfig",
+    "GenerateConfig",
     "JsonLines",
     "NamesConfig",
     "NamesRun",

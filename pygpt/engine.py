@@ -271,12 +271,80 @@ class Engine(_Handle):
         with jbridge.translate():
             return [[int(token) for token in job.tokens(i)] for i in range(count)]
 
+    def generation(
+        self,
+        prompts: NDArray[np.int32],
+        starts: NDArray[np.int32],
+        max_new_tokens: int,
+        sampling: tuple[float, int, float, float, float],
+        stop_tokens: NDArray[np.int32],
+        seed: int,
+    ) -> EngineGeneration:
+        """Return what continues prompts, one after another.
+
+        Args:
+            prompts: int32, all of them one after another; copied.
+            starts: int32, (n + 1,): prompt b is prompts[starts[b]:starts[b + 1]]; copied.
+            sampling: options of Java's `org.pygpt.infer.Sampling`, in its order.
+            stop_tokens: int32; a sequence ends after one of these; copied.
+            seed: of the random numbers, below 2^63.
+        Raises:
+            EngineError: Java refused, or there is no room for the cache.
+        """
+        generator = jbridge.java_class("org.pygpt.infer.Generator")
+        options = jbridge.java_class("org.pygpt.infer.Sampling")
+        with jbridge.translate():
+            java = generator(
+                self._open(), prompts, starts, max_new_tokens, options(*sampling), stop_tokens, seed
+            )
+        return EngineGeneration(self, java)
+
     def close(self) -> None:
         """Free the memory, at once if it can; see `_Handle.close`."""
         if self._java is not None:
             with jbridge.translate():
                 self._close_evaluation()
         super().close()
+
+
+class EngineGeneration:
+    """Mutable: sequences that a model continues, and its key/value cache.
+
+    The model works only inside `advance`: between two calls it is free for anything else.
+    """
+
+    def __init__(self, engine: Engine, java: Any) -> None:
+        self._engine = engine
+        self._java = java
+        self._job_class = jbridge.java_class("org.pygpt.infer.GenerateJob")
+
+    def advance(self, time_ms: int) -> bool:
+        """Add at least one token, and more for a while; return whether there are more to add.
+
+        Raises:
+            EngineError: the logits are no numbers, or Java failed.
+            KeyboardInterrupt: Ctrl-C.
+        """
+        self._engine._open()  # the weights
+        with jbridge.translate():
+            job = self._job_class(self._java, time_ms)
+        self._engine._run(job)
+        return not bool(job.ended())
+
+    def tokens(self, sequence: int, start: int = 0) -> NDArray[np.int64]:
+        """Return the new tokens of a sequence from index `start` on; a copy."""
+        return np.array(self._java.tokens(sequence, start), np.int64)
+
+    def log_probabilities(self, sequence: int) -> NDArray[np.float64]:
+        """Return the logarithms of what the model gives these tokens, in nats; a copy."""
+        return np.array(self._java.logProbabilities(sequence, 0), np.float64)
+
+    def close(self) -> None:
+        """Free the cache, at once unless an interrupted job may still use it."""
+        java, self._java = self._java, None
+        if java is not None and self._engine._job is None:
+            with jbridge.translate():
+                java.close()
 
 
 class EngineTraining(_Handle):

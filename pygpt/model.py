@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,7 @@ from pygpt import checkpoint, hub, memory
 from pygpt.config import BACKENDS, INT_MAX, NO_SPECIAL_IDS, AdamWConfig, GPTConfig, from_dict
 from pygpt.engine import Engine, EngineTraining, Losses
 from pygpt.errors import ConfigError, ShapeError, TokenError
+from pygpt.generation import Continuation, GenerateConfig, Generation
 from pygpt.tokenizers.char import CharTokenizer
 from pygpt.tokenizers.protocol import Tokenizer
 
@@ -369,6 +370,74 @@ class GPT:
             tokenizer.bos, count, length, temperature, uniforms
         )
         return [tokenizer.decode(ids) for ids in sampled]
+
+    @overload
+    def generate(self, prompt: str, max_new_tokens: int = ..., **options: Any) -> str: ...
+    @overload
+    def generate(
+        self, prompt: ArrayLike, max_new_tokens: int = ..., **options: Any
+    ) -> NDArray[np.int64]: ...
+    def generate(
+        self, prompt: str | ArrayLike, max_new_tokens: int = 50, **options: Any
+    ) -> str | NDArray[np.int64]:
+        """Return a prompt and what the model makes follow it.
+
+        Args:
+            prompt: text, or ids: int32 or int64, (T,) or (B, T), each in [0, V).
+            max_new_tokens: most tokens to add; with the prompt at most block_size.
+            options: fields of `GenerateConfig`: temperature, top_k, top_p, seed and others.
+        Returns:
+            Of text the text, without the stop token that may have ended it; of ids int64,
+            (T + new,) or (B, T + new). Rows that ended early are filled up with `pad_token_id`,
+            or else the first stop token.
+        Raises:
+            ConfigError: an option that cannot be, or text without a tokenizer.
+            ShapeError: an empty prompt, or one that with max_new_tokens is above block_size.
+            TokenError: an id outside the vocabulary, a character that the tokenizer lacks.
+            EngineError: the logits are no numbers.
+            KeyboardInterrupt: Ctrl-C.
+        """
+        with self._generation(prompt, max_new_tokens, options) as generation:
+            generation.run()
+            return prompt + generation.text() if isinstance(prompt, str) else generation.ids()
+
+    def stream(self, prompt: str, max_new_tokens: int = 50, **options: Any) -> Iterator[str]:
+        """Yield what follows a text, piece by piece; together it is what `generate` adds.
+
+        No piece ends within a character. The model works while the next piece is waited for, and
+        between two pieces may be used for anything else.
+
+        Args and errors are those of `generate`; errors in arguments are raised at once.
+        """
+        return self._generation(prompt, max_new_tokens, options).pieces()
+
+    def continuations(
+        self, prompt: str | ArrayLike, max_new_tokens: int = 50, **options: Any
+    ) -> list[Continuation]:
+        """Return what follows each prompt, with the probabilities of its tokens.
+
+        Args and errors are those of `generate`.
+        """
+        with self._generation(prompt, max_new_tokens, options) as generation:
+            generation.run()
+            return generation.continuations()
+
+    def _generation(
+        self, prompt: str | ArrayLike, max_new_tokens: int, options: dict[str, Any]
+    ) -> Generation:
+        config = from_dict(GenerateConfig, {"max_new_tokens": max_new_tokens, **options})
+        if isinstance(prompt, str):
+            if self.tokenizer is None:
+                raise ConfigError("tokenizer", "expected one, since there is text; got none")
+            if not prompt:
+                raise ShapeError("prompt: expected text, got none; ids may be BOS alone")
+            ids: ArrayLike = self.tokenizer.encode(prompt)
+        else:
+            ids = prompt
+        tokens = self._tokens("prompt", ids, lowest=0)
+        return Generation(
+            self._engine, self.config, self.tokenizer, config, tokens, np.ndim(ids)
+        )
 
     def _text(self) -> CharTokenizer:
         if self.tokenizer is None:

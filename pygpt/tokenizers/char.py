@@ -93,6 +93,14 @@ class CharTokenizer:
                 raise TokenError(f"ids: expected 0 to {len(self._characters) - 1}, got {number}")
         return "".join([self._characters[number] for number in numbers])
 
+    def decode_bytes(self, ids: Iterable[int]) -> bytes:
+        """Return the text of these ids as UTF-8.
+
+        Raises:
+            TokenError: an id that is no character's; BOS is none.
+        """
+        return self.decode(ids).encode()
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a new file in the form of Hugging Face's tokenizer.json.
 

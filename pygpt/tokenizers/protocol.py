@@ -46,6 +46,14 @@ class Tokenizer(Protocol):
         """
         ...
 
+    def decode_bytes(self, ids: Iterable[int]) -> bytes:
+        """Return the text of these ids as UTF-8, which may end within a character.
+
+        Raises:
+            TokenError: an id that the vocabulary lacks.
+        """
+        ...
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a new file in the form of Hugging Face's tokenizer.json.
 

@@ -9,6 +9,7 @@ import org.pygpt.graph.CachedAttention;
 import org.pygpt.graph.Dropout;
 import org.pygpt.graph.Embedding;
 import org.pygpt.graph.FeedForwardActivation;
+import org.pygpt.graph.LastLogits;
 import org.pygpt.graph.Linear;
 import org.pygpt.graph.Loss;
 import org.pygpt.graph.Op;
@@ -169,7 +170,10 @@ public final class GPT implements AutoCloseable {
       return targets;
     }
 
-    /** Logits (B * T, V) after a forward; while training, their gradient instead. */
+    /**
+     * Logits (B * T, V) after a forward, (B, V) while generating; while training, their gradient
+     * instead.
+     */
     public Tensor logits() {
       return logits.value();
     }
@@ -239,9 +243,12 @@ public final class GPT implements AutoCloseable {
     return program(B, T, Purpose.EVALUATION, null);
   }
 
-  /** Builds a tape for one sequence, one token a step, with a key/value cache. */
-  public Program generation() {
-    return program(1, 1, Purpose.GENERATION, null);
+  /**
+   * Builds a tape with a key/value cache for one sequence, of which a step takes at most T tokens;
+   * it computes the logits of the last one.
+   */
+  public Program generation(int T) {
+    return program(1, T, Purpose.GENERATION, null);
   }
 
   private Program program(int B, int T, Purpose purpose, Parameters gradients) {
@@ -295,7 +302,7 @@ public final class GPT implements AutoCloseable {
       this.tape = new Tape(kernels, dtype(), purpose == Purpose.TRAINING);
       int count = Math.toIntExact(tokens.length() / 2);
       Variable x = embedding(Tensor.of(tokens, 0, count, 1));
-      logits = linear(blocks(x), config.tieWeights() ? "wte" : "lm_head", null, true);
+      logits = logits(blocks(x), config.tieWeights() ? "wte" : "lm_head");
       if (purpose != Purpose.TRAINING) {
         tape.keep(logits);
       }
@@ -394,6 +401,15 @@ public final class GPT implements AutoCloseable {
     private Variable dropped(Variable x, Parameter bias) {
       Variable out = tape.variable(rows, C);
       tape.add(new Dropout(dropouts++, dropout, x, bias, out));
+      return out;
+    }
+
+    private Variable logits(Variable x, String name) {
+      if (purpose != Purpose.GENERATION) {
+        return linear(x, name, null, true);
+      }
+      Variable out = tape.variable(B, config.vocabSize());
+      tape.add(new LastLogits(x, parameter(name + ".weight"), tape.slot(B, C), out));
       return out;
     }
 

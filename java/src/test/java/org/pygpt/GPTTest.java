@@ -276,7 +276,7 @@ class GPTTest {
 
   @ParameterizedTest
   @MethodSource("configurations")
-  void tokenByTokenWithACacheGivesTheLogitsOfAllAtOnce(GPTConfig config) {
+  void aPromptAndThenTokenByTokenWithACacheGivesTheLogitsOfAllAtOnce(GPTConfig config) {
     assertCacheAgrees(config, "plain", DType.FLOAT64, FLOAT64);
     assertCacheAgrees(config, "cpu", DType.FLOAT32, MODEL);
     assertCacheAgrees(config, "nd4j", DType.FLOAT32, MODEL);
@@ -288,15 +288,22 @@ class GPTTest {
     int[] tokens = Models.tokens(T, config.vocabSize(), 1);
     try (GPT model = Models.create(config, backend, dtype, 2);
         GPT.Program all = model.evaluation(1, T);
-        GPT.Program single = model.generation()) {
+        GPT.Program cached = model.generation(T)) {
       GPT.Program.copy(tokens, 0, all.ids(), T);
       all.tape().forward(Step.forward(1, T, 0));
-      for (int t = 0; t < T; t++) {
-        GPT.Program.copy(tokens, t, single.ids(), 1);
-        single.tape().forward(Step.forward(1, 1, t));
-        double[] expected = Models.values(all.logits().rows(t, 1));
-        double[] got = Models.values(single.logits());
-        assertArraysClose(expected, got, tolerance, backend + " at position " + t);
+      for (int prompt : new int[] {1, 3, T}) {
+        GPT.Program.copy(tokens, 0, cached.ids(), prompt);
+        cached.tape().forward(Step.forward(1, prompt, 0));
+        for (int t = prompt - 1; t < T; t++) {
+          if (t >= prompt) {
+            GPT.Program.copy(tokens, t, cached.ids(), 1);
+            cached.tape().forward(Step.forward(1, 1, t));
+          }
+          double[] expected = Models.values(all.logits().rows(t, 1));
+          double[] got = Models.values(cached.logits());
+          String where = backend + " at position " + t + " after a prompt of " + prompt;
+          assertArraysClose(expected, got, tolerance, where);
+        }
       }
     }
   }

@@ -15,7 +15,7 @@ public final class Sampler implements AutoCloseable {
   /** Allocates the cache for one sequence of {@code block_size} tokens. */
   public Sampler(GPT model) {
     this.model = model;
-    program = model.generation();
+    program = model.generation(1);
     cumulative = new double[model.config().vocabSize()];
   }
 

@@ -1,2 +1,2 @@
-/** Generation: the sampler and its key/value cache. */
+/** Generation: prompts continued with a key/value cache, and how a token is chosen. */
 package org.pygpt.infer;

@@ -1,0 +1,172 @@
+package org.pygpt.infer;
+
+import java.util.Arrays;
+import java.util.BitSet;
+import org.pygpt.tensor.Tensor;
+
+/** Mutable (its scratch memory): chooses a token by its logits. */
+final class Choice {
+  private final Sampling sampling;
+  private final double[] scores;
+  private final double[] sorted;
+  private final double[] groupMaxima;
+  private double logProbability;
+
+  /** For logits of {@code V} tokens. */
+  Choice(Sampling sampling, int V) {
+    this.sampling = sampling;
+    scores = new double[V];
+    sorted = new double[V];
+    groupMaxima = new double[Math.min(sampling.topK(), V)];
+  }
+
+  /** Whether {@link #choose} reads its random number. */
+  boolean isRandom() {
+    return sampling.temperature() > 0;
+  }
+
+  /** Natural logarithm of the probability that the model itself gives the token chosen last. */
+  double logProbability() {
+    return logProbability;
+  }
+
+  /**
+   * Chooses a token.
+   *
+   * @param logits (1, V)
+   * @param seen the tokens that the penalty is for
+   * @param uniform in [0, 1): the token whose share of the cumulative probability holds it is taken
+   * @throws ArithmeticException if a logit is no number, or none is finite
+   */
+  int choose(Tensor logits, BitSet seen, double uniform) {
+    for (int i = 0; i < scores.length; i++) {
+      scores[i] = logits.get(0, i);
+    }
+    double logSum = logSumOfExponentials();
+    penalize(seen);
+    int chosen = isRandom() ? draw(uniform) : likeliest();
+    logProbability = logits.get(0, chosen) - logSum;
+    return chosen;
+  }
+
+  private double logSumOfExponentials() {
+    double max = scores[likeliest()];
+    double sum = 0;
+    for (double score : scores) {
+      sum += Math.exp(score - max);
+    }
+    if (Double.isNaN(sum)) {
+      throw new ArithmeticException("logits: expected numbers, got others; look at the weights");
+    }
+    return max + Math.log(sum);
+  }
+
+  private int likeliest() {
+    int best = 0;
+    for (int i = 1; i < scores.length; i++) {
+      best = scores[i] > scores[best] ? i : best;
+    }
+    return best;
+  }
+
+  private void penalize(BitSet seen) {
+    double penalty = sampling.repetitionPenalty();
+    if (penalty != 1) {
+      for (int i = seen.nextSetBit(0); i >= 0; i = seen.nextSetBit(i + 1)) {
+        scores[i] = scores[i] > 0 ? scores[i] / penalty : scores[i] * penalty;
+      }
+    }
+  }
+
+  /** Turns the scores into weights, of which the largest is 1, and draws a token by them. */
+  private int draw(double uniform) {
+    double max = scores[likeliest()];
+    double sum = 0;
+    for (int i = 0; i < scores.length; i++) {
+      scores[i] = Math.exp((scores[i] - max) / sampling.temperature());
+      sum += scores[i];
+    }
+    return pick(uniform * (sampling.keepsAll() ? sum : keep(sum)));
+  }
+
+  /** The token at which the cumulative weight rises above the point. */
+  private int pick(double point) {
+    double cumulative = 0;
+    int last = 0;
+    for (int i = 0; i < scores.length; i++) {
+      if (scores[i] > 0) {
+        cumulative += scores[i];
+        last = i;
+        if (point < cumulative) {
+          break;
+        }
+      }
+    }
+    return last; // of the possible ones, where rounding put the point at the sum
+  }
+
+  /** Takes the weight from every token that the options leave out; returns the sum of the rest. */
+  private double keep(double sum) {
+    double smallest = smallestCandidate(sum);
+    int count = 0;
+    for (double weight : scores) {
+      if (weight >= smallest) {
+        sorted[count++] = weight;
+      }
+    }
+    Arrays.sort(sorted, 0, count);
+    int kept = sampling.topK() == 0 ? count : Math.min(sampling.topK(), count);
+    if (sampling.topP() < 1) {
+      kept = nucleus(count, kept, sum);
+    }
+    double least = sorted[count - kept];
+    int equals = 0; // of the kept ones; the lowest ids among equals stay
+    for (int i = count - kept; i < count && sorted[i] == least; i++) {
+      equals++;
+    }
+    double left = 0;
+    for (int i = 0; i < scores.length; i++) {
+      if (scores[i] < least || scores[i] == least && equals-- <= 0) {
+        scores[i] = 0;
+      }
+      left += scores[i];
+    }
+    return left;
+  }
+
+  /**
+   * A bound that spares sorting the whole vocabulary; no token below it is left.
+   *
+   * <p>Top-k: if the tokens are divided into k groups, the k maxima are all at least as large as
+   * the least of them, and so is the k-th largest token. Top-p: the tokens below (1 - p) / V of the
+   * sum have less than 1 - p together, so that the others have p without them.
+   */
+  private double smallestCandidate(double sum) {
+    double smallest = sampling.minP(); // of the largest weight, 1
+    int k = groupMaxima.length;
+    if (k == 0) {
+      return Math.max(smallest, (1 - sampling.topP()) * sum / scores.length);
+    }
+    Arrays.fill(groupMaxima, 0);
+    for (int i = 0, group = 0; i < scores.length; i++, group = group + 1 == k ? 0 : group + 1) {
+      groupMaxima[group] = Math.max(groupMaxima[group], scores[i]);
+    }
+    return Math.max(smallest, Arrays.stream(groupMaxima).min().orElse(0));
+  }
+
+  /**
+   * How many of the {@code kept} likeliest tokens have top-p's share of what they have together.
+   */
+  private int nucleus(int count, int kept, double sum) {
+    double mass = sampling.topK() == 0 ? sum : 0;
+    for (int rank = 0; sampling.topK() > 0 && rank < kept; rank++) {
+      mass += sorted[count - 1 - rank];
+    }
+    double cumulative = 0;
+    int size = 0;
+    while (size < kept && cumulative < sampling.topP() * mass) {
+      cumulative += sorted[count - 1 - size++];
+    }
+    return size;
+  }
+}
