@@ -38,7 +38,7 @@ def test_commands(page: str, capsys: pytest.CaptureFixture[str]) -> None:
             assert capsys.readouterr().out.splitlines() == lines, command
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, "generate.md"])
 def test_python(page: str) -> None:
     """In one namespace, in order."""
     examples = "".join(_blocks(page, "python"))

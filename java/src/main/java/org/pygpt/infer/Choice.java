@@ -119,6 +119,9 @@ final class Choice {
     if (sampling.topP() < 1) {
       kept = nucleus(count, kept, sum);
     }
+    while (sorted[count - kept] < sampling.minP()) { // the largest is 1
+      kept--;
+    }
     double least = sorted[count - kept];
     int equals = 0; // of the kept ones; the lowest ids among equals stay
     for (int i = count - kept; i < count && sorted[i] == least; i++) {
@@ -142,16 +145,15 @@ final class Choice {
    * sum have less than 1 - p together, so that the others have p without them.
    */
   private double smallestCandidate(double sum) {
-    double smallest = sampling.minP(); // of the largest weight, 1
     int k = groupMaxima.length;
     if (k == 0) {
-      return Math.max(smallest, (1 - sampling.topP()) * sum / scores.length);
+      return Math.max(sampling.minP(), (1 - sampling.topP()) * sum / scores.length);
     }
     Arrays.fill(groupMaxima, 0);
     for (int i = 0, group = 0; i < scores.length; i++, group = group + 1 == k ? 0 : group + 1) {
       groupMaxima[group] = Math.max(groupMaxima[group], scores[i]);
     }
-    return Math.max(smallest, Arrays.stream(groupMaxima).min().orElse(0));
+    return Arrays.stream(groupMaxima).min().orElse(0);
   }
 
   /**
