@@ -259,7 +259,8 @@ def _open(folder: Path, file: str | None, files: ExitStack) -> Saved:
         problem = f"{expected} (or one of {others}), got {kind!r}"
         raise CheckpointError(f"model folder {folder}: {CONFIG_FILE}: {problem}")
     stored, where = _open_weights(folder, file, files)
-    if len(stored) < config.n_layer:  # before a list that n_layer makes endless
+    fewest = config.num_tensors if kind == MODEL_TYPE else config.n_layer
+    if len(stored) < fewest:  # before a list that n_layer makes endless
         raise CheckpointError(f"{where}: expected {config.num_tensors} tensors, got {len(stored)}")
     if kind == MODEL_TYPE:
         places = {name: Place(name) for name in config.weight_shapes()}
@@ -441,7 +442,10 @@ def _check_tensors(
     weights = {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes}
     for name, place in places.items():
         expected, tensor = place.view(weights).shape, stored[name]
-        if tensor.shape != expected or tensor.dtype not in tensors.READ_DTYPES:
-            dtypes = ", ".join(tensors.READ_DTYPES)
-            got = f"{tensor.dtype} {tensor.shape}"
-            raise CheckpointError(f"{where}: {name}: expected {dtypes} {expected}, got {got}")
+        problem = None
+        if tensor.shape != expected:
+            problem = f"expected shape {expected}, got {tensor.shape}"
+        elif tensor.dtype not in tensors.READ_DTYPES:
+            problem = f"expected {', '.join(tensors.READ_DTYPES)}, got {tensor.dtype}"
+        if problem is not None:
+            raise CheckpointError(f"{where}: {name}: {problem}")

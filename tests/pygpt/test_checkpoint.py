@@ -215,11 +215,11 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "extra": (_edit_weights(ln_f_weight=np.ones(5, "f4")), "ln_f.weight is not of this model"),
     "shape": (
         _edit_weights(wpe_weight=np.ones((5, 3), "f4")),
-        "wpe.weight: expected F32, F16, BF16 (3, 5), got F32 (5, 3)",
+        "wpe.weight: expected shape (3, 5), got (5, 3)",
     ),
     "dtype": (
         _edit_weights(wpe_weight=np.ones((3, 5))),
-        "wpe.weight: expected F32, F16, BF16 (3, 5), got F64 (3, 5)",
+        "wpe.weight: expected F32, F16, BF16, got F64",
     ),
 }
 

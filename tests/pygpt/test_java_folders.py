@@ -13,7 +13,7 @@ import pytest
 
 import jbridge
 from jbridge import JavaError
-from pygpt import CheckpointError, GPTConfig, checkpoint
+from pygpt import CharTokenizer, CheckpointError, GPTConfig, checkpoint
 from pygpt.config import PRESETS
 from tests.reference.frozen import GOLDEN, GPT2_TINY, LLAMA_TINY, Frozen
 
@@ -37,6 +37,11 @@ def _weights(config: GPTConfig) -> dict[str, np.ndarray]:
     return {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes}
 
 
+def _save(folder: Path, config: GPTConfig, tokenizer: CharTokenizer) -> None:
+    """Write the format that Java reads."""
+    checkpoint.save(folder, config, _weights(config), tokenizer=tokenizer, format="pygpt")
+
+
 def _java_config(config: GPTConfig) -> Any:
     return jbridge.java_class("org.pygpt.GPTConfig").of(*config.to_dict().values())
 
@@ -55,8 +60,9 @@ def _path(path: Path) -> Any:
 @pytest.mark.parametrize("case", CONFIGS)
 def test_java_copies_a_folder_byte_by_byte(case: str, arena: Any, tmp_path: Path) -> None:
     config = CONFIGS[case]
-    characters = "".join(map(chr, range(0xE9, 0xE9 + config.vocab_size - len(case) % 2)))
-    checkpoint.save(tmp_path / "python", config, characters, _weights(config))
+    bos = len(case) % 2 == 1
+    tokenizer = CharTokenizer("".join(map(chr, range(0xE9, 0xE9 + config.vocab_size - bos))), bos)
+    _save(tmp_path / "python", config, tokenizer)
     folders = jbridge.java_class("org.pygpt.io.ModelFolder")
     saved = folders.load(_path(tmp_path / "python"), arena)
     assert bool(saved.config().equals(_java_config(config)))
@@ -65,7 +71,8 @@ def test_java_copies_a_folder_byte_by_byte(case: str, arena: Any, tmp_path: Path
     for name in ("config.json", "model.safetensors"):
         expected = (tmp_path / "python" / name).read_bytes()
         assert (tmp_path / "java" / name).read_bytes() == expected
-    assert checkpoint.load(tmp_path / "java").config == config
+    with checkpoint.opened(tmp_path / "java") as read:
+        assert (read.config, read.tokenizer) == (config, tokenizer)
 
 
 @pytest.mark.parametrize("config", [*CONFIGS.values(), *PRESETS.values()])
@@ -92,7 +99,6 @@ WRONG: list[tuple[str, Any]] = [
     *((field.name, 1) for field in fields(GPTConfig)),
     *((field.name, 7) for field in fields(GPTConfig)),
     ("n_heads", 3),
-    ("model_type", "gpt2"),
     ("positions", "rotary"),
     ("n_layer", 2**31 - 1),
     ("characters", 5),
@@ -109,13 +115,14 @@ def test_java_says_the_same_of_a_config(
     name: str, value: Any, arena: Any, tmp_path: Path
 ) -> None:
     folder = tmp_path / "model"
-    checkpoint.save(folder, BASE, "abc", _weights(BASE))
+    _save(folder, BASE, CharTokenizer("abc"))
     values = json.loads((folder / "config.json").read_text()) | {name: value}
     kept = {key: item for key, item in values.items() if item is not ...}
     (folder / "config.json").write_text(json.dumps(kept))
     folders = jbridge.java_class("org.pygpt.io.ModelFolder")
     try:
-        expected: Any = checkpoint.load(folder).config
+        with checkpoint.opened(folder) as saved:
+            expected: Any = saved.config
     except CheckpointError as error:
         with pytest.raises(JavaError) as caught, jbridge.translate():
             folders.load(_path(folder), arena)

@@ -104,7 +104,7 @@ def test_both_load_another_architecture(capsys: Capture) -> None:
     with GPT(config, seed=3, tokenizer=CharTokenizer("a\u00e9\U0001f404")) as model:
         for gain in ("ln_f.weight", "h.1.ln_2.weight"):
             model.parameters()[gain][:] = np.linspace(-9, 9, 24)
-        model.save_pretrained("model")
+        model.save_pretrained("model", format="pygpt")  # the one that Java reads
     arguments = ["--from", "model", "--temperature", "0.7", "--samples", "23"]
     expected = _python(capsys, *arguments)
     assert expected[0] == 0 and len(set(expected[1].splitlines())) > 3

@@ -189,15 +189,14 @@ public final class ModelFolder {
     }
     for (var entry : shapes.entrySet()) {
       SafeTensors.Array array = arrays.get(entry.getKey());
-      if (!array.dtype().equals("F32") || !array.shape().equals(entry.getValue())) {
-        throw new FileException(
-            String.format(
-                "%s: %s: expected F32 %s, got ('%s', %s)",
-                where,
-                entry.getKey(),
-                tuple(entry.getValue()),
-                array.dtype(),
-                tuple(array.shape())));
+      String tensor = where + ": " + entry.getKey();
+      if (!array.shape().equals(entry.getValue())) {
+        String expected = tuple(entry.getValue());
+        String got = tuple(array.shape());
+        throw new FileException(tensor + ": expected shape " + expected + ", got " + got);
+      }
+      if (!array.dtype().equals("F32")) {
+        throw new FileException(tensor + ": expected F32, got " + array.dtype());
       }
     }
     return arrays;

@@ -339,11 +339,11 @@ class ModelFolderTest {
         "model.safetensors: tensor lm_head.weight is missing",
         problem(weights -> weights.put("x", weights.remove("lm_head.weight"))));
     assertEquals(
-        "model.safetensors: wpe.weight: expected F32 (3, 5), got ('F32', (5, 3))",
+        "model.safetensors: wpe.weight: expected shape (3, 5), got (5, 3)",
         problem(weights -> weights.put("wpe.weight", turned)));
-    SafeTensors.Array flat = new SafeTensors.Array("I32", List.of(15L), arena.allocate(60));
+    SafeTensors.Array flat = new SafeTensors.Array("I32", List.of(3L, 5L), arena.allocate(60));
     assertEquals(
-        "model.safetensors: wpe.weight: expected F32 (3, 5), got ('I32', (15,))",
+        "model.safetensors: wpe.weight: expected F32, got I32",
         problem(weights -> weights.put("wpe.weight", flat)));
   }
 
