@@ -22,7 +22,7 @@ ORDER = (
     "datasets.rows", "datasets.packed", "datasets.dataset", "datasets.prepare", "datasets.pairs",
     "checksums", "checkpoint", "model", "names", "log", "progress",
     "lock", "train.schedule", "train.evaluation", "train.metrics", "train.state",
-    "train.run_folder", "train.trainer",
+    "train.run_folder", "train.trainer", "train.finetune",
     "commands.prepare", "commands.tokenizer", "cli", "__main__",
 )  # fmt: skip
 
