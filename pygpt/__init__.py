@@ -10,6 +10,9 @@
     datasets/      text as token files, and token files as batches
     model.py       GPT: weights, training, sampling
     checksums.py   whether files are those that were written
+    tensors.py     safetensors files
+    huggingface.py Hugging Face's GPT-2 and Llama, to ours and back
+    hub.py         models by name
     checkpoint.py  models as folders
     lock.py        a lock that dies with its process
     train/         runs: schedules, evaluation, metrics, checkpoints

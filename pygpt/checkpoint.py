@@ -1,45 +1,88 @@
-"""Models as folders of two files: model.safetensors and config.json.
+"""Models as folders: pygpt's own, and Hugging Face's.
 
-config.json has `"model_type": "pygpt"`, the fields of `GPTConfig`, and `"characters"`, the
-tokenizer's, where the model has one; if the vocabulary is one larger than they are, it has BOS.
-The weights are float32, under GPT-2's names. A folder is written beside its place and then
-renamed, so that it is there as a whole or not at all. Where a training run left SHA256SUMS beside
-the two files, they must be those that it wrote.
+A folder has config.json and model.safetensors. An architecture that Hugging Face's GPT-2 or Llama
+has is written as `transformers` writes it (see huggingface.py), with generation_config.json for the
+special ids. Any other has `"model_type": "pygpt"` and the fields of `GPTConfig` in config.json, and
+its weights under GPT-2's names. Both are float32. The tokenizer goes to tokenizer.json, but for one
+of characters in our own form: that is `"characters"` in config.json, and if the vocabulary is one
+larger than they are, it has BOS.
+
+A folder is written beside its place and then renamed, so that it is there as a whole or not at all.
+What pygpt wrote it knows by `"model_type"`, or in Hugging Face's form by a note in the header of
+model.safetensors, which `transformers` does not copy when it saves such a model again.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pygpt import checksums
-from pygpt.config import GPTConfig, from_dict
+from pygpt import checksums, huggingface, tensors
+from pygpt.config import NO_SPECIAL_IDS, GPTConfig, SpecialIds, from_dict
 from pygpt.errors import CheckpointError, ConfigError, OutputError, TokenError
 from pygpt.output import folder_beside, replace_folder, write_synced
+from pygpt.tensors import Place, StoredTensor
 from pygpt.tokenizers.char import CharTokenizer
+from pygpt.tokenizers.protocol import Tokenizer
 
 MODEL_TYPE = "pygpt"
+FORMATS = ("pygpt", "huggingface")
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
+INDEX_FILE = "model.safetensors.index.json"  # of weights in several files
+GENERATION_FILE = "generation_config.json"
+TOKENIZER_FILE = "tokenizer.json"
+TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
+_ALWAYS_OURS = (CONFIG_FILE, WEIGHTS_FILE, GENERATION_FILE)  # names in a folder that we wrote
+_OURS_METADATA = {"format": "np"}
+_HUGGING_FACE_METADATA = {"format": "pt", "writer": "pygpt"}  # transformers wants the first
 
 
 @dataclass(frozen=True)
 class Saved:
-    """What a model folder holds; `characters` is None where the model has no tokenizer."""
+    """A model folder, open: what it holds, checked, but for the weights' numbers."""
 
     config: GPTConfig
-    characters: str | None
-    weights: dict[str, NDArray[np.float32]]
+    tokenizer: Tokenizer | None
+    special_ids: SpecialIds
+    _places: Mapping[str, Place]
+    _stored: Mapping[str, StoredTensor]
+
+    def copy_to(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Set every weight of a model of this configuration; not-a-number is let through."""
+        for name, place in self._places.items():
+            self._stored[name].copy_to(place.view(weights))
 
 
 # ---- writing ---------------------------------------------------------------------------------
+
+
+def format_for(config: GPTConfig, format: str | None = None) -> str:
+    """Return the format in which a model is written: the given one, or Hugging Face's if it can.
+
+    Raises:
+        ConfigError: an unknown format, or Hugging Face has no such architecture.
+    """
+    if format not in (None, *FORMATS):
+        raise ConfigError("format", f"expected one of {', '.join(FORMATS)}, got {format!r}")
+    if format != "pygpt":
+        try:
+            huggingface.family_for(config)
+            return "huggingface"
+        except ConfigError:
+            if format == "huggingface":
+                raise
+    return "pygpt"
 
 
 def check_writable(folder: Path) -> None:
@@ -48,49 +91,110 @@ def check_writable(folder: Path) -> None:
     Raises:
         OutputError: it exists and pygpt did not write it, or its parent does not take new folders.
     """
-    target = _target(folder)
-    with folder_beside(target):
+    with folder_beside(_target(folder, ())):
         pass
 
 
 def save(
-    folder: Path, config: GPTConfig, characters: str | None, weights: Mapping[str, NDArray[Any]]
+    folder: Path,
+    config: GPTConfig,
+    weights: Mapping[str, NDArray[Any]],
+    *,
+    tokenizer: Tokenizer | None = None,
+    special_ids: SpecialIds = NO_SPECIAL_IDS,
+    format: str | None = None,
 ) -> None:
     """Write a model folder; one that pygpt wrote before is replaced.
 
     Args:
-        weights: name -> array; written as float32.
+        weights: name -> array; written as float32, one after another.
+        format: see `format_for`.
     Raises:
-        OutputError: it exists and pygpt did not write it, or it cannot be written.
+        ConfigError: Hugging Face has no such architecture.
+        OutputError: the folder exists and pygpt did not write it, or has a tokenizer.json that
+            would not be replaced; or it cannot be written.
     """
-    target = _target(folder)
+    files: dict[str, Iterable[bytes]]
+    if format_for(config, format) == "huggingface":
+        in_file = tokenizer is not None
+        files = _hugging_face_files(config, weights, in_file, special_ids)
+    else:
+        in_file = tokenizer is not None and not isinstance(tokenizer, CharTokenizer)
+        files = _own_files(config, weights, tokenizer, special_ids)
+    target = _target(folder, [*files, TOKENIZER_FILE] if in_file else list(files))
     with folder_beside(target) as staged:
-        write_files(staged, config, characters, weights)
+        for name, parts in files.items():
+            write_synced(staged / name, parts)
+        if tokenizer is not None and in_file:
+            tokenizer.save(staged / TOKENIZER_FILE)
         replace_folder(target, staged)
 
 
 def write_files(
-    folder: Path, config: GPTConfig, characters: str | None, weights: Mapping[str, NDArray[Any]]
+    folder: Path,
+    config: GPTConfig,
+    weights: Mapping[str, NDArray[Any]],
+    tokenizer: Tokenizer | None = None,
 ) -> None:
-    """Write the two files into a folder, and wait until the disk has them.
+    """Write a model's two files, in our own format, into a folder; wait until the disk has them.
 
+    Args:
+        tokenizer: one of characters, or None.
     Raises:
         OSError: they cannot be written.
     """
-    from safetensors.numpy import save as to_bytes
-
-    text: dict[str, Any] = {"model_type": MODEL_TYPE, **config.to_dict()}
-    if characters is not None:
-        text["characters"] = characters
-    arrays = {name: np.ascontiguousarray(w, dtype="<f4") for name, w in weights.items()}
-    write_synced(folder / WEIGHTS_FILE, to_bytes(arrays, metadata={"format": "np"}))
-    write_synced(folder / CONFIG_FILE, (json.dumps(text, indent=2) + "\n").encode())
+    for name, parts in _own_files(config, weights, tokenizer, NO_SPECIAL_IDS).items():
+        write_synced(folder / name, parts)
 
 
-def _target(folder: Path) -> Path:
-    """Return the real path to write, once it is known to be free or ours."""
+def _own_files(
+    config: GPTConfig,
+    weights: Mapping[str, NDArray[Any]],
+    tokenizer: Tokenizer | None,
+    special_ids: SpecialIds,
+) -> dict[str, Iterable[bytes]]:
+    values: dict[str, Any] = {"model_type": MODEL_TYPE, **config.to_dict()}
+    if isinstance(tokenizer, CharTokenizer):
+        values["characters"] = tokenizer.characters
+    if special_ids != NO_SPECIAL_IDS:
+        values["special_ids"] = asdict(special_ids)
+    return {
+        WEIGHTS_FILE: tensors.encode(weights, _OURS_METADATA),
+        CONFIG_FILE: _json(values),
+    }
+
+
+def _hugging_face_files(
+    config: GPTConfig,
+    weights: Mapping[str, NDArray[Any]],
+    has_tokenizer: bool,
+    special_ids: SpecialIds,
+) -> dict[str, Iterable[bytes]]:
+    places = huggingface.layout(config, huggingface.family_for(config))
+    arrays = {name: place.view(weights) for name, place in places.items()}
+    files: dict[str, Iterable[bytes]] = {
+        WEIGHTS_FILE: tensors.encode(arrays, _HUGGING_FACE_METADATA),
+        CONFIG_FILE: _json(huggingface.config_as_json(config, special_ids)),
+        GENERATION_FILE: _json(huggingface.special_ids_as_json(special_ids)),
+    }
+    if has_tokenizer:  # whose class AutoTokenizer looks for
+        values = {"tokenizer_class": "PreTrainedTokenizerFast"}
+        files[TOKENIZER_CONFIG_FILE] = _json(values | {"model_max_length": config.block_size})
+    return files
+
+
+def _json(values: Mapping[str, Any]) -> list[bytes]:
+    return [(json.dumps(values, indent=2) + "\n").encode()]
+
+
+def _target(folder: Path, names: Iterable[str]) -> Path:
+    """Return the real path to write, once it is known to be free or ours.
+
+    Args:
+        names: of files that may be replaced, beside those that a model always has.
+    """
     target = Path(os.path.realpath(folder))
-    if os.path.lexists(target) and not _is_ours(target):
+    if os.path.lexists(target) and not _is_ours(target, {*_ALWAYS_OURS, *names}):
         raise OutputError(
             f"output folder {folder}: exists and is no model that pygpt wrote; "
             "choose another name, or remove it"
@@ -98,87 +202,246 @@ def _target(folder: Path) -> Path:
     return target
 
 
-def _is_ours(folder: Path) -> bool:
+def _is_ours(folder: Path, names: set[str]) -> bool:
     try:
-        names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
-        if names != [CONFIG_FILE, WEIGHTS_FILE] or len(os.listdir(folder)) != len(names):
+        present = {entry.name for entry in os.scandir(folder) if entry.is_file()}
+        if not {CONFIG_FILE, WEIGHTS_FILE} <= present <= names:
+            return False
+        if len(os.listdir(folder)) != len(present):
             return False
         config = json.loads((folder / CONFIG_FILE).read_bytes())
-    except (OSError, ValueError, RecursionError):
+        if isinstance(config, dict) and config.get("model_type") == MODEL_TYPE:
+            return True
+        return tensors.read_metadata(folder / WEIGHTS_FILE) == _HUGGING_FACE_METADATA
+    except (OSError, ValueError, RecursionError, CheckpointError):
         return False
-    return isinstance(config, dict) and config.get("model_type") == MODEL_TYPE
 
 
 # ---- reading ---------------------------------------------------------------------------------
 
 
-def load(folder: Path) -> Saved:
-    """Read a model folder; not-a-number weights are let through.
+@contextmanager
+def opened(source: Path) -> Iterator[Saved]:
+    """Give what a model folder holds; its files are open within the block.
 
+    Args:
+        source: the folder, or its file of weights, whose name ends in .safetensors.
     Raises:
-        CheckpointError: it is missing, damaged or not pygpt's.
+        CheckpointError: it is missing, damaged, or a model that the engine does not have.
     """
-    try:
-        if not folder.is_dir():
-            state = "is no folder" if folder.exists() else "does not exist"
-            raise CheckpointError(f"model folder {folder}: {state}")
-        if (folder / checksums.FILE_NAME).exists():
-            checksums.verify_checksums(folder, (CONFIG_FILE, WEIGHTS_FILE))
-        config, characters = _read_config(folder)
-        return Saved(config, characters, _read_weights(folder, config))
-    except OSError as error:
-        raise CheckpointError(f"model folder {folder}: cannot be read: {error}") from error
+    folder, file = source, None
+    if source.suffix == ".safetensors" and source.is_file():
+        folder, file = source.parent, source.name
+    with ExitStack() as files:
+        try:
+            if not folder.is_dir():
+                state = "is no folder" if folder.exists() else "does not exist"
+                raise CheckpointError(f"model folder {folder}: {state}")
+            saved = _open(folder, file, files)
+        except OSError as error:
+            raise CheckpointError(f"model folder {folder}: cannot be read: {error}") from error
+        yield saved
 
 
-def _read_config(folder: Path) -> tuple[GPTConfig, str | None]:
-    where = f"model folder {folder}: {CONFIG_FILE}"
+def _open(folder: Path, file: str | None, files: ExitStack) -> Saved:
+    values = _read_json(folder, CONFIG_FILE)
+    kind = values.get("model_type") if isinstance(values, dict) else None
+    if (folder / checksums.FILE_NAME).exists():  # a checkpoint of a training run
+        checksums.verify_checksums(folder, (CONFIG_FILE, WEIGHTS_FILE))
+    tokenizer: Tokenizer | None = None
+    if kind == MODEL_TYPE:
+        config, tokenizer, ids = _read_own_config(folder, values)
+    elif kind in huggingface.READ_TYPES:
+        config, ids = _read_hugging_face_config(folder, values)
+    else:
+        expected = f'expected "model_type": "{MODEL_TYPE}"'
+        others = ", ".join(huggingface.READ_TYPES)
+        problem = f"{expected} (or one of {others}), got {kind!r}"
+        raise CheckpointError(f"model folder {folder}: {CONFIG_FILE}: {problem}")
+    stored, where = _open_weights(folder, file, files)
+    if len(stored) < config.n_layer:  # before a list that n_layer makes endless
+        raise CheckpointError(f"{where}: expected {config.num_tensors} tensors, got {len(stored)}")
+    if kind == MODEL_TYPE:
+        places = {name: Place(name) for name in config.weight_shapes()}
+    else:
+        family = huggingface.family_of(kind)
+        stored = _with_prefix(stored, huggingface.PREFIXES[family])
+        places = huggingface.layout(config, family)
+        _drop_second_head(where, config, stored, places)
+    _check_tensors(where, config, stored, places)
+    if tokenizer is None:
+        tokenizer = _read_tokenizer(folder, config)
+    return Saved(config, tokenizer, ids, places, stored)
+
+
+# config.json and what stands beside it
+
+
+def _read_json(folder: Path, name: str) -> Any:
+    where = f"model folder {folder}: {name}"
     try:
-        values = json.loads((folder / CONFIG_FILE).read_bytes())
+        return json.loads((folder / name).read_bytes())
     except FileNotFoundError as error:
         raise CheckpointError(f"{where} is missing; was it made by pygpt?") from error
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{where} is damaged: {error}") from error
-    kind = values.pop("model_type", None) if isinstance(values, dict) else None
-    if kind != MODEL_TYPE:
-        raise CheckpointError(f'{where}: expected "model_type": "{MODEL_TYPE}", got {kind!r}')
-    characters = values.pop("characters", None)
+
+
+def _read_own_config(
+    folder: Path, values: dict[str, Any]
+) -> tuple[GPTConfig, CharTokenizer | None, SpecialIds]:
+    fields = {name: value for name, value in values.items() if name != "model_type"}
+    characters = fields.pop("characters", None)
+    special = fields.pop("special_ids", None)
     try:
-        config = from_dict(GPTConfig, values, complete=True)
-        if characters is not None:
-            if not isinstance(characters, str):
-                raise TokenError(f"characters: expected text, got {characters!r}")
-            expected = CharTokenizer(characters).vocab_size
-            if config.vocab_size not in (expected, expected - 1):  # without BOS
-                problem = f"expected {expected}, for its characters, got {config.vocab_size}"
-                raise ConfigError("vocab_size", problem)
+        config = from_dict(GPTConfig, fields, complete=True)
+        tokenizer = None if characters is None else _characters(characters, config)
+        ids = NO_SPECIAL_IDS
+        if special is not None:
+            if not isinstance(special, dict):
+                raise ConfigError("special_ids", f"expected an object, got {special!r}")
+            named = {f"{name}_token_id": value for name, value in special.items()}
+            ids = huggingface.read_special_ids(named)
     except (ConfigError, TokenError) as error:
-        raise CheckpointError(f"{where}: {error}") from error
-    return config, characters
+        raise CheckpointError(f"model folder {folder}: {CONFIG_FILE}: {error}") from error
+    return config, tokenizer, ids
 
 
-def _read_weights(folder: Path, config: GPTConfig) -> dict[str, NDArray[np.float32]]:
-    from safetensors import SafetensorError, safe_open
+def _characters(characters: Any, config: GPTConfig) -> CharTokenizer:
+    if not isinstance(characters, str):
+        raise TokenError(f"characters: expected text, got {characters!r}")
+    expected = CharTokenizer(characters).vocab_size
+    if config.vocab_size not in (expected, expected - 1):  # without BOS
+        problem = f"expected {expected}, for its characters, got {config.vocab_size}"
+        raise ConfigError("vocab_size", problem)
+    return CharTokenizer(characters, bos=config.vocab_size == expected)
 
-    path = folder / WEIGHTS_FILE
-    where = f"model folder {folder}: {WEIGHTS_FILE}"
-    if not path.is_file():
+
+def _read_hugging_face_config(
+    folder: Path, values: dict[str, Any]
+) -> tuple[GPTConfig, SpecialIds]:
+    name = CONFIG_FILE
+    try:
+        config = huggingface.read_config(values)
+        ids = huggingface.read_special_ids(values)
+        if (folder / GENERATION_FILE).is_file():  # then it alone counts, as in transformers
+            name = GENERATION_FILE
+            values = _read_json(folder, name)
+            if not isinstance(values, dict):
+                raise ConfigError(name, "expected an object")
+            ids = huggingface.read_special_ids(values)
+    except ConfigError as error:
+        raise CheckpointError(f"model folder {folder}: {name}: {error}") from error
+    return config, ids
+
+
+def _read_tokenizer(folder: Path, config: GPTConfig) -> Tokenizer | None:
+    """Return the tokenizer of tokenizer.json, or None; one that is of no use gives a warning."""
+    if not (folder / TOKENIZER_FILE).is_file():
+        return None
+    from pygpt.tokenizers.load import load_tokenizer
+
+    try:
+        tokenizer = load_tokenizer(folder / TOKENIZER_FILE)
+        if tokenizer.vocab_size <= config.vocab_size:  # which some models have padded
+            return tokenizer
+        size = f"{tokenizer.vocab_size} ids, more than the model's {config.vocab_size}"
+        problem = f"tokenizer {folder / TOKENIZER_FILE}: has {size}"
+    except TokenError as error:
+        problem = str(error)
+    warnings.warn(f"{problem}; the model takes ids alone, no text", stacklevel=6)
+    return None
+
+
+# weights
+
+
+def _open_weights(
+    folder: Path, file: str | None, files: ExitStack
+) -> tuple[dict[str, StoredTensor], str]:
+    """Return name -> tensor, and how messages call the file that has them, or lists those."""
+    if file is None and not (folder / WEIGHTS_FILE).is_file() and (folder / INDEX_FILE).is_file():
+        return _open_shards(folder, files), f"model folder {folder}: {INDEX_FILE}"
+    file = WEIGHTS_FILE if file is None else file
+    return _open_file(folder, file, files), f"model folder {folder}: {file}"
+
+
+def _open_file(folder: Path, file: str, files: ExitStack) -> dict[str, StoredTensor]:
+    where = f"model folder {folder}: {file}"
+    if not (folder / file).is_file():
         raise CheckpointError(f"{where} is missing")
     try:
-        with safe_open(path, framework="numpy") as file:
-            names = set(file.keys())
-            if len(names) < config.num_tensors:  # before a list that n_layer makes endless
-                raise CheckpointError(
-                    f"{where}: expected {config.num_tensors} tensors, got {len(names)}"
-                )
-            shapes = config.weight_shapes()
-            for wrong in sorted(names ^ shapes.keys()):
-                state = "is missing" if wrong in shapes else "is not of this model"
-                raise CheckpointError(f"{where}: tensor {wrong} {state}")
-            for name, shape in shapes.items():
-                found = file.get_slice(name)
-                got = (found.get_dtype(), tuple(found.get_shape()))
-                if got != ("F32", shape):
-                    raise CheckpointError(f"{where}: {name}: expected F32 {shape}, got {got}")
-            return {name: file.get_tensor(name) for name in shapes}
-    except SafetensorError as error:
-        raise CheckpointError(f"{where} is damaged: {error}") from error
+        return files.enter_context(tensors.opened(folder / file))
+    except CheckpointError as error:
+        separator = " " if str(error).startswith("is ") else ": "
+        raise CheckpointError(f"{where}{separator}{error}") from error
+
+
+def _open_shards(folder: Path, files: ExitStack) -> dict[str, StoredTensor]:
+    where = f"model folder {folder}: {INDEX_FILE}"
+    index = _read_json(folder, INDEX_FILE)
+    homes = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(homes, dict) or not homes:
+        raise CheckpointError(f"{where}: expected a weight_map, got {homes!r}")
+    for file in homes.values():
+        if not isinstance(file, str) or not re.fullmatch(r"[\w.-]+\.safetensors", file):
+            problem = f"expected the name of a .safetensors file in the folder, got {file!r}"
+            raise CheckpointError(f"{where}: weight_map: {problem}")
+    stored: dict[str, StoredTensor] = {}
+    for file in sorted(set(homes.values())):
+        for name, tensor in _open_file(folder, file, files).items():
+            if homes.get(name) != file:
+                problem = f"tensor {name} is in {file}, expected {homes.get(name)}"
+                raise CheckpointError(f"{where}: {problem}")
+            stored[name] = tensor
+    for name in sorted(homes.keys() - stored.keys()):
+        raise CheckpointError(f"{where}: tensor {name} is missing in {homes[name]}")
+    return stored
+
+
+def _with_prefix(stored: Mapping[str, StoredTensor], prefix: str) -> dict[str, StoredTensor]:
+    """Return the tensors by their full names, without constants."""
+    plain = not any(name.startswith(prefix) for name in stored)  # saved from the inner model
+    named = {}
+    for name, tensor in stored.items():
+        full = prefix + name if plain and name != huggingface.LM_HEAD else name
+        if not huggingface.is_buffer(full.removeprefix(prefix)):
+            named[full] = tensor
+    return named
+
+
+def _drop_second_head(
+    where: str,
+    config: GPTConfig,
+    stored: dict[str, StoredTensor],
+    places: Mapping[str, Place],
+) -> None:
+    """Leave out an output matrix that the file has beside the embedding, which it must equal."""
+    if not config.tie_weights or huggingface.LM_HEAD not in stored:
+        return
+    head = stored.pop(huggingface.LM_HEAD)
+    names = [name for name, place in places.items() if place.name == "wte.weight"]
+    embedding = stored.get(names[0])
+    if embedding is not None and not head.has_bytes_of(embedding):
+        problem = f"expected the numbers of {names[0]}, since tie_word_embeddings is true"
+        raise CheckpointError(f"{where}: {huggingface.LM_HEAD}: {problem}")
+
+
+def _check_tensors(
+    where: str,
+    config: GPTConfig,
+    stored: Mapping[str, StoredTensor],
+    places: Mapping[str, Place],
+) -> None:
+    """Check names, shapes and dtypes, so that the numbers can be copied."""
+    for wrong in sorted(stored.keys() ^ places.keys()):
+        state = "is missing" if wrong in places else "is not of this model"
+        raise CheckpointError(f"{where}: tensor {wrong} {state}")
+    shapes = config.weight_shapes().items()  # the views below need no memory
+    weights = {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes}
+    for name, place in places.items():
+        expected, tensor = place.view(weights).shape, stored[name]
+        if tensor.shape != expected or tensor.dtype not in tensors.READ_DTYPES:
+            dtypes = ", ".join(tensors.READ_DTYPES)
+            got = f"{tensor.dtype} {tensor.shape}"
+            raise CheckpointError(f"{where}: {name}: expected {dtypes} {expected}, got {got}")

@@ -20,7 +20,7 @@ def write_checksums(folder: Path) -> None:
         OSError: it cannot be written.
     """
     lines = [f"{_sha256(folder / name)}  {name}\n" for name in sorted(os.listdir(folder))]
-    write_synced(folder / FILE_NAME, "".join(lines).encode())
+    write_synced(folder / FILE_NAME, [line.encode() for line in lines])
 
 
 def verify_checksums(folder: Path, names: Collection[str]) -> None:

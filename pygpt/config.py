@@ -296,6 +296,25 @@ PRESETS = {
 
 
 @dataclass(frozen=True)
+class SpecialIds:
+    """Immutable: the ids with a meaning, as Hugging Face's files name them.
+
+    Attributes:
+        bos: begins a text, or None.
+        eos: each ends one; empty for none.
+        pad: fills up the shorter sequences of a batch, or None. `generate` of transformers masks
+            it in a prompt, wherever it is, unless it is among `eos`.
+    """
+
+    bos: int | None = None
+    eos: tuple[int, ...] = ()
+    pad: int | None = None
+
+
+NO_SPECIAL_IDS = SpecialIds()
+
+
+@dataclass(frozen=True)
 class AdamWConfig(Checked):
     """Immutable: options of the optimizer, in the order of Java's `org.pygpt.train.AdamW`.
 

@@ -9,7 +9,7 @@
     ├── TooLargeError     also a MemoryError: a model that does not fit into memory
     ├── ClosedError       a model that was closed
     ├── OutputError       a file or folder that cannot be written
-    └── CheckpointError   a model folder that cannot be read
+    └── CheckpointError   a model folder that cannot be read or that the engine cannot run
 
 What goes wrong below pygpt (no JDK, no jars, Java's own exceptions) is `jbridge.JBridgeError`.
 """
@@ -63,4 +63,4 @@ class OutputError(PygptError):
 
 
 class CheckpointError(PygptError):
-    """A model folder that is missing, damaged or not pygpt's."""
+    """A model folder that is missing, damaged, or of a model that the engine does not have."""

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pygpt import checkpoint, memory
-from pygpt.config import BACKENDS, INT_MAX, AdamWConfig, GPTConfig, from_dict
+from pygpt import checkpoint, hub, memory
+from pygpt.config import BACKENDS, INT_MAX, NO_SPECIAL_IDS, AdamWConfig, GPTConfig, from_dict
 from pygpt.engine import Engine, EngineTraining, Losses
-from pygpt.errors import CheckpointError, ConfigError, ShapeError, TokenError
+from pygpt.errors import ConfigError, ShapeError, TokenError
 from pygpt.tokenizers.char import CharTokenizer
+from pygpt.tokenizers.protocol import Tokenizer
 
 _log = logging.getLogger("pygpt")
 
@@ -68,12 +69,16 @@ class GPT:
         config: the architecture; by default GPT-2's.
         seed: of the first weights, which are drawn as nanoGPT does: N(0, 0.02), projections to the
             residual stream N(0, 0.02 / sqrt(2 * n_layer)), biases 0, gains 1. The same seed gives
-            the same weights on every backend.
+            the same weights on every backend. None leaves them all zero.
         backend: `cpu` (fast), `nd4j` (each matrix operation is one of ND4J's) or `plain` (scalar
             loops: the reference).
         dtype: `float32` or `float64`; by default float64 on `plain`, which alone has it.
         threads: of backend `cpu`; 0 for one a processor.
         tokenizer: turns text into ids and back; needed only for text.
+
+    Attributes:
+        special_ids: those of the folder that it came from; none by default.
+
     Raises:
         ConfigError: an unknown backend or dtype, a tokenizer of another vocabulary.
         TooLargeError: the weights do not fit into memory.
@@ -84,11 +89,11 @@ class GPT:
         self,
         config: GPTConfig | None = None,
         *,
-        seed: int = 1,
+        seed: int | None = 1,
         backend: str = "cpu",
         dtype: str | None = None,
         threads: int = 0,
-        tokenizer: CharTokenizer | None = None,
+        tokenizer: Tokenizer | None = None,
     ) -> None:
         config = GPTConfig() if config is None else config
         if backend not in BACKENDS:
@@ -108,9 +113,11 @@ class GPT:
         self.backend = backend
         self.dtype = dtype
         self.tokenizer = tokenizer
+        self.special_ids = NO_SPECIAL_IDS
         memory.require(self._weights_bytes, "a model of these sizes")
         self._engine = Engine(config, backend, dtype, threads)
-        self._engine.initialize(seed)
+        if seed is not None:
+            self._engine.initialize(seed)
         _log.info("backend %s: %s", backend, self._engine.description)
 
     @classmethod
@@ -365,39 +372,63 @@ class GPT:
     def _text(self) -> CharTokenizer:
         if self.tokenizer is None:
             raise ConfigError("tokenizer", "expected one, since there is text; got none")
+        if not isinstance(self.tokenizer, CharTokenizer):
+            raise ConfigError("tokenizer", "expected one of characters, which documents are")
         return self.tokenizer
 
-    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
-        """Write the model to a folder: model.safetensors (float32) and config.json.
+    def save_pretrained(
+        self, folder: str | os.PathLike[str], format: str | None = None
+    ) -> None:
+        """Write the model to a folder, its weights as float32.
 
         A folder that pygpt wrote before is replaced, in one step; anything else is refused.
 
+        Args:
+            format: `huggingface` is for `transformers`, which gives the same logits; `pygpt` holds
+                every architecture. By default Hugging Face's if GPT-2 or Llama is the architecture.
         Raises:
+            ConfigError: Hugging Face has no such architecture, or the format is unknown.
             OutputError: the folder is not pygpt's, or cannot be written.
         """
-        characters = None if self.tokenizer is None else self.tokenizer.characters
-        checkpoint.save(Path(folder), self.config, characters, self.parameters())
+        checkpoint.save(
+            Path(folder),
+            self.config,
+            self.parameters(),
+            tokenizer=self.tokenizer,
+            special_ids=self.special_ids,
+            format=format,
+        )
 
     @classmethod
     def from_pretrained(
-        cls, folder: str | os.PathLike[str], *, backend: str = "cpu", dtype: str | None = None
+        cls,
+        source: str | os.PathLike[str],
+        *,
+        backend: str = "cpu",
+        dtype: str | None = None,
+        threads: int = 0,
     ) -> GPT:
-        """Return the model of a folder that `save_pretrained` or Java's `org.pygpt.Names` wrote.
+        """Return a saved model, its numbers converted to `dtype` while they are copied.
 
+        Args:
+            source: a folder that `save_pretrained` or Java's `org.pygpt.Names` wrote, or with
+                Hugging Face's GPT-2 or Llama (float32, float16 or bfloat16); or its .safetensors
+                file; or, as text, a name on the Hugging Face hub if there is no such folder.
+            backend: and the other options: as in the constructor.
         Raises:
-            CheckpointError: the folder is missing, damaged or not pygpt's.
+            CheckpointError: it is missing, damaged, or a model that the engine does not have.
+            ConfigError, TooLargeError, EngineError: as in the constructor.
         """
-        saved = checkpoint.load(Path(folder))
-        tokenizer = None
-        if saved.characters is not None:
-            bos = saved.config.vocab_size > len(saved.characters)
-            tokenizer = CharTokenizer(saved.characters, bos)
-        model = cls(saved.config, backend=backend, dtype=dtype, tokenizer=tokenizer)
-        parameters = model.parameters()
-        if parameters.keys() != saved.weights.keys():
-            raise CheckpointError(f"model folder {folder}: its weights are not this model's")
-        for name, weight in saved.weights.items():
-            parameters[name][:] = weight
+        path = hub.fetch(source) if isinstance(source, str) and hub.is_name(source) else source
+        with checkpoint.opened(Path(path)) as saved:
+            model = cls(saved.config, seed=None, backend=backend, dtype=dtype, threads=threads)
+            try:
+                saved.copy_to(model.parameters())
+            except BaseException:
+                model.close()
+                raise
+        model.tokenizer = saved.tokenizer
+        model.special_ids = saved.special_ids
         return model
 
 

@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def write_new(path: Path, data: bytes) -> None:
     staged = _beside(path)
     try:
         try:
-            write_synced(staged, data)
+            write_synced(staged, [data])
             os.rename(staged, path)
         finally:
             staged.unlink(missing_ok=True)
@@ -47,10 +47,10 @@ def write_new(path: Path, data: bytes) -> None:
         raise _failure(path, error) from error
 
 
-def write_synced(path: Path, data: bytes) -> None:
-    """Write a file and wait until the disk has it."""
+def write_synced(path: Path, parts: Iterable[bytes]) -> None:
+    """Write a file, one part after another, and wait until the disk has it."""
     with path.open("wb") as file:
-        file.write(data)
+        file.writelines(parts)
         file.flush()
         os.fsync(file.fileno())
 

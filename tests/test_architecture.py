@@ -20,7 +20,7 @@ ORDER = (
     "datasets.cut", "datasets.readers", "datasets.sources", "datasets.split",
     "datasets.token_file", "datasets.sampler", "datasets.streams", "datasets.windows",
     "datasets.rows", "datasets.packed", "datasets.dataset", "datasets.prepare", "datasets.pairs",
-    "checksums", "checkpoint", "model", "names", "log", "progress",
+    "checksums", "tensors", "huggingface", "hub", "checkpoint", "model", "names", "log", "progress",
     "lock", "train.schedule", "train.evaluation", "train.metrics", "train.state",
     "train.run_folder", "train.trainer", "train.finetune",
     "commands.prepare", "commands.tokenizer", "cli", "__main__",

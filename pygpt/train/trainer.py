@@ -210,15 +210,13 @@ class Trainer:
         return self._run.write(self.step, best, self.config.keep, self._write_files)
 
     def _write_files(self, folder: Path) -> None:
-        characters = None
-        if isinstance(self.tokenizer, CharTokenizer):
-            if self.tokenizer.vocab_size == self.model.config.vocab_size:
-                characters = self.tokenizer.characters
         model = self.model
-        checkpoint.write_files(folder, model.config, characters, model.parameters())
+        fits = self.tokenizer.vocab_size == model.config.vocab_size
+        characters = self.tokenizer if isinstance(self.tokenizer, CharTokenizer) and fits else None
+        checkpoint.write_files(folder, model.config, model.parameters(), characters)
         path = folder / tokenizer_json.FILE_NAME
         if self._tokenizer_file:
-            write_synced(path, self._tokenizer_file)
+            write_synced(path, [self._tokenizer_file])
         else:
             self.tokenizer.save(path)
             self._tokenizer_file = path.read_bytes()  # a large one takes long to make
@@ -245,14 +243,13 @@ class Trainer:
         if folder is None:
             return
         state = read_state(folder)
-        weights = checkpoint.load(folder)
-        _check_same(f"checkpoint {folder}", weights.config, self.model.config)
-        self._check_config(state)
-        self._streams.train.restore(state.sampler)
-        read_arrays(folder, self.model, self._training)
-        if self.model.dtype == "float32":
-            for name, array in self.model.parameters().items():
-                array[:] = weights.weights[name]
+        with checkpoint.opened(folder) as saved:
+            _check_same(f"checkpoint {folder}", saved.config, self.model.config)
+            self._check_config(state)
+            self._streams.train.restore(state.sampler)
+            read_arrays(folder, self.model, self._training)
+            if self.model.dtype == "float32":
+                saved.copy_to(self.model.parameters())
         self._training.resume(state.step, state.dropout_key)
         self.step, self.best, self._waited = state.step, state.best, state.waited
         run.point(self.step, None if self.best is None else self.best.step)
