@@ -5,16 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from pygpt.config import TrainConfig
 from pygpt.datasets.dataset import Dataset
 from pygpt.datasets.pairs import PairDataset
 from pygpt.errors import ConfigError
 from pygpt.model import GPT
-from pygpt.tokenizers import tokenizer_json
-from pygpt.tokenizers.load import load_tokenizer
-from pygpt.tokenizers.protocol import Tokenizer
 from pygpt.train.metrics import MetricsWriter
 from pygpt.train.trainer import Trainer
 
@@ -36,7 +32,8 @@ def finetune(
     Of the checkpoint only weights and tokenizer count: AdamW begins anew.
 
     Args:
-        checkpoint: a model folder, such as `runs/first/best`.
+        checkpoint: a model folder, such as `runs/first/best`, or what else
+            `GPT.from_pretrained` takes.
         data: a folder of `prepare`, of the model's tokenizer; or a file of JSON-lines,
             `{"prompt": "…", "answer": "…"}`, where the loss is that of the answers alone.
         config: the run's options; `frozen` names what stays as it is.
@@ -50,26 +47,14 @@ def finetune(
     """
     config = TrainConfig() if config is None else config
     with GPT.from_pretrained(checkpoint, backend=backend) as model:
-        tokenizer = _tokenizer(Path(checkpoint), model)
+        tokenizer = model.tokenizer
+        if tokenizer is None:
+            raise ConfigError("tokenizer", f"expected tokenizer.json in {checkpoint}, got none")
         learned: Dataset | PairDataset
         if os.path.isdir(data):
             learned = Dataset.load(data)
-            if learned.tokenizer.fingerprint != tokenizer.fingerprint:
-                problem = f"expected data of the tokenizer of {checkpoint}, got another's"
-                raise ConfigError("tokenizer", problem)
         else:
             length = model.config.block_size
             learned = PairDataset.read(data, tokenizer, length, validation, config.seed)
         with Trainer(model, learned, config, run=run, resume=resume, writers=writers) as trainer:
             yield trainer
-
-
-def _tokenizer(checkpoint: Path, model: GPT) -> Tokenizer:
-    """Return the tokenizer that lies beside a model, or the one in its configuration."""
-    path = checkpoint / tokenizer_json.FILE_NAME
-    if path.exists():
-        return load_tokenizer(path)
-    if model.tokenizer is None:
-        problem = f"expected {path.name} in {checkpoint}, since its model knows none; got none"
-        raise ConfigError("tokenizer", problem)
-    return model.tokenizer
