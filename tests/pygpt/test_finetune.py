@@ -166,12 +166,12 @@ def test_what_is_refused(folder: Path, tmp_path: Path) -> None:
         with finetune(last, tmp_path / "none.jsonl"):
             pass
     other = pygpt.prepare(folder / "text", BPETokenizer.train("ab", 257), tmp_path / "other")
-    with pytest.raises(ConfigError, match="^tokenizer: expected data of the model's tokenizer, got "):
+    with pytest.raises(ConfigError, match="^tokenizer: expected data of the model's tokenizer"):
         with finetune(last, other.folder):
             pass
     with GPT(GPTConfig(vocab_size=13, **SIZES)) as model:
         model.save_pretrained(tmp_path / "bare")
-    with pytest.raises(ConfigError, match="^tokenizer: expected tokenizer.json in .*bare, got none$"):
+    with pytest.raises(ConfigError, match="^tokenizer: expected tokenizer.json in .*bare, got"):
         with finetune(tmp_path / "bare", folder / "pairs.jsonl"):
             pass
     with pytest.raises(OutputError, match="^run folder .*: has a run of 30 steps; resume it, or"):
