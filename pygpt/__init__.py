@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from pygpt.tokenizers.load import load_tokenizer
     from pygpt.tokenizers.protocol import Tokenizer
     from pygpt.train.evaluation import Evaluation, evaluate
+    from pygpt.train.finetune import finetune
     from pygpt.train.metrics import JsonLines, Record, TensorBoard
     from pygpt.train.trainer import Trainer
 
@@ -87,6 +88,7 @@ _HOMES = {
     "Trainer": "train.trainer",
     "WindowSampler": "datasets.windows",
     "evaluate": "train.evaluation",
+    "finetune": "train.finetune",
     "load_tokenizer": "tokenizers.load",
     "prepare": "datasets.prepare",
     "read_documents": "documents",
@@ -122,6 +124,7 @@ __all__ = [
     "Trainer",
     "WindowSampler",
     "evaluate",
+    "finetune",
     "load_tokenizer",
     "prepare",
     "read_documents",

@@ -23,7 +23,7 @@ ORDER = (
     "checksums", "tensors", "huggingface", "hub", "checkpoint",
     "generation", "model", "names", "log", "progress",
     "lock", "train.schedule", "train.evaluation", "train.metrics", "train.state",
-    "train.run_folder", "train.trainer",
+    "train.run_folder", "train.trainer", "train.finetune",
     "commands.prepare", "commands.tokenizer", "cli", "__main__",
 )  # fmt: skip
 

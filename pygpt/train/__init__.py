@@ -6,6 +6,7 @@
     state.py       a run's state in a checkpoint, beside the model's two files
     run_folder.py  the checkpoints of a run, under a lock
     trainer.py     the loop
+    finetune.py    the same from a saved model
 
 The classes are names of `pygpt` itself.
 """

@@ -104,13 +104,13 @@ class Trainer:
             self._release.atexit = False  # then Java may be gone
 
     def _check_tokenizers(self) -> None:
+        own = self.model.tokenizer
+        if own is not None and own.fingerprint != self.tokenizer.fingerprint:
+            raise ConfigError("tokenizer", "expected data of the model's tokenizer, got another's")
         needed, got = self.tokenizer.vocab_size, self.model.config.vocab_size
         if needed > got:
             expected = f"expected at least {needed}, as the data's tokenizer has"
             raise ConfigError("vocab_size", f"{expected}, got {got}")
-        own = self.model.tokenizer
-        if own is not None and own.fingerprint != self.tokenizer.fingerprint:
-            raise ConfigError("tokenizer", "expected data of the model's tokenizer, got another's")
 
     # ---- steps -------------------------------------------------------------------------------
 

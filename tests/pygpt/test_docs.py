@@ -13,6 +13,7 @@ from pygpt import cli
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = ("data.md", "tokenizers.md")
+FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
 def _blocks(page: str, language: str) -> list[str]:
@@ -38,10 +39,10 @@ def test_commands(page: str, capsys: pytest.CaptureFixture[str]) -> None:
             assert capsys.readouterr().out.splitlines() == lines, command
 
 
-@pytest.mark.parametrize("page", [*PAGES, "generate.md"])
+@pytest.mark.parametrize("page", [*PAGES, "generate.md", "training.md"])
 def test_python(page: str) -> None:
     """In one namespace, in order."""
     examples = "".join(_blocks(page, "python"))
     test = doctest.DocTestParser().get_doctest(examples, {}, page, page, 0)
-    results = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test)
+    results = doctest.DocTestRunner(optionflags=FLAGS).run(test)
     assert results.attempted > 10 and results.failed == 0
