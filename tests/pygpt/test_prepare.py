@@ -105,10 +105,14 @@ def test_one_text_in_many_pieces(validation: float) -> None:
 
 
 def test_a_vocabulary_of_four_bytes() -> None:
-    dataset = prepare("shakespeare", "cl100k_base", "out")
-    assert dataset.train.tokens.dtype == np.uint32
-    text = dataset.tokenizer.decode(dataset.train.tokens.tolist())
-    assert text + dataset.tokenizer.decode(dataset.val.tokens.tolist()) == read_text("shakespeare")
+    trained = BPETokenizer.train("low lower lowest", 260)
+    tokenizer = BPETokenizer(trained.ranks, {"<|endoftext|>": 2**16})
+    Path("lines").write_text("low\nlower\n")
+    dataset = prepare("lines", tokenizer, "out", 0.5, lines=True)
+    for file in (dataset.train, dataset.val):
+        assert file.tokens.dtype == np.uint32 and (file.tokens[[0, -1]] == 2**16).all()
+    decoded = [_decoded(file.tokens, tokenizer) for file in (dataset.train, dataset.val)]
+    assert sorted(decoded) == [["low"], ["lower"]]
 
 
 def test_one_document_is_one_text() -> None:
@@ -148,9 +152,10 @@ def test_the_choice_is_from_everywhere_and_the_order_stays() -> None:
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("tokenizer", ["char", "gpt2"])
-def test_documents_of_any_length(tokenizer: str) -> None:
+@pytest.mark.parametrize("kind", ["char", "bpe"])
+def test_documents_of_any_length(kind: str) -> None:
     _documents()
+    tokenizer = "char" if kind == "char" else BPETokenizer.train(DOCUMENTS, 263)
     dataset = prepare("top", tokenizer, "out", validation=0.4)
     train = _decoded(dataset.train.tokens, dataset.tokenizer)
     val = _decoded(dataset.val.tokens, dataset.tokenizer)
