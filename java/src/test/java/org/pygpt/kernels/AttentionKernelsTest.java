@@ -17,7 +17,8 @@ class AttentionKernelsTest extends KernelsTest {
   @CsvSource({
     "1, 1, 0, 1, 1, 1", "1, 1, 16, 4, 4, 4", "2, 2, 0, 3, 3, 1", "3, 5, 0, 2, 1, 2",
     "1, 2, 5, 6, 2, 8", "2, 16, 0, 4, 4, 4", "2, 17, 0, 3, 3, 13", "1, 64, 0, 2, 2, 64",
-    "3, 67, 0, 4, 2, 8", "1, 131, 0, 2, 1, 13", "1, 1, 66, 5, 1, 64", "1, 17, 50, 2, 1, 16"
+    "3, 67, 0, 4, 2, 8", "1, 131, 0, 2, 1, 13", "1, 1, 66, 5, 1, 64", "1, 17, 50, 2, 1, 16",
+    "1, 64, 3, 4, 2, 64", "2, 67, 0, 3, 1, 64", "1, 131, 0, 2, 2, 31"
   })
   void attention(int B, int T, int past, int H, int kvHeads, int D) {
     for (boolean summed : NO_AND_YES) {
@@ -49,7 +50,9 @@ class AttentionKernelsTest extends KernelsTest {
     "2, 17, 6, 2, 13",
     "1, 64, 2, 2, 64",
     "3, 67, 4, 2, 8",
-    "1, 131, 2, 1, 13"
+    "1, 131, 2, 1, 13",
+    "2, 67, 3, 1, 64",
+    "1, 131, 4, 2, 31"
   })
   void attentionBackward(int B, int T, int H, int kvHeads, int D) {
     for (boolean dropped : NO_AND_YES) {

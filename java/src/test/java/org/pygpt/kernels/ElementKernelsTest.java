@@ -91,7 +91,8 @@ class ElementKernelsTest extends KernelsTest {
     "5, 5, 0, 1, 16",
     "6, 3, 0, 2, 14",
     "34, 17, 0, 5, 2",
-    "15, 5, 0, 3, 64"
+    "15, 5, 0, 3, 64",
+    "102, 51, 0, 5, 64"
   })
   void rotary(int rows, int T, int past, int heads, int D) {
     for (boolean inverse : NO_AND_YES) {

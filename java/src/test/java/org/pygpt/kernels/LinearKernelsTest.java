@@ -96,7 +96,8 @@ class LinearKernelsTest extends KernelsTest {
     "3, 5, 16, 0",
     "3, 17, 17, 0",
     "2, 5, 207, 0",
-    "1, 1, 1021, 5"
+    "1, 1, 1021, 5",
+    "3, 67, 97, 0"
   })
   void embedding(int B, int T, int C, int past) {
     int V = 11;
@@ -117,7 +118,16 @@ class LinearKernelsTest extends KernelsTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"1, 1, 1", "1, 5, 3", "2, 3, 7", "3, 5, 16", "3, 17, 17", "2, 5, 207", "13, 67, 5"})
+  @CsvSource({
+    "1, 1, 1",
+    "1, 5, 3",
+    "2, 3, 7",
+    "3, 5, 16",
+    "3, 17, 17",
+    "2, 5, 207",
+    "13, 67, 5",
+    "13, 67, 37"
+  })
   void embeddingBackward(int B, int T, int C) {
     int V = 11; // fewer than tokens: many are equal
     for (boolean positions : NO_AND_YES) {
