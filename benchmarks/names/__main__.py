@@ -216,8 +216,8 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     """Measure all sides, alternating; print the table and write the JSON file."""
     options = parse()
-    left_out = {name: "left out" for name in options.without}
-    left_out |= {name: "not installed" for name in SIDES if version_of(name) is None}
+    left_out = {name: "not installed" for name in SIDES if version_of(name) is None}
+    left_out |= {name: "left out" for name in options.without}
     console, about = Console(), machine()
     about["load before"] = load()
     rounds: dict[str, list[dict[str, Any]]] = defaultdict(list)

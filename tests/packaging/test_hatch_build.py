@@ -32,7 +32,9 @@ def tree(root: Path, tmp_path: Path) -> Path:
     shutil.copytree(root / "jbridge", tmp_path / "jbridge", ignore=shutil.ignore_patterns("jars"))
     (tmp_path / "jbridge/jars").mkdir()
     (tmp_path / "java/src/main").mkdir(parents=True)
-    for name in ("build.gradle", "settings.gradle", "java/src/main/A.java"):
+    (tmp_path / "pygpt/data").mkdir(parents=True)
+    others = ("pyproject.toml", "pygpt/data/names.txt")
+    for name in ("build.gradle", "settings.gradle", "java/src/main/A.java", *others):
         (tmp_path / name).touch()
     return tmp_path
 
