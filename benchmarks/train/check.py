@@ -49,7 +49,7 @@ class Tolerance:
 
 # Another order of sums: 1e-5 of the loss and 4e-6 of weights. The gradient's norm has more room:
 # PyTorch sums the squares of 124M numbers in float32, and was 1.0e-3 from its own norm in float64,
-# which pygpt's equals to 1e-6. A bias begins at 0 and is nothing but ten of Adam's steps, whose signs
+# which pygpt's equals to 1e-6. A bias begins at 0 and is nothing but ten of Adam's steps: their signs
 # turn where a gradient is next to 0: 1.3e-4 was measured.
 FLOAT32 = Tolerance(steps=10, loss=1e-3, grad_norm=5e-3, weight_norm=5e-4)
 # 8 bits for 24: 1e-4 and 5e-3 were measured in 5 steps. After that gpt2_124M, which has no warm-up

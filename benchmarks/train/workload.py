@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# At 1e-3, without a warm-up, the loss of gpt2_124M is chaotic: two equal sides part after six steps.
+# At 1e-3 without a warm-up the loss of gpt2_124M is chaotic: equal sides part after six steps.
 LEARNING_RATE, BETA1, BETA2, ADAM_EPS = 1e-4, 0.9, 0.95, 1e-8
 WEIGHT_DECAY = 0.1  # of matrices only, the embeddings too: nanoGPT's rule
 GRAD_CLIP = 1.0
