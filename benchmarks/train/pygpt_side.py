@@ -13,7 +13,6 @@ from benchmarks.train.workload import (
     BETA1,
     BETA2,
     GRAD_CLIP,
-    LEARNING_RATE,
     WEIGHT_DECAY,
     Workload,
 )
@@ -40,6 +39,7 @@ class PygptSide:
     """Mutable: a model and its trainer. See `side.Side`."""
 
     def __init__(self, work: Workload, threads: int) -> None:
+        self._learning_rate = work.learning_rate
         self._model, self._trainer = make_model_and_trainer(work, threads)
         weights = self._model.parameters()
         if weights.keys() != work.shapes.keys():
@@ -50,7 +50,7 @@ class PygptSide:
         self.description = f"pygpt {pygpt.__version__}, {self._model.description}"
 
     def step(self, ids: NDArray[np.int64], targets: NDArray[np.int64]) -> tuple[float, float]:
-        loss, grad_norm = self._trainer.step(ids, targets, LEARNING_RATE)
+        loss, grad_norm = self._trainer.step(ids, targets, self._learning_rate)
         return float(loss), float(grad_norm)
 
     def weight_norms(self) -> dict[str, float]:
