@@ -86,21 +86,23 @@ final class ActivationMath {
 
   /** s = sigmoid(2u), which is (1 + tanh(u)) / 2. */
   private static void geluSigmoid(float[] x, float[] s, int bound, int n) {
-    for (int c = 0; c < bound; c += LANES) {
-      Simd.sigmoid(geluArgument(load(x, c))).intoArray(s, c);
+    if (bound > 0) {
+      geluSigmoid(x, s, bound);
     }
     for (int c = bound; c < n; c++) {
       s[c] = Simd.sigmoid(geluArgument(x[c]));
     }
   }
 
-  private static void geluBackward(float[] x, float[] s, float[] dOut, int bound, int n) {
+  private static void geluSigmoid(float[] x, float[] s, int bound) {
     for (int c = 0; c < bound; c += LANES) {
-      FloatVector v = load(x, c);
-      FloatVector sigmoid = load(s, c);
-      FloatVector dArgument = v.mul(v).fma(V_SLOPE_CUBE, V_SCALE);
-      FloatVector slope = v.mul(sigmoid).mul(ONE.sub(sigmoid)).fma(dArgument, sigmoid);
-      load(dOut, c).mul(slope).intoArray(dOut, c);
+      Simd.sigmoid(geluArgument(load(x, c))).intoArray(s, c);
+    }
+  }
+
+  private static void geluBackward(float[] x, float[] s, float[] dOut, int bound, int n) {
+    if (bound > 0) {
+      geluBackward(x, s, dOut, bound);
     }
     for (int c = bound; c < n; c++) {
       float dArgument = Math.fma(x[c] * x[c], SLOPE_CUBE, GELU_SCALE);
@@ -108,15 +110,31 @@ final class ActivationMath {
     }
   }
 
+  private static void geluBackward(float[] x, float[] s, float[] dOut, int bound) {
+    for (int c = 0; c < bound; c += LANES) {
+      FloatVector v = load(x, c);
+      FloatVector sigmoid = load(s, c);
+      FloatVector dArgument = v.mul(v).fma(V_SLOPE_CUBE, V_SCALE);
+      FloatVector slope = v.mul(sigmoid).mul(ONE.sub(sigmoid)).fma(dArgument, sigmoid);
+      load(dOut, c).mul(slope).intoArray(dOut, c);
+    }
+  }
+
   private static void geluExactBackward(float[] x, float[] e, float[] dOut, int bound, int n) {
+    if (bound > 0) {
+      geluExactBackward(x, e, dOut, bound);
+    }
+    for (int c = bound; c < n; c++) {
+      dOut[c] *= Math.fma(x[c] * e[c], NORMAL, normalCdf(x[c], e[c]));
+    }
+  }
+
+  private static void geluExactBackward(float[] x, float[] e, float[] dOut, int bound) {
     for (int c = 0; c < bound; c += LANES) {
       FloatVector v = load(x, c);
       FloatVector exponential = load(e, c);
       FloatVector slope = v.mul(exponential).fma(V_NORMAL, normalCdf(v, exponential));
       load(dOut, c).mul(slope).intoArray(dOut, c);
-    }
-    for (int c = bound; c < n; c++) {
-      dOut[c] *= Math.fma(x[c] * e[c], NORMAL, normalCdf(x[c], e[c]));
     }
   }
 
@@ -162,11 +180,17 @@ final class ActivationMath {
   }
 
   private static void sigmoid(float[] x, int i, float[] s, int bound, int n) {
-    for (int c = 0; c < bound; c += LANES) {
-      Simd.sigmoid(load(x, i + c)).intoArray(s, c);
+    if (bound > 0) {
+      sigmoid(x, i, s, bound);
     }
     for (int c = bound; c < n; c++) {
       s[c] = Simd.sigmoid(x[i + c]);
+    }
+  }
+
+  private static void sigmoid(float[] x, int i, float[] s, int bound) {
+    for (int c = 0; c < bound; c += LANES) {
+      Simd.sigmoid(load(x, i + c)).intoArray(s, c);
     }
   }
 
@@ -175,6 +199,19 @@ final class ActivationMath {
       boolean vectors, float[] x, int i, float[] dOut, int j, float[] scratch, int n) {
     int bound = Simd.bound(vectors, n);
     sigmoid(x, i, scratch, bound, n);
+    if (bound > 0) {
+      gatedBackward(x, i, dOut, j, scratch, bound, n);
+    }
+    for (int c = bound; c < n; c++) {
+      float up = x[i + n + c];
+      float silu = x[i + c] * scratch[c];
+      x[i + c] = dOut[j + c] * up * Math.fma(silu, 1 - scratch[c], scratch[c]);
+      x[i + n + c] = dOut[j + c] * silu;
+    }
+  }
+
+  private static void gatedBackward(
+      float[] x, int i, float[] dOut, int j, float[] scratch, int bound, int n) {
     for (int c = 0; c < bound; c += LANES) {
       FloatVector g = load(x, i + c);
       FloatVector up = load(x, i + n + c);
@@ -183,12 +220,6 @@ final class ActivationMath {
       FloatVector silu = g.mul(s);
       d.mul(up).mul(silu.fma(ONE.sub(s), s)).intoArray(x, i + c);
       d.mul(silu).intoArray(x, i + n + c);
-    }
-    for (int c = bound; c < n; c++) {
-      float up = x[i + n + c];
-      float silu = x[i + c] * scratch[c];
-      x[i + c] = dOut[j + c] * up * Math.fma(silu, 1 - scratch[c], scratch[c]);
-      x[i + n + c] = dOut[j + c] * silu;
     }
   }
 
@@ -203,22 +234,34 @@ final class ActivationMath {
 
   /** e = exp(-x^2 / 2): of erf, and of the normal density. */
   private static void exponential(float[] x, float[] e, int bound, int n) {
-    for (int c = 0; c < bound; c += LANES) {
-      FloatVector v = load(x, c);
-      Simd.exp(v.mul(v).mul(-0.5f)).intoArray(e, c);
+    if (bound > 0) {
+      exponential(x, e, bound);
     }
     for (int c = bound; c < n; c++) {
       e[c] = Simd.exp(x[c] * x[c] * -0.5f);
     }
   }
 
+  private static void exponential(float[] x, float[] e, int bound) {
+    for (int c = 0; c < bound; c += LANES) {
+      FloatVector v = load(x, c);
+      Simd.exp(v.mul(v).mul(-0.5f)).intoArray(e, c);
+    }
+  }
+
   /** e = (1 + erf(x / sqrt(2))) / 2, given e = exp(-x^2 / 2). */
   private static void normalCdf(float[] x, float[] e, int bound, int n) {
-    for (int c = 0; c < bound; c += LANES) {
-      normalCdf(load(x, c), load(e, c)).intoArray(e, c);
+    if (bound > 0) {
+      normalCdf(x, e, bound);
     }
     for (int c = bound; c < n; c++) {
       e[c] = normalCdf(x[c], e[c]);
+    }
+  }
+
+  private static void normalCdf(float[] x, float[] e, int bound) {
+    for (int c = 0; c < bound; c += LANES) {
+      normalCdf(load(x, c), load(e, c)).intoArray(e, c);
     }
   }
 

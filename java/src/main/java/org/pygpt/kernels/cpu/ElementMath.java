@@ -15,11 +15,17 @@ final class ElementMath {
   /** to[j .. j + n) += x[i .. i + n). */
   static void add(boolean vectors, float[] x, int i, float[] to, int j, int n) {
     int bound = Simd.bound(vectors, n);
-    for (int c = 0; c < bound; c += LANES) {
-      load(to, j + c).add(load(x, i + c)).intoArray(to, j + c);
+    if (bound > 0) {
+      add(x, i, to, j, bound);
     }
     for (int c = bound; c < n; c++) {
       to[j + c] += x[i + c];
+    }
+  }
+
+  private static void add(float[] x, int i, float[] to, int j, int bound) {
+    for (int c = 0; c < bound; c += LANES) {
+      load(to, j + c).add(load(x, i + c)).intoArray(to, j + c);
     }
   }
 
@@ -72,17 +78,25 @@ final class ElementMath {
 
   static void scale(boolean vectors, float[] x, int n, float factor) {
     int bound = Simd.bound(vectors, n);
-    for (int i = 0; i < bound; i += LANES) {
-      load(x, i).mul(factor).intoArray(x, i);
+    if (bound > 0) {
+      scale(x, bound, factor);
     }
     for (int i = bound; i < n; i++) {
       x[i] *= factor;
     }
   }
 
-  /** One AdamW update of n weights; see {@link org.pygpt.kernels.Kernels#adamW}. */
-  static void adamW(
-      boolean vectors, AdamStep step, float[] w, float[] g, float[] m, float[] v, int n) {
+  private static void scale(float[] x, int bound, float factor) {
+    for (int i = 0; i < bound; i += LANES) {
+      load(x, i).mul(factor).intoArray(x, i);
+    }
+  }
+
+  /**
+   * One AdamW update of n weights; see {@link org.pygpt.kernels.Kernels#adamW}. C2 makes vectors of
+   * loops that write one array each.
+   */
+  static void adamW(AdamStep step, float[] w, float[] g, float[] m, float[] v, int n) {
     float beta1 = (float) step.beta1();
     float beta2 = (float) step.beta2();
     float rest1 = (float) (1 - step.beta1());
@@ -92,22 +106,14 @@ final class ElementMath {
     float correction2 = (float) step.correction2();
     float epsilon = (float) step.epsilon();
     float kept = (float) (1 - step.rate() * step.decay());
-    int bound = Simd.bound(vectors, n);
-    for (int i = 0; i < bound; i += LANES) {
-      FloatVector gradient = load(g, i).mul(scale);
-      FloatVector first = load(m, i).mul(beta1).add(gradient.mul(rest1));
-      FloatVector second = load(v, i).mul(beta2).add(gradient.mul(gradient).mul(rest2));
-      first.intoArray(m, i);
-      second.intoArray(v, i);
+    for (int i = 0; i < n; i++) {
+      m[i] = m[i] * beta1 + g[i] * scale * rest1;
     }
-    for (int i = 0; i < bound; i += LANES) {
-      FloatVector root = load(v, i).mul(correction2).sqrt().add(epsilon);
-      load(w, i).mul(kept).sub(load(m, i).mul(rate).div(root)).intoArray(w, i);
-    }
-    for (int i = bound; i < n; i++) {
+    for (int i = 0; i < n; i++) {
       float gradient = g[i] * scale;
-      m[i] = m[i] * beta1 + gradient * rest1;
       v[i] = v[i] * beta2 + gradient * gradient * rest2;
+    }
+    for (int i = 0; i < n; i++) {
       float root = (float) Math.sqrt(v[i] * correction2) + epsilon;
       w[i] = w[i] * kept - m[i] * rate / root;
     }

@@ -31,7 +31,6 @@ final class FlatTasks {
     @Override
     public void run(int worker, int firstBlock, int lastBlock) {
       Staging staging = stagings[worker];
-      boolean vectors = Simd.ready();
       for (int block = firstBlock; block < lastBlock; block++) {
         long start = from + (long) block * Staging.BLOCK;
         int count = (int) Math.min(Staging.BLOCK, to - start);
@@ -39,7 +38,7 @@ final class FlatTasks {
         float[] g = staging.read(1, gradients, start, count);
         float[] first = staging.read(2, m, start, count);
         float[] second = staging.read(3, v, start, count);
-        ElementMath.adamW(vectors, step, w, g, first, second, count);
+        ElementMath.adamW(step, w, g, first, second, count);
         Staging.write(w, weights, start, count);
         Staging.write(first, m, start, count);
         Staging.write(second, v, start, count);

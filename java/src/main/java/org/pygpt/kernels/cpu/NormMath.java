@@ -16,11 +16,7 @@ final class NormMath {
   static float sum(boolean vectors, float[] x, int at, int C, float[] lanes) {
     int bound = Simd.SPECIES.loopBound(C);
     if (vectors) {
-      FloatVector sums = Simd.broadcast(0);
-      for (int i = 0; i < bound; i += LANES) {
-        sums = sums.add(load(x, at + i));
-      }
-      sums.intoArray(lanes, 0);
+      sum(x, at, bound, lanes);
     } else {
       Arrays.fill(lanes, 0, LANES, 0);
       for (int i = 0; i < bound; i += LANES) {
@@ -36,16 +32,19 @@ final class NormMath {
     return sum;
   }
 
+  private static void sum(float[] x, int at, int bound, float[] lanes) {
+    FloatVector sums = Simd.broadcast(0);
+    for (int i = 0; i < bound; i += LANES) {
+      sums = sums.add(load(x, at + i));
+    }
+    sums.intoArray(lanes, 0);
+  }
+
   /** Sum of (x - mean)^2. */
   static float sumOfSquares(boolean vectors, float[] x, int at, int C, float mean, float[] lanes) {
     int bound = Simd.SPECIES.loopBound(C);
     if (vectors) {
-      FloatVector sums = Simd.broadcast(0);
-      for (int i = 0; i < bound; i += LANES) {
-        FloatVector centred = load(x, at + i).sub(mean);
-        sums = centred.fma(centred, sums);
-      }
-      sums.intoArray(lanes, 0);
+      sumOfSquares(x, at, bound, mean, lanes);
     } else {
       Arrays.fill(lanes, 0, LANES, 0);
       for (int i = 0; i < bound; i += LANES) {
@@ -63,6 +62,15 @@ final class NormMath {
     return sum;
   }
 
+  private static void sumOfSquares(float[] x, int at, int bound, float mean, float[] lanes) {
+    FloatVector sums = Simd.broadcast(0);
+    for (int i = 0; i < bound; i += LANES) {
+      FloatVector centred = load(x, at + i).sub(mean);
+      sums = centred.fma(centred, sums);
+    }
+    sums.intoArray(lanes, 0);
+  }
+
   /** x = (x - mean) * rstd * weight + bias. */
   static void normalize(
       boolean vectors,
@@ -74,12 +82,19 @@ final class NormMath {
       float[] weight,
       float[] bias) {
     int bound = Simd.bound(vectors, C);
-    for (int i = 0; i < bound; i += LANES) {
-      FloatVector y = load(x, at + i).sub(mean).mul(rstd);
-      y.mul(load(weight, i)).add(load(bias, i)).intoArray(x, at + i);
+    if (bound > 0) {
+      normalize(x, at, bound, mean, rstd, weight, bias);
     }
     for (int i = bound; i < C; i++) {
       x[at + i] = (x[at + i] - mean) * rstd * weight[i] + bias[i];
+    }
+  }
+
+  private static void normalize(
+      float[] x, int at, int bound, float mean, float rstd, float[] weight, float[] bias) {
+    for (int i = 0; i < bound; i += LANES) {
+      FloatVector y = load(x, at + i).sub(mean).mul(rstd);
+      y.mul(load(weight, i)).add(load(bias, i)).intoArray(x, at + i);
     }
   }
 
@@ -185,14 +200,29 @@ final class NormMath {
       float dMean,
       float dDot) {
     int bound = Simd.bound(vectors, C);
-    for (int i = 0; i < bound; i += LANES) {
-      FloatVector normed = load(x, at + i).sub(mean).mul(rstd);
-      FloatVector d = load(dOut, at + i).mul(load(weight, i));
-      d.sub(dMean).sub(normed.mul(dDot)).mul(rstd).intoArray(dOut, at + i);
+    if (bound > 0) {
+      input(dOut, x, at, bound, mean, rstd, weight, dMean, dDot);
     }
     for (int i = bound; i < C; i++) {
       float normed = (x[at + i] - mean) * rstd;
       dOut[at + i] = rstd * (dOut[at + i] * weight[i] - dMean - normed * dDot);
+    }
+  }
+
+  private static void input(
+      float[] dOut,
+      float[] x,
+      int at,
+      int bound,
+      float mean,
+      float rstd,
+      float[] weight,
+      float dMean,
+      float dDot) {
+    for (int i = 0; i < bound; i += LANES) {
+      FloatVector normed = load(x, at + i).sub(mean).mul(rstd);
+      FloatVector d = load(dOut, at + i).mul(load(weight, i));
+      d.sub(dMean).sub(normed.mul(dDot)).mul(rstd).intoArray(dOut, at + i);
     }
   }
 }

@@ -9,6 +9,9 @@ import org.pygpt.tensor.Tensor;
  * run on blocks of rows that fit in the first-level cache.
  */
 abstract class RowTask implements Team.Task {
+  /** Multiply-adds that take as long as one element of the usual row kernel, in plain loops. */
+  private static final long WORK_OF_ELEMENT = 8;
+
   /** From this many elements on, waking the team costs less than it saves. */
   static final long PARALLEL_FROM = 1 << 14;
 
@@ -34,7 +37,7 @@ abstract class RowTask implements Team.Task {
   /** Runs the kernel on all rows, of so many columns each. */
   final void runRows(int rows, int columns) {
     this.columns = columns;
-    Simd.count((long) rows * columns);
+    Simd.count(WORK_OF_ELEMENT * rows * columns);
     for (Sums sum : sums) {
       sum.forget();
     }

@@ -1,5 +1,7 @@
 package org.pygpt.kernels.cpu;
 
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -20,7 +22,12 @@ final class Simd {
   static final int LANES = SPECIES.length();
 
   /** Multiply-adds, or equal work, after which a process is long enough for the warm-up to pay. */
-  private static final long WORK_BEFORE_WARM_UP = 400_000_000;
+  private static final long WORK_BEFORE_WARM_UP = 250_000_000;
+
+  /** During the warm-up, work after which plain loops make way for it, and for how long. */
+  private static final long WORK_BETWEEN_PAUSES = 25_000_000;
+
+  private static final long PAUSE_MS = 100;
 
   private static final float LOG2_E = 1.44269504f;
   private static final float ROUND = 12582912f; // 1.5 * 2^23: adding it rounds to an integer
@@ -39,7 +46,9 @@ final class Simd {
 
   // The same as vectors. C2 stops inlining when a method has some 18,000 nodes, which three dozen
   // vector operations make, and a call that is not inlined boxes its vectors: constants are made
-  // here once, and every vector loop is a method of its own, as short as it can be.
+  // here once, and every vector loop is a method of its own, as short as it can be. Nor does C2
+  // inline what a method's profile shows as rare: a vector loop's method is called only where there
+  // is a whole vector to do, so that the calls of the plain phase do not count in its profile.
   private static final FloatVector V_LOG2_E = broadcast(LOG2_E);
   private static final FloatVector V_ROUND = broadcast(ROUND);
   private static final FloatVector V_LN2_HIGH = broadcast(-LN2_HIGH);
@@ -55,9 +64,11 @@ final class Simd {
   static final FloatVector ONE = broadcast(1);
   private static final FloatVector ZERO = broadcast(0); // no sum may begin with it: it would box
 
+  private static final CountDownLatch WARM = new CountDownLatch(1);
   private static volatile boolean ready;
   private static volatile boolean warmingUp;
   private static long work;
+  private static long nextPause = WORK_BEFORE_WARM_UP;
 
   private Simd() {}
 
@@ -74,13 +85,30 @@ final class Simd {
     return warmingUp && !ready;
   }
 
-  /** Counts work done by plain loops; starts the warm-up when there was enough. */
+  /**
+   * Counts work done by plain loops; starts the warm-up when there was enough, and then pauses now
+   * and then: vector code is several times as fast, so that to have it early is worth more than the
+   * little that plain loops do beside the compiler on a machine with few cores.
+   */
   static void count(long multiplyAdds) {
     if (!ready) {
       work += multiplyAdds; // a race loses a little, which does not matter
-      if (work >= WORK_BEFORE_WARM_UP) {
-        warmUp();
+      if (work >= nextPause) {
+        if (warmingUp) {
+          pause();
+        } else {
+          warmUp();
+        }
+        nextPause = work + WORK_BETWEEN_PAUSES;
       }
+    }
+  }
+
+  private static void pause() {
+    try {
+      WARM.await(PAUSE_MS, TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
   }
 
@@ -92,6 +120,7 @@ final class Simd {
               () -> {
                 WarmUp.run();
                 ready = true;
+                WARM.countDown();
               },
               "pygpt-warm-up");
       thread.setDaemon(true);

@@ -2,7 +2,6 @@ package org.pygpt.kernels.cpu;
 
 import java.util.Arrays;
 import org.pygpt.kernels.Activation;
-import org.pygpt.kernels.AdamStep;
 
 /** Runs every vector body until C2 has compiled it; see {@link Simd}. */
 final class WarmUp {
@@ -15,7 +14,6 @@ final class WarmUp {
   private static final int MOST_ROUNDS = 120;
 
   private static final int ROW = 64;
-  private static final AdamStep STEP = new AdamStep(1e-3, 0.9, 0.95, 1e-8, 0.1, 1, 1, 1);
 
   private WarmUp() {}
 
@@ -58,7 +56,6 @@ final class WarmUp {
     ElementMath.max(true, b, n);
     ElementMath.expAndSum(true, b, n, 1, lanes);
     ElementMath.scale(true, b, n, 0.5f);
-    ElementMath.adamW(true, STEP, w, a, b, c, n);
     for (Activation kind : Activation.values()) {
       if (kind == Activation.SWIGLU) {
         ActivationMath.gated(true, a, 0, b, 0, scratch, n);

@@ -11,7 +11,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.pygpt.kernels.Activation;
-import org.pygpt.kernels.AdamStep;
 
 /**
  * The vector body of every loop gives the bits of the plain loop, which the tests of the kernels
@@ -113,20 +112,6 @@ class VectorBodiesTest {
     assertArrayEquals(expected, got);
     double sum = ElementMath.expAndSum(false, expected, n, 0.7f, lanes);
     assertEquals(sum, ElementMath.expAndSum(true, got, n, 0.7f, lanes));
-    assertArrayEquals(expected, got);
-  }
-
-  @ParameterizedTest
-  @MethodSource("lengths")
-  void adamW(int n) {
-    AdamStep step = new AdamStep(0.01, 0.9, 0.95, 1e-8, 0.1, 1.5, 2.5, 0.25);
-    float[][] expected = {random(n), random(n), random(n), random(n)};
-    for (int i = 0; i < n; i++) {
-      expected[3][i] *= expected[3][i];
-    }
-    float[][] got = Stream.of(expected).map(float[]::clone).toArray(float[][]::new);
-    ElementMath.adamW(false, step, expected[0], expected[1], expected[2], expected[3], n);
-    ElementMath.adamW(true, step, got[0], got[1], got[2], got[3], n);
     assertArrayEquals(expected, got);
   }
 
