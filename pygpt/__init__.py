@@ -8,8 +8,10 @@
     engine.py      the one door to Java
     tokenizers/    text as token ids, and back
     datasets/      text as token files, and token files as batches
+    batch.py       token ids of a user, checked
     generation.py  what follows a prompt, as ids or as text
-    model.py       GPT: weights, training, sampling
+    training.py    updates of a model's weights, and the memory that they take
+    model.py       GPT: a model's weights, and what is done with them
     checksums.py   whether files are those that were written
     tensors.py     safetensors files
     huggingface.py Hugging Face's GPT-2 and Llama, to ours and back

@@ -1,4 +1,4 @@
-"""GPT: a model's weights, training and sampling."""
+"""GPT: a model's weights, and what is done with them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import logging
 import os
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, overload
@@ -15,12 +14,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pygpt import checkpoint, hub, memory
+from pygpt.batch import checked_batch, checked_ids
 from pygpt.config import BACKENDS, INT_MAX, NO_SPECIAL_IDS, AdamWConfig, GPTConfig, from_dict
-from pygpt.engine import Engine, EngineTraining, Losses
-from pygpt.errors import ConfigError, ShapeError, TokenError
+from pygpt.engine import Engine, Losses
+from pygpt.errors import ConfigError, ShapeError
 from pygpt.generation import Continuation, GenerateConfig, Generation
 from pygpt.tokenizers.char import CharTokenizer
 from pygpt.tokenizers.protocol import Tokenizer
+from pygpt.training import Training, TrainingMemory
 
 _log = logging.getLogger("pygpt")
 
@@ -31,36 +32,6 @@ LOGITS_AT_ONCE = 1 << 26  # numbers: 256 MB
 def dtype_of(backend: str) -> str:
     """Return the dtype that a model has by default."""
     return "float64" if backend == "plain" else "float32"
-
-
-@dataclass(frozen=True)
-class TrainingMemory:
-    """What training takes, in bytes: known before any of it is allocated."""
-
-    weights_bytes: int
-    gradients_bytes: int
-    moments_bytes: int
-    activations_bytes: int
-
-    @property
-    def total_bytes(self) -> int:
-        """All of it."""
-        return self.weights_bytes + self.beside_weights_bytes
-
-    @property
-    def beside_weights_bytes(self) -> int:
-        """What a model that is there needs in addition."""
-        return self.gradients_bytes + self.moments_bytes + self.activations_bytes
-
-    def __str__(self) -> str:
-        parts = (
-            (self.weights_bytes, "weights"),
-            (self.gradients_bytes, "gradients"),
-            (self.moments_bytes, "AdamW's moments"),
-            (self.activations_bytes, "activations"),
-        )
-        listed = " + ".join(f"{size / 1e6:,.1f} {name}" for size, name in parts)
-        return f"{self.total_bytes / 1e6:,.1f} MB = {listed}"
 
 
 class GPT:
@@ -205,7 +176,7 @@ class GPT:
             TokenError: an id outside the vocabulary.
             KeyboardInterrupt: Ctrl-C.
         """
-        tokens = self._tokens("ids", ids, lowest=0)
+        tokens = checked_ids("ids", ids, self.config)
         B, T = tokens.shape
         logits = np.empty((B, T, self.config.vocab_size), self.dtype)
         blank = np.full_like(tokens, -1)
@@ -226,7 +197,7 @@ class GPT:
             TokenError: an id outside the vocabulary.
             KeyboardInterrupt: Ctrl-C.
         """
-        tokens, wanted = self._batch(ids, targets)
+        tokens, wanted = checked_batch(self.config, ids, targets)
         total, scored = 0.0, 0
         for some in self._chunks(*tokens.shape):
             loss, _ = self._engine.evaluate(tokens[some], wanted[some])
@@ -238,35 +209,6 @@ class GPT:
         """Sequences to evaluate at once, so that their logits stay below `LOGITS_AT_ONCE`."""
         count = max(1, LOGITS_AT_ONCE // (T * self.config.vocab_size))
         return (slice(first, first + count) for first in range(0, B, count))
-
-    def _batch(
-        self, ids: ArrayLike, targets: ArrayLike
-    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Return ids and targets as int32, (B, T), checked."""
-        tokens = self._tokens("ids", ids, lowest=0)
-        wanted = self._tokens("targets", targets, lowest=-1)
-        if np.shape(ids) != np.shape(targets):
-            got = f"{np.shape(ids)} and {np.shape(targets)}"
-            raise ShapeError(f"targets: expected the shape of ids, got {got}")
-        return tokens, wanted
-
-    def _tokens(self, name: str, values: ArrayLike, lowest: int) -> NDArray[np.int32]:
-        """Return ids as int32, (B, T), checked."""
-        array = np.asarray(values)
-        if array.dtype.kind not in "iu":
-            raise ShapeError(f"{name}: expected whole numbers, got {array.dtype}")
-        if array.ndim not in (1, 2) or array.size == 0:
-            raise ShapeError(f"{name}: expected (T,) or (B, T), got {array.shape}")
-        array = np.atleast_2d(array)
-        limit = self.config.block_size
-        if array.shape[1] > limit:
-            raise ShapeError(f"{name}: expected T up to block_size = {limit}, got {array.shape}")
-        low, high = int(array.min()), int(array.max())
-        if low < lowest or high >= self.config.vocab_size:
-            wrong = low if low < lowest else high
-            last = self.config.vocab_size - 1
-            raise TokenError(f"{name}: expected {lowest} to {last}, got {wrong}")
-        return array.astype(np.int32)
 
     def training(
         self,
@@ -434,7 +376,7 @@ class GPT:
             ids: ArrayLike = self.tokenizer.encode(prompt)
         else:
             ids = prompt
-        tokens = self._tokens("prompt", ids, lowest=0)
+        tokens = checked_ids("prompt", ids, self.config)
         return Generation(
             self._engine, self.config, self.tokenizer, config, tokens, np.ndim(ids)
         )
@@ -500,97 +442,3 @@ class GPT:
         model.tokenizer = saved.tokenizer
         model.special_ids = saved.special_ids
         return model
-
-
-class Training:
-    """Mutable: the training of one model, step by step; made by `GPT.training`.
-
-    It owns gradients, AdamW's moments and activations. Use it in a `with` block, or call `close`.
-    """
-
-    def __init__(self, model: GPT, engine: EngineTraining, tokens: int) -> None:
-        self.model = model
-        self._engine = engine
-        self._tokens = tokens
-
-    def step(
-        self, ids: ArrayLike, targets: ArrayLike, learning_rate: float
-    ) -> tuple[float, float]:
-        """Train on one batch.
-
-        Args:
-            ids: int32 or int64, (T,) or (B, T), each in [0, V); copied to the JVM.
-            targets: of the same shape; -1 marks a position that is not scored.
-            learning_rate: of this step.
-        Returns:
-            Mean cross-entropy in nats before the update, and the gradient's norm before clipping
-            (0 where `grad_clip` is 0).
-        Raises:
-            ShapeError, TokenError: as in `GPT.loss`.
-            EngineError: the loss or the gradient is no number; the weights are as they were.
-            KeyboardInterrupt: Ctrl-C; the weights are as they were, or updated.
-        """
-        loss = self._engine.step(*self._batch(ids, targets), learning_rate)
-        return loss, self._engine.gradient_norm
-
-    def accumulate(self, ids: ArrayLike, targets: ArrayLike) -> float:
-        """Add the gradient of one batch to that of the next `update`; return its loss.
-
-        Args and errors are those of `step`.
-        """
-        return self._engine.step(*self._batch(ids, targets), None)
-
-    def update(self, learning_rate: float) -> float:
-        """Update the weights by the mean of the accumulated gradients; return its norm.
-
-        Raises:
-            EngineError: nothing was accumulated, or the gradient is no number.
-        """
-        self._engine.update(learning_rate)
-        return self._engine.gradient_norm
-
-    def _batch(
-        self, ids: ArrayLike, targets: ArrayLike
-    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        tokens, wanted = self.model._batch(ids, targets)
-        if tokens.size > self._tokens:
-            got = f"{tokens.shape}"
-            raise ShapeError(f"batch: expected at most {self._tokens} tokens, got {got}")
-        return tokens, wanted
-
-    def gradients(self) -> dict[str, NDArray[Any]]:
-        """Return name -> gradient of every weight, of the last backward, unclipped; shared."""
-        return self._engine.gradients()
-
-    @property
-    def updates(self) -> int:
-        """Number of updates so far."""
-        return self._engine.updates
-
-    @property
-    def dropout_key(self) -> int:
-        """What decides the dropout of the next batch; one more after each."""
-        return self._engine.dropout_key
-
-    def moments(self) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
-        """Return AdamW's first and second moments, name -> array; shared, not copied."""
-        return self._engine.moments()
-
-    def resume(self, updates: int, dropout_key: int) -> None:
-        """Continue a training that was at these numbers; its moments are set by themselves."""
-        self._engine.resume(updates, dropout_key)
-
-    def close(self) -> None:
-        """Free the memory; a second call does nothing."""
-        self._engine.close()
-
-    def __enter__(self) -> Training:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from pygpt.config import TrainConfig, from_dict
 from pygpt.errors import CheckpointError
-from pygpt.model import GPT, Training
+from pygpt.model import GPT
 from pygpt.output import sync_file
+from pygpt.training import Training
 
 STATE_FILE = "training.safetensors"
 VERSION = 1

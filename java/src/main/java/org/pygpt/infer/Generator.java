@@ -24,7 +24,7 @@ import org.pygpt.random.PythonRandom;
  */
 public final class Generator implements AutoCloseable {
   private final GPT.Program program;
-  private final Choice choice;
+  private final TokenChoice choice;
   private final int[] prompts;
   private final int[] starts;
   private final BitSet stops = new BitSet();
@@ -70,7 +70,7 @@ public final class Generator implements AutoCloseable {
     tokens = new int[n][maxNewTokens];
     logProbabilities = new double[n][maxNewTokens];
     lengths = new AtomicIntegerArray(n);
-    choice = new Choice(sampling, V);
+    choice = new TokenChoice(sampling, V);
     program = model.generation(longest);
   }
 

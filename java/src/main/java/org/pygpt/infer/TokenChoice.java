@@ -5,7 +5,7 @@ import java.util.BitSet;
 import org.pygpt.tensor.Tensor;
 
 /** Mutable (its scratch memory): chooses a token by its logits. */
-final class Choice {
+final class TokenChoice {
   private final Sampling sampling;
   private final double[] scores;
   private final double[] sorted;
@@ -13,7 +13,7 @@ final class Choice {
   private double logProbability;
 
   /** For logits of {@code V} tokens. */
-  Choice(Sampling sampling, int V) {
+  TokenChoice(Sampling sampling, int V) {
     this.sampling = sampling;
     scores = new double[V];
     sorted = new double[V];
