@@ -58,6 +58,11 @@ class Saved:
     _places: Mapping[str, Place]
     _stored: Mapping[str, StoredTensor]
 
+    @property
+    def dtypes(self) -> list[str]:
+        """The dtypes of its tensors, as safetensors calls them."""
+        return sorted({tensor.dtype for tensor in self._stored.values()})
+
     def copy_to(self, weights: Mapping[str, NDArray[Any]]) -> None:
         """Set every weight of a model of this configuration; not-a-number is let through."""
         for name, place in self._places.items():

@@ -15,14 +15,14 @@ import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 import pygpt
-from pygpt.commands import prepare, tokenizer
-from pygpt.config import NamesConfig, from_dict, rule_of, type_of
+from pygpt.commands import completion, evaluate, finetune, info, prepare, tokenizer, train
+from pygpt.commands.flags import UsageError, add_fields, flag, given_fields
+from pygpt.config import NamesConfig, from_dict
 from pygpt.errors import ConfigError, PygptError
 
 ERROR, USAGE, INTERRUPTED, NO_READER, TERMINATED = 1, 2, 130, 141, 143
@@ -37,13 +37,10 @@ examples:
   python -m pygpt names --data words.txt --log run.jsonl --quiet
 """
 MORE_EXAMPLES = """\
+  python -m pygpt train shakespeare-char            train on Shakespeare, as nanoGPT does
   python -m pygpt prepare shakespeare --tokenizer char --out data
   python -m pygpt tokenizer explain abracadabra
 """
-
-
-class UsageError(Exception):
-    """Options that argparse, or we, cannot accept."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -57,11 +54,6 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         print(f"pygpt {pygpt.__version__}")
         parser.exit()
-
-
-def flag(name: str) -> str:
-    """Return the flag of a configuration's field."""
-    return "--" + name.replace("_", "-")
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -78,7 +70,12 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_names(commands)
     prepare.add_parser(commands)
+    train.add_parser(commands)
+    finetune.add_parser(commands)
+    evaluate.add_parser(commands)
+    info.add_parser(commands)
     tokenizer.add_parser(commands)
+    completion.add_parser(commands, make_parser)
     return parser
 
 
@@ -95,15 +92,7 @@ def _add_names(commands: Any) -> None:
         argument_default=argparse.SUPPRESS,  # so that it is known which ones were given
         allow_abbrev=False,
     )
-    for spec in fields(NamesConfig):
-        rule, kind = rule_of(spec), type_of(spec)
-        letter = {int: "N", float: "X"}.get(kind, "TEXT")
-        parser.add_argument(
-            flag(spec.name),
-            type=kind,
-            metavar="|".join(rule.choices) or letter,
-            help=f"{rule.help} (default: {spec.default})",
-        )
+    add_fields(parser, NamesConfig)
     parser.add_argument(
         "--data", metavar="FILE", help="UTF-8 text, one document a line (default: 32,033 names)"
     )
@@ -121,7 +110,7 @@ def _add_names(commands: Any) -> None:
 def names(arguments: argparse.Namespace) -> None:
     """Run `pygpt names`: check all that can be checked, then train or load, then sample."""
     given = vars(arguments)
-    values = {s.name: given[s.name] for s in fields(NamesConfig) if s.name in given}
+    values = given_fields(arguments, NamesConfig)
     options = from_dict(NamesConfig, values)
     paths: dict[str, Path] = {}
     for name in PATHS:

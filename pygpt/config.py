@@ -83,17 +83,7 @@ class Checked:
 
     def __post_init__(self) -> None:
         for spec in fields(self):  # type: ignore[arg-type]
-            value = getattr(self, spec.name)
-            kind = type_of(spec)
-            if kind is float and type(value) is int:
-                value = float(value) if abs(value) < 2**1023 else math.inf
-                object.__setattr__(self, spec.name, value)
-            if type(value) is not kind:
-                noun = _NOUNS[kind.__name__]
-                raise ConfigError(spec.name, f"expected {noun}, got {value!r}")
-            problem = rule_of(spec).problem(value)
-            if problem is not None:
-                raise ConfigError(spec.name, problem)
+            object.__setattr__(self, spec.name, _checked(spec, getattr(self, spec.name)))
         self._check_together()
 
     def _check_together(self) -> None:
@@ -102,6 +92,39 @@ class Checked:
     def to_dict(self) -> dict[str, Any]:
         """Return name -> value of every field, in order."""
         return asdict(self)  # type: ignore[call-overload, no-any-return]
+
+
+def _checked(spec: Field[Any], value: Any) -> Any:
+    """Return a field's value, a whole number as a float where the field is one."""
+    kind = type_of(spec)
+    if kind is float and type(value) is int:
+        value = float(value) if abs(value) < 2**1023 else math.inf
+    if type(value) is not kind:
+        raise ConfigError(spec.name, f"expected {_NOUNS[kind.__name__]}, got {value!r}")
+    problem = rule_of(spec).problem(value)
+    if problem is not None:
+        raise ConfigError(spec.name, problem)
+    return value
+
+
+def check_some(kind: type[Checked], values: Mapping[str, Any]) -> None:
+    """Check some fields of a configuration, each by itself.
+
+    Raises:
+        ConfigError: a key that is no field, or a value that cannot be.
+    """
+    specs = _specs(kind, values)
+    for name, value in values.items():
+        _checked(specs[name], value)
+
+
+def _specs(kind: type[Checked], values: Mapping[str, Any]) -> dict[str, Field[Any]]:
+    """Return name -> field of a configuration, once each of these values is one's."""
+    specs = {spec.name: spec for spec in fields(kind)}  # type: ignore[arg-type]
+    for name in values:
+        if name not in specs:
+            raise ConfigError(str(name), f"expected one of {', '.join(specs)}")
+    return specs
 
 
 AnyConfig = TypeVar("AnyConfig", bound=Checked)
@@ -117,11 +140,7 @@ def from_dict(
     Raises:
         ConfigError: a key that is no field, a field that is missing, or a value that cannot be.
     """
-    specs = {spec.name: spec for spec in fields(kind)}  # type: ignore[arg-type]
-    for name in values:
-        if name not in specs:
-            raise ConfigError(str(name), f"expected one of {', '.join(specs)}")
-    for name, spec in specs.items():
+    for name, spec in _specs(kind, values).items():
         if name not in values and (complete or spec.default is MISSING):
             raise ConfigError(name, "expected a value, got none")
     return kind(**values)
@@ -383,6 +402,18 @@ class TrainConfig(Checked):
         """Return the options of the optimizer."""
         names = ("beta1", "beta2", "weight_decay", "grad_clip")
         return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True)
+class DataConfig(Checked):
+    """Immutable: where the text of a training run comes from."""
+
+    source: str = _option(
+        "", Rule("what `prepare` reads, or a folder that it wrote; for presets the preset's")
+    )
+    tokenizer: str = _option(
+        "", Rule("of text: char, gpt2, cl100k_base, a tokenizer.json or its folder")
+    )
 
 
 @dataclass(frozen=True)

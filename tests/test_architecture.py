@@ -21,10 +21,12 @@ ORDER = (
     "datasets.token_file", "datasets.sampler", "datasets.streams", "datasets.windows",
     "datasets.rows", "datasets.packed", "datasets.dataset", "datasets.prepare", "datasets.pairs",
     "checksums", "tensors", "huggingface", "hub", "checkpoint",
-    "generation", "model", "names", "log", "progress",
+    "batch", "generation", "training", "model", "names", "log", "progress",
     "lock", "train.schedule", "train.evaluation", "train.metrics", "train.state",
-    "train.run_folder", "train.trainer", "train.finetune",
-    "commands.prepare", "commands.tokenizer", "cli", "__main__",
+    "train.run_folder", "train.trainer", "train.finetune", "train.recipes", "train.display",
+    "commands.flags", "commands.prepare", "commands.tokenizer", "commands.training",
+    "commands.train", "commands.finetune", "commands.evaluate", "commands.info",
+    "commands.completion", "cli", "__main__",
 )  # fmt: skip
 
 
@@ -33,13 +35,19 @@ def _tree(path: Path) -> ast.Module:
 
 
 def _imports(path: Path) -> Iterator[str]:
-    """The full names of what a module imports, wherever in it."""
-    for node in ast.walk(_tree(path)):
+    """The full names of what a module imports, wherever in it, but for types alone."""
+    tree = _tree(path)
+    tree.body = [node for node in tree.body if not _is_for_types(node)]
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _is_for_types(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
 
 
 def _id(path: Path) -> str:

@@ -7,6 +7,8 @@
     run_folder.py  the checkpoints of a run, under a lock
     trainer.py     the loop
     finetune.py    the same from a saved model
+    recipes.py     architecture, options and data by name, or from a TOML file
+    display.py     what a user sees of a run
 
 The classes are names of `pygpt` itself.
 """

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pygpt.datasets.sampler import Batch
-from pygpt.errors import DataError
+from pygpt.errors import ConfigError, DataError
 from pygpt.model import GPT
+from pygpt.tokenizers.protocol import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -20,10 +21,12 @@ class Evaluation:
     Attributes:
         loss: nats a token.
         bits_per_byte: of the text, which does not depend on the tokenizer; None if not known.
+        tokens: how many were scored.
     """
 
     loss: float
     bits_per_byte: float | None
+    tokens: int
 
     @property
     def perplexity(self) -> float:
@@ -54,4 +57,19 @@ def evaluate(
         raise DataError("validation data: expected tokens to predict, got none")
     loss = total / scored
     bits = None if bytes_per_token is None else loss / math.log(2) / bytes_per_token
-    return Evaluation(loss, bits)
+    return Evaluation(loss, bits, scored)
+
+
+def check_tokenizer(model: GPT, tokenizer: Tokenizer) -> None:
+    """Check that a model can have data of this tokenizer.
+
+    Raises:
+        ConfigError: the model has another tokenizer, or fewer ids.
+    """
+    own = model.tokenizer
+    if own is not None and own.fingerprint != tokenizer.fingerprint:
+        raise ConfigError("tokenizer", "expected data of the model's tokenizer, got another's")
+    needed, got = tokenizer.vocab_size, model.config.vocab_size
+    if needed > got:
+        expected = f"expected at least {needed}, as the data's tokenizer has"
+        raise ConfigError("vocab_size", f"{expected}, got {got}")

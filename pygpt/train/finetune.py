@@ -11,6 +11,7 @@ from pygpt.datasets.dataset import Dataset
 from pygpt.datasets.pairs import PairDataset
 from pygpt.errors import ConfigError
 from pygpt.model import GPT
+from pygpt.train.evaluation import check_tokenizer
 from pygpt.train.metrics import MetricsWriter
 from pygpt.train.trainer import Trainer
 
@@ -47,14 +48,27 @@ def finetune(
     """
     config = TrainConfig() if config is None else config
     with GPT.from_pretrained(checkpoint, backend=backend) as model:
-        tokenizer = model.tokenizer
-        if tokenizer is None:
-            raise ConfigError("tokenizer", f"expected tokenizer.json in {checkpoint}, got none")
-        learned: Dataset | PairDataset
-        if os.path.isdir(data):
-            learned = Dataset.load(data)
-        else:
-            length = model.config.block_size
-            learned = PairDataset.read(data, tokenizer, length, validation, config.seed)
+        learned = data_for(model, data, validation, config.seed)
         with Trainer(model, learned, config, run=run, resume=resume, writers=writers) as trainer:
             yield trainer
+
+
+def data_for(
+    model: GPT, data: str | os.PathLike[str], validation: float, seed: int
+) -> Dataset | PairDataset:
+    """Return what a saved model can learn from, or be measured on.
+
+    Args:
+        data: see `finetune`.
+        validation, seed: of pairs, which are to validate with.
+    Raises:
+        ConfigError: the data are of another tokenizer, or there are pairs and the model has none.
+        DataError: the data cannot be read.
+    """
+    if os.path.isdir(data):
+        dataset = Dataset.load(data)
+        check_tokenizer(model, dataset.tokenizer)
+        return dataset
+    if model.tokenizer is None:
+        raise ConfigError("tokenizer", "expected a model with tokenizer.json, got one without")
+    return PairDataset.read(data, model.tokenizer, model.config.block_size, validation, seed)

@@ -2,6 +2,7 @@
 
     run/lock                held by the process that trains
     run/metrics.jsonl       one record a step
+    run/data/               token files, where `pygpt train` made them for this run
     run/step-00000250/      a checkpoint: model.safetensors, config.json, tokenizer.json,
                             training.safetensors, SHA256SUMS
     run/last, run/best      links to checkpoints
@@ -27,8 +28,9 @@ from pygpt.output import folder_beside, replace_folder, sync_folder
 LAST, BEST = "last", "best"
 LOCK_FILE = "lock"
 METRICS_FILE = "metrics.jsonl"
+DATA = "data"
 _STEP = re.compile(r"step-(\d{8,})")
-_LEFT_OVER = re.compile(rf"\.({_STEP.pattern}|{LAST}|{BEST})\..*")
+_LEFT_OVER = re.compile(rf"\.({_STEP.pattern}|{LAST}|{BEST}|{DATA})\..*")
 
 
 class RunFolder:
@@ -42,12 +44,8 @@ class RunFolder:
         self.path = Path(os.path.realpath(path))
         self._what = f"run folder {path}"
         try:
+            check_run(Path(path))
             self.path.mkdir(parents=True, exist_ok=True)
-            names = os.listdir(self.path)
-            if names and LOCK_FILE not in names:
-                raise OutputError(
-                    f"{self._what}: exists and is no run of pygpt; choose another name"
-                )
             self._lock = FileLock(self.path / LOCK_FILE, self._what)
             for name in os.listdir(self.path):
                 if _LEFT_OVER.fullmatch(name):  # by a process that was killed
@@ -63,31 +61,7 @@ class RunFolder:
 
     def steps(self) -> list[int]:
         """Return the steps after which there is a checkpoint, in order."""
-        found = (_STEP.fullmatch(entry.name) for entry in os.scandir(self.path) if entry.is_dir())
-        return sorted(int(match[1]) for match in found if match)
-
-    def newest(self, names: Collection[str]) -> Path | None:
-        """Return the newest checkpoint, these files of which are intact; None if there is none.
-
-        Raises:
-            CheckpointError: it is damaged; the message names the newest that is not.
-        """
-        damage: CheckpointError | None = None
-        for step in reversed(self.steps()):
-            folder = self._folder(step)
-            try:
-                verify_checksums(folder, names)
-            except CheckpointError as error:
-                damage = damage or error
-                continue
-            if damage is None:
-                return folder
-            raise CheckpointError(
-                f"{damage}; {folder.name} is intact: remove what is newer to go on from there"
-            ) from damage
-        if damage is not None:
-            raise CheckpointError(f"{damage}; there is no other that is intact") from damage
-        return None
+        return steps_in(self.path)
 
     def write(self, step: int, best: int | None, keep: int, fill: Callable[[Path], None]) -> Path:
         """Write a checkpoint; then remove all but the `keep` newest and the best.
@@ -99,7 +73,7 @@ class RunFolder:
         Raises:
             OutputError: it cannot be written; all others are as they were.
         """
-        target = self._folder(step)
+        target = _folder(self.path, step)
         with folder_beside(target) as staged:
             fill(staged)
             write_checksums(staged)
@@ -108,7 +82,7 @@ class RunFolder:
             self.point(step, best)
             steps = self.steps()
             for old in set(steps[:-keep]) - {best, step}:
-                name = self._folder(old).name
+                name = _folder(self.path, old).name
                 doomed = f".{name}.{secrets.token_hex(4)}"
                 os.rename(self.path / name, self.path / doomed)  # never half a checkpoint
                 self._remove(doomed)
@@ -124,21 +98,18 @@ class RunFolder:
         """
         for name, step in ((LAST, last), (BEST, best)):
             link = self.path / name
-            if step is None or not self._folder(step).is_dir():
+            if step is None or not _folder(self.path, step).is_dir():
                 link.unlink(missing_ok=True)
                 continue
             staged = self.path / f".{name}.{secrets.token_hex(4)}"
             try:
-                os.symlink(self._folder(step).name, staged, target_is_directory=True)
+                os.symlink(_folder(self.path, step).name, staged, target_is_directory=True)
             except OSError:
                 if os.name != "nt":  # Windows asks for a right that few users have
                     raise
                 continue
             os.replace(staged, link)
         sync_folder(self.path)
-
-    def _folder(self, step: int) -> Path:
-        return self.path / f"step-{step:08}"
 
     def _remove(self, name: str) -> None:
         path = self.path / name
@@ -153,3 +124,88 @@ class RunFolder:
     def close(self) -> None:
         """Let another process have the folder; a second call does nothing."""
         self._lock.close()
+
+
+# ---- without a lock --------------------------------------------------------------------------
+
+
+def check_run(path: Path) -> None:
+    """Check that a folder is a run's, or can become one: it is empty, or not there.
+
+    Raises:
+        OutputError: it is something else.
+        OSError: it cannot be read.
+    """
+    names = os.listdir(path) if os.path.isdir(path) else []
+    if names and LOCK_FILE not in names:
+        raise OutputError(f"run folder {path}: exists and is no run of pygpt; choose another name")
+
+
+def check_unused(run: Path) -> None:
+    """Check that a run's folder has no checkpoints.
+
+    Raises:
+        OutputError: it has.
+    """
+    steps = steps_in(run)
+    if steps:
+        raise OutputError(
+            f"run folder {run}: has a run of {steps[-1]} steps; resume it, or choose another folder"
+        )
+
+
+def steps_in(run: Path) -> list[int]:
+    """Return the steps after which a run has a checkpoint, in order."""
+    found = (_STEP.fullmatch(entry.name) for entry in os.scandir(run) if entry.is_dir())
+    return sorted(int(match[1]) for match in found if match)
+
+
+def newest_in(run: Path, names: Collection[str]) -> Path | None:
+    """Return the newest checkpoint, these files of which are intact; None if there is none.
+
+    Raises:
+        CheckpointError: it is damaged; the message names the newest that is not.
+    """
+    damage: CheckpointError | None = None
+    for step in reversed(steps_in(run)):
+        folder = _folder(run, step)
+        try:
+            verify_checksums(folder, names)
+        except CheckpointError as error:
+            damage = damage or error
+            continue
+        if damage is None:
+            return folder
+        raise CheckpointError(
+            f"{damage}; {folder.name} is intact: remove what is newer to go on from there"
+        ) from damage
+    if damage is not None:
+        raise CheckpointError(f"{damage}; there is no other that is intact") from damage
+    return None
+
+
+def last_in(run: Path) -> Path:
+    """Return a run's last checkpoint.
+
+    Raises:
+        CheckpointError: it has none.
+    """
+    steps = steps_in(run)
+    if not steps:
+        raise CheckpointError(f"run folder {run}: expected checkpoints, got none yet")
+    return _folder(run, steps[-1])
+
+
+def best_in(path: Path) -> Path:
+    """Return a run's best checkpoint, or its last if it has no best; of any other path the path.
+
+    Raises:
+        CheckpointError: the run has none.
+    """
+    if not (path / LOCK_FILE).is_file():
+        return path
+    return path / BEST if (path / BEST).is_dir() else last_in(path)
+
+
+def _folder(run: Path, step: int) -> Path:
+    return run / f"step-{step:08}"

@@ -15,14 +15,14 @@ import numpy as np
 from pygpt import checkpoint
 from pygpt.config import GPTConfig, TrainConfig
 from pygpt.datasets.streams import TrainingData
-from pygpt.errors import CheckpointError, ConfigError, OutputError
+from pygpt.errors import CheckpointError, ConfigError
 from pygpt.model import GPT
 from pygpt.output import write_synced
 from pygpt.tokenizers import tokenizer_json
 from pygpt.tokenizers.char import CharTokenizer
-from pygpt.train.evaluation import Evaluation, evaluate
+from pygpt.train.evaluation import Evaluation, check_tokenizer, evaluate
 from pygpt.train.metrics import JsonLines, MetricsWriter, Record
-from pygpt.train.run_folder import RunFolder
+from pygpt.train.run_folder import RunFolder, check_unused, newest_in
 from pygpt.train.schedule import learning_rate
 from pygpt.train.state import STATE_FILE, Best, State, read_arrays, read_state, write_state
 
@@ -76,7 +76,7 @@ class Trainer:
         self.model = model
         self.config = config = TrainConfig() if config is None else config
         self.tokenizer = data.tokenizer
-        self._check_tokenizers()
+        check_tokenizer(model, self.tokenizer)
         if resume and run is None:
             raise ConfigError("resume", "expected a run folder to go on in, got none")
         self._streams = data.streams(model.config.block_size, config)
@@ -102,15 +102,6 @@ class Trainer:
                 writer.begin(self.step)
             self._release = weakref.finalize(self, stack.pop_all().close)
             self._release.atexit = False  # then Java may be gone
-
-    def _check_tokenizers(self) -> None:
-        own = self.model.tokenizer
-        if own is not None and own.fingerprint != self.tokenizer.fingerprint:
-            raise ConfigError("tokenizer", "expected data of the model's tokenizer, got another's")
-        needed, got = self.tokenizer.vocab_size, self.model.config.vocab_size
-        if needed > got:
-            expected = f"expected at least {needed}, as the data's tokenizer has"
-            raise ConfigError("vocab_size", f"{expected}, got {got}")
 
     # ---- steps -------------------------------------------------------------------------------
 
@@ -187,6 +178,12 @@ class Trainer:
         batches = self._streams.validation.eval_batches(self.config.eval_iters or None)
         return evaluate(self.model, batches, self._streams.bytes_per_token)
 
+    def prompt(self) -> list[int]:
+        """Return how the text to validate with begins, up to the first token that is predicted."""
+        ids, targets = next(self._streams.validation.eval_batches())
+        first = int(np.flatnonzero(targets[0] >= 0)[0])
+        return [int(token) for token in ids[0, : first + 1]]
+
     def _compare(self, evaluation: Evaluation) -> bool:
         """Return whether an evaluation is the best so far."""
         is_best = self.best is None or evaluation.loss < self.best.loss
@@ -233,13 +230,9 @@ class Trainer:
 
     def _continue(self, run: RunFolder, resume: bool) -> None:
         """Go to where the run's last checkpoint was, if there is one."""
-        steps = run.steps()
-        if steps and not resume:
-            raise OutputError(
-                f"run folder {run.path}: has a run of {steps[-1]} steps; resume it, or choose "
-                "another folder"
-            )
-        folder = run.newest(FILES)
+        if not resume:
+            check_unused(run.path)
+        folder = newest_in(run.path, FILES)
         if folder is None:
             return
         state = read_state(folder)

@@ -1,0 +1,81 @@
+"""`python -m pygpt finetune`: a saved model learns from other data."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from pygpt.commands.flags import UsageError, add_fields, given_fields
+from pygpt.commands.train import add_run_flags, saved_options
+from pygpt.config import DataConfig, TrainConfig, from_dict
+from pygpt.train.recipes import FINE_TUNING
+
+EXAMPLES = """\
+examples:
+  python -m pygpt finetune runs/shakespeare-char pairs.jsonl --out runs/answers
+  python -m pygpt finetune gpt2 poems --out runs/poems --frozen wte,wpe --learning-rate 3e-5
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the parser of `pygpt finetune`."""
+    parser = commands.add_parser(
+        "finetune",
+        help="train a saved model on other data",
+        description="Train a saved model on: its weights and tokenizer, but a new optimizer.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "checkpoint",
+        metavar="CHECKPOINT",
+        help="a model's folder, a run (its best checkpoint), or a name on the Hugging Face hub",
+    )
+    parser.add_argument(
+        "data",
+        metavar="DATA",
+        help='a folder of `pygpt prepare`, or JSON-lines, {"prompt": "…", "answer": "…"}',
+    )
+    parser.add_argument(
+        "--validation",
+        type=float,
+        metavar="X",
+        help="part of the pairs that is to validate with (default: 0.1)",
+    )
+    add_run_flags(parser, "none, it must be given")
+    add_fields(parser.add_argument_group("training"), TrainConfig, defaults=FINE_TUNING)
+    parser.set_defaults(run=finetune)
+
+
+def finetune(arguments: argparse.Namespace) -> None:
+    """Load, show what will be done, and train."""
+    given = vars(arguments)
+    if "out" not in given:
+        raise UsageError("--out: expected a folder for the new run, got none")
+    out, quiet, resume = Path(given["out"]), "quiet" in given, "resume" in given
+    saved = saved_options(out) if resume else None
+    base = FINE_TUNING if saved is None else saved[1]
+    config = from_dict(TrainConfig, {**base, **given_fields(arguments, TrainConfig)})
+
+    import pygpt
+    from pygpt.commands.training import describe, watch
+    from pygpt.train.run_folder import best_in
+
+    with pygpt.finetune(
+        os.fspath(best_in(Path(arguments.checkpoint))),
+        arguments.data,
+        config,
+        run=out,
+        resume=resume,
+        validation=given.get("validation", 0.1),
+        backend=given.get("backend", "cpu"),
+    ) as trainer:
+        if not quiet:
+            data = DataConfig(arguments.data)
+            notes = [f"fine-tuned from {arguments.checkpoint}"]
+            print(describe(trainer.model, config, data, notes), end="", flush=True)
+        watch(trainer, out, quiet)

@@ -1,0 +1,216 @@
+"""`python -m pygpt train`: a model from a preset or a TOML file, and a run's folder."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from pygpt.commands.flags import UsageError, add_fields, given_fields
+from pygpt.config import BACKENDS, PRESETS, DataConfig, GPTConfig, TrainConfig, from_dict
+
+if TYPE_CHECKING:
+    from pygpt.datasets.dataset import Dataset
+    from pygpt.train.recipes import Recipe
+
+EXAMPLES = """\
+examples:
+  python -m pygpt train shakespeare-char
+  python -m pygpt train shakespeare-char --n-layer 6 --max-iters 5000 --out runs/deeper
+  python -m pygpt train shakespeare-char --resume
+  python -m pygpt train gpt2 --data book.txt --block-size 256 --batch-size 4 --dry-run
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the parser of `pygpt train`."""
+    parser = commands.add_parser(
+        "train",
+        help="train a model from a preset or a TOML file",
+        description="Train a model. What neither a flag nor the file says is the preset's.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,  # so that it is known which ones were given
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "recipe",
+        metavar="PRESET|FILE.toml",
+        help=f"{', '.join(PRESETS)}; or a file with the tables [model], [train] and [data]",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="DATA",
+        help="a folder of `pygpt prepare`, or text, as it reads it (default: the preset's)",
+    )
+    parser.add_argument(
+        "--tokenizer",
+        metavar="TOKENIZER",
+        help="of text: char, gpt2, cl100k_base, a tokenizer.json or its folder",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what would be trained, and write nothing"
+    )
+    add_run_flags(parser, "runs/ and the name of preset or file")
+    add_fields(parser.add_argument_group("model"), GPTConfig, defaults=_no_defaults(GPTConfig))
+    training = parser.add_argument_group("training")
+    add_fields(training, TrainConfig, defaults=_no_defaults(TrainConfig))
+    parser.set_defaults(run=train)
+
+
+def add_run_flags(parser: Any, out: str) -> None:
+    """Add what `finetune` has, too: --out, --resume, --backend, --quiet."""
+    parser.add_argument("--out", metavar="RUN", help=f"the run's folder (default: {out})")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the run from its last checkpoint"
+    )
+    parser.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        metavar="|".join(BACKENDS),
+        help="cpu is fast, nd4j is ND4J's own operations, plain the reference (default: cpu)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="nothing but the result")
+
+
+def _no_defaults(kind: type[GPTConfig | TrainConfig]) -> dict[str, None]:
+    return dict.fromkeys(kind.__dataclass_fields__)
+
+
+def train(arguments: argparse.Namespace) -> None:
+    """Decide everything, show it, and train."""
+    from pygpt.train.recipes import find_recipe
+
+    given = vars(arguments)
+    dry_run, quiet, resume = "dry_run" in given, "quiet" in given, "resume" in given
+    if dry_run and quiet:
+        raise UsageError("--quiet does not go with --dry-run, which shows and does nothing else")
+    recipe = find_recipe(arguments.recipe)
+    out = Path(given.get("out", Path("runs", recipe.name)))
+    sizes, config = _options(arguments, recipe, saved_options(out) if resume else None)
+
+    from pygpt import memory
+    from pygpt.commands.training import describe, watch
+    from pygpt.model import GPT
+    from pygpt.train.evaluation import check_tokenizer
+    from pygpt.train.trainer import Trainer
+
+    with ExitStack() as stack:
+        with _place_for_data(out, resume, dry_run) as folder:
+            source, data = _data(recipe, given, folder, reuse=resume)
+            ids = data.tokenizer.vocab_size
+            architecture = from_dict(GPTConfig, {"vocab_size": ids, **sizes})
+            data.streams(architecture.block_size, config)  # whether there are tokens enough
+            backend = given.get("backend", "cpu")
+            model = stack.enter_context(GPT(architecture, seed=config.seed, backend=backend))
+            check_tokenizer(model, data.tokenizer)
+            tokens = f"{len(data.train):,} tokens to train on, {len(data.val):,} to validate with"
+            if not quiet:
+                text = describe(model, config, source, [f"{tokens}, {ids:,} ids"])
+                print(text, end="", flush=True)
+            needed = model.memory(config.batch_size).beside_weights_bytes
+            memory.require(needed, "training a model of these sizes")
+        if not dry_run:
+            trainer = Trainer(model, data, config, run=out, resume=resume)
+            watch(stack.enter_context(trainer), out, quiet)
+
+
+def _options(
+    arguments: argparse.Namespace,
+    recipe: Recipe,
+    saved: tuple[dict[str, Any], dict[str, Any]] | None,
+) -> tuple[dict[str, Any], TrainConfig]:
+    """Return fields of GPTConfig, which may lack vocab_size, and the options.
+
+    Args:
+        saved: what a run that goes on began with, in the preset's place.
+    """
+    model, train = saved or (recipe.base_model(), recipe.base_train())
+    model = {**model, **recipe.model, **given_fields(arguments, GPTConfig)}
+    from_dict(GPTConfig, {"vocab_size": 1, **model})  # what is wrong is said before any work
+    train = {**train, **recipe.train, **given_fields(arguments, TrainConfig)}
+    return model, from_dict(TrainConfig, train)
+
+
+def saved_options(run: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Return the fields of model and options at a run's last checkpoint; None if it has none."""
+    from pygpt import checkpoint
+    from pygpt.train.run_folder import newest_in
+    from pygpt.train.state import read_state
+    from pygpt.train.trainer import FILES
+
+    folder = newest_in(run, FILES) if os.path.isdir(run) else None
+    if folder is None:
+        return None
+    with checkpoint.opened(folder) as saved:
+        return saved.config.to_dict(), read_state(folder).config.to_dict()
+
+
+# ---- data ------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _place_for_data(run: Path, resume: bool, dry_run: bool) -> Iterator[Path]:
+    """Give the folder where text is prepared: in the run's folder, which is ours meanwhile.
+
+    If the block fails, a run's folder that was not there before goes again. A dry run has a place
+    that goes in any case.
+    """
+    from pygpt.train.run_folder import DATA, LOCK_FILE, RunFolder, check_run, check_unused
+
+    check_run(run)
+    if os.path.isdir(run) and not resume:
+        check_unused(run)
+    if dry_run:
+        with TemporaryDirectory(prefix="pygpt.", ignore_cleanup_errors=True) as place:
+            yield run / DATA if resume and os.path.isdir(run / DATA) else Path(place, DATA)
+        return
+    new = [folder for folder in (run, *run.parents) if not os.path.lexists(folder)]
+    held = RunFolder(run)
+    try:
+        yield run / DATA
+    except BaseException:
+        if new:
+            shutil.rmtree(run / DATA, ignore_errors=True)
+            (run / LOCK_FILE).unlink()
+            with suppress(OSError):  # a folder in which somebody else has begun
+                for folder in new:
+                    folder.rmdir()
+        raise
+    finally:
+        held.close()
+
+
+def _data(
+    recipe: Recipe, given: Mapping[str, Any], folder: Path, reuse: bool
+) -> tuple[DataConfig, Dataset]:
+    """Return where the data come from, and the data; text is prepared in `folder`.
+
+    Args:
+        reuse: whether text that was prepared there before is not prepared again.
+    """
+    from pygpt.datasets.dataset import TOKENIZER_FILE, TRAIN_FILE, VAL_FILE, Dataset
+    from pygpt.datasets.prepare import prepare
+
+    flags = {"source": given.get("data"), "tokenizer": given.get("tokenizer")}
+    flags = {name: value for name, value in flags.items() if value is not None}
+    values = from_dict(DataConfig, {**recipe.base_data(), **recipe.data, **flags})
+    if not values.source:
+        problem = "expected text or a folder of `pygpt prepare`, since the preset names none"
+        raise UsageError(f"--data: {problem}")
+    where = Path(values.source)
+    if any((where / name).is_file() for name in (TRAIN_FILE, VAL_FILE, TOKENIZER_FILE)):
+        if flags.get("tokenizer") or recipe.data.get("tokenizer"):
+            raise UsageError(f"--tokenizer does not go with {where}, which has its own")
+        return DataConfig(values.source), Dataset.load(where)
+    if reuse and folder.is_dir():
+        return DataConfig(os.fspath(folder)), Dataset.load(folder)
+    if not values.tokenizer:
+        problem = "expected char, gpt2, cl100k_base or a tokenizer.json"
+        raise UsageError(f"--tokenizer: {problem}, since {values.source} is text")
+    return values, prepare(values.source, values.tokenizer, folder)
