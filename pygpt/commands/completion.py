@@ -6,9 +6,12 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+from pygpt.config import PRESETS
 from pygpt.errors import PygptError
 
 SHELLS = ("bash", "zsh", "fish")
+PATHS = ("CHECKPOINT", "DATA", "DIR", "FILE", "RUN", "SOURCE", "TOKENIZER")
+WITH_PRESETS = ("recipe", "what")
 EXAMPLES = """\
 examples:
   eval "$(pygpt completion bash)"                                   # in ~/.bashrc
@@ -42,4 +45,22 @@ def completion(arguments: argparse.Namespace) -> None:
     except ImportError as error:
         problem = "expected the package shtab: pip install 'pygpt[completion]'"
         raise PygptError(f"completion: {problem}") from error
-    print(shtab.complete(arguments.make_parser(), arguments.shell))
+    parser = arguments.make_parser()
+    _say_what_values_are(parser, shtab.FILE)
+    print(shtab.complete(parser, arguments.shell))
+
+
+def _say_what_values_are(parser: argparse.ArgumentParser, file: Any) -> None:
+    """Note at each argument of a parser what its values can be: `a|b` in its help, or a path."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                _say_what_values_are(command, file)
+            continue
+        shown = action.metavar if isinstance(action.metavar, str) else ""
+        if action.dest in WITH_PRESETS:
+            action.choices = tuple(PRESETS)
+        elif action.choices is None and "|" in shown:
+            action.choices = shown.split("|")
+        elif shown in PATHS:
+            action.complete = file  # type: ignore[attr-defined]

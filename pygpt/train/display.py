@@ -194,7 +194,7 @@ class Live(Display):
         step = f"step {self.step:,}/{self.total:,}"
         rows.add_row(step, self._bar, f"{duration(self.seconds_left)} left")
         rows.add_row(f"loss {self.loss:.4f}", Text(self._sparkline.text(levels)))
-        parts = [rows, *(Text(line) for line in self._lines(record))]
+        parts: list[Any] = [rows, *(Text(line) for line in self._lines(record))]
         if self._sample is not None:
             after, text = self._sample
             parts.append(Panel(Text(printable(text)), title=f"after step {after:,}"))

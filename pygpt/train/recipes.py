@@ -169,4 +169,4 @@ def as_toml(model: GPTConfig, train: TrainConfig, data: DataConfig) -> str:
             text = json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool) else value
             lines.append(f"{name} = {text}")
         lines.append("")
-    return "\n".join(lines)
+    return "".join(f"{line}\n" for line in lines)

@@ -32,10 +32,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("finished")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        Path("words.txt").write_text("low lower lowest\n" * 23)
         pairs = ({"prompt": f"{word}?", "answer": "slow"} for word in ("row", "low", "two", "to"))
         Path("pairs.jsonl").write_text("".join(f"{json.dumps(pair)}\n" for pair in pairs))
-        Path("words.txt").write_text("low? lower? two slow rows\n" * 23)
+        Path("words.txt").write_text("low? lower? two slow rows\n" * 29)
         Path("none.jsonl").write_text('{"prompt": "low?"}\n')
         Path("one.jsonl").write_text('{"prompt": "low", "answer": "row"}\n')
         Path("ab.txt").write_text("ab" * 29)
@@ -81,8 +80,8 @@ def test_finetune_on_a_dataset_and_resume(capsys: Capture) -> None:
         assert cli.run([*arguments, "--max-iters", steps, "--eval-interval", "0"]) == 0
     took = [line.split(" in ")[0] for line in capsys.readouterr().out.splitlines()[::2]]
     assert took == ["2 steps", "2 steps"]
-    metrics = [json.loads(line)["step"] for line in Path("tuned/metrics.jsonl").open()]
-    assert metrics == [1, 2, 3, 4]
+    lines = Path("tuned/metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4]
 
 
 # ---- eval ------------------------------------------------------------------------------------
@@ -111,7 +110,10 @@ def test_eval_measures_all_of_the_validation_split(capsys: Capture) -> None:
 
 def test_eval_of_some_batches_and_of_pairs(capsys: Capture) -> None:
     assert cli.run(["eval", "run", "run/data", "--json", "--eval-iters", "1"]) == 0
-    assert json.loads(capsys.readouterr().out)["tokens"] == 3 * 13
+    data = Dataset.load("run/data").streams(13, TrainConfig(batch_size=3)).validation
+    (batch,) = data.eval_batches(1)
+    scored = int((batch.targets >= 0).sum())
+    assert json.loads(capsys.readouterr().out)["tokens"] == scored > 2 * 13
     assert cli.run(["eval", "run", "pairs.jsonl", "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
     assert set(values) == {"loss", "perplexity", "tokens"} and values["tokens"] == 4  # "slow"
@@ -145,7 +147,7 @@ def test_info_of_a_run_and_its_checkpoint(capsys: Capture) -> None:
     for values in (run, best):
         assert values["parameters"] == GPTConfig(**sizes).num_parameters
         assert values["config"] == sizes and values["dtype"] == "F32"
-        assert str(values["tokenizer"]).startswith("char of 11 ids, ")
+        assert str(values["tokenizer"]).startswith("char of 10 ids, ")
     step = int(os.readlink("run/best").removeprefix("step-"))
     assert (run["kind"], best["kind"]) == ("run", "checkpoint")
     assert run["best_step"] == best["best_step"] == best["step"] == step
@@ -245,7 +247,7 @@ def test_a_run_without_checkpoints(capsys: Capture) -> None:
 
 def test_the_tokenizer_goes_along() -> None:
     with GPT.from_pretrained("run/best") as model:
-        assert model.tokenizer == CharTokenizer("\n ?delorstw", bos=False)
+        assert model.tokenizer == CharTokenizer("\n ?elorstw", bos=False)
 
 
 # ---- completion ------------------------------------------------------------------------------
