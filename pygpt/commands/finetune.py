@@ -24,7 +24,8 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "finetune",
         help="train a saved model on other data",
-        description="Train a saved model on: its weights and tokenizer, but a new optimizer.",
+        description="Train a saved model further: its weights and tokenizer, but a new optimizer.",
+        usage="pygpt finetune CHECKPOINT DATA --out RUN [options]",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argparse.SUPPRESS,

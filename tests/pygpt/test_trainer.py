@@ -186,7 +186,7 @@ def test_early_stopping_counts_evaluations_since_the_best(tmp_path: Path) -> Non
         evaluated = trainer.evaluate
 
         def evaluate() -> Any:
-            return type(evaluated())(next(found), None)
+            return type(evaluated())(next(found), None, 1)
 
         trainer.evaluate = evaluate  # type: ignore[method-assign]
 
