@@ -18,7 +18,8 @@ ENGINE := jbridge/jars/.stamp
 JDK = jdk=$$($(PYTHON) -m jbridge jdk-home)
 RUN_GRADLE = $(JDK) && $(GRADLE) --no-daemon --quiet -Pjdk="$$jdk" $(GRADLEFLAGS)
 JAVA_FLAGS := --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED \
-    --sun-misc-unsafe-memory-access=allow
+    --sun-misc-unsafe-memory-access=allow -XX:CompileCommand=quiet \
+    '-XX:CompileCommand=dontinline,org.pygpt.kernels.cpu.*::vector*'
 APT = as_root=$$(test "$$(id -u)" = 0 || echo sudo) && $$as_root apt-get update -qq && \
     $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
