@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import pygpt
-from pygpt.commands import prepare, tokenizer
+from pygpt.commands import plot, prepare, tokenizer
 from pygpt.config import NamesConfig, from_dict, rule_of, type_of
 from pygpt.errors import ConfigError, PygptError
 
@@ -77,6 +77,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show an error's stacks, Java's too")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_names(commands)
+    plot.add_parser(commands)
     prepare.add_parser(commands)
     tokenizer.add_parser(commands)
     return parser
