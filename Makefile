@@ -18,12 +18,13 @@ ENGINE := jbridge/jars/.stamp
 JDK = jdk=$$($(PYTHON) -m jbridge jdk-home)
 RUN_GRADLE = $(JDK) && $(GRADLE) --no-daemon --quiet -Pjdk="$$jdk" $(GRADLEFLAGS)
 JAVA_FLAGS := --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED \
-    --sun-misc-unsafe-memory-access=allow
+    --sun-misc-unsafe-memory-access=allow -XX:CompileCommand=quiet \
+    '-XX:CompileCommand=dontinline,org.pygpt.kernels.cpu.*::vector*'
 APT = as_root=$$(test "$$(id -u)" = 0 || echo sudo) && $$as_root apt-get update -qq && \
     $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
 .DEFAULT_GOAL := help
-.PHONY: help names java-names test lint format bench bench-java bench-names bench-quick wheel clean gradle jdk FORCE
+.PHONY: help names java-names test lint format bench bench-java bench-names bench-quick bench-recipe wheel clean gradle jdk FORCE
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +60,9 @@ bench: .venv/.installed-bench $(ENGINE)  ## training beside PyTorch, five models
 
 bench-quick: .venv/.installed-bench $(ENGINE)  ## the three small ones beside eager PyTorch, 3 minutes
 	@$(VENV_PYTHON) -m benchmarks.train --quick $(ARGS)
+
+bench-recipe: .venv/.installed-bench $(ENGINE)  ## nanoGPT's Shakespeare recipe beside PyTorch, 2 minutes
+	@$(VENV_PYTHON) -m benchmarks.recipe $(ARGS)
 
 bench-java: $(ENGINE)  ## kernels and a training step in JMH, 30 minutes; ARGS are JMH's
 	@$(RUN_GRADLE) -Pjmh="$(ARGS)" jmh

@@ -3,6 +3,7 @@
     errors.py      the exceptions
     config.py      sizes of a model, options of a run: frozen dataclasses, checked when made
     documents.py   text files, as one text or as lists of documents
+    lock.py        a lock that dies with its process
     output.py      files that are there as a whole or not at all
     memory.py      whether a model fits
     engine.py      the one door to Java
@@ -17,8 +18,8 @@
     huggingface.py Hugging Face's GPT-2 and Llama, to ours and back
     hub.py         models by name
     checkpoint.py  models as folders
-    lock.py        a lock that dies with its process
     train/         runs: schedules, evaluation, metrics, checkpoints
+    plot.py        pictures of runs
     names.py       the protocol of `python -m pygpt names`
     log.py, progress.py, cli.py, commands/   what a user sees of it
 
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from pygpt.generation import GenerateConfig
     from pygpt.model import GPT
     from pygpt.names import NamesRun
+    from pygpt.plot import plot_runs
     from pygpt.tokenizers.bpe import BPETokenizer
     from pygpt.tokenizers.char import CharTokenizer
     from pygpt.tokenizers.load import load_tokenizer
@@ -92,6 +94,7 @@ _HOMES = {
     "evaluate": "train.evaluation",
     "finetune": "train.finetune",
     "load_tokenizer": "tokenizers.load",
+    "plot_runs": "plot",
     "prepare": "datasets.prepare",
     "read_documents": "documents",
     "read_text": "documents",
@@ -128,6 +131,7 @@ __all__ = [
     "evaluate",
     "finetune",
     "load_tokenizer",
+    "plot_runs",
     "prepare",
     "read_documents",
     "read_text",

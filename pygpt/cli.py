@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import pygpt
-from pygpt.commands import completion, evaluate, finetune, info, prepare, tokenizer, train
+from pygpt.commands import completion, evaluate, finetune, info, plot, prepare, tokenizer, train
 from pygpt.commands.flags import UsageError, add_fields, flag, given_fields
 from pygpt.config import NamesConfig, from_dict
 from pygpt.errors import ConfigError, PygptError
@@ -74,6 +74,7 @@ def make_parser() -> argparse.ArgumentParser:
     finetune.add_parser(commands)
     evaluate.add_parser(commands)
     info.add_parser(commands)
+    plot.add_parser(commands)
     tokenizer.add_parser(commands)
     completion.add_parser(commands, make_parser)
     return parser

@@ -155,6 +155,11 @@ class Engine(_Handle):
         with jbridge.translate():
             return int(self._open().activationBytes(B, T))
 
+    def evaluation_bytes(self, B: int, T: int) -> int:
+        """Return the size of what `evaluate` keeps for batches of at most B * T tokens."""
+        with jbridge.translate():
+            return int(self._open().evaluationBytes(B, T))
+
     def ops(self, B: int, T: int) -> list[str]:
         """Return the ops of a training step, first to last, as text."""
         with jbridge.translate():

@@ -140,18 +140,23 @@ class GPT:
     def _weights_bytes(self) -> int:
         return self.config.num_parameters * np.dtype(self.dtype).itemsize
 
-    def memory(self, batch_size: int, block_size: int | None = None) -> TrainingMemory:
+    def memory(
+        self, batch_size: int, block_size: int | None = None, *, evaluation: bool = False
+    ) -> TrainingMemory:
         """Return what training takes on batches of this size, allocating none of it.
 
         Args:
             batch_size: sequences, B.
             block_size: positions of each, T; by default the longest.
+            evaluation: whether the model is evaluated in between, on batches of the same size.
         """
         T = self.config.block_size if block_size is None else block_size
         self._check_batch(batch_size, T)
         activations = self._engine.activation_bytes(batch_size, T)
-        weights = self._weights_bytes
-        return TrainingMemory(weights, weights, 2 * weights, activations)
+        weights, evaluated = self._weights_bytes, 0
+        if evaluation:
+            evaluated = self._engine.evaluation_bytes(min(batch_size, self._at_once(T)), T)
+        return TrainingMemory(weights, weights, 2 * weights, activations, evaluated)
 
     def ops(self, batch_size: int = 1, block_size: int | None = None) -> list[str]:
         """Return the ops of a training step, first to last, as text."""
@@ -206,9 +211,13 @@ class GPT:
         return total / scored if scored else 0.0
 
     def _chunks(self, B: int, T: int) -> Iterator[slice]:
-        """Sequences to evaluate at once, so that their logits stay below `LOGITS_AT_ONCE`."""
-        count = max(1, LOGITS_AT_ONCE // (T * self.config.vocab_size))
+        """Sequences to evaluate at once, one chunk after another."""
+        count = self._at_once(T)
         return (slice(first, first + count) for first in range(0, B, count))
+
+    def _at_once(self, T: int) -> int:
+        """How many sequences to evaluate, so that their logits stay below `LOGITS_AT_ONCE`."""
+        return max(1, LOGITS_AT_ONCE // (T * self.config.vocab_size))
 
     def training(
         self,
@@ -216,6 +225,7 @@ class GPT:
         block_size: int | None = None,
         *,
         frozen: Sequence[str] = (),
+        evaluation: bool = False,
         **options: Any,
     ) -> Training:
         """Return what trains this model on batches of at most this size; use it in a `with` block.
@@ -224,13 +234,14 @@ class GPT:
             batch_size: sequences of a batch, B.
             block_size: positions of each, T; by default the longest.
             frozen: names of weights that stay as they are, bit for bit.
+            evaluation: whether there has to be memory to evaluate such batches in between.
             options: fields of `AdamWConfig`.
         Raises:
             ShapeError: sizes that do not fit the model.
             ConfigError: an option that cannot be, or a name that is no weight's.
             TooLargeError: it does not fit into memory; nothing has been allocated.
         """
-        needed = self.memory(batch_size, block_size)
+        needed = self.memory(batch_size, block_size, evaluation=evaluation)
         T = self.config.block_size if block_size is None else block_size
         what = f"training on batches of {batch_size} x {T} tokens"
         memory.require(needed.beside_weights_bytes, what)

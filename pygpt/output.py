@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from pygpt.errors import OutputError
+from pygpt.lock import FileLock
+
+_LOCK, _NEW, _OLD = "lock", "new", "old"  # what is in a hidden folder of `folder_beside`
 
 
 def check_new(path: Path) -> None:
@@ -28,18 +32,21 @@ def check_new(path: Path) -> None:
         raise _failure(path, error) from error
 
 
-def write_new(path: Path, data: bytes) -> None:
-    """Write a file that is not there yet: beside its place first, then renamed.
+def write_new(path: Path, data: bytes, overwrite: bool = False) -> None:
+    """Write a file: beside its place first, then renamed.
 
+    Args:
+        overwrite: whether a file that is there is replaced.
     Raises:
-        OutputError: it exists, or it cannot be written.
+        OutputError: it exists and is not to be replaced, or it cannot be written.
     """
-    _check_free(path)
+    if not overwrite:
+        _check_free(path)
     staged = _beside(path)
     try:
         try:
             write_synced(staged, [data])
-            os.rename(staged, path)
+            (os.replace if overwrite else os.rename)(staged, path)
         finally:
             staged.unlink(missing_ok=True)
         sync_folder(path.parent)
@@ -74,35 +81,64 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def folder_beside(target: Path) -> Iterator[Path]:
-    """A new folder beside the target, which is removed at the end if it is still there.
+    """A new folder on the target's disk, which is removed at the end if it is still there.
+
+    It lies in a hidden folder beside the target, under a lock that dies with this process. What
+    processes that were killed left beside this target is removed first.
 
     Raises:
         OutputError: it cannot be made, or an OSError came out of the block.
     """
-    staged: Path | None = None
-    try:
-        staged = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        yield staged
-    except OSError as error:
-        reason = error.strerror or error
-        raise OutputError(f"output folder {target}: cannot be written: {reason}") from error
-    finally:
-        if staged is not None:
-            shutil.rmtree(staged, ignore_errors=True)
+    with ExitStack() as stack:
+        try:
+            _remove_left_over(target)
+            hidden = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+            stack.callback(shutil.rmtree, hidden, ignore_errors=True)
+            stack.callback(FileLock(hidden / _LOCK, f"output folder {target}").close)
+            staged = hidden / _NEW
+            staged.mkdir()
+            yield staged
+        except OSError as error:
+            reason = error.strerror or error
+            raise OutputError(f"output folder {target}: cannot be written: {reason}") from error
+
+
+def _remove_left_over(target: Path) -> None:
+    """Remove hidden folders of `folder_beside` that no process holds.
+
+    One that was killed within `replace_folder` may have moved the target into it: that goes back.
+    """
+    ours = re.compile(rf"\.{re.escape(target.name)}\.[a-z0-9_]{{8}}")  # as mkdtemp names them
+    for name in filter(ours.fullmatch, os.listdir(target.parent)):
+        hidden = target.with_name(name)
+        try:
+            names = {*os.listdir(hidden)}
+            if _LOCK not in names or not names <= {_LOCK, _NEW, _OLD}:
+                continue  # somebody else's
+            lock = FileLock(hidden / _LOCK, f"output folder {target}")
+        except (OSError, OutputError):  # a file; or another process still writes
+            continue
+        if _OLD in names and not os.path.lexists(target):
+            os.rename(hidden / _OLD, target)
+        shutil.rmtree(hidden / _NEW, ignore_errors=True)
+        lock.close()
+        shutil.rmtree(hidden, ignore_errors=True)
 
 
 def replace_folder(target: Path, staged: Path) -> None:
-    """Put a folder of `folder_beside` in the target's place; at any moment one of them is there.
+    """Put a folder of `folder_beside` in the target's place, as a whole.
+
+    If the process is killed between two renames, the folder that was there lies in the hidden one,
+    and the next `folder_beside` puts it back.
 
     Raises:
         OSError: it cannot be; the target is as it was.
     """
     sync_folder(staged)
-    staged.chmod(0o777 & ~_umask())
     if not target.exists():
         os.rename(staged, target)
     else:
-        aside = staged.with_name(staged.name + ".old")
+        aside = staged.with_name(_OLD)
         os.rename(target, aside)
         try:
             os.rename(staged, target)
@@ -111,12 +147,6 @@ def replace_folder(target: Path, staged: Path) -> None:
             raise
         shutil.rmtree(aside)
     sync_folder(target.parent)
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 def _check_free(path: Path) -> None:

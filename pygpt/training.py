@@ -19,12 +19,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingMemory:
-    """What training takes, in bytes: known before any of it is allocated."""
+    """What training takes, in bytes: known before any of it is allocated.
+
+    Attributes:
+        activations_bytes: what forward keeps for backward.
+        evaluation_bytes: activations of evaluating in between, which are held beside those; 0 if
+            there is no evaluation.
+    """
 
     weights_bytes: int
     gradients_bytes: int
     moments_bytes: int
     activations_bytes: int
+    evaluation_bytes: int = 0
 
     @property
     def total_bytes(self) -> int:
@@ -34,7 +41,8 @@ class TrainingMemory:
     @property
     def beside_weights_bytes(self) -> int:
         """What a model that is there needs in addition."""
-        return self.gradients_bytes + self.moments_bytes + self.activations_bytes
+        optimizer = self.gradients_bytes + self.moments_bytes
+        return optimizer + self.activations_bytes + self.evaluation_bytes
 
     def __str__(self) -> str:
         parts = (
@@ -42,8 +50,9 @@ class TrainingMemory:
             (self.gradients_bytes, "gradients"),
             (self.moments_bytes, "AdamW's moments"),
             (self.activations_bytes, "activations"),
+            (self.evaluation_bytes, "evaluation"),
         )
-        listed = " + ".join(f"{size / 1e6:,.1f} {name}" for size, name in parts)
+        listed = " + ".join(f"{size / 1e6:,.1f} {name}" for size, name in parts if size)
         return f"{self.total_bytes / 1e6:,.1f} MB = {listed}"
 
 

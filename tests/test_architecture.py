@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "pygpt").rglob("*.py")) + sorted((ROOT / "jbridge").rglob("*.py"))
 # A module of pygpt may import those before it; `pygpt` itself (lazy) stands for all of them.
 ORDER = (
-    "errors", "config", "documents", "output", "memory", "engine",
+    "errors", "config", "documents", "lock", "output", "memory", "engine",
     "tokenizers.protocol", "tokenizers.alphabet", "tokenizers.split", "tokenizers.merging",
     "tokenizers.tokenizer_json", "tokenizers.char", "tokenizers.bpe", "tokenizers.published",
     "tokenizers.load", "tokenizers.explain",
@@ -22,11 +22,12 @@ ORDER = (
     "datasets.rows", "datasets.packed", "datasets.dataset", "datasets.prepare", "datasets.pairs",
     "checksums", "tensors", "huggingface", "hub", "checkpoint",
     "batch", "generation", "training", "model", "names", "log", "progress",
-    "lock", "train.schedule", "train.evaluation", "train.metrics", "train.state",
+    "train.schedule", "train.evaluation", "train.metrics", "train.state",
     "train.run_folder", "train.trainer", "train.finetune", "train.recipes", "train.display",
+    "plot",
     "commands.flags", "commands.prepare", "commands.tokenizer", "commands.training",
     "commands.train", "commands.finetune", "commands.evaluate", "commands.info",
-    "commands.completion", "cli", "__main__",
+    "commands.plot", "commands.completion", "cli", "__main__",
 )  # fmt: skip
 
 
@@ -91,6 +92,8 @@ def test_sizes(path: Path) -> None:
 
 @pytest.mark.parametrize("package", ["pygpt", "jbridge", "pygpt.cli", "pygpt.config"])
 def test_importing_loads_nothing_heavy(python: Callable[..., Any], package: str) -> None:
-    heavy = "{'jpype', 'numpy', 'pyarrow', 'regex', 'rich', 'safetensors', 'tiktoken'}"
+    heavy = (
+        "{'jpype', 'matplotlib', 'numpy', 'pyarrow', 'regex', 'rich', 'safetensors', 'tiktoken'}"
+    )
     result = python("-c", f"import sys, {package}; print(*sorted({heavy} & set(sys.modules)))")
     assert (result.stdout.strip(), result.stderr) == ("", "")

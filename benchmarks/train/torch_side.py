@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import sysconfig
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -29,16 +30,17 @@ from benchmarks.train.workload import (
     WEIGHT_DECAY,
     Workload,
 )
+from pygpt import GPTConfig
 
 
 class Attention(nn.Module):
     """Causal multi-head attention."""
 
-    def __init__(self, C: int, H: int) -> None:
+    def __init__(self, C: int, H: int, bias: bool) -> None:
         super().__init__()
         self.n_head = H
-        self.c_attn = nn.Linear(C, 3 * C)
-        self.c_proj = nn.Linear(C, C)
+        self.c_attn = nn.Linear(C, 3 * C, bias)
+        self.c_proj = nn.Linear(C, C, bias)
 
     def forward(self, x: Tensor) -> Tensor:
         B, T, C = x.shape
@@ -54,10 +56,10 @@ class Attention(nn.Module):
 class MLP(nn.Module):
     """Linear, GELU, linear."""
 
-    def __init__(self, C: int) -> None:
+    def __init__(self, C: int, bias: bool) -> None:
         super().__init__()
-        self.c_fc = nn.Linear(C, 4 * C)
-        self.c_proj = nn.Linear(4 * C, C)
+        self.c_fc = nn.Linear(C, 4 * C, bias)
+        self.c_proj = nn.Linear(4 * C, C, bias)
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.c_proj(F.gelu(self.c_fc(x), approximate="tanh"))
@@ -67,12 +69,12 @@ class MLP(nn.Module):
 class Block(nn.Module):
     """Attention and MLP, each on the norm of the residual stream and added to it."""
 
-    def __init__(self, C: int, H: int) -> None:
+    def __init__(self, C: int, H: int, bias: bool) -> None:
         super().__init__()
-        self.ln_1 = nn.LayerNorm(C, eps=NORM_EPS)
-        self.attn = Attention(C, H)
-        self.ln_2 = nn.LayerNorm(C, eps=NORM_EPS)
-        self.mlp = MLP(C)
+        self.ln_1 = nn.LayerNorm(C, eps=NORM_EPS, bias=bias)
+        self.attn = Attention(C, H, bias)
+        self.ln_2 = nn.LayerNorm(C, eps=NORM_EPS, bias=bias)
+        self.mlp = MLP(C, bias)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attn(self.ln_1(x))
@@ -81,22 +83,36 @@ class Block(nn.Module):
 
 
 class GPT(nn.Module):
-    """Ids and targets to the loss; the output matrix is the token embedding."""
+    """Ids and targets to the loss; the output matrix is the token embedding.
 
-    def __init__(self, work: Workload) -> None:
+    Args:
+        sizes: vocab_size, block_size, n_layer, n_head and n_embd.
+        bias: of linear layers and norms.
+    """
+
+    def __init__(self, sizes: Workload | GPTConfig, bias: bool = True) -> None:
         super().__init__()
-        C = work.n_embd
-        self.wte = nn.Embedding(work.vocab_size, C)
-        self.wpe = nn.Embedding(work.block_size, C)
-        self.h = nn.ModuleList(Block(C, work.n_head) for _ in range(work.n_layer))
-        self.ln_f = nn.LayerNorm(C, eps=NORM_EPS)
+        C = sizes.n_embd
+        self.wte = nn.Embedding(sizes.vocab_size, C)
+        self.wpe = nn.Embedding(sizes.block_size, C)
+        self.h = nn.ModuleList(Block(C, sizes.n_head, bias) for _ in range(sizes.n_layer))
+        self.ln_f = nn.LayerNorm(C, eps=NORM_EPS, bias=bias)
+
+    def load(self, weights: Iterable[tuple[str, NDArray[np.float32]]]) -> None:
+        """Copy weights of these names; matrices inside a block are (in, out)."""
+        own = dict(self.named_parameters())
+        with torch.no_grad():
+            for name, value in weights:
+                new = torch.from_numpy(value)
+                is_linear = name.startswith("h.") and value.ndim == 2
+                own[name].copy_(new.T if is_linear else new)  # nn.Linear is (out, in)
 
     def forward(self, ids: Tensor, targets: Tensor) -> Tensor:
         x = self.wte(ids) + self.wpe.weight  # (B, T, C): a batch is always block_size long
         for block in self.h:
             x = block(x)
         logits = F.linear(self.ln_f(x), self.wte.weight)  # (B, T, V)
-        return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-1)
 
 
 class TorchSide:
@@ -113,27 +129,13 @@ class TorchSide:
         torch.set_num_threads(threads)
         self.description = f"PyTorch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}"
         model = GPT(work)
+        model.load(work.first_weights())
         self._weights = dict(model.named_parameters())
         self._list = list(self._weights.values())
-        with torch.no_grad():
-            for name, value in work.first_weights():
-                new = torch.from_numpy(value)
-                is_linear = name.startswith("h.") and value.ndim == 2
-                self._weights[name].copy_(new.T if is_linear else new)  # nn.Linear is (out, in)
         self._forward = torch.compile(model) if compiled else model
         self._precision = torch.autocast("cpu", torch.bfloat16) if bfloat16 else nullcontext()
-        matrices = [w for w in self._list if w.ndim == 2]
-        vectors = [w for w in self._list if w.ndim == 1]
-        self._adam = torch.optim.AdamW(
-            [
-                {"params": matrices, "weight_decay": WEIGHT_DECAY},
-                {"params": vectors, "weight_decay": 0.0},
-            ],
-            lr=work.learning_rate,
-            betas=(BETA1, BETA2),
-            eps=ADAM_EPS,
-            fused=True,
-        )
+        betas = BETA1, BETA2
+        self._adam = adamw(self._list, work.learning_rate, betas, WEIGHT_DECAY)
 
     def step(self, ids: NDArray[np.int64], targets: NDArray[np.int64]) -> tuple[float, float]:
         with self._precision:
@@ -147,6 +149,19 @@ class TorchSide:
     def weight_norms(self) -> dict[str, float]:
         rows = {n: torch.linalg.vector_norm(w.detach(), dim=-1) for n, w in self._weights.items()}
         return {name: norms.double().norm().item() for name, norms in rows.items()}
+
+
+def adamw(
+    weights: Sequence[Tensor], learning_rate: float, betas: tuple[float, float], decay: float
+) -> torch.optim.AdamW:
+    """Return the fused AdamW, the fastest one; matrices decay, vectors do not."""
+    matrices = [weight for weight in weights if weight.ndim == 2]
+    vectors = [weight for weight in weights if weight.ndim == 1]
+    groups = [
+        {"params": matrices, "weight_decay": decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=learning_rate, betas=betas, eps=ADAM_EPS, fused=True)
 
 
 def require_compiler() -> None:

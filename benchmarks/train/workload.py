@@ -6,7 +6,7 @@ A side that trains on these must reach the same losses, whatever it is written i
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,15 +94,8 @@ class Workload:
         return (6 * (self.parameters - T * C) + 12 * self.n_layer * C * T) * self.tokens
 
     def first_weights(self) -> Iterator[tuple[str, NDArray[np.float32]]]:
-        """Yield name and first value of every weight, one at a time: GPT-2's, the same always."""
-        rng = np.random.default_rng(SEED)
-        for name, shape in self.shapes.items():
-            if len(shape) == 1:
-                value = 1.0 if name.endswith("weight") else 0.0
-                yield name, np.full(shape, value, dtype=np.float32)
-                continue
-            std = INIT_STD / (2 * self.n_layer) ** 0.5 if "c_proj" in name else INIT_STD
-            yield name, rng.standard_normal(shape, dtype=np.float32) * np.float32(std)
+        """Yield name and first value of every weight, one at a time."""
+        return draw_weights(self.shapes, self.n_layer)
 
     def batches(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Return ids and targets, int64, (B, T) each, of random tokens; the same always."""
@@ -110,6 +103,20 @@ class Workload:
         shape = (BATCHES, self.batch_size, self.block_size + 1)
         tokens = rng.integers(self.vocab_size, size=shape)
         return [(t[:, :-1].copy(), t[:, 1:].copy()) for t in tokens]
+
+
+def draw_weights(
+    shapes: Mapping[str, tuple[int, ...]], n_layer: int
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """Yield name and first value of every weight, one at a time: GPT-2's, the same always."""
+    rng = np.random.default_rng(SEED)
+    for name, shape in shapes.items():
+        if len(shape) == 1:
+            value = 1.0 if name.endswith("weight") else 0.0
+            yield name, np.full(shape, value, dtype=np.float32)
+            continue
+        std = INIT_STD / (2 * n_layer) ** 0.5 if "c_proj" in name else INIT_STD
+        yield name, rng.standard_normal(shape, dtype=np.float32) * np.float32(std)
 
 
 # The numbers of steps keep a full run below 20 minutes and a quick one below 3, on two cores.

@@ -18,7 +18,9 @@ import org.pygpt.train.Trainer;
  *
  * <pre>{@code
  * java --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED \
- *     --sun-misc-unsafe-memory-access=allow -cp 'jbridge/jars/*' java/examples/TrainNames.java 1000
+ *     --sun-misc-unsafe-memory-access=allow -XX:CompileCommand=quiet \
+ *     '-XX:CompileCommand=dontinline,org.pygpt.kernels.cpu.*::vector*' \
+ *     -cp 'jbridge/jars/*' java/examples/TrainNames.java 1000
  * }</pre>
  */
 public final class TrainNames {

@@ -96,7 +96,7 @@ def train(arguments: argparse.Namespace) -> None:
     sizes, config = _options(arguments, recipe, saved_options(out) if resume else None)
 
     from pygpt import memory
-    from pygpt.commands.training import describe, watch
+    from pygpt.commands.training import describe, memory_of, watch
     from pygpt.model import GPT
     from pygpt.train.evaluation import check_tokenizer
     from pygpt.train.trainer import Trainer
@@ -114,7 +114,7 @@ def train(arguments: argparse.Namespace) -> None:
             if not quiet:
                 text = describe(model, config, source, [f"{tokens}, {ids:,} ids"])
                 print(text, end="", flush=True)
-            needed = model.memory(config.batch_size).beside_weights_bytes
+            needed = memory_of(model, config).beside_weights_bytes
             memory.require(needed, "training a model of these sizes")
         if not dry_run:
             trainer = Trainer(model, data, config, run=out, resume=resume)

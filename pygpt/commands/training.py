@@ -20,6 +20,7 @@ from pygpt.train.display import Display, display_on, duration
 from pygpt.train.recipes import as_toml
 from pygpt.train.run_folder import steps_in
 from pygpt.train.trainer import Trainer, frozen_weights
+from pygpt.training import TrainingMemory
 
 SAMPLE_TOKENS = 256
 SAMPLE_TEMPERATURE = 0.8  # nanoGPT's
@@ -39,12 +40,17 @@ def describe(model: GPT, config: TrainConfig, data: DataConfig, notes: list[str]
     lines = [
         f"{model.num_parameters:,} parameters{trained}",
         *notes,
-        f"memory: {model.memory(config.batch_size)}",
+        f"memory: {memory_of(model, config)}",
         f"backend {model.backend}: {model.description}",
         "a training step, forward; backward is the same in reverse:",
         *(f"    {op}" for op in model.ops(config.batch_size)),
     ]
     return as_toml(model.config, config, data) + "".join(f"# {line}\n" for line in lines)
+
+
+def memory_of(model: GPT, config: TrainConfig) -> TrainingMemory:
+    """Return what a run takes, its evaluations included."""
+    return model.memory(config.batch_size, evaluation=config.eval_interval > 0)
 
 
 def _size(shape: tuple[int, ...]) -> int:

@@ -30,7 +30,7 @@ LOCK_FILE = "lock"
 METRICS_FILE = "metrics.jsonl"
 DATA = "data"
 _STEP = re.compile(r"step-(\d{8,})")
-_LEFT_OVER = re.compile(rf"\.({_STEP.pattern}|{LAST}|{BEST}|{DATA})\..*")
+_LEFT_OVER = re.compile(rf"\.({_STEP.pattern}|{LAST}|{BEST})\..*")
 
 
 class RunFolder:

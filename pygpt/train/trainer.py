@@ -88,8 +88,11 @@ class Trainer:
         self._waited = 0
         frozen = frozen_weights(model.config, config.frozen)
         with ExitStack() as stack:
+            evaluation = config.eval_interval > 0
             self._training = stack.enter_context(
-                model.training(config.batch_size, None, frozen=frozen, **config.adamw())
+                model.training(
+                    config.batch_size, None, frozen=frozen, evaluation=evaluation, **config.adamw()
+                )
             )
             self._training.resume(0, first_dropout_key(config.seed))
             if run is not None:

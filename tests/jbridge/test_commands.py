@@ -66,6 +66,7 @@ def test_info_without_nd4j(run_module: RunModule, probe_jars: Path) -> None:
     assert lines["JDK"] == str(jbridge.find_jdk().home)
     assert lines["jars"] == f"{probe_jars}: 1 jars, 0 MB"
     assert "--add-modules=jdk.incubator.vector" in lines["flags"]
+    assert "dontinline,org.pygpt.kernels.cpu.*::vector*" in lines["flags"]
     assert lines["ND4J"] == "not among the jars"
 
 

@@ -38,9 +38,8 @@ def test_commands(page: str, capsys: pytest.CaptureFixture[str]) -> None:
             words = shlex.split(command)
             assert words[:3] == ["python", "-m", "pygpt"]
             assert cli.run(words[3:]) == 0, command
-            expected = "".join(f"{line}\n" for line in lines)
-            got = capsys.readouterr().out
-            assert MATCH(expected, got, doctest.ELLIPSIS), f"{command}:\n{got}"
+            got = "\n".join(capsys.readouterr().out.splitlines())
+            assert MATCH("\n".join(lines), got, doctest.ELLIPSIS), f"{command}:\n{got}"
 
 
 @pytest.mark.parametrize("page", PYTHON)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from jbridge import JavaMemoryError
-from pygpt import GPT, CharTokenizer, GPTConfig, NamesConfig, NamesRun, memory
+from pygpt import GPT, CharTokenizer, GPTConfig, NamesConfig, NamesRun, Trainer, memory
 from pygpt.errors import TooLargeError
+from tests.pygpt import training_runs
 
 MEMINFO = "MemTotal:       24684084 kB\nMemFree: 7 kB\nMemAvailable:   22949260 kB\n"
 AVAILABLE = 22949260 * 1024
@@ -133,6 +135,35 @@ def test_plan_of_training() -> None:
         assert plan.activations_bytes > 4 * 5 * 7 * 2 * (2 + 3 + 4) * 15
         assert model.memory(5, 3).activations_bytes < plan.activations_bytes
         assert str(plan).startswith("0.2 MB = 0.0 weights + ")
+
+
+@pytest.mark.parametrize(("at_once", "B"), [(2**26, 5), (2 * 7 * 4, 2), (1, 1)])
+def test_plan_of_evaluation(at_once: int, B: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the size of the tape that evaluating makes, however many sequences that takes."""
+    monkeypatch.setattr("pygpt.model.LOGITS_AT_ONCE", at_once)
+    ids = np.zeros((5, 7), np.int32)
+    with GPT(CONFIG) as model:
+        plan = model.memory(5, evaluation=True)
+        model.loss(ids, ids)
+        assert plan.evaluation_bytes == model._engine._evaluation.tape().byteSize()
+        assert plan.evaluation_bytes > 4 * B * 7 * (4 + 15)  # logits, and what they are made of
+        without = model.memory(5)
+        assert without.evaluation_bytes == 0
+        assert plan.total_bytes == without.total_bytes + plan.evaluation_bytes
+        assert str(plan).endswith(" evaluation") and str(without).endswith(" activations")
+
+
+def test_a_run_that_evaluates_needs_more(free: list[int]) -> None:
+    free[0] = 10**9
+    with training_runs.model() as model:
+        B, data = training_runs.config().batch_size, training_runs.Data()
+        free[0] = model.memory(B).beside_weights_bytes
+        Trainer(model, data, training_runs.config(eval_interval=0)).close()
+        free[0] = model.memory(B, evaluation=True).beside_weights_bytes - 1
+        with pytest.raises(TooLargeError, match="^training on batches of 5 x 17 tokens needs "):
+            Trainer(model, data, training_runs.config())
+        free[0] += 1
+        Trainer(model, data, training_runs.config()).close()
 
 
 def test_training_has_to_fit(free: list[int]) -> None:

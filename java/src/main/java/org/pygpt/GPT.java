@@ -264,17 +264,22 @@ public final class GPT implements AutoCloseable {
 
   /** Size in bytes of the activations of a training step, without allocating them. */
   public long activationBytes(int B, int T) {
-    return plan(B, T).byteSize();
+    return plan(B, T, Purpose.TRAINING).byteSize();
+  }
+
+  /** Size in bytes of the activations of an evaluation, without allocating them. */
+  public long evaluationBytes(int B, int T) {
+    return plan(B, T, Purpose.EVALUATION).byteSize();
   }
 
   /** The ops of a training step, first to last, as text. */
   public List<String> describeOps(int B, int T) {
-    return plan(B, T).ops().stream().map(Op::describe).toList();
+    return plan(B, T, Purpose.TRAINING).ops().stream().map(Op::describe).toList();
   }
 
-  private Tape plan(int B, int T) {
+  private Tape plan(int B, int T, Purpose purpose) {
     try (Memory tokens = Memory.allocate(DType.INT32, 2)) { // planning reads none
-      return new Builder(B, T, Purpose.TRAINING, null, tokens).tape;
+      return new Builder(B, T, purpose, null, tokens).tape;
     }
   }
 

@@ -77,6 +77,9 @@ class TooLargeTest {
       String gigabytes = String.format("%,.2f", bytes / 1e9);
       assertRefused("training" + batches, gigabytes, () -> new Trainer(model, B, 7, AdamW.NANOGPT));
       assertThrows(TooLargeError.class, () -> model.evaluation(B, 7));
+      try (GPT.Program program = model.evaluation(5, 7)) {
+        assertEquals(program.tape().byteSize(), model.evaluationBytes(5, 7));
+      }
       assertThrows(
           IllegalArgumentException.class, () -> new Trainer(model, B + 1, 7, AdamW.NANOGPT));
     }

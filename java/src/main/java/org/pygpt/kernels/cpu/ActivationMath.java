@@ -87,14 +87,14 @@ final class ActivationMath {
   /** s = sigmoid(2u), which is (1 + tanh(u)) / 2. */
   private static void geluSigmoid(float[] x, float[] s, int bound, int n) {
     if (bound > 0) {
-      geluSigmoid(x, s, bound);
+      vectorGeluSigmoid(x, s, bound);
     }
     for (int c = bound; c < n; c++) {
       s[c] = Simd.sigmoid(geluArgument(x[c]));
     }
   }
 
-  private static void geluSigmoid(float[] x, float[] s, int bound) {
+  private static void vectorGeluSigmoid(float[] x, float[] s, int bound) {
     for (int c = 0; c < bound; c += LANES) {
       Simd.sigmoid(geluArgument(load(x, c))).intoArray(s, c);
     }
@@ -102,7 +102,7 @@ final class ActivationMath {
 
   private static void geluBackward(float[] x, float[] s, float[] dOut, int bound, int n) {
     if (bound > 0) {
-      geluBackward(x, s, dOut, bound);
+      vectorGeluBackward(x, s, dOut, bound);
     }
     for (int c = bound; c < n; c++) {
       float dArgument = Math.fma(x[c] * x[c], SLOPE_CUBE, GELU_SCALE);
@@ -110,7 +110,7 @@ final class ActivationMath {
     }
   }
 
-  private static void geluBackward(float[] x, float[] s, float[] dOut, int bound) {
+  private static void vectorGeluBackward(float[] x, float[] s, float[] dOut, int bound) {
     for (int c = 0; c < bound; c += LANES) {
       FloatVector v = load(x, c);
       FloatVector sigmoid = load(s, c);
@@ -122,14 +122,14 @@ final class ActivationMath {
 
   private static void geluExactBackward(float[] x, float[] e, float[] dOut, int bound, int n) {
     if (bound > 0) {
-      geluExactBackward(x, e, dOut, bound);
+      vectorGeluExactBackward(x, e, dOut, bound);
     }
     for (int c = bound; c < n; c++) {
       dOut[c] *= Math.fma(x[c] * e[c], NORMAL, normalCdf(x[c], e[c]));
     }
   }
 
-  private static void geluExactBackward(float[] x, float[] e, float[] dOut, int bound) {
+  private static void vectorGeluExactBackward(float[] x, float[] e, float[] dOut, int bound) {
     for (int c = 0; c < bound; c += LANES) {
       FloatVector v = load(x, c);
       FloatVector exponential = load(e, c);
@@ -181,14 +181,14 @@ final class ActivationMath {
 
   private static void sigmoid(float[] x, int i, float[] s, int bound, int n) {
     if (bound > 0) {
-      sigmoid(x, i, s, bound);
+      vectorSigmoid(x, i, s, bound);
     }
     for (int c = bound; c < n; c++) {
       s[c] = Simd.sigmoid(x[i + c]);
     }
   }
 
-  private static void sigmoid(float[] x, int i, float[] s, int bound) {
+  private static void vectorSigmoid(float[] x, int i, float[] s, int bound) {
     for (int c = 0; c < bound; c += LANES) {
       Simd.sigmoid(load(x, i + c)).intoArray(s, c);
     }
@@ -200,7 +200,7 @@ final class ActivationMath {
     int bound = Simd.bound(vectors, n);
     sigmoid(x, i, scratch, bound, n);
     if (bound > 0) {
-      gatedBackward(x, i, dOut, j, scratch, bound, n);
+      vectorGatedBackward(x, i, dOut, j, scratch, bound, n);
     }
     for (int c = bound; c < n; c++) {
       float up = x[i + n + c];
@@ -210,7 +210,7 @@ final class ActivationMath {
     }
   }
 
-  private static void gatedBackward(
+  private static void vectorGatedBackward(
       float[] x, int i, float[] dOut, int j, float[] scratch, int bound, int n) {
     for (int c = 0; c < bound; c += LANES) {
       FloatVector g = load(x, i + c);
@@ -235,14 +235,14 @@ final class ActivationMath {
   /** e = exp(-x^2 / 2): of erf, and of the normal density. */
   private static void exponential(float[] x, float[] e, int bound, int n) {
     if (bound > 0) {
-      exponential(x, e, bound);
+      vectorExponential(x, e, bound);
     }
     for (int c = bound; c < n; c++) {
       e[c] = Simd.exp(x[c] * x[c] * -0.5f);
     }
   }
 
-  private static void exponential(float[] x, float[] e, int bound) {
+  private static void vectorExponential(float[] x, float[] e, int bound) {
     for (int c = 0; c < bound; c += LANES) {
       FloatVector v = load(x, c);
       Simd.exp(v.mul(v).mul(-0.5f)).intoArray(e, c);
@@ -252,14 +252,14 @@ final class ActivationMath {
   /** e = (1 + erf(x / sqrt(2))) / 2, given e = exp(-x^2 / 2). */
   private static void normalCdf(float[] x, float[] e, int bound, int n) {
     if (bound > 0) {
-      normalCdf(x, e, bound);
+      vectorNormalCdf(x, e, bound);
     }
     for (int c = bound; c < n; c++) {
       e[c] = normalCdf(x[c], e[c]);
     }
   }
 
-  private static void normalCdf(float[] x, float[] e, int bound) {
+  private static void vectorNormalCdf(float[] x, float[] e, int bound) {
     for (int c = 0; c < bound; c += LANES) {
       normalCdf(load(x, c), load(e, c)).intoArray(e, c);
     }

@@ -16,14 +16,14 @@ final class ElementMath {
   static void add(boolean vectors, float[] x, int i, float[] to, int j, int n) {
     int bound = Simd.bound(vectors, n);
     if (bound > 0) {
-      add(x, i, to, j, bound);
+      vectorAdd(x, i, to, j, bound);
     }
     for (int c = bound; c < n; c++) {
       to[j + c] += x[i + c];
     }
   }
 
-  private static void add(float[] x, int i, float[] to, int j, int bound) {
+  private static void vectorAdd(float[] x, int i, float[] to, int j, int bound) {
     for (int c = 0; c < bound; c += LANES) {
       load(to, j + c).add(load(x, i + c)).intoArray(to, j + c);
     }
@@ -50,7 +50,7 @@ final class ElementMath {
   static float expAndSum(boolean vectors, float[] x, int n, float max, float[] lanes) {
     int bound = Simd.SPECIES.loopBound(n);
     if (vectors) {
-      expAndSum(x, bound, max, lanes);
+      vectorExpAndSum(x, bound, max, lanes);
     } else {
       Arrays.fill(lanes, 0, LANES, 0);
       for (int i = 0; i < bound; i++) {
@@ -66,7 +66,7 @@ final class ElementMath {
     return sum;
   }
 
-  private static void expAndSum(float[] x, int bound, float max, float[] lanes) {
+  private static void vectorExpAndSum(float[] x, int bound, float max, float[] lanes) {
     FloatVector sums = Simd.broadcast(0);
     for (int i = 0; i < bound; i += LANES) {
       FloatVector e = Simd.exp(load(x, i).sub(max));
@@ -79,14 +79,14 @@ final class ElementMath {
   static void scale(boolean vectors, float[] x, int n, float factor) {
     int bound = Simd.bound(vectors, n);
     if (bound > 0) {
-      scale(x, bound, factor);
+      vectorScale(x, bound, factor);
     }
     for (int i = bound; i < n; i++) {
       x[i] *= factor;
     }
   }
 
-  private static void scale(float[] x, int bound, float factor) {
+  private static void vectorScale(float[] x, int bound, float factor) {
     for (int i = 0; i < bound; i += LANES) {
       load(x, i).mul(factor).intoArray(x, i);
     }

@@ -28,22 +28,20 @@ public final class NativeGemm {
   private static final int ROW_MAJOR = 101; // enum CBLAS_ORDER
   private static final int NO_TRANSPOSE = 111; // enum CBLAS_TRANSPOSE
   private static final int TRANSPOSE = 112;
-  private static final Linker.Option[] NONE = {};
 
   // constants, so that the JIT compiles a call to its bare minimum
   private static final GemmLibrary LIBRARY = GemmLibrary.load();
   private static final boolean ONE_DNN = LIBRARY.isOneDnn();
-  private static final MethodHandle SGEMM = link(JAVA_LONG, JAVA_LONG);
-  private static final MethodHandle SGEMM_TO_HEAP = link(JAVA_LONG, ADDRESS);
-  private static final MethodHandle SGEMM_FROM_HEAP = link(ADDRESS, JAVA_LONG);
+  private static final MethodHandle SGEMM = link(JAVA_LONG);
+  private static final MethodHandle SGEMM_ON_HEAP = link(ADDRESS, Linker.Option.critical(true));
   private static final ThreadLocal<Boolean> ONE_THREAD =
       ThreadLocal.withInitial(NativeGemm::useOneThread);
 
   private NativeGemm() {}
 
-  /** A call of sgemm whose first and last matrix are addresses, or heap arrays. */
+  /** A call of sgemm whose first and last matrix are addresses as numbers, or segments. */
   @SuppressWarnings("restricted")
-  private static MethodHandle link(MemoryLayout a, MemoryLayout c) {
+  private static MethodHandle link(MemoryLayout matrix, Linker.Option... options) {
     FunctionDescriptor oneDnn =
         FunctionDescriptor.of(
             JAVA_INT,
@@ -53,12 +51,12 @@ public final class NativeGemm {
             JAVA_LONG,
             JAVA_LONG,
             JAVA_FLOAT,
-            a,
+            matrix,
             JAVA_LONG,
             JAVA_LONG,
             JAVA_LONG,
             JAVA_FLOAT,
-            c,
+            matrix,
             JAVA_LONG);
     FunctionDescriptor cblas =
         FunctionDescriptor.ofVoid(
@@ -69,15 +67,13 @@ public final class NativeGemm {
             JAVA_INT,
             JAVA_INT,
             JAVA_FLOAT,
-            a,
+            matrix,
             JAVA_INT,
             JAVA_LONG,
             JAVA_INT,
             JAVA_FLOAT,
-            c,
+            matrix,
             JAVA_INT);
-    boolean onHeap = a == ADDRESS || c == ADDRESS;
-    Linker.Option[] options = onHeap ? new Linker.Option[] {Linker.Option.critical(true)} : NONE;
     return Linker.nativeLinker().downcallHandle(LIBRARY.sgemm(), ONE_DNN ? oneDnn : cblas, options);
   }
 
@@ -155,64 +151,8 @@ public final class NativeGemm {
     }
   }
 
-  /** Likewise, with c a heap array that is overwritten. */
-  static void multiplyToHeap(
-      boolean transposeA,
-      boolean transposeB,
-      long m,
-      long n,
-      long k,
-      long a,
-      long aStride,
-      long b,
-      long bStride,
-      MemorySegment c,
-      long cStride) {
-    ONE_THREAD.get();
-    try {
-      if (ONE_DNN) {
-        check(
-            (int)
-                SGEMM_TO_HEAP.invokeExact(
-                    flag(transposeA),
-                    flag(transposeB),
-                    m,
-                    n,
-                    k,
-                    1f,
-                    a,
-                    aStride,
-                    b,
-                    bStride,
-                    0f,
-                    c,
-                    cStride));
-      } else {
-        SGEMM_TO_HEAP.invokeExact(
-            ROW_MAJOR,
-            order(transposeA),
-            order(transposeB),
-            (int) m,
-            (int) n,
-            (int) k,
-            1f,
-            a,
-            (int) aStride,
-            b,
-            (int) bStride,
-            0f,
-            c,
-            (int) cStride);
-      }
-    } catch (RuntimeException error) {
-      throw error;
-    } catch (Throwable error) {
-      throw new AssertionError("a native call threw", error);
-    }
-  }
-
-  /** Likewise, with a a heap array. */
-  static void multiplyFromHeap(
+  /** Likewise, where a, c or both may be heap arrays, {@code MemorySegment.ofArray}. */
+  static void multiplyOnHeap(
       boolean transposeA,
       boolean transposeB,
       long m,
@@ -223,7 +163,7 @@ public final class NativeGemm {
       long b,
       long bStride,
       boolean add,
-      long c,
+      MemorySegment c,
       long cStride) {
     float beta = add ? 1 : 0;
     ONE_THREAD.get();
@@ -231,7 +171,7 @@ public final class NativeGemm {
       if (ONE_DNN) {
         check(
             (int)
-                SGEMM_FROM_HEAP.invokeExact(
+                SGEMM_ON_HEAP.invokeExact(
                     flag(transposeA),
                     flag(transposeB),
                     m,
@@ -246,7 +186,7 @@ public final class NativeGemm {
                     c,
                     cStride));
       } else {
-        SGEMM_FROM_HEAP.invokeExact(
+        SGEMM_ON_HEAP.invokeExact(
             ROW_MAJOR,
             order(transposeA),
             order(transposeB),

@@ -35,6 +35,10 @@ final class NativeHead implements AttentionTask.Head {
     return tensor.address() + 4L * ((long) row * tensor.rowStride() + column);
   }
 
+  private static MemorySegment segment(Tensor tensor, int row, int column) {
+    return MemorySegment.ofAddress(at(tensor, row, column));
+  }
+
   @Override
   public void forward(AttentionTask task, Staging staging, int b, int h, int g) {
     int T = task.T;
@@ -52,7 +56,7 @@ final class NativeHead implements AttentionTask.Head {
         SoftmaxMath.drop(task.mask, p, WIDTH, length, queries, head, t, T);
       }
       // (queries, length) @ (length, D) -> (queries, D)
-      NativeGemm.multiplyFromHeap(
+      NativeGemm.multiplyOnHeap(
           true,
           false,
           queries,
@@ -63,7 +67,7 @@ final class NativeHead implements AttentionTask.Head {
           at(task.v, b * T, g * D),
           task.v.rowStride(),
           false,
-          at(task.out, b * T + t, h * D),
+          segment(task.out, b * T + t, h * D),
           task.out.rowStride());
       if (task.logSums != null) {
         Staging.write(logSums, task.logSums, t, queries, b * task.H + h, 1);
@@ -75,16 +79,17 @@ final class NativeHead implements AttentionTask.Head {
   private float[] scores(AttentionTask task, int b, int h, int g, int t, int queries, int length) {
     float[] array = scores.array(length * WIDTH);
     // (length, D) @ (D, queries) -> (length, queries)
-    NativeGemm.multiplyToHeap(
+    NativeGemm.multiplyOnHeap(
         false,
         true,
         length,
         queries,
         task.D,
-        at(task.k, b * task.T, g * task.D),
+        segment(task.k, b * task.T, g * task.D),
         task.k.rowStride(),
         at(task.q, b * task.T + t, h * task.D),
         task.q.rowStride(),
+        false,
         scores.segment,
         WIDTH);
     return array;
@@ -108,16 +113,17 @@ final class NativeHead implements AttentionTask.Head {
       long dOut = at(task.dOut, b * T + t, h * D);
       long dOutStride = task.dOut.rowStride();
       // (length, D) @ (D, queries) -> (length, queries)
-      NativeGemm.multiplyToHeap(
+      NativeGemm.multiplyOnHeap(
           false,
           true,
           length,
           queries,
           D,
-          at(task.v, b * T, g * D),
+          segment(task.v, b * T, g * D),
           task.v.rowStride(),
           dOut,
           dOutStride,
+          false,
           dScores.segment,
           WIDTH);
       long head = (long) b * task.H + h;
@@ -138,7 +144,7 @@ final class NativeHead implements AttentionTask.Head {
       long stride = task.q.rowStride();
       addProduct(dScores, query, stride, task.dK, b * T, g * D, length, D, queries);
       // (queries, length) @ (length, D) -> (queries, D)
-      NativeGemm.multiplyFromHeap(
+      NativeGemm.multiplyOnHeap(
           true,
           false,
           queries,
@@ -149,7 +155,7 @@ final class NativeHead implements AttentionTask.Head {
           at(task.k, b * T, g * D),
           task.k.rowStride(),
           false,
-          at(task.dQ, b * T + t, h * D),
+          segment(task.dQ, b * T + t, h * D),
           task.dQ.rowStride());
     }
   }
@@ -165,7 +171,7 @@ final class NativeHead implements AttentionTask.Head {
       int length,
       int D,
       int queries) {
-    NativeGemm.multiplyFromHeap(
+    NativeGemm.multiplyOnHeap(
         false,
         false,
         length,
@@ -176,7 +182,7 @@ final class NativeHead implements AttentionTask.Head {
         right,
         rightStride,
         true,
-        at(sum, row, column),
+        segment(sum, row, column),
         sum.rowStride());
   }
 }

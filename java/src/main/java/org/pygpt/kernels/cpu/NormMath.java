@@ -16,7 +16,7 @@ final class NormMath {
   static float sum(boolean vectors, float[] x, int at, int C, float[] lanes) {
     int bound = Simd.SPECIES.loopBound(C);
     if (vectors) {
-      sum(x, at, bound, lanes);
+      vectorSum(x, at, bound, lanes);
     } else {
       Arrays.fill(lanes, 0, LANES, 0);
       for (int i = 0; i < bound; i += LANES) {
@@ -32,7 +32,7 @@ final class NormMath {
     return sum;
   }
 
-  private static void sum(float[] x, int at, int bound, float[] lanes) {
+  private static void vectorSum(float[] x, int at, int bound, float[] lanes) {
     FloatVector sums = Simd.broadcast(0);
     for (int i = 0; i < bound; i += LANES) {
       sums = sums.add(load(x, at + i));
@@ -44,7 +44,7 @@ final class NormMath {
   static float sumOfSquares(boolean vectors, float[] x, int at, int C, float mean, float[] lanes) {
     int bound = Simd.SPECIES.loopBound(C);
     if (vectors) {
-      sumOfSquares(x, at, bound, mean, lanes);
+      vectorSumOfSquares(x, at, bound, mean, lanes);
     } else {
       Arrays.fill(lanes, 0, LANES, 0);
       for (int i = 0; i < bound; i += LANES) {
@@ -62,7 +62,7 @@ final class NormMath {
     return sum;
   }
 
-  private static void sumOfSquares(float[] x, int at, int bound, float mean, float[] lanes) {
+  private static void vectorSumOfSquares(float[] x, int at, int bound, float mean, float[] lanes) {
     FloatVector sums = Simd.broadcast(0);
     for (int i = 0; i < bound; i += LANES) {
       FloatVector centred = load(x, at + i).sub(mean);
@@ -83,14 +83,14 @@ final class NormMath {
       float[] bias) {
     int bound = Simd.bound(vectors, C);
     if (bound > 0) {
-      normalize(x, at, bound, mean, rstd, weight, bias);
+      vectorNormalize(x, at, bound, mean, rstd, weight, bias);
     }
     for (int i = bound; i < C; i++) {
       x[at + i] = (x[at + i] - mean) * rstd * weight[i] + bias[i];
     }
   }
 
-  private static void normalize(
+  private static void vectorNormalize(
       float[] x, int at, int bound, float mean, float rstd, float[] weight, float[] bias) {
     for (int i = 0; i < bound; i += LANES) {
       FloatVector y = load(x, at + i).sub(mean).mul(rstd);
@@ -118,7 +118,7 @@ final class NormMath {
       float[] lanes) {
     int bound = Simd.SPECIES.loopBound(C);
     if (vectors) {
-      sums(dOut, x, at, bound, mean, rstd, weight, weightSums, biasSums, lanes);
+      vectorSums(dOut, x, at, bound, mean, rstd, weight, weightSums, biasSums, lanes);
     } else {
       plainSums(dOut, x, at, bound, mean, rstd, weight, weightSums, biasSums, lanes);
     }
@@ -137,7 +137,7 @@ final class NormMath {
   }
 
   /** Sums of dNormed and of dNormed * normed by lane, for the whole vectors of a row. */
-  private static void sums(
+  private static void vectorSums(
       float[] dOut,
       float[] x,
       int at,
@@ -201,7 +201,7 @@ final class NormMath {
       float dDot) {
     int bound = Simd.bound(vectors, C);
     if (bound > 0) {
-      input(dOut, x, at, bound, mean, rstd, weight, dMean, dDot);
+      vectorInput(dOut, x, at, bound, mean, rstd, weight, dMean, dDot);
     }
     for (int i = bound; i < C; i++) {
       float normed = (x[at + i] - mean) * rstd;
@@ -209,7 +209,7 @@ final class NormMath {
     }
   }
 
-  private static void input(
+  private static void vectorInput(
       float[] dOut,
       float[] x,
       int at,

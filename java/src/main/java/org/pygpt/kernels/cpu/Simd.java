@@ -16,6 +16,14 @@ import jdk.incubator.vector.VectorSpecies;
  * long a thread of its own warms the vector bodies up, which serve from then on. A run of a second
  * on a tiny model never needs them. Both give the same bits, so that a result does not depend on
  * when a process changed from one to the other; a plain sum therefore adds in the vectors' order.
+ *
+ * <p>C2 has to compile a vector loop as a whole: a call that it does not inline boxes its vectors,
+ * and it inlines no more once a method has some 18,000 nodes, which three dozen vector operations
+ * make, nor what the profile shows as rare. So each loop is a short method of its own, whose name
+ * begins with {@code vector}; it is called only where there is a whole vector to do, so that calls
+ * of the plain phase do not count in its profile; and a flag of the JVM keeps it out of its
+ * callers: {@code -XX:CompileCommand=dontinline,org.pygpt.kernels.cpu.*::vector*}. Without the flag
+ * results are the same, and some loops several times as slow.
  */
 final class Simd {
   static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
@@ -44,11 +52,7 @@ final class Simd {
   private static final float E2 = 1.6666665459e-1f;
   private static final float E1 = 5.0000001201e-1f;
 
-  // The same as vectors. C2 stops inlining when a method has some 18,000 nodes, which three dozen
-  // vector operations make, and a call that is not inlined boxes its vectors: constants are made
-  // here once, and every vector loop is a method of its own, as short as it can be. Nor does C2
-  // inline what a method's profile shows as rare: a vector loop's method is called only where there
-  // is a whole vector to do, so that the calls of the plain phase do not count in its profile.
+  // the same as vectors, made once
   private static final FloatVector V_LOG2_E = broadcast(LOG2_E);
   private static final FloatVector V_ROUND = broadcast(ROUND);
   private static final FloatVector V_LN2_HIGH = broadcast(-LN2_HIGH);

@@ -123,12 +123,12 @@ final class SmallGemm {
       if (j + LANES <= n) {
         for (int i = 0; i < m; i += 8) {
           int rows = Math.min(8, m - i);
-          vector8(a, i * aRow, aRow, aColumn, b, j, bRow, c, i * cRow + j, cRow, rows, k, add);
+          vectorRows(a, i * aRow, aRow, aColumn, b, j, bRow, c, i * cRow + j, cRow, rows, k, add);
         }
       } else {
         VectorMask<Float> mask = Simd.SPECIES.indexInRange(j, n);
         for (int i = 0; i < m; i++) {
-          masked1(a, i * aRow, aColumn, b, j, bRow, c, i * cRow + j, k, add, mask);
+          vectorMasked(a, i * aRow, aColumn, b, j, bRow, c, i * cRow + j, k, add, mask);
         }
       }
     }
@@ -139,7 +139,7 @@ final class SmallGemm {
    * fewer rows, the last one is computed again in the place of those that are missing: eight sums
    * take no longer than one, whose additions would wait for each other.
    */
-  private static void vector8(
+  private static void vectorRows(
       float[] a,
       int x,
       int aRow,
@@ -190,7 +190,7 @@ final class SmallGemm {
     s7.intoArray(c, z + last * cRow);
   }
 
-  private static void masked1(
+  private static void vectorMasked(
       float[] a,
       int x,
       int aColumn,

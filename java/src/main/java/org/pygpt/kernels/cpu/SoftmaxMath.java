@@ -41,8 +41,8 @@ final class SoftmaxMath {
       float[] logSums) {
     int bound = vectors ? (queries + LANES - 1) / LANES * LANES : 0;
     for (int t = 0; t < bound; t += LANES) {
-      max(scores, width, keys, t, logSums);
-      exponentials(scores, width, keys, t, scale, logSums);
+      vectorMax(scores, width, keys, t, logSums);
+      vectorExponentials(scores, width, keys, t, scale, logSums);
     }
     for (int t = bound; t < queries; t++) {
       float max = scores[t];
@@ -63,7 +63,7 @@ final class SoftmaxMath {
     }
   }
 
-  private static void max(float[] scores, int width, int keys, int t, float[] maxima) {
+  private static void vectorMax(float[] scores, int width, int keys, int t, float[] maxima) {
     FloatVector max = load(scores, t);
     for (int s = 1; s < keys; s++) {
       max = max.max(load(scores, s * width + t));
@@ -72,7 +72,7 @@ final class SoftmaxMath {
   }
 
   /** Exponentials divided by their sums; replaces maxima by logarithms of the sums. */
-  private static void exponentials(
+  private static void vectorExponentials(
       float[] scores, int width, int keys, int t, float scale, float[] logSums) {
     FloatVector max = load(logSums, t);
     FloatVector sum = Simd.broadcast(0);
@@ -81,16 +81,12 @@ final class SoftmaxMath {
       e.intoArray(scores, s * width + t);
       sum = sum.add(e);
     }
-    divide(scores, width, keys, t, sum);
-    for (int lane = 0; lane < LANES; lane++) {
-      logSums[t + lane] = logSums[t + lane] * scale + (float) Math.log(sum.lane(lane));
-    }
-  }
-
-  private static void divide(float[] scores, int width, int keys, int t, FloatVector sum) {
     FloatVector inverse = Simd.ONE.div(sum);
     for (int s = 0; s < keys; s++) {
       load(scores, s * width + t).mul(inverse).intoArray(scores, s * width + t);
+    }
+    for (int lane = 0; lane < LANES; lane++) {
+      logSums[t + lane] = logSums[t + lane] * scale + (float) Math.log(sum.lane(lane));
     }
   }
 
@@ -109,8 +105,8 @@ final class SoftmaxMath {
       float[] logSums) {
     int bound = vectors ? (queries + LANES - 1) / LANES * LANES : 0;
     for (int t = 0; t < bound; t += LANES) {
-      probabilities(scores, width, keys, t, scale, logSums);
-      scoreGradients(scores, gradients, width, keys, t, scale);
+      vectorProbabilities(scores, width, keys, t, scale, logSums);
+      vectorScoreGradients(scores, gradients, width, keys, t, scale);
     }
     for (int t = bound; t < queries; t++) {
       float mean = 0;
@@ -126,7 +122,7 @@ final class SoftmaxMath {
     }
   }
 
-  private static void probabilities(
+  private static void vectorProbabilities(
       float[] scores, int width, int keys, int t, float scale, float[] logSums) {
     FloatVector logSum = load(logSums, t);
     for (int s = 0; s < keys; s++) {
@@ -135,7 +131,7 @@ final class SoftmaxMath {
     }
   }
 
-  private static void scoreGradients(
+  private static void vectorScoreGradients(
       float[] p, float[] gradients, int width, int keys, int t, float scale) {
     FloatVector mean = Simd.broadcast(0);
     for (int s = 0; s < keys; s++) {

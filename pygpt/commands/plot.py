@@ -1,0 +1,44 @@
+"""`python -m pygpt plot`: a picture of one run, or of several to compare."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import pygpt
+
+EXAMPLES = """\
+examples:
+  python -m pygpt plot runs/first
+  python -m pygpt plot runs/first runs/second --out both.svg
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the parser of `pygpt plot`."""
+    parser = commands.add_parser(
+        "plot",
+        help="draw loss, validation loss, learning rate and speed of runs",
+        description="Draw loss, validation loss, learning rate and tokens/s of one or several "
+        "runs, also of one that still trains. Needs matplotlib: pip install 'pygpt[plot]'.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "runs", nargs="+", metavar="RUN", help="a run's folder, or its metrics.jsonl"
+    )
+    parser.add_argument(
+        "--out",
+        default="plot.png",
+        metavar="FILE",
+        help="the picture, .png, .svg or .pdf (default: plot.png)",
+    )
+    parser.add_argument("--force", action="store_true", help="replace a picture that is there")
+    parser.set_defaults(run=plot)
+
+
+def plot(arguments: argparse.Namespace) -> None:
+    """Draw runs, and print where the picture is."""
+    pygpt.plot_runs(arguments.runs, arguments.out, arguments.force)
+    print(arguments.out)
