@@ -93,7 +93,8 @@ def train(arguments: argparse.Namespace) -> None:
         raise UsageError("--quiet does not go with --dry-run, which shows and does nothing else")
     recipe = find_recipe(arguments.recipe)
     out = Path(given.get("out", Path("runs", recipe.name)))
-    sizes, config = _options(arguments, recipe, saved_options(out) if resume else None)
+    saved = saved_options(out) if resume else None
+    sizes, config = _options(arguments, recipe, saved)
 
     from pygpt import memory
     from pygpt.commands.training import describe, memory_of, watch
@@ -103,7 +104,7 @@ def train(arguments: argparse.Namespace) -> None:
 
     with ExitStack() as stack:
         with _place_for_data(out, resume, dry_run) as folder:
-            source, data = _data(recipe, given, folder, reuse=resume)
+            source, data = _data(recipe, given, folder, begun=saved is not None)
             ids = data.tokenizer.vocab_size
             architecture = from_dict(GPTConfig, {"vocab_size": ids, **sizes})
             data.streams(architecture.block_size, config)  # whether there are tokens enough
@@ -141,10 +142,11 @@ def _options(
 def saved_options(run: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """Return the fields of model and options at a run's last checkpoint; None if it has none."""
     from pygpt import checkpoint
-    from pygpt.train.run_folder import newest_in
+    from pygpt.train.run_folder import check_run, newest_in
     from pygpt.train.state import read_state
     from pygpt.train.trainer import FILES
 
+    check_run(run)
     folder = newest_in(run, FILES) if os.path.isdir(run) else None
     if folder is None:
         return None
@@ -178,8 +180,8 @@ def _place_for_data(run: Path, resume: bool, dry_run: bool) -> Iterator[Path]:
     except BaseException:
         if new:
             shutil.rmtree(run / DATA, ignore_errors=True)
-            (run / LOCK_FILE).unlink()
             with suppress(OSError):  # a folder in which somebody else has begun
+                (run / LOCK_FILE).unlink()
                 for folder in new:
                     folder.rmdir()
         raise
@@ -188,12 +190,12 @@ def _place_for_data(run: Path, resume: bool, dry_run: bool) -> Iterator[Path]:
 
 
 def _data(
-    recipe: Recipe, given: Mapping[str, Any], folder: Path, reuse: bool
+    recipe: Recipe, given: Mapping[str, Any], folder: Path, begun: bool
 ) -> tuple[DataConfig, Dataset]:
     """Return where the data come from, and the data; text is prepared in `folder`.
 
     Args:
-        reuse: whether text that was prepared there before is not prepared again.
+        begun: whether the run goes on, and so with the text that was prepared there.
     """
     from pygpt.datasets.dataset import TOKENIZER_FILE, TRAIN_FILE, VAL_FILE, Dataset
     from pygpt.datasets.prepare import prepare
@@ -201,16 +203,20 @@ def _data(
     flags = {"source": given.get("data"), "tokenizer": given.get("tokenizer")}
     flags = {name: value for name, value in flags.items() if value is not None}
     values = from_dict(DataConfig, {**recipe.base_data(), **recipe.data, **flags})
-    if not values.source:
-        problem = "expected text or a folder of `pygpt prepare`, since the preset names none"
-        raise UsageError(f"--data: {problem}")
     where = Path(values.source)
-    if any((where / name).is_file() for name in (TRAIN_FILE, VAL_FILE, TOKENIZER_FILE)):
+    prepared = any((where / name).is_file() for name in (TRAIN_FILE, VAL_FILE, TOKENIZER_FILE))
+    if values.source and prepared:
         if flags.get("tokenizer") or recipe.data.get("tokenizer"):
             raise UsageError(f"--tokenizer does not go with {where}, which has its own")
         return DataConfig(values.source), Dataset.load(where)
-    if reuse and folder.is_dir():
+    if begun and folder.is_dir():
         return DataConfig(os.fspath(folder)), Dataset.load(folder)
+    if begun:
+        problem = f"expected the folder that the run began with, got {values.source or 'none'}"
+        raise UsageError(f"--data: {problem}")
+    if not values.source:
+        problem = "expected text or a folder of `pygpt prepare`, since the preset names none"
+        raise UsageError(f"--data: {problem}")
     if not values.tokenizer:
         problem = "expected char, gpt2, cl100k_base or a tokenizer.json"
         raise UsageError(f"--tokenizer: {problem}, since {values.source} is text")

@@ -70,7 +70,8 @@ def watch(trainer: Trainer, run: Path, quiet: bool) -> None:
     """
     config, first, began = trainer.config, trainer.step, time.perf_counter()
     if trainer.finished:
-        print(f"nothing to do after {trainer.step:,} steps: {run}; --max-iters trains on")
+        ended = "--max-iters and --patience say when"
+        print(f"nothing to do: {run} ended after {trainer.step:,} steps; {ended}")
         return
     prompt = trainer.prompt()
     with display_on(sys.stderr, quiet, config.max_iters, first) as display:

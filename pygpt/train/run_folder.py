@@ -133,10 +133,12 @@ def check_run(path: Path) -> None:
     """Check that a folder is a run's, or can become one: it is empty, or not there.
 
     Raises:
-        OutputError: it is something else.
-        OSError: it cannot be read.
+        OutputError: it is something else, or cannot be read.
     """
-    names = os.listdir(path) if os.path.isdir(path) else []
+    try:
+        names = os.listdir(path) if os.path.isdir(path) else []
+    except OSError as error:
+        raise OutputError(f"run folder {path}: cannot be written: {error.strerror}") from error
     if names and LOCK_FILE not in names:
         raise OutputError(f"run folder {path}: exists and is no run of pygpt; choose another name")
 

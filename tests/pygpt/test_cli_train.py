@@ -76,14 +76,26 @@ def test_resumed_is_uninterrupted(capsys: Capture) -> None:
     constant = [*TINY, "--schedule", "constant", "--dropout", "0.1", "--quiet"]
     assert cli.run([*constant, "--out", "whole"]) == 0
     assert cli.run([*constant, "--out", "parts", "--max-iters", "6"]) == 0
-    Path("words.txt").write_text("gone")  # the run has its own data
-    more = ["train", "shakespeare-char", "--out", "parts", "--resume", "--quiet"]
-    assert cli.run([*more, "--max-iters", "11", "--data", "words.txt"]) == 0  # the rest is saved
+    Path("words.txt").unlink()  # the run has its own data
+    more = ["train", "gpt2", "--out", "parts", "--resume", "--quiet"]  # and all but what may change
+    assert cli.run([*more, "--max-iters", "11"]) == 0
     assert runs.saved(Path("parts/last")) == runs.saved(Path("whole/last"))
     capsys.readouterr()
     assert cli.run(more) == 0
     out = capsys.readouterr().out
-    assert out == "nothing to do after 11 steps: parts; --max-iters trains on\n"
+    assert out.startswith("nothing to do: parts ended after 11 steps; --max-iters ")
+
+
+def test_a_run_goes_on_with_the_data_that_it_began_with(capsys: Capture) -> None:
+    prepare("words.txt", "char", "data")
+    begun = [*TINY, "--data", "data", "--out", "run", "--quiet"]
+    assert cli.run(begun) == 0
+    assert not os.path.exists("run/data")
+    more = ["train", "shakespeare-char", "--out", "run", "--resume", "--max-iters", "13"]
+    capsys.readouterr()
+    _fails(more, 2, "--data: expected the folder that the run began with, got shakespeare", capsys)
+    assert cli.run([*more, "--data", "data", "--quiet"]) == 0
+    assert capsys.readouterr().out.startswith("2 steps in ")
 
 
 def test_the_seed_decides_the_weights() -> None:
