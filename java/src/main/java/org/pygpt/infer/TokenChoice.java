@@ -9,15 +9,23 @@ final class TokenChoice {
   private final Sampling sampling;
   private final double[] scores;
   private final double[] sorted;
-  private final double[] groupMaxima;
+  private final TopTokens topK;
+  private final TopTokens top;
   private double logProbability;
+  private int[] topTokens;
+  private double[] topLogProbabilities;
 
-  /** For logits of {@code V} tokens. */
-  TokenChoice(Sampling sampling, int V) {
+  /**
+   * For logits of {@code V} tokens.
+   *
+   * @param topCount how many of the likeliest tokens are told beside the chosen one; at most V
+   */
+  TokenChoice(Sampling sampling, int V, int topCount) {
     this.sampling = sampling;
     scores = new double[V];
     sorted = new double[V];
-    groupMaxima = new double[Math.min(sampling.topK(), V)];
+    topK = new TopTokens(Math.min(sampling.topK(), V));
+    top = new TopTokens(topCount);
   }
 
   /** Whether {@link #choose} reads its random number. */
@@ -30,22 +38,34 @@ final class TokenChoice {
     return logProbability;
   }
 
+  /** The likeliest tokens by the model itself when a token was chosen last, likeliest first. */
+  int[] topTokens() {
+    return topTokens;
+  }
+
+  /** Natural logarithms of their probabilities. */
+  double[] topLogProbabilities() {
+    return topLogProbabilities;
+  }
+
   /**
    * Chooses a token.
    *
-   * @param logits (1, V)
+   * @param logits (rows, V), of which row {@code row} is read
    * @param seen the tokens that the penalty is for
    * @param uniform in [0, 1): the token whose share of the cumulative probability holds it is taken
    * @throws ArithmeticException if a logit is no number, or none is finite
    */
-  int choose(Tensor logits, BitSet seen, double uniform) {
+  int choose(Tensor logits, int row, BitSet seen, double uniform) {
     for (int i = 0; i < scores.length; i++) {
-      scores[i] = logits.get(0, i);
+      scores[i] = logits.get(row, i);
     }
     double logSum = logSumOfExponentials();
+    topTokens = top.of(scores);
+    topLogProbabilities = Arrays.stream(topTokens).mapToDouble(i -> scores[i] - logSum).toArray();
     penalize(seen);
     int chosen = isRandom() ? draw(uniform) : likeliest();
-    logProbability = logits.get(0, chosen) - logSum;
+    logProbability = logits.get(row, chosen) - logSum;
     return chosen;
   }
 
@@ -138,22 +158,15 @@ final class TokenChoice {
   }
 
   /**
-   * A bound that spares sorting the whole vocabulary; no token below it is left.
-   *
-   * <p>Top-k: if the tokens are divided into k groups, the k maxima are all at least as large as
-   * the least of them, and so is the k-th largest token. Top-p: the tokens below (1 - p) / V of the
-   * sum have less than 1 - p together, so that the others have p without them.
+   * A bound that spares sorting the whole vocabulary; no token below it is left. Top-p: the tokens
+   * below (1 - p) / V of the sum have less than 1 - p together, so that the others have p without
+   * them.
    */
   private double smallestCandidate(double sum) {
-    int k = groupMaxima.length;
-    if (k == 0) {
-      return Math.max(sampling.minP(), (1 - sampling.topP()) * sum / scores.length);
+    if (sampling.topK() > 0) {
+      return topK.bound(scores);
     }
-    Arrays.fill(groupMaxima, 0);
-    for (int i = 0, group = 0; i < scores.length; i++, group = group + 1 == k ? 0 : group + 1) {
-      groupMaxima[group] = Math.max(groupMaxima[group], scores[i]);
-    }
-    return Arrays.stream(groupMaxima).min().orElse(0);
+    return Math.max(sampling.minP(), (1 - sampling.topP()) * sum / scores.length);
   }
 
   /**
