@@ -397,8 +397,10 @@ class GPT:
             raise ConfigError("tokenizer", "expected one, since there is text; got none")
         if not text:
             raise ShapeError("prompt: expected text, got none; ids may be BOS alone")
-        ids = self.tokenizer.encode(text)
-        return checked_ids("prompt", ids, self.config, longest=INT_MAX)[0]
+        (ids,) = checked_ids(
+            "prompt", self.tokenizer.encode(text), self.config, longest=INT_MAX
+        )
+        return np.asarray(ids, np.int32)
 
     def _text(self) -> CharTokenizer:
         if self.tokenizer is None:

@@ -183,6 +183,15 @@ public final class GPT implements AutoCloseable {
       return loss.value();
     }
 
+    /** Copies the first {@code length} positions of cache {@code from} to cache {@code to}. */
+    public void copyCache(int from, int to, int length) {
+      for (Op op : tape.ops()) {
+        if (op instanceof CachedAttention attention) {
+          attention.copyCache(tape.kernels(), from, to, length);
+        }
+      }
+    }
+
     /** Copies {@code count} numbers to the first rows of {@link #ids} or {@link #targets}. */
     public static void copy(int[] from, int start, Tensor to, int count) {
       MemorySegment segment = to.memory().segment();

@@ -2,6 +2,7 @@ package org.pygpt.graph;
 
 import java.util.List;
 import org.pygpt.kernels.Kernels;
+import org.pygpt.tensor.Tensor;
 
 /**
  * Mutable: causal attention that remembers the keys and values of each sequence's past, for
@@ -58,6 +59,14 @@ public final class CachedAttention implements Op {
   public void forward(Kernels kernels, Step step) {
     for (int b = 0; b < step.B(); b++) {
       attend(kernels, b * step.T(), step.T(), step.pasts().get(b));
+    }
+  }
+
+  /** Copies the first {@code length} positions of cache {@code from} to cache {@code to}. */
+  public void copyCache(Kernels kernels, int from, int to, int length) {
+    for (Slot slot : List.of(keys, values)) {
+      Tensor rows = slot.tensor();
+      kernels.copy(length, rows.rows(from * positions, length), rows, to * positions);
     }
   }
 

@@ -12,8 +12,9 @@ import org.pygpt.tensor.AvailableMemory;
 /**
  * Mutable: continues prompts, many at a time, with a key/value cache for each.
  *
- * <p>A prompt is read by one forward of all its tokens; after that a step is one token of every
- * sequence that has a cache, so that each weight is read once for all of them. A sequence that ends
+ * <p>A prompt is read by one forward of all its tokens, once for equal ones that follow each other;
+ * after that a step is one token of every sequence that has a cache, so that each weight is read
+ * once for all of them. A sequence that ends
  * leaves the step, and its cache to the next prompt. Sequence b takes one number of {@code
  * random.Random(seed + b)}, {@link PythonRandom}, for each token; none if the temperature is 0. So
  * it is what it would be alone.
@@ -149,13 +150,28 @@ public final class Generator implements AutoCloseable {
     return count;
   }
 
-  /** Reads the next prompt into a cache. */
+  /** Reads the next prompt into a free cache, and copies it to others if prompts after it equal it. */
   private void read(int cache) {
     int[] prompt = sequences[next].prompt();
     GPT.Program.copy(prompt, 0, program.ids(), prompt.length);
     program.tape().forward(Step.forward(prompt.length, List.of(new Step.Past(cache, 0))));
+    start(cache);
+    for (int other = cache + 1; other < caches.length && nextIs(prompt); other++) {
+      if (!isRunning(other)) {
+        program.copyCache(cache, other, prompt.length);
+        start(other);
+      }
+    }
+  }
+
+  private boolean nextIs(int[] prompt) {
+    return next < sequences.length && Arrays.equals(sequences[next].prompt(), prompt);
+  }
+
+  /** Begins the next sequence, whose prompt is in this cache. */
+  private void start(int cache) {
     BitSet seen = new BitSet();
-    Arrays.stream(prompt).forEach(seen::set);
+    Arrays.stream(sequences[next].prompt()).forEach(seen::set);
     Running started = new Running(sequences[next], seen, new PythonRandom(seed + next));
     add(started, 0);
     caches[cache] = started;
