@@ -109,10 +109,10 @@ def test_texts_of_many_lengths(name: str, backend: str, temperature: float) -> N
     prompts = ["".join(map(chr, rng.integers(97, 128, 1 + b % 11))) for b in range(37)]
     options = {"temperature": temperature, "stop_tokens": (3, 5), "top_p": 0.95}
     with make(CONFIGS[name], backend, tokenizer=tokenizer) as model:
-        together = model.generate(prompts, 18, seed=5, **options)
+        together = model.generate(prompts, 11, seed=5, **options)
         assert len({len(text) for text in together}) > 1
-        for b, prompt in enumerate(prompts):
-            assert model.generate(prompt, 18, seed=5 + b, **options) == together[b]
+        for b in range(0, len(prompts), 4):
+            assert model.generate(prompts[b], 11, seed=5 + b, **options) == together[b]
 
 
 def test_seed(model: GPT) -> None:

@@ -275,7 +275,9 @@ public final class GPT implements AutoCloseable {
   private Program program(int B, int T, int rows, Purpose purpose, Parameters gradients) {
     String what = Choice.name(purpose) + " on batches of " + B + " x " + T + " tokens";
     long count = 2L * rows; // ids and targets
-    AvailableMemory.require(BigInteger.valueOf(count * DType.INT32.bytes()), what);
+    long embedded = (long) rows * config.nEmbd(); // not all there is, but before anything is there
+    BigInteger least = BigInteger.valueOf(embedded).multiply(BigInteger.valueOf(dtype().bytes()));
+    AvailableMemory.require(least.add(BigInteger.valueOf(count * DType.INT32.bytes())), what);
     Memory tokens = Memory.allocate(DType.INT32, count);
     Builder builder = new Builder(B, T, rows, purpose, gradients, tokens);
     AvailableMemory.require(BigInteger.valueOf(builder.tape.byteSize()), what);

@@ -14,10 +14,9 @@ import org.pygpt.tensor.AvailableMemory;
  *
  * <p>A prompt is read by one forward of all its tokens, once for equal ones that follow each other;
  * after that a step is one token of every sequence that has a cache, so that each weight is read
- * once for all of them. A sequence that ends
- * leaves the step, and its cache to the next prompt. Sequence b takes one number of {@code
- * random.Random(seed + b)}, {@link PythonRandom}, for each token; none if the temperature is 0. So
- * it is what it would be alone.
+ * once for all of them. A sequence that ends leaves the step, and its cache to the next prompt.
+ * Sequence b takes one number of {@code random.Random(seed + b)}, {@link PythonRandom}, for each
+ * token; none if the temperature is 0. So it is what it would be alone.
  *
  * <pre>{@code
  * Generator.Options options = new Generator.Options(20, Sampling.GREEDY, stops, 1, 0);
@@ -150,7 +149,9 @@ public final class Generator implements AutoCloseable {
     return count;
   }
 
-  /** Reads the next prompt into a free cache, and copies it to others if prompts after it equal it. */
+  /**
+   * Reads the next prompt into a free cache, and copies it to others if prompts after it equal it.
+   */
   private void read(int cache) {
     int[] prompt = sequences[next].prompt();
     GPT.Program.copy(prompt, 0, program.ids(), prompt.length);
@@ -227,7 +228,9 @@ public final class Generator implements AutoCloseable {
     return sequences[sequence].logProbabilities();
   }
 
-  /** The likeliest tokens in the place of each new one, likeliest first: (new, topCount), copied. */
+  /**
+   * The likeliest tokens in the place of each new one, likeliest first: (new, topCount), copied.
+   */
   public int[] topTokens(int sequence) {
     return sequences[sequence].topTokens();
   }

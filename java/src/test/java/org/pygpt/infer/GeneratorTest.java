@@ -168,8 +168,7 @@ class GeneratorTest {
       int[][] prompts = prompts(config.vocabSize());
       Result free = Result.of(model, prompts, options(NEW, WILD, 3));
       int[] stops = {2, 7};
-      Result stopped =
-          Result.of(model, prompts, new Generator.Options(NEW, WILD, stops, 3, 0));
+      Result stopped = Result.of(model, prompts, new Generator.Options(NEW, WILD, stops, 3, 0));
       int early = 0;
       for (int b = 0; b < prompts.length; b++) {
         int[] all = free.tokens[b];
@@ -259,8 +258,7 @@ class GeneratorTest {
     "6, 0, 1, 'prompt 1: expected 1 to 1 (block_size - max_new_tokens) tokens, got 2'",
   })
   void badInput(int maxNewTokens, int topCount, int token, String message) {
-    Generator.Options options =
-        new Generator.Options(maxNewTokens, WILD, NO_STOPS, 1, topCount);
+    Generator.Options options = new Generator.Options(maxNewTokens, WILD, NO_STOPS, 1, topCount);
     try (GPT model = Models.create(Models.llama(0), "plain", DType.FLOAT64, 1)) {
       Throwable error =
           assertThrows(
