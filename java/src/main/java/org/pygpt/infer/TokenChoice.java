@@ -8,6 +8,7 @@ import org.pygpt.tensor.Tensor;
 final class TokenChoice {
   private final Sampling sampling;
   private final double[] scores;
+  private final double[] weights;
   private final double[] sorted;
   private final TopTokens topK;
   private final TopTokens top;
@@ -23,6 +24,7 @@ final class TokenChoice {
   TokenChoice(Sampling sampling, int V, int topCount) {
     this.sampling = sampling;
     scores = new double[V];
+    weights = new double[V];
     sorted = new double[V];
     topK = new TopTokens(Math.min(sampling.topK(), V));
     top = new TopTokens(topCount);
@@ -60,25 +62,37 @@ final class TokenChoice {
     for (int i = 0; i < scores.length; i++) {
       scores[i] = logits.get(row, i);
     }
-    double logSum = logSumOfExponentials();
+    double max = scores[likeliest()];
+    double sum = weigh(1);
+    if (Double.isNaN(sum)) {
+      throw new ArithmeticException("logits: expected numbers, got others; look at the weights");
+    }
+    double logSum = max + Math.log(sum);
     topTokens = top.of(scores);
     topLogProbabilities = Arrays.stream(topTokens).mapToDouble(i -> scores[i] - logSum).toArray();
     penalize(seen);
-    int chosen = isRandom() ? draw(uniform) : likeliest();
+    int chosen = likeliest();
+    if (isRandom()) {
+      chosen = draw(uniform, isPlain() ? sum : weigh(sampling.temperature()));
+    }
     logProbability = logits.get(row, chosen) - logSum;
     return chosen;
   }
 
-  private double logSumOfExponentials() {
+  /** Whether tokens are drawn by the model's own probabilities, which the weights are at first. */
+  private boolean isPlain() {
+    return sampling.temperature() == 1 && sampling.repetitionPenalty() == 1;
+  }
+
+  /** Turns the scores into weights, of which the largest is 1; returns the sum. */
+  private double weigh(double temperature) {
     double max = scores[likeliest()];
     double sum = 0;
-    for (double score : scores) {
-      sum += Math.exp(score - max);
+    for (int i = 0; i < scores.length; i++) {
+      weights[i] = Math.exp((scores[i] - max) / temperature);
+      sum += weights[i];
     }
-    if (Double.isNaN(sum)) {
-      throw new ArithmeticException("logits: expected numbers, got others; look at the weights");
-    }
-    return max + Math.log(sum);
+    return sum;
   }
 
   private int likeliest() {
@@ -98,14 +112,8 @@ final class TokenChoice {
     }
   }
 
-  /** Turns the scores into weights, of which the largest is 1, and draws a token by them. */
-  private int draw(double uniform) {
-    double max = scores[likeliest()];
-    double sum = 0;
-    for (int i = 0; i < scores.length; i++) {
-      scores[i] = Math.exp((scores[i] - max) / sampling.temperature());
-      sum += scores[i];
-    }
+  /** Draws a token by the weights, which have this sum. */
+  private int draw(double uniform, double sum) {
     return pick(uniform * (sampling.keepsAll() ? sum : keep(sum)));
   }
 
@@ -113,9 +121,9 @@ final class TokenChoice {
   private int pick(double point) {
     double cumulative = 0;
     int last = 0;
-    for (int i = 0; i < scores.length; i++) {
-      if (scores[i] > 0) {
-        cumulative += scores[i];
+    for (int i = 0; i < weights.length; i++) {
+      if (weights[i] > 0) {
+        cumulative += weights[i];
         last = i;
         if (point < cumulative) {
           break;
@@ -129,7 +137,7 @@ final class TokenChoice {
   private double keep(double sum) {
     double smallest = smallestCandidate(sum);
     int count = 0;
-    for (double weight : scores) {
+    for (double weight : weights) {
       if (weight >= smallest) {
         sorted[count++] = weight;
       }
@@ -148,11 +156,11 @@ final class TokenChoice {
       equals++;
     }
     double left = 0;
-    for (int i = 0; i < scores.length; i++) {
-      if (scores[i] < least || scores[i] == least && equals-- <= 0) {
-        scores[i] = 0;
+    for (int i = 0; i < weights.length; i++) {
+      if (weights[i] < least || weights[i] == least && equals-- <= 0) {
+        weights[i] = 0;
       }
-      left += scores[i];
+      left += weights[i];
     }
     return left;
   }
@@ -164,9 +172,9 @@ final class TokenChoice {
    */
   private double smallestCandidate(double sum) {
     if (sampling.topK() > 0) {
-      return topK.bound(scores);
+      return topK.bound(weights);
     }
-    return Math.max(sampling.minP(), (1 - sampling.topP()) * sum / scores.length);
+    return Math.max(sampling.minP(), (1 - sampling.topP()) * sum / weights.length);
   }
 
   /**
