@@ -10,6 +10,7 @@
     tokenizers/    text as token ids, and back
     datasets/      text as token files, and token files as batches
     batch.py       token ids of a user, checked
+    text_stream.py text that comes token by token
     generation.py  what follows a prompt, as ids or as text
     training.py    updates of a model's weights, and the memory that they take
     model.py       GPT: a model's weights, and what is done with them

@@ -10,15 +10,20 @@ from pygpt.errors import ShapeError, TokenError
 
 
 def checked_ids(
-    name: str, values: ArrayLike, config: GPTConfig, lowest: int = 0
+    name: str,
+    values: ArrayLike,
+    config: GPTConfig,
+    lowest: int = 0,
+    longest: int | None = None,
 ) -> NDArray[np.int32]:
     """Return ids as int32, (B, T).
 
     Args:
         name: of the argument, for errors.
         values: whole numbers, (T,) or (B, T), each in [lowest, V).
+        longest: largest T; by default block_size.
     Raises:
-        ShapeError: no such array, or T is 0 or above block_size.
+        ShapeError: no such array, or T is 0 or too large.
         TokenError: an id outside the vocabulary.
     """
     array = np.asarray(values)
@@ -27,7 +32,7 @@ def checked_ids(
     if array.ndim not in (1, 2) or array.size == 0:
         raise ShapeError(f"{name}: expected (T,) or (B, T), got {array.shape}")
     array = np.atleast_2d(array)
-    limit = config.block_size
+    limit = config.block_size if longest is None else longest
     if array.shape[1] > limit:
         raise ShapeError(f"{name}: expected T up to block_size = {limit}, got {array.shape}")
     low, high = int(array.min()), int(array.max())

@@ -284,25 +284,28 @@ class Engine(_Handle):
         sampling: tuple[float, int, float, float, float],
         stop_tokens: NDArray[np.int32],
         seed: int,
+        top_count: int,
     ) -> EngineGeneration:
-        """Return what continues prompts, one after another.
+        """Return what continues prompts, many at a time.
 
         Args:
             prompts: int32, all of them one after another; copied.
             starts: int32, (n + 1,): prompt b is prompts[starts[b]:starts[b + 1]]; copied.
             sampling: options of Java's `org.pygpt.infer.Sampling`, in its order.
             stop_tokens: int32; a sequence ends after one of these; copied.
-            seed: of the random numbers, below 2^63.
+            seed: of the random numbers of prompt 0, below 2^63.
+            top_count: how many of the likeliest tokens are kept for each new one.
         Raises:
-            EngineError: Java refused, or there is no room for the cache.
+            EngineError: Java refused, or there is no room for a cache.
         """
         generator = jbridge.java_class("org.pygpt.infer.Generator")
-        options = jbridge.java_class("org.pygpt.infer.Sampling")
+        java_sampling = jbridge.java_class("org.pygpt.infer.Sampling")
         with jbridge.translate():
-            java = generator(
-                self._open(), prompts, starts, max_new_tokens, options(*sampling), stop_tokens, seed
+            options = generator.Options(
+                max_new_tokens, java_sampling(*sampling), stop_tokens, seed, top_count
             )
-        return EngineGeneration(self, java)
+            java = generator(self._open(), prompts, starts, options)
+        return EngineGeneration(self, java, top_count)
 
     def close(self) -> None:
         """Free the memory, at once if it can; see `_Handle.close`."""
@@ -313,18 +316,19 @@ class Engine(_Handle):
 
 
 class EngineGeneration:
-    """Mutable: sequences that a model continues, and its key/value cache.
+    """Mutable: sequences that a model continues, and their key/value caches.
 
     The model works only inside `advance`: between two calls it is free for anything else.
     """
 
-    def __init__(self, engine: Engine, java: Any) -> None:
+    def __init__(self, engine: Engine, java: Any, top_count: int) -> None:
         self._engine = engine
         self._java = java
+        self._top_count = top_count
         self._job_class = jbridge.java_class("org.pygpt.infer.GenerateJob")
 
     def advance(self, time_ms: int) -> bool:
-        """Add at least one token, and more for a while; return whether there are more to add.
+        """Run the model once, and more for a while; return whether there are more to add.
 
         Raises:
             EngineError: the logits are no numbers, or Java failed.
@@ -336,13 +340,32 @@ class EngineGeneration:
         self._engine._run(job)
         return not bool(job.ended())
 
+    def end(self, sequence: int, count: int) -> None:
+        """End a sequence after the first `count` of its new tokens, and forget later ones."""
+        self._java.end(sequence, count)
+
+    def lengths(self) -> NDArray[np.int64]:
+        """Return how many tokens each sequence has got; a copy."""
+        return np.array(self._java.lengths(), np.int64)
+
     def tokens(self, sequence: int, start: int = 0) -> NDArray[np.int64]:
         """Return the new tokens of a sequence from index `start` on; a copy."""
         return np.array(self._java.tokens(sequence, start), np.int64)
 
     def log_probabilities(self, sequence: int) -> NDArray[np.float64]:
         """Return the logarithms of what the model gives these tokens, in nats; a copy."""
-        return np.array(self._java.logProbabilities(sequence, 0), np.float64)
+        return np.array(self._java.logProbabilities(sequence), np.float64)
+
+    def top(self, sequence: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return the likeliest tokens in the place of each new one, and their log-probabilities.
+
+        Returns:
+            Two copies, (new, top_count).
+        """
+        ids = np.array(self._java.topTokens(sequence), np.int64)
+        values = np.array(self._java.topLogProbabilities(sequence), np.float64)
+        shape = (int(self.lengths()[sequence]), self._top_count)
+        return ids.reshape(shape), values.reshape(shape)
 
     def close(self) -> None:
         """Free the cache, at once unless an interrupted job may still use it."""

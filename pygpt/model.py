@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import operator
 import os
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, overload
+from typing import Any, TypeGuard, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +28,10 @@ _log = logging.getLogger("pygpt")
 
 DTYPES = ("float32", "float64")
 LOGITS_AT_ONCE = 1 << 26  # numbers: 256 MB
+
+
+def _is_texts(prompt: Any) -> TypeGuard[list[str]]:
+    return isinstance(prompt, list) and bool(prompt) and all(isinstance(p, str) for p in prompt)
 
 
 def dtype_of(backend: str) -> str:
@@ -328,36 +333,47 @@ class GPT:
     def generate(self, prompt: str, max_new_tokens: int = ..., **options: Any) -> str: ...
     @overload
     def generate(
+        self, prompt: list[str], max_new_tokens: int = ..., **options: Any
+    ) -> list[str]: ...
+    @overload
+    def generate(
         self, prompt: ArrayLike, max_new_tokens: int = ..., **options: Any
     ) -> NDArray[np.int64]: ...
     def generate(
-        self, prompt: str | ArrayLike, max_new_tokens: int = 50, **options: Any
-    ) -> str | NDArray[np.int64]:
-        """Return a prompt and what the model makes follow it.
+        self, prompt: str | list[str] | ArrayLike, max_new_tokens: int = 50, **options: Any
+    ) -> str | list[str] | NDArray[np.int64]:
+        """Return prompts and what the model makes follow them, many at a time.
 
         Args:
-            prompt: text, or ids: int32 or int64, (T,) or (B, T), each in [0, V).
+            prompt: text, a list of texts, or ids: int32 or int64, (T,) or (B, T), each in [0, V).
             max_new_tokens: most tokens to add; with the prompt at most block_size.
-            options: fields of `GenerateConfig`: temperature, top_k, top_p, seed and others.
+            options: fields of `GenerateConfig`: temperature, top_k, top_p, seed, stop and others.
         Returns:
-            Of text the text, without the stop token that may have ended it; of ids int64,
-            (T + new,) or (B, T + new). Rows that ended early are filled up with `pad_token_id`,
-            or else the first stop token.
+            Of text the text, without the stop token or stop string that may have ended it; of ids
+            int64, (T + new,) or (B, T + new), with the token that ended a row. Rows that ended
+            early are filled up with `pad_token_id`, or else the first stop token.
         Raises:
-            ConfigError: an option that cannot be, or text without a tokenizer.
-            ShapeError: an empty prompt, or one that with max_new_tokens is above block_size.
+            ConfigError: an option that cannot be, or text or stop strings without a tokenizer.
+            ShapeError: an empty prompt, or one that with max_new_tokens is above block_size and
+                is not to be truncated.
             TokenError: an id outside the vocabulary, a character that the tokenizer lacks.
             EngineError: the logits are no numbers.
             KeyboardInterrupt: Ctrl-C.
         """
         with self._generation(prompt, max_new_tokens, options) as generation:
             generation.run()
-            return prompt + generation.text() if isinstance(prompt, str) else generation.ids()
+            if isinstance(prompt, str):
+                return prompt + generation.texts()[0]
+            if _is_texts(prompt):
+                return [*map(operator.add, prompt, generation.texts())]
+            ids = generation.ids()
+            return ids[0] if np.ndim(prompt) == 1 else ids
 
     def stream(self, prompt: str, max_new_tokens: int = 50, **options: Any) -> Iterator[str]:
         """Yield what follows a text, piece by piece; together it is what `generate` adds.
 
-        No piece ends within a character. The model works while the next piece is waited for, and
+        No piece ends within a character, or with what may be the beginning of a stop string. The
+        model works while the next piece is waited for, and
         between two pieces may be used for anything else.
 
         Args and errors are those of `generate`; errors in arguments are raised at once.
@@ -365,7 +381,7 @@ class GPT:
         return self._generation(prompt, max_new_tokens, options).pieces()
 
     def continuations(
-        self, prompt: str | ArrayLike, max_new_tokens: int = 50, **options: Any
+        self, prompt: str | list[str] | ArrayLike, max_new_tokens: int = 50, **options: Any
     ) -> list[Continuation]:
         """Return what follows each prompt, with the probabilities of its tokens.
 
@@ -376,21 +392,26 @@ class GPT:
             return generation.continuations()
 
     def _generation(
-        self, prompt: str | ArrayLike, max_new_tokens: int, options: dict[str, Any]
+        self, prompt: str | list[str] | ArrayLike, max_new_tokens: int, options: dict[str, Any]
     ) -> Generation:
         config = from_dict(GenerateConfig, {"max_new_tokens": max_new_tokens, **options})
-        if isinstance(prompt, str):
-            if self.tokenizer is None:
-                raise ConfigError("tokenizer", "expected one, since there is text; got none")
-            if not prompt:
-                raise ShapeError("prompt: expected text, got none; ids may be BOS alone")
-            ids: ArrayLike = self.tokenizer.encode(prompt)
+        texts = [prompt] if isinstance(prompt, str) else prompt if _is_texts(prompt) else None
+        if texts is None:
+            rows = [*checked_ids("prompt", prompt, self.config, longest=INT_MAX)]
         else:
-            ids = prompt
-        tokens = checked_ids("prompt", ids, self.config)
-        return Generation(
-            self._engine, self.config, self.tokenizer, config, tokens, np.ndim(ids)
+            rows = [self._encoded(text) for text in texts]
+        spells = texts is not None
+        return Generation(self._engine, self.config, self.tokenizer, config, rows, spells)
+
+    def _encoded(self, text: str) -> NDArray[np.int32]:
+        if self.tokenizer is None:
+            raise ConfigError("tokenizer", "expected one, since there is text; got none")
+        if not text:
+            raise ShapeError("prompt: expected text, got none; ids may be BOS alone")
+        (ids,) = checked_ids(
+            "prompt", self.tokenizer.encode(text), self.config, longest=INT_MAX
         )
+        return np.asarray(ids, np.int32)
 
     def _text(self) -> CharTokenizer:
         if self.tokenizer is None:

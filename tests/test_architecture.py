@@ -21,7 +21,7 @@ ORDER = (
     "datasets.token_file", "datasets.sampler", "datasets.streams", "datasets.windows",
     "datasets.rows", "datasets.packed", "datasets.dataset", "datasets.prepare", "datasets.pairs",
     "checksums", "tensors", "huggingface", "hub", "checkpoint",
-    "batch", "generation", "training", "model", "names", "log", "progress",
+    "batch", "text_stream", "generation", "training", "model", "names", "log", "progress",
     "train.schedule", "train.evaluation", "train.metrics", "train.state",
     "train.run_folder", "train.trainer", "train.finetune", "train.recipes", "train.display",
     "plot",

@@ -99,6 +99,22 @@ def test_a_row_is_what_it_is_alone(model: GPT) -> None:
         np.testing.assert_array_equal(prompt, together[b, :5])
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("temperature", [0, 1.6])
+def test_texts_of_many_lengths(name: str, backend: str, temperature: float) -> None:
+    """More than are generated at once; some end early, at a stop token."""
+    tokenizer = CharTokenizer("".join(map(chr, range(97, 128))), bos=False)
+    rng = np.random.default_rng(3)
+    prompts = ["".join(map(chr, rng.integers(97, 128, 1 + b % 11))) for b in range(37)]
+    options = {"temperature": temperature, "stop_tokens": (3, 5), "top_p": 0.95}
+    with make(CONFIGS[name], backend, tokenizer=tokenizer) as model:
+        together = model.generate(prompts, 11, seed=5, **options)
+        assert len({len(text) for text in together}) > 1
+        for b in range(0, len(prompts), 4):
+            assert model.generate(prompts[b], 11, seed=5 + b, **options) == together[b]
+
+
 def test_seed(model: GPT) -> None:
     first = model.generate(PROMPT, 20, seed=3)
     np.testing.assert_array_equal(first, model.generate(PROMPT.tolist(), 20, seed=3))
@@ -126,6 +142,41 @@ def test_stop_tokens_end_a_row(model: GPT) -> None:
         new = len(continuation.ids)
         np.testing.assert_array_equal(row[5 : 5 + new], continuation.ids)
         assert set(row[5 + new :]) <= {stops[0]}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_top_logprobs(backend: str) -> None:
+    """By the model itself, whatever the other options do."""
+    with make(CONFIGS["gpt2"], backend) as model:
+        prompts = np.stack([PROMPT, PROMPT[::-1]])
+        options = {"temperature": 2.0, "repetition_penalty": 1.5, "top_k": 3, "seed": 1}
+        told = model.continuations(prompts, 7, top_logprobs=5, **options)
+        for prompt, row in zip(prompts, told, strict=True):
+            assert (row.top_ids.dtype, row.top_log_probabilities.dtype) == (np.int64, np.float64)
+            logits = np.float64(model.logits(np.append(prompt, row.ids[:-1]))[0, 4:])
+            expected = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+            order = np.argsort(-expected, axis=1)[:, :5]
+            np.testing.assert_array_equal(row.top_ids, order)
+            top = np.take_along_axis(expected, order, axis=1)
+            np.testing.assert_allclose(row.top_log_probabilities, top, atol=1e-4)
+            chosen = expected[np.arange(7), row.ids]
+            np.testing.assert_allclose(row.log_probabilities, chosen, atol=1e-4)
+        for row in model.continuations(prompts, 7, **options):
+            assert row.top_ids.shape == row.top_log_probabilities.shape == (7, 0)
+
+
+@pytest.mark.parametrize("pad", [None, 30])
+def test_truncate_keeps_the_end_of_a_prompt(model: GPT, pad: int | None) -> None:
+    prompts = np.random.default_rng(1).integers(0, 30, (3, 41))
+    prompts[0, :17] = 30 if pad else 7
+    options = {"temperature": 0.9, "pad_token_id": pad}
+    got = model.generate(prompts, 11, seed=3, truncate=True, **options)
+    np.testing.assert_array_equal(got[:, :41], prompts)
+    for b in range(3):
+        ends = model.generate(prompts[b, -18:], 11, seed=3 + b, **options)
+        np.testing.assert_array_equal(got[b, 41:], ends[18:])
+    short = model.generate(PROMPT, 11, seed=3, truncate=True)
+    np.testing.assert_array_equal(short, model.generate(PROMPT, 11, seed=3))
 
 
 # ---- text ------------------------------------------------------------------------------------
@@ -173,6 +224,73 @@ def recite(model: GPT, ids: list[int]) -> None:
     weights["lm_head.weight"][np.roll(ids, -1)] = embedded[ids]
 
 
+def test_stop_strings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ends are where the whole text first has one, whatever is there when Python looks."""
+    tokenizer = CharTokenizer("\nab", bos=False)
+    config = GPTConfig(block_size=60, vocab_size=3, n_layer=1, n_head=1, n_embd=5)
+    with make(config, tokenizer=tokenizer) as model:
+        whole = [text[1:] for text in model.generate(["a"] * 40, 50, seed=1, temperature=2)]
+        stops = ("abab", "bab", "\n\n\n\n")
+        ended = set()
+        for milliseconds in (0, 50):
+            monkeypatch.setattr("pygpt.generation.PIECE_MS", milliseconds)
+            options = {"temperature": 2, "stop": stops}
+            rows = model.continuations(["a"] * 40, 50, seed=1, **options)
+            for b, (text, row) in enumerate(zip(whole, rows, strict=True)):
+                expected, end = _before_stop(text, stops)
+                assert row.text == expected
+                np.testing.assert_array_equal(row.ids, tokenizer.encode(text[:end]))
+                assert len(row.log_probabilities) == len(row.ids)
+                assert row.stopped == text[:end].endswith(stops)
+                assert "".join(model.stream("a", 50, seed=1 + b, **options)) == expected
+                ended.add(text[len(expected) : end])
+        assert ended == {*stops, ""}
+        ids = model.generate(tokenizer.encode("a"), 50, seed=1, stop="\n", temperature=2)
+        assert tokenizer.decode(ids[1:].tolist()) == whole[0][: whole[0].index("\n") + 1]
+        assert model.generate("\nb", 9, seed=1, stop="\n", temperature=2).startswith("\nb")
+
+
+def _before_stop(text: str, stops: tuple[str, ...]) -> tuple[str, int]:
+    """Return what comes before the first stop string, and where that ends."""
+    for end in range(1, len(text) + 1):
+        found = [len(stop) for stop in stops if text[:end].endswith(stop)]
+        if found:
+            return text[: end - max(found)], end
+    return text, len(text)
+
+
+def test_a_stream_holds_back_what_may_be_a_stop_string(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tokens are bytes here, so that a stop string begins and ends within characters' bytes too."""
+    monkeypatch.setattr("pygpt.generation.PIECE_MS", 0)
+    tokenizer = BPETokenizer.train("", 257)
+    text = "aé€-é€𝄞!"
+    config = GPTConfig(
+        block_size=97, vocab_size=257, n_layer=1, n_head=1, n_embd=64, tie_weights=False
+    )
+    with GPT(config, tokenizer=tokenizer) as model:
+        for stop, pieces in (
+            ("é€𝄞", ["a", "é€-"]),
+            ("x", ["a", "é", "€", "-", "é", "€", "𝄞", "!"]),
+            (("!", "€𝄞!"), ["a", "é", "€-", "é"]),
+            ("a", []),
+        ):
+            script(model, tokenizer.encode("?" + text))
+            got = list(model.stream("?", len(text.encode()), temperature=0, stop=stop))
+            assert got == pieces
+
+
+def script(model: GPT, ids: list[int]) -> None:
+    """Make a model without layers that says these ids, one after another, by their positions."""
+    weights = model.parameters()
+    for name in ("wte.weight", "h.0.attn.c_proj.weight", "h.0.mlp.c_proj.weight"):
+        weights[name][:] = 0
+    places = np.random.default_rng(1).standard_normal(weights["wpe.weight"].shape)
+    weights["wpe.weight"][:] = places
+    weights["lm_head.weight"][:] = 0
+    for position, token in enumerate(ids[1:]):
+        weights["lm_head.weight"][token] += places[position]
+
+
 def test_the_model_is_free_between_pieces(
     model: GPT, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,9 +315,12 @@ def test_the_model_is_free_between_pieces(
 @pytest.mark.parametrize(
     ("prompt", "options", "kind", "message"),
     [
-        ([3] * 30, {}, ShapeError, "prompt: expected T up to block_size = 29, got (1, 30)"),
+        ([3] * 30, {}, ShapeError, "prompt: expected with max_new_tokens at most block_size = 29 "
+         "tokens, got 30 + 3; shorten it, ask for fewer or set truncate"),
         ([3] * 9, {"max_new_tokens": 21}, ShapeError, "prompt: expected with max_new_tokens at "
-         "most block_size = 29 tokens, got 9 + 21; shorten it or ask for fewer"),
+         "most block_size = 29 tokens, got 9 + 21; shorten it, ask for fewer or set truncate"),
+        ([3], {"max_new_tokens": 29, "truncate": True}, ConfigError, "max_new_tokens: expected "
+         "less than block_size = 29 to leave room for the prompt, got 29"),
         ([[[3]]], {}, ShapeError, "prompt: expected (T,) or (B, T), got (1, 1, 1)"),
         ([0.5], {}, ShapeError, "prompt: expected whole numbers, got float64"),
         ([3, 31], {}, TokenError, "prompt: expected 0 to 30, got 31"),
@@ -221,6 +342,14 @@ def test_the_model_is_free_between_pieces(
         ([3], {"seed": -1}, ConfigError, "seed: expected at least 0, got -1"),
         ([3], {"stop_tokens": (31,)}, TokenError, "stop_tokens: expected 0 to 30, got 31"),
         ([3], {"stop_tokens": "x"}, ConfigError, "stop_tokens: expected whole numbers, got 'x'"),
+        ([3], {"stop": ""}, ConfigError, "stop: expected texts that are not empty, got ''"),
+        ([3], {"stop": ("a", "")}, ConfigError, "stop: expected texts that are not empty, got ("),
+        ([3], {"stop": (3,)}, ConfigError, "stop: expected texts that are not empty, got (3,)"),
+        ([3], {"stop": 3}, ConfigError, "stop: expected texts that are not empty, got 3"),
+        ([3], {"stop": "a"}, ConfigError, "tokenizer: expected one, since there are stop strings"),
+        ([3], {"top_logprobs": -1}, ConfigError, "top_logprobs: expected at least 0, got -1"),
+        ([3], {"top_logprobs": 32}, ConfigError, "top_logprobs: expected at most vocab_size = 31"),
+        ([3], {"truncate": 1}, ConfigError, "truncate: expected true or false, got 1"),
         ([3], {"top": 3}, ConfigError, "top: expected one of max_new_tokens, "),
     ],
 )  # fmt: skip
@@ -238,6 +367,8 @@ def test_no_text(model: GPT) -> None:
         model.generate("", 3)
     with pytest.raises(ShapeError, match="^prompt: expected text, got none"):
         model.stream("", 3)  # at once, not with the first piece
+    with pytest.raises(ShapeError, match="^prompt: expected text, got none"):
+        model.generate(["ab", ""], 3)
     with pytest.raises(ShapeError, match=r"^prompt: expected \(T,\) or \(B, T\), got \(0,\)"):
         model.generate(np.zeros(0, np.int64), 3)
 

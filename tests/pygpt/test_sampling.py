@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,27 +49,29 @@ def _left(p: Array, tokens: NDArray[np.intp]) -> Array:
     return left / left.sum()
 
 
-def _penalized(logits: Array, penalty: float) -> Array:
-    seen = np.isin(np.arange(V), PROMPT)
+def _penalized(logits: Array, seen: NDArray[np.bool_], penalty: float) -> Array:
     scaled = np.where(logits > 0, logits / penalty, logits * penalty)
     return np.where(seen, scaled, logits)
 
 
-Claim = Callable[[Array], Array]
+Claim = Callable[[Array, NDArray[np.bool_]], Array]
+"""Of logits and of whether each token occurred: the probabilities."""
 CLAIMS: dict[str, tuple[dict[str, Any], Claim]] = {
-    "plain": ({}, _softmax),
-    "temperature": ({"temperature": 0.6}, lambda x: _softmax(x / 0.6)),
-    "hot": ({"temperature": 1.9}, lambda x: _softmax(x / 1.9)),
-    "top_k": ({"top_k": 5}, lambda x: _top_k(_softmax(x), 5)),
-    "top_k_of_all": ({"top_k": 99}, _softmax),
-    "top_p": ({"top_p": 0.7}, lambda x: _top_p(_softmax(x), 0.7)),
-    "min_p": ({"min_p": 0.15}, lambda x: _min_p(_softmax(x), 0.15)),
+    "plain": ({}, lambda x, seen: _softmax(x)),
+    "temperature": ({"temperature": 0.6}, lambda x, seen: _softmax(x / 0.6)),
+    "hot": ({"temperature": 1.9}, lambda x, seen: _softmax(x / 1.9)),
+    "top_k": ({"top_k": 5}, lambda x, seen: _top_k(_softmax(x), 5)),
+    "top_k_of_all": ({"top_k": 99}, lambda x, seen: _softmax(x)),
+    "top_p": ({"top_p": 0.7}, lambda x, seen: _top_p(_softmax(x), 0.7)),
+    "min_p": ({"min_p": 0.15}, lambda x, seen: _min_p(_softmax(x), 0.15)),
     "repetition_penalty": (
-        {"repetition_penalty": 1.7}, lambda x: _softmax(_penalized(x, 1.7))
+        {"repetition_penalty": 1.7}, lambda x, seen: _softmax(_penalized(x, seen, 1.7))
     ),
     "all": (
         {"repetition_penalty": 1.3, "temperature": 1.5, "top_k": 13, "top_p": 0.9, "min_p": 0.1},
-        lambda x: _min_p(_top_p(_top_k(_softmax(_penalized(x, 1.3) / 1.5), 13), 0.9), 0.1),
+        lambda x, seen: _min_p(
+            _top_p(_top_k(_softmax(_penalized(x, seen, 1.3) / 1.5), 13), 0.9), 0.1
+        ),
     ),
 }  # fmt: skip
 
@@ -98,17 +100,34 @@ def model() -> GPT:
 
 @pytest.mark.parametrize("name", CLAIMS)
 def test_distribution(model: GPT, name: str) -> None:
+    """Of the first token, which the prompt gives, and the second, from a batch with a cache."""
     options, claim = CLAIMS[name]
-    logits = model.logits(PROMPT)[0, -1].astype(np.float64)
-    drawn = model.generate(np.tile(PROMPT, (DRAWS, 1)), 1, seed=1, **options)[:, -1]
+    drawn = model.generate(np.tile(PROMPT, (DRAWS, 1)), 2, seed=1, **options)[:, -2:]
+    pairs = [[*PROMPT, token] for token in range(V)]
+    logits = model.logits(pairs).astype(np.float64)
+    first = logits[0, -2]
+    p = claim(first, _seen(PROMPT))
+    _assert_drawn_by(p, drawn[:, 0])
+    _assert_drawn_by(
+        sum(
+            p[token] * claim(logits[token, -1], _seen(pair)) for token, pair in enumerate(pairs)
+        ),
+        drawn[:, 1],
+    )
+    if name not in ("plain", "top_k_of_all"):  # and not that of any other option
+        statistic, limit = _chi_square(np.bincount(drawn[:, 0], minlength=V), _softmax(first))
+        assert statistic > limit
+
+
+def _seen(tokens: Sequence[int] | NDArray[np.int64]) -> NDArray[np.bool_]:
+    return np.isin(np.arange(V), tokens)
+
+
+def _assert_drawn_by(p: Array, drawn: NDArray[np.int64]) -> None:
     counts = np.bincount(drawn, minlength=V)
-    p = claim(logits)
     assert not counts[p == 0].any()
     statistic, limit = _chi_square(counts, p)
     assert statistic < limit
-    if name not in ("plain", "top_k_of_all"):  # and not that of any other option
-        statistic, limit = _chi_square(counts, _softmax(logits))
-        assert statistic > limit
 
 
 def test_all_tokens_but_one_left_out_is_greedy(model: GPT) -> None:

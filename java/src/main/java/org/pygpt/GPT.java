@@ -183,6 +183,15 @@ public final class GPT implements AutoCloseable {
       return loss.value();
     }
 
+    /** Copies the first {@code length} positions of cache {@code from} to cache {@code to}. */
+    public void copyCache(int from, int to, int length) {
+      for (Op op : tape.ops()) {
+        if (op instanceof CachedAttention attention) {
+          attention.copyCache(tape.kernels(), from, to, length);
+        }
+      }
+    }
+
     /** Copies {@code count} numbers to the first rows of {@link #ids} or {@link #targets}. */
     public static void copy(int[] from, int start, Tensor to, int count) {
       MemorySegment segment = to.memory().segment();
@@ -244,19 +253,33 @@ public final class GPT implements AutoCloseable {
   }
 
   /**
-   * Builds a tape with a key/value cache for one sequence, of which a step takes at most T tokens;
-   * it computes the logits of the last one.
+   * Builds a tape with key/value caches for B sequences of at most T tokens. A step takes one token
+   * of each, or at most {@code longest} of one; it computes the logits of the last token of each.
    */
-  public Program generation(int T) {
-    return program(1, T, Purpose.GENERATION, null);
+  public Program generation(int B, int longest, int T) {
+    BigInteger bytes = BigInteger.valueOf(B).multiply(BigInteger.valueOf(cacheBytes(T)));
+    AvailableMemory.require(bytes, "a key/value cache of " + B + " x " + T + " tokens");
+    return program(B, T, Math.max(B, longest), Purpose.GENERATION, null);
+  }
+
+  /** Size in bytes of the key/value cache of one sequence of T tokens. */
+  public long cacheBytes(int T) {
+    long width = (long) config.nKvHead() * config.headSize();
+    return 2L * config.nLayer() * width * T * dtype().bytes();
   }
 
   private Program program(int B, int T, Purpose purpose, Parameters gradients) {
+    return program(B, T, Math.multiplyExact(B, T), purpose, gradients);
+  }
+
+  private Program program(int B, int T, int rows, Purpose purpose, Parameters gradients) {
     String what = Choice.name(purpose) + " on batches of " + B + " x " + T + " tokens";
-    long count = 2L * Math.multiplyExact(B, T); // ids and targets
-    AvailableMemory.require(BigInteger.valueOf(count * DType.INT32.bytes()), what);
+    long count = 2L * rows; // ids and targets
+    long embedded = (long) rows * config.nEmbd(); // not all there is, but before anything is there
+    BigInteger least = BigInteger.valueOf(embedded).multiply(BigInteger.valueOf(dtype().bytes()));
+    AvailableMemory.require(least.add(BigInteger.valueOf(count * DType.INT32.bytes())), what);
     Memory tokens = Memory.allocate(DType.INT32, count);
-    Builder builder = new Builder(B, T, purpose, gradients, tokens);
+    Builder builder = new Builder(B, T, rows, purpose, gradients, tokens);
     AvailableMemory.require(BigInteger.valueOf(builder.tape.byteSize()), what);
     builder.tape.allocate();
     return new Program(builder.tape, tokens, builder.logits, builder.loss);
@@ -279,11 +302,12 @@ public final class GPT implements AutoCloseable {
 
   private Tape plan(int B, int T, Purpose purpose) {
     try (Memory tokens = Memory.allocate(DType.INT32, 2)) { // planning reads none
-      return new Builder(B, T, purpose, null, tokens).tape;
+      int rows = Math.multiplyExact(B, T);
+      return new Builder(B, T, rows, purpose, null, tokens).tape;
     }
   }
 
-  /** Wires and plans one tape. */
+  /** Wires and plans one tape for B sequences of T positions, and steps of so many rows. */
   private final class Builder {
     private final int B;
     private final int T;
@@ -297,10 +321,10 @@ public final class GPT implements AutoCloseable {
     private final int C = config.nEmbd();
     private int dropouts;
 
-    Builder(int B, int T, Purpose purpose, Parameters gradients, Memory tokens) {
+    Builder(int B, int T, int rows, Purpose purpose, Parameters gradients, Memory tokens) {
       this.B = B;
       this.T = T;
-      this.rows = Math.multiplyExact(B, T);
+      this.rows = rows;
       this.purpose = purpose;
       this.gradients = gradients;
       this.dropout = purpose == Purpose.TRAINING ? config.dropout() : 0;
@@ -375,9 +399,9 @@ public final class GPT implements AutoCloseable {
       }
       Variable out = tape.variable(rows, C);
       if (purpose == Purpose.GENERATION) {
-        Slot keys = tape.persistent(config.blockSize(), kvHeads * config.headSize());
-        Slot values = tape.persistent(config.blockSize(), kvHeads * config.headSize());
-        tape.add(new CachedAttention(qkv, H, kvHeads, keys, values, out));
+        Slot keys = tape.persistent(Math.multiplyExact(B, T), kvHeads * config.headSize());
+        Slot values = tape.persistent(Math.multiplyExact(B, T), kvHeads * config.headSize());
+        tape.add(new CachedAttention(qkv, T, H, kvHeads, keys, values, out));
       } else {
         Slot logSums = tape.slot(Math.multiplyExact(B, H), T);
         tape.add(new Attention(tape.use(qkv), H, kvHeads, dropouts++, dropout, logSums, out));

@@ -2,13 +2,18 @@ package org.pygpt.graph;
 
 import java.util.List;
 import org.pygpt.kernels.Kernels;
+import org.pygpt.tensor.Tensor;
 
 /**
- * Mutable: causal attention of one sequence that remembers the keys and values of its past, for
+ * Mutable: causal attention that remembers the keys and values of each sequence's past, for
  * generation. Forward only.
+ *
+ * <p>Sequences are attended to one by one, as their pasts differ in length: what a sequence gets
+ * does not depend on the others of the step.
  */
 public final class CachedAttention implements Op {
   private final Variable qkv;
+  private final int positions;
   private final int H;
   private final int kvHeads;
   private final Slot keys;
@@ -19,11 +24,15 @@ public final class CachedAttention implements Op {
   /**
    * Binds the op.
    *
-   * @param keys (block_size, kvHeads * D), the cache
+   * @param positions most positions of a sequence; cache c is rows c * positions to (c + 1) *
+   *     positions - 1 of keys and values
+   * @param keys (caches * positions, kvHeads * D)
    * @param values likewise
    */
-  public CachedAttention(Variable qkv, int H, int kvHeads, Slot keys, Slot values, Variable out) {
+  public CachedAttention(
+      Variable qkv, int positions, int H, int kvHeads, Slot keys, Slot values, Variable out) {
     this.qkv = qkv;
+    this.positions = positions;
     this.H = H;
     this.kvHeads = kvHeads;
     this.keys = keys;
@@ -48,19 +57,36 @@ public final class CachedAttention implements Op {
 
   @Override
   public void forward(Kernels kernels, Step step) {
-    kernels.copy(step.rows(), heads.k(), keys.tensor(), step.past());
-    kernels.copy(step.rows(), heads.v(), values.tensor(), step.past());
+    for (int b = 0; b < step.B(); b++) {
+      attend(kernels, b * step.T(), step.T(), step.pasts().get(b));
+    }
+  }
+
+  /** Copies the first {@code length} positions of cache {@code from} to cache {@code to}. */
+  public void copyCache(Kernels kernels, int from, int to, int length) {
+    for (Slot slot : List.of(keys, values)) {
+      Tensor rows = slot.tensor();
+      kernels.copy(length, rows.rows(from * positions, length), rows, to * positions);
+    }
+  }
+
+  /** Attention of the T queries from {@code row} on, which are one sequence's. */
+  private void attend(Kernels kernels, int row, int T, Step.Past past) {
+    int first = past.cache() * positions;
+    int length = past.length() + T;
+    kernels.copy(T, heads.k().rows(row, T), keys.tensor(), first + past.length());
+    kernels.copy(T, heads.v().rows(row, T), values.tensor(), first + past.length());
     kernels.attention(
-        step.B(),
-        step.T(),
-        step.past(),
+        1,
+        T,
+        past.length(),
         H,
         kvHeads,
-        heads.q(),
-        keys.tensor(),
-        values.tensor(),
+        heads.q().rows(row, T),
+        keys.tensor().rows(first, length),
+        values.tensor().rows(first, length),
         null,
-        out.value(),
+        out.value().rows(row, T),
         null);
   }
 
@@ -71,6 +97,7 @@ public final class CachedAttention implements Op {
 
   @Override
   public String describe() {
-    return "attention  " + H + " heads with a cache of " + keys.rows() + " positions";
+    int caches = keys.rows() / positions;
+    return "attention  " + H + " heads, " + caches + " caches of " + positions + " positions";
   }
 }

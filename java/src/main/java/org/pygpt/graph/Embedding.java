@@ -38,8 +38,18 @@ public final class Embedding implements Op {
 
   @Override
   public void forward(Kernels kernels, Step step) {
-    kernels.embedding(
-        step.B(), step.T(), step.past(), ids, wte.value(), Parameter.valueOf(wpe), out.value());
+    int T = step.T();
+    if (step.pasts().isEmpty()) {
+      embed(kernels, step.B(), T, 0, ids, out.value());
+    }
+    for (int b = 0; b < step.pasts().size(); b++) {
+      int past = step.pasts().get(b).length();
+      embed(kernels, 1, T, past, ids.rows(b * T, T), out.value().rows(b * T, T));
+    }
+  }
+
+  private void embed(Kernels kernels, int B, int T, int past, Tensor tokens, Tensor rows) {
+    kernels.embedding(B, T, past, tokens, wte.value(), Parameter.valueOf(wpe), rows);
   }
 
   @Override

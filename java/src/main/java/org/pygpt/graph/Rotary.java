@@ -29,12 +29,19 @@ public final class Rotary implements Op {
 
   @Override
   public void forward(Kernels kernels, Step step) {
-    kernels.rotary(step.rows(), step.T(), step.past(), heads, angles, false, qkv.value());
+    int T = step.T();
+    if (step.pasts().isEmpty()) {
+      kernels.rotary(step.rows(), T, 0, heads, angles, false, qkv.value());
+    }
+    for (int b = 0; b < step.pasts().size(); b++) {
+      int past = step.pasts().get(b).length();
+      kernels.rotary(T, T, past, heads, angles, false, qkv.value().rows(b * T, T));
+    }
   }
 
   @Override
   public void backward(Kernels kernels, Step step) {
-    kernels.rotary(step.rows(), step.T(), step.past(), heads, angles, true, qkv.gradient());
+    kernels.rotary(step.rows(), step.T(), 0, heads, angles, true, qkv.gradient());
   }
 
   @Override

@@ -39,6 +39,11 @@ public final class Tape implements AutoCloseable {
     this.training = training;
   }
 
+  /** What its ops compute with. */
+  public Kernels kernels() {
+    return kernels;
+  }
+
   /** Whether this tape runs backward. */
   public boolean training() {
     return training;

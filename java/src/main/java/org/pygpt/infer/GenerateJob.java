@@ -12,7 +12,7 @@ public final class GenerateJob extends Job {
   private final long nanos;
   private volatile boolean ended;
 
-  /** Adds at least one token, and more for {@code millis} milliseconds or until all are there. */
+  /** Runs the model once, and more for {@code millis} milliseconds or until all is there. */
   public GenerateJob(Generator generator, int millis) {
     this.generator = generator;
     this.nanos = TimeUnit.MILLISECONDS.toNanos(millis);

@@ -1,6 +1,7 @@
 package org.pygpt.infer;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.DoubleSupplier;
 import org.pygpt.GPT;
 import org.pygpt.graph.Step;
@@ -15,7 +16,7 @@ public final class Sampler implements AutoCloseable {
   /** Allocates the cache for one sequence of {@code block_size} tokens. */
   public Sampler(GPT model) {
     this.model = model;
-    program = model.generation(1);
+    program = model.generation(1, 1, model.config().blockSize());
     cumulative = new double[model.config().vocabSize()];
   }
 
@@ -42,7 +43,7 @@ public final class Sampler implements AutoCloseable {
     int[] last = {start};
     for (int t = 0; t < limit; t++) {
       GPT.Program.copy(last, 0, program.ids(), 1);
-      program.tape().forward(Step.forward(1, 1, t));
+      program.tape().forward(Step.forward(1, List.of(new Step.Past(0, t))));
       last[0] = choose(temperature, uniforms.getAsDouble());
       if (last[0] == stop) {
         return Arrays.copyOf(tokens, t);

@@ -8,16 +8,26 @@ import org.pygpt.tensor.Tensor;
 final class TokenChoice {
   private final Sampling sampling;
   private final double[] scores;
+  private final double[] weights;
   private final double[] sorted;
-  private final double[] groupMaxima;
+  private final TopTokens topK;
+  private final TopTokens top;
   private double logProbability;
+  private int[] topTokens;
+  private double[] topLogProbabilities;
 
-  /** For logits of {@code V} tokens. */
-  TokenChoice(Sampling sampling, int V) {
+  /**
+   * For logits of {@code V} tokens.
+   *
+   * @param topCount how many of the likeliest tokens are told beside the chosen one; at most V
+   */
+  TokenChoice(Sampling sampling, int V, int topCount) {
     this.sampling = sampling;
     scores = new double[V];
+    weights = new double[V];
     sorted = new double[V];
-    groupMaxima = new double[Math.min(sampling.topK(), V)];
+    topK = new TopTokens(Math.min(sampling.topK(), V));
+    top = new TopTokens(topCount);
   }
 
   /** Whether {@link #choose} reads its random number. */
@@ -30,35 +40,59 @@ final class TokenChoice {
     return logProbability;
   }
 
+  /** The likeliest tokens by the model itself when a token was chosen last, likeliest first. */
+  int[] topTokens() {
+    return topTokens;
+  }
+
+  /** Natural logarithms of their probabilities. */
+  double[] topLogProbabilities() {
+    return topLogProbabilities;
+  }
+
   /**
    * Chooses a token.
    *
-   * @param logits (1, V)
+   * @param logits (rows, V), of which row {@code row} is read
    * @param seen the tokens that the penalty is for
    * @param uniform in [0, 1): the token whose share of the cumulative probability holds it is taken
    * @throws ArithmeticException if a logit is no number, or none is finite
    */
-  int choose(Tensor logits, BitSet seen, double uniform) {
+  int choose(Tensor logits, int row, BitSet seen, double uniform) {
     for (int i = 0; i < scores.length; i++) {
-      scores[i] = logits.get(0, i);
+      scores[i] = logits.get(row, i);
     }
-    double logSum = logSumOfExponentials();
-    penalize(seen);
-    int chosen = isRandom() ? draw(uniform) : likeliest();
-    logProbability = logits.get(0, chosen) - logSum;
-    return chosen;
-  }
-
-  private double logSumOfExponentials() {
     double max = scores[likeliest()];
-    double sum = 0;
-    for (double score : scores) {
-      sum += Math.exp(score - max);
-    }
+    double sum = weigh(1);
     if (Double.isNaN(sum)) {
       throw new ArithmeticException("logits: expected numbers, got others; look at the weights");
     }
-    return max + Math.log(sum);
+    double logSum = max + Math.log(sum);
+    topTokens = top.of(scores);
+    topLogProbabilities = Arrays.stream(topTokens).mapToDouble(i -> scores[i] - logSum).toArray();
+    penalize(seen);
+    int chosen = likeliest();
+    if (isRandom()) {
+      chosen = draw(uniform, isPlain() ? sum : weigh(sampling.temperature()));
+    }
+    logProbability = logits.get(row, chosen) - logSum;
+    return chosen;
+  }
+
+  /** Whether tokens are drawn by the model's own probabilities, which the weights are at first. */
+  private boolean isPlain() {
+    return sampling.temperature() == 1 && sampling.repetitionPenalty() == 1;
+  }
+
+  /** Turns the scores into weights, of which the largest is 1; returns the sum. */
+  private double weigh(double temperature) {
+    double max = scores[likeliest()];
+    double sum = 0;
+    for (int i = 0; i < scores.length; i++) {
+      weights[i] = Math.exp((scores[i] - max) / temperature);
+      sum += weights[i];
+    }
+    return sum;
   }
 
   private int likeliest() {
@@ -78,14 +112,8 @@ final class TokenChoice {
     }
   }
 
-  /** Turns the scores into weights, of which the largest is 1, and draws a token by them. */
-  private int draw(double uniform) {
-    double max = scores[likeliest()];
-    double sum = 0;
-    for (int i = 0; i < scores.length; i++) {
-      scores[i] = Math.exp((scores[i] - max) / sampling.temperature());
-      sum += scores[i];
-    }
+  /** Draws a token by the weights, which have this sum. */
+  private int draw(double uniform, double sum) {
     return pick(uniform * (sampling.keepsAll() ? sum : keep(sum)));
   }
 
@@ -93,9 +121,9 @@ final class TokenChoice {
   private int pick(double point) {
     double cumulative = 0;
     int last = 0;
-    for (int i = 0; i < scores.length; i++) {
-      if (scores[i] > 0) {
-        cumulative += scores[i];
+    for (int i = 0; i < weights.length; i++) {
+      if (weights[i] > 0) {
+        cumulative += weights[i];
         last = i;
         if (point < cumulative) {
           break;
@@ -109,7 +137,7 @@ final class TokenChoice {
   private double keep(double sum) {
     double smallest = smallestCandidate(sum);
     int count = 0;
-    for (double weight : scores) {
+    for (double weight : weights) {
       if (weight >= smallest) {
         sorted[count++] = weight;
       }
@@ -128,32 +156,25 @@ final class TokenChoice {
       equals++;
     }
     double left = 0;
-    for (int i = 0; i < scores.length; i++) {
-      if (scores[i] < least || scores[i] == least && equals-- <= 0) {
-        scores[i] = 0;
+    for (int i = 0; i < weights.length; i++) {
+      if (weights[i] < least || weights[i] == least && equals-- <= 0) {
+        weights[i] = 0;
       }
-      left += scores[i];
+      left += weights[i];
     }
     return left;
   }
 
   /**
-   * A bound that spares sorting the whole vocabulary; no token below it is left.
-   *
-   * <p>Top-k: if the tokens are divided into k groups, the k maxima are all at least as large as
-   * the least of them, and so is the k-th largest token. Top-p: the tokens below (1 - p) / V of the
-   * sum have less than 1 - p together, so that the others have p without them.
+   * A bound that spares sorting the whole vocabulary; no token below it is left. Top-p: the tokens
+   * below (1 - p) / V of the sum have less than 1 - p together, so that the others have p without
+   * them.
    */
   private double smallestCandidate(double sum) {
-    int k = groupMaxima.length;
-    if (k == 0) {
-      return Math.max(sampling.minP(), (1 - sampling.topP()) * sum / scores.length);
+    if (sampling.topK() > 0) {
+      return topK.bound(weights);
     }
-    Arrays.fill(groupMaxima, 0);
-    for (int i = 0, group = 0; i < scores.length; i++, group = group + 1 == k ? 0 : group + 1) {
-      groupMaxima[group] = Math.max(groupMaxima[group], scores[i]);
-    }
-    return Arrays.stream(groupMaxima).min().orElse(0);
+    return Math.max(sampling.minP(), (1 - sampling.topP()) * sum / weights.length);
   }
 
   /**

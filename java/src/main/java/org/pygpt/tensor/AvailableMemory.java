@@ -35,7 +35,7 @@ public final class AvailableMemory {
    * @throws TooLargeError if it is not
    */
   public static void require(BigInteger neededBytes, String what) {
-    BigInteger available = BigInteger.valueOf(bytes(ROOT));
+    BigInteger available = BigInteger.valueOf(bytes());
     if (neededBytes.compareTo(available) > 0) {
       throw new TooLargeError(
           String.format(
@@ -43,6 +43,11 @@ public final class AvailableMemory {
                   + "other programs",
               what, gigabytes(neededBytes), gigabytes(available)));
     }
+  }
+
+  /** How much this process can still allocate; see {@link #require}. */
+  public static long bytes() {
+    return bytes(ROOT);
   }
 
   private static String gigabytes(BigInteger bytes) {

@@ -11,7 +11,7 @@ public final class EvaluationJob extends Job {
   /** A forward of the (B, T) tokens that lie in the program's ids and targets. */
   public EvaluationJob(GPT.Program program, int B, int T) {
     this.program = program;
-    this.step = Step.forward(B, T, 0);
+    this.step = Step.forward(B, T);
   }
 
   @Override

@@ -155,7 +155,7 @@ public final class Trainer implements AutoCloseable {
    */
   public double backward(int B, int T) {
     checkSize(B, T);
-    Step step = new Step(B, T, 0, accumulated > 0, dropoutKey);
+    Step step = new Step(B, T, List.of(), accumulated > 0, dropoutKey);
     program.check(step);
     int before = accumulated;
     accumulated = 0; // until this step has succeeded

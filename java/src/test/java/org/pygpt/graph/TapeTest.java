@@ -21,7 +21,7 @@ import org.pygpt.tensor.Tensor;
 
 class TapeTest {
   private static final Kernels KERNELS = new PlainKernels();
-  private static final Step STEP = new Step(1, 1, 0, false, 0);
+  private static final Step STEP = Step.forward(1, 1);
 
   /** An op that touches given slots and writes down when it runs. */
   private record Probe(
