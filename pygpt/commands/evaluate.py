@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 examples:
-  python -m pygpt eval runs/shakespeare-char runs/shakespeare-char/data
+  python -m pygpt eval runs/shakespeare-char
   python -m pygpt eval runs/answers/best pairs.jsonl --json
 """
 PAIRS_FOR_VALIDATION = 0.1  # as `finetune` has it
@@ -45,9 +45,11 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument(
         "data",
+        nargs="?",
         metavar="DATA",
         help='a folder of `pygpt prepare`, or JSON-lines, {"prompt": "…", "answer": "…"}: of '
-        "these a seeded tenth, which `finetune` validates with",
+        "these a seeded tenth, which `finetune` validates with; if left out, what `train` prepared "
+        "for the run",
     )
     add_fields(parser, TrainConfig, (*_SAVED, "eval_iters"), _DEFAULTS)
     parser.add_argument(
@@ -64,15 +66,16 @@ def evaluate(arguments: argparse.Namespace) -> None:
     """Load, evaluate, and print."""
     import pygpt
     from pygpt.train.finetune import data_for
-    from pygpt.train.run_folder import best_in
+    from pygpt.train.run_folder import best_in, data_of
 
     given = vars(arguments)
     checkpoint = best_in(Path(arguments.checkpoint))
     fields = {**_DEFAULTS, **_trained_with(checkpoint), **given_fields(arguments, TrainConfig)}
     config = from_dict(TrainConfig, fields)
+    source = given["data"] if "data" in given else data_of(Path(arguments.checkpoint))
     backend = given.get("backend", "cpu")
     with pygpt.GPT.from_pretrained(os.fspath(checkpoint), backend=backend) as model:
-        data = data_for(model, arguments.data, PAIRS_FOR_VALIDATION, config.seed)
+        data = data_for(model, source, PAIRS_FOR_VALIDATION, config.seed)
         streams = data.streams(model.config.block_size, config)
         batches = streams.validation.eval_batches(config.eval_iters or None)
         found = pygpt.evaluate(model, _shown(batches), streams.bytes_per_token)

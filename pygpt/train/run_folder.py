@@ -21,7 +21,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from pygpt.checksums import verify_checksums, write_checksums
-from pygpt.errors import CheckpointError, OutputError
+from pygpt.errors import CheckpointError, DataError, OutputError
 from pygpt.lock import FileLock
 from pygpt.output import folder_beside, replace_folder, sync_folder
 
@@ -207,6 +207,18 @@ def best_in(path: Path) -> Path:
     if not (path / LOCK_FILE).is_file():
         return path
     return path / BEST if (path / BEST).is_dir() else last_in(path)
+
+
+def data_of(path: Path) -> Path:
+    """Return the token files that `pygpt train` made for a run, or for that of a checkpoint.
+
+    Raises:
+        DataError: there are none.
+    """
+    for run in (path, path.parent):
+        if (run / LOCK_FILE).is_file() and (run / DATA).is_dir():
+            return run / DATA
+    raise DataError(f"data: expected a folder of `pygpt prepare`, since {path} has none of its own")
 
 
 def _folder(run: Path, step: int) -> Path:
