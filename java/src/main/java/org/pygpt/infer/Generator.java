@@ -94,18 +94,19 @@ public final class Generator implements AutoCloseable {
     checkTokens("stop_tokens", options.stopTokens(), V);
     int end = prompts.length;
     boolean cut = starts.length > 1 && starts[0] == 0 && starts[starts.length - 1] == end;
-    require(cut, "starts", "0, ..., " + end, Arrays.toString(starts));
+    require(cut, "starts", "0, ..., " + end, starts.length + " other ones");
     int limit = model.config().blockSize() - options.maxNewTokens();
+    String expected = "1 to " + limit + " (block_size - max_new_tokens) tokens";
     for (int b = 0; b + 1 < starts.length; b++) {
       int length = starts[b + 1] - starts[b];
-      String expected = "1 to " + limit + " (block_size - max_new_tokens) tokens";
       require(length >= 1 && length <= limit, "prompt " + b, expected, length);
     }
   }
 
   private static void checkTokens(String name, int[] tokens, int V) {
+    String expected = "0 to " + (V - 1) + " (vocab_size - 1)";
     for (int token : tokens) {
-      require(token >= 0 && token < V, name, "0 to " + (V - 1) + " (vocab_size - 1)", token);
+      require(token >= 0 && token < V, name, expected, token);
     }
   }
 
