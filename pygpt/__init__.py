@@ -10,6 +10,8 @@
     tokenizers/    text as token ids, and back
     datasets/      text as token files, and token files as batches
     batch.py       token ids of a user, checked
+    embeddings.py  which tokens are alike
+    generate_config.py how a prompt is continued
     text_stream.py text that comes token by token
     generation.py  what follows a prompt, as ids or as text
     training.py    updates of a model's weights, and the memory that they take
@@ -49,7 +51,7 @@ if TYPE_CHECKING:
         ShapeError,
         TokenError,
     )
-    from pygpt.generation import GenerateConfig
+    from pygpt.generate_config import GenerateConfig
     from pygpt.model import GPT
     from pygpt.names import NamesRun
     from pygpt.plot import plot_runs
@@ -74,7 +76,7 @@ _HOMES = {
     "Evaluation": "train.evaluation",
     "GPT": "model",
     "GPTConfig": "config",
-    "GenerateConfig": "generation",
+    "GenerateConfig": "generate_config",
     "JsonLines": "train.metrics",
     "NamesConfig": "config",
     "NamesRun": "names",

@@ -1,110 +1,23 @@
-"""What follows a prompt: options, checks, and ids or text of what Java generates."""
+"""What follows a prompt: checks, and ids or text of what Java generates."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pygpt.config import INT_MAX, Checked, GPTConfig, Rule
+from pygpt.config import INT_MAX, GPTConfig
 from pygpt.engine import Engine
 from pygpt.errors import ConfigError, ShapeError, TokenError
+from pygpt.generate_config import SEED_MAX, GenerateConfig
 from pygpt.text_stream import TextStream
 from pygpt.tokenizers.protocol import Tokenizer
 
 PIECE_MS = 50  # new tokens are looked at so often, or one by one where they take longer
-SEED_MAX = 2**62  # a Java long, with room for the number of the sequence
-
-_RULES = {
-    "max_new_tokens": Rule("most tokens to add", minimum=1, maximum=INT_MAX),
-    "temperature": Rule("divides the logits; 0: the likeliest token", minimum=0),
-    "top_k": Rule("choose among so many of the likeliest", minimum=1, maximum=INT_MAX),
-    "top_p": Rule("choose among the likeliest of this probability", above=0, maximum=1),
-    "min_p": Rule("least probability, as a share of the largest", minimum=0, maximum=1),
-    "repetition_penalty": Rule("makes tokens that occurred less likely", above=0),
-    "seed": Rule("of the random numbers", minimum=0, maximum=SEED_MAX),
-    "pad_token_id": Rule("left out of prompts", minimum=0),
-    "top_logprobs": Rule("likeliest tokens to tell of", minimum=0, maximum=INT_MAX),
-}
-_WHOLE = ("max_new_tokens", "top_k", "seed", "pad_token_id", "top_logprobs")
-_REQUIRED = ("max_new_tokens", "repetition_penalty", "temperature", "top_logprobs")
-
-
-@dataclass(frozen=True)
-class GenerateConfig(Checked):
-    """Immutable: how a prompt is continued; the order of the options is that of their effect.
-
-    Attributes:
-        max_new_tokens: most tokens to add.
-        repetition_penalty: divides the positive logits of tokens that occurred, in the prompt too,
-            and multiplies the negative ones.
-        temperature: divides the logits; 0 takes the likeliest token.
-        top_k: choose among so many of the likeliest tokens.
-        top_p: choose among the likeliest tokens that together have this probability, in (0, 1].
-        min_p: choose among tokens of at least this share of the likeliest one's probability.
-        seed: row b takes the numbers of `random.Random(seed + b)`, one a token. Without it,
-            every call takes others.
-        stop_tokens: a sequence ends after one of these; by default the tokenizer's BOS.
-        pad_token_id: tokens of a prompt that the model does not see, nor count as positions.
-        stop: texts; a sequence ends with the token that completes one of them, and its text before
-            it. What the prompt says does not count.
-        top_logprobs: how many of the likeliest tokens `continuations` tells of.
-        truncate: a prompt that with max_new_tokens is longer than block_size loses its beginning;
-            without it, it is an error.
-    Raises:
-        ConfigError: a value that cannot be.
-    """
-
-    max_new_tokens: int = 50
-    repetition_penalty: float = 1.0
-    temperature: float = 1.0
-    top_k: int | None = None
-    top_p: float | None = None
-    min_p: float | None = None
-    seed: int | None = None
-    stop_tokens: tuple[int, ...] | None = None
-    pad_token_id: int | None = None
-    stop: tuple[str, ...] | str | None = None
-    top_logprobs: int = 0
-    truncate: bool = False
-
-    def __post_init__(self) -> None:
-        for name, rule in _RULES.items():
-            value = getattr(self, name)
-            if value is None and name not in _REQUIRED:
-                continue
-            kinds = (int, np.integer) if name in _WHOLE else (int, float, np.integer, np.floating)
-            if not isinstance(value, kinds) or isinstance(value, bool):
-                noun = "a whole number" if name in _WHOLE else "a number"
-                raise ConfigError(name, f"expected {noun}, got {value!r}")
-            value = int(value) if name in _WHOLE else float(value)
-            problem = rule.problem(value)
-            if problem is not None:
-                raise ConfigError(name, problem)
-            object.__setattr__(self, name, value)
-        if self.stop_tokens is not None:
-            tokens = np.atleast_1d(np.asarray(self.stop_tokens or [], dtype=object))
-            if not all(isinstance(token, (int, np.integer)) for token in tokens):
-                got = f"{self.stop_tokens!r}"
-                raise ConfigError("stop_tokens", f"expected whole numbers, got {got}")
-            object.__setattr__(self, "stop_tokens", tuple(int(token) for token in tokens))
-        if self.stop is not None:
-            texts = (self.stop,) if isinstance(self.stop, str) else self.stop
-            if not isinstance(texts, Sequence) or not all(isinstance(t, str) and t for t in texts):
-                raise ConfigError("stop", f"expected texts that are not empty, got {self.stop!r}")
-            object.__setattr__(self, "stop", tuple(texts))
-        if not isinstance(self.truncate, bool):
-            raise ConfigError("truncate", f"expected true or false, got {self.truncate!r}")
-
-    @property
-    def sampling(self) -> tuple[float, int, float, float, float]:
-        """The fields of Java's `org.pygpt.infer.Sampling`, in its order."""
-        top_k, top_p, min_p = self.top_k or 0, self.top_p or 1.0, self.min_p or 0.0
-        return self.temperature, top_k, top_p, min_p, self.repetition_penalty
 
 
 @dataclass(frozen=True)
@@ -258,18 +171,18 @@ class Generation:
         """Return the text that follows each prompt, once."""
         return [stream.take() for stream in self._streams]
 
-    def pieces(self) -> Iterator[str]:
-        """Yield the text that follows the one prompt, whole characters at a time."""
-        (stream,) = self._streams
+    def pieces(self) -> Iterator[list[str]]:
+        """Yield what is new of the text of each prompt, whole characters at a time."""
         more = True
         with self:
             while more:
                 more = self._advance(PIECE_MS)
                 if not more:
-                    stream.end()
-                piece = stream.take()
-                if piece:
-                    yield piece
+                    for stream in self._streams:
+                        stream.end()
+                pieces = [stream.take() for stream in self._streams]
+                if any(pieces):
+                    yield pieces
 
     def __enter__(self) -> Generation:
         return self

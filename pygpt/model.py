@@ -19,7 +19,8 @@ from pygpt.batch import checked_batch, checked_ids
 from pygpt.config import BACKENDS, INT_MAX, NO_SPECIAL_IDS, AdamWConfig, GPTConfig, from_dict
 from pygpt.engine import Engine, Losses
 from pygpt.errors import ConfigError, ShapeError
-from pygpt.generation import Continuation, GenerateConfig, Generation
+from pygpt.generate_config import GenerateConfig
+from pygpt.generation import Continuation, Generation
 from pygpt.tokenizers.char import CharTokenizer
 from pygpt.tokenizers.protocol import Tokenizer
 from pygpt.training import Training, TrainingMemory
@@ -369,16 +370,32 @@ class GPT:
             ids = generation.ids()
             return ids[0] if np.ndim(prompt) == 1 else ids
 
-    def stream(self, prompt: str, max_new_tokens: int = 50, **options: Any) -> Iterator[str]:
-        """Yield what follows a text, piece by piece; together it is what `generate` adds.
+    def stream(
+        self, prompt: str | ArrayLike, max_new_tokens: int = 50, **options: Any
+    ) -> Iterator[str]:
+        """Yield the text that follows a prompt, piece by piece; what `generate` adds to a text.
 
         No piece ends within a character, or with what may be the beginning of a stop string. The
-        model works while the next piece is waited for, and
-        between two pieces may be used for anything else.
+        model works while the next piece is waited for, and between two pieces may be used for
+        anything else.
 
+        Args:
+            prompt: one, as text or as ids, (T,).
         Args and errors are those of `generate`; errors in arguments are raised at once.
         """
-        return self._generation(prompt, max_new_tokens, options).pieces()
+        if not isinstance(prompt, str) and np.ndim(prompt) != 1:
+            raise ShapeError(f"prompt: expected text or (T,), got {np.shape(prompt)}")
+        generation = self._generation(prompt, max_new_tokens, options, spells=True)
+        return (piece for (piece,) in generation.pieces())
+
+    def streams(
+        self, prompts: list[str], max_new_tokens: int = 50, **options: Any
+    ) -> Iterator[list[str]]:
+        """Yield what follows many texts at a time: a new piece of each, which may be empty.
+
+        Else as `stream`.
+        """
+        return self._generation(prompts, max_new_tokens, options).pieces()
 
     def continuations(
         self, prompt: str | list[str] | ArrayLike, max_new_tokens: int = 50, **options: Any
@@ -392,7 +409,11 @@ class GPT:
             return generation.continuations()
 
     def _generation(
-        self, prompt: str | list[str] | ArrayLike, max_new_tokens: int, options: dict[str, Any]
+        self,
+        prompt: str | list[str] | ArrayLike,
+        max_new_tokens: int,
+        options: dict[str, Any],
+        spells: bool = False,
     ) -> Generation:
         config = from_dict(GenerateConfig, {"max_new_tokens": max_new_tokens, **options})
         texts = [prompt] if isinstance(prompt, str) else prompt if _is_texts(prompt) else None
@@ -400,25 +421,29 @@ class GPT:
             rows = [*checked_ids("prompt", prompt, self.config, longest=INT_MAX)]
         else:
             rows = [self._encoded(text) for text in texts]
-        spells = texts is not None
+        if spells:
+            self._needed_tokenizer()
+        spells = spells or texts is not None
         return Generation(self._engine, self.config, self.tokenizer, config, rows, spells)
 
     def _encoded(self, text: str) -> NDArray[np.int32]:
-        if self.tokenizer is None:
-            raise ConfigError("tokenizer", "expected one, since there is text; got none")
+        tokenizer = self._needed_tokenizer()
         if not text:
             raise ShapeError("prompt: expected text, got none; ids may be BOS alone")
-        (ids,) = checked_ids(
-            "prompt", self.tokenizer.encode(text), self.config, longest=INT_MAX
-        )
+        tokens = tokenizer.encode(text)
+        (ids,) = checked_ids("prompt", tokens, self.config, longest=INT_MAX)
         return np.asarray(ids, np.int32)
 
-    def _text(self) -> CharTokenizer:
+    def _needed_tokenizer(self) -> Tokenizer:
         if self.tokenizer is None:
             raise ConfigError("tokenizer", "expected one, since there is text; got none")
-        if not isinstance(self.tokenizer, CharTokenizer):
-            raise ConfigError("tokenizer", "expected one of characters, which documents are")
         return self.tokenizer
+
+    def _text(self) -> CharTokenizer:
+        tokenizer = self._needed_tokenizer()
+        if not isinstance(tokenizer, CharTokenizer):
+            raise ConfigError("tokenizer", "expected one of characters, which documents are")
+        return tokenizer
 
     def save_pretrained(
         self, folder: str | os.PathLike[str], format: str | None = None

@@ -21,13 +21,15 @@ ORDER = (
     "datasets.token_file", "datasets.sampler", "datasets.streams", "datasets.windows",
     "datasets.rows", "datasets.packed", "datasets.dataset", "datasets.prepare", "datasets.pairs",
     "checksums", "tensors", "huggingface", "hub", "checkpoint",
-    "batch", "text_stream", "generation", "training", "model", "names", "log", "progress",
+    "batch", "text_stream", "embeddings", "generate_config", "generation", "training",
+    "model", "names", "log", "progress",
     "train.schedule", "train.evaluation", "train.metrics", "train.state",
     "train.run_folder", "train.trainer", "train.finetune", "train.recipes", "train.display",
     "plot",
     "commands.flags", "commands.prepare", "commands.tokenizer", "commands.training",
     "commands.train", "commands.finetune", "commands.evaluate", "commands.info",
-    "commands.plot", "commands.completion", "cli", "__main__",
+    "commands.plot", "commands.generate", "commands.chat", "commands.completion",
+    "cli", "__main__",
 )  # fmt: skip
 
 
@@ -93,7 +95,8 @@ def test_sizes(path: Path) -> None:
 @pytest.mark.parametrize("package", ["pygpt", "jbridge", "pygpt.cli", "pygpt.config"])
 def test_importing_loads_nothing_heavy(python: Callable[..., Any], package: str) -> None:
     heavy = (
-        "{'jpype', 'matplotlib', 'numpy', 'pyarrow', 'regex', 'rich', 'safetensors', 'tiktoken'}"
+        "{'jpype', 'matplotlib', 'numpy', 'prompt_toolkit', 'pyarrow', 'regex', 'rich', "
+        "'safetensors', 'tiktoken'}"
     )
     result = python("-c", f"import sys, {package}; print(*sorted({heavy} & set(sys.modules)))")
     assert (result.stdout.strip(), result.stderr) == ("", "")

@@ -214,6 +214,26 @@ def test_a_stream_has_whole_characters(monkeypatch: pytest.MonkeyPatch) -> None:
         assert text == "é€𝄞é€𝄞é\ufffd"
 
 
+def test_streams_are_those_of_each_prompt(model: GPT, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From ids too; rows end at different lengths."""
+    monkeypatch.setattr("pygpt.generation.PIECE_MS", 0)
+    model.tokenizer = CharTokenizer("".join(map(chr, range(97, 128))), bos=False)
+    prompts = ["abc", "x", "na", "q"]
+    options = {"temperature": 2.0, "stop_tokens": (3, 5, 7)}
+    joined = [""] * len(prompts)
+    for pieces in model.streams(prompts, 20, seed=6, **options):
+        joined = [text + piece for text, piece in zip(joined, pieces, strict=True)]
+    alone = ["".join(model.stream(p, 20, seed=6 + b, **options)) for b, p in enumerate(prompts)]
+    assert joined == alone and len({len(text) for text in alone}) > 1
+    ids = model.tokenizer.encode(prompts[2])
+    assert "".join(model.stream(ids, 20, seed=8, **options)) == alone[2]
+    with pytest.raises(ShapeError, match=r"^prompt: expected text or \(T,\), got \(1, 2\)$"):
+        model.stream([ids], 20)
+    model.tokenizer = None
+    with pytest.raises(ConfigError, match="^tokenizer: expected one, since there is text"):
+        model.stream(ids, 20)
+
+
 def recite(model: GPT, ids: list[int]) -> None:
     """Make a model without layers that go round these different ids."""
     weights = model.parameters()
