@@ -214,6 +214,31 @@ class Engine(_Handle):
         if program is not None and self._job is None:
             program.close()
 
+    def attention(self, ids: NDArray[np.int32], probabilities: NDArray[Any]) -> None:
+        """Run forward on one sequence after another; write how each head weighs the keys.
+
+        Args:
+            ids: int32, (B, T).
+            probabilities: (B, L, H, T, T), overwritten.
+        Raises:
+            EngineError: Java refused, or failed.
+            KeyboardInterrupt: Ctrl-C.
+        """
+        T = ids.shape[1]
+        job_class = jbridge.java_class("org.pygpt.train.EvaluationJob")
+        with jbridge.translate():
+            program = self._open().attention(T)
+        try:
+            for row, layers in zip(ids, probabilities, strict=True):
+                with jbridge.translate():
+                    self._view(program.ids(), (T,), np.int32)[:] = row
+                    self._run(job_class(program, 1, T))
+                    for i, layer in enumerate(layers):
+                        layer[:] = self._view(program.probabilities(i), layer.shape)
+        finally:
+            if self._job is None:
+                program.close()
+
     def train_documents(
         self,
         tokens: NDArray[np.int32],

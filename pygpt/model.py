@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import operator
 import os
 import random
@@ -17,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from pygpt import checkpoint, hub, memory
 from pygpt.batch import checked_batch, checked_ids
 from pygpt.config import BACKENDS, INT_MAX, NO_SPECIAL_IDS, AdamWConfig, GPTConfig, from_dict
+from pygpt.embeddings import Embeddings
 from pygpt.engine import Engine, Losses
 from pygpt.errors import ConfigError, ShapeError
 from pygpt.generate_config import GenerateConfig
@@ -143,6 +145,11 @@ class GPT:
         return self._engine.parameters()
 
     @property
+    def embeddings(self) -> Embeddings:
+        """The token embeddings, to compare tokens by; shared with Java, not copied."""
+        return Embeddings(self.parameters()["wte.weight"], self.tokenizer)
+
+    @property
     def _weights_bytes(self) -> int:
         return self.config.num_parameters * np.dtype(self.dtype).itemsize
 
@@ -215,6 +222,32 @@ class GPT:
             count = int(np.count_nonzero(wanted[some] >= 0))
             total, scored = total + loss * count, scored + count
         return total / scored if scored else 0.0
+
+    def attention(self, ids: ArrayLike) -> NDArray[Any]:
+        """Return how every head of every layer weighs the positions: its attention.
+
+        Entry (layer, head, t, s) is how much of what position t takes in comes from position s. A
+        row sums to 1; positions after t have 0.
+
+        Args:
+            ids: int32 or int64, (T,) or (B, T), each in [0, V); copied to the JVM.
+        Returns:
+            float32 (on `plain` the model's dtype), (L, H, T, T) or (B, L, H, T, T); a copy.
+        Raises:
+            ShapeError: T is 0 or above block_size, or ids have another number of dimensions.
+            TokenError: an id outside the vocabulary.
+            TooLargeError: so many numbers do not fit into memory.
+            KeyboardInterrupt: Ctrl-C.
+        """
+        tokens = checked_ids("ids", ids, self.config)
+        B, T = tokens.shape
+        shape = (B, self.config.n_layer, self.config.n_head, T, T)
+        rows = B + 1  # Java's too, which has one sequence at a time
+        needed = rows * math.prod(shape[1:]) * np.dtype(self.dtype).itemsize
+        memory.require(needed, f"the attention of {B} x {T} tokens")
+        probabilities = np.empty(shape, self.dtype)
+        self._engine.attention(tokens, probabilities)
+        return probabilities[0] if np.ndim(ids) == 1 else probabilities
 
     def _chunks(self, B: int, T: int) -> Iterator[slice]:
         """Sequences to evaluate at once, one chunk after another."""

@@ -13,7 +13,7 @@ from pygpt import cli
 
 DOCS = Path(__file__).parents[2] / "docs"
 COMMANDS = ("data.md", "tokenizers.md", "cli.md")
-PYTHON = ("data.md", "tokenizers.md", "generate.md", "training.md")
+PYTHON = ("data.md", "tokenizers.md", "generate.md", "training.md", "embeddings.md")
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 MATCH = doctest.OutputChecker().check_output
 

@@ -3,8 +3,10 @@ package org.pygpt;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.math.BigInteger;
+import java.util.ArrayList;
 import java.util.List;
 import org.pygpt.graph.Attention;
+import org.pygpt.graph.AttentionProbabilities;
 import org.pygpt.graph.CachedAttention;
 import org.pygpt.graph.Dropout;
 import org.pygpt.graph.Embedding;
@@ -145,8 +147,10 @@ public final class GPT implements AutoCloseable {
     private final Tensor targets;
     private final Variable logits;
     private final Loss loss;
+    private final List<Slot> probabilities;
 
-    private Program(Tape tape, Memory tokens, Variable logits, Loss loss) {
+    private Program(
+        Tape tape, Memory tokens, Variable logits, Loss loss, List<Slot> probabilities) {
       int rows = Math.toIntExact(tokens.length() / 2);
       this.tape = tape;
       this.tokens = tokens;
@@ -154,6 +158,7 @@ public final class GPT implements AutoCloseable {
       this.targets = Tensor.of(tokens, rows, rows, 1);
       this.logits = logits;
       this.loss = loss;
+      this.probabilities = probabilities;
     }
 
     public Tape tape() {
@@ -190,6 +195,14 @@ public final class GPT implements AutoCloseable {
           attention.copyCache(tape.kernels(), from, to, length);
         }
       }
+    }
+
+    /**
+     * Attention probabilities of a layer after a forward of {@link GPT#attention}: (H * T, T), row
+     * h * T + t is how query t of head h weighs the keys.
+     */
+    public Tensor probabilities(int layer) {
+      return probabilities.get(layer).tensor();
     }
 
     /** Copies {@code count} numbers to the first rows of {@link #ids} or {@link #targets}. */
@@ -235,7 +248,8 @@ public final class GPT implements AutoCloseable {
   private enum Purpose {
     TRAINING,
     EVALUATION,
-    GENERATION
+    GENERATION,
+    ATTENTION
   }
 
   /**
@@ -268,6 +282,14 @@ public final class GPT implements AutoCloseable {
     return 2L * config.nLayer() * width * T * dtype().bytes();
   }
 
+  /**
+   * Builds a tape for one sequence of T tokens that writes out the attention probabilities of every
+   * layer; it computes the logits of the last token.
+   */
+  public Program attention(int T) {
+    return program(1, T, Purpose.ATTENTION, null);
+  }
+
   private Program program(int B, int T, Purpose purpose, Parameters gradients) {
     return program(B, T, Math.multiplyExact(B, T), purpose, gradients);
   }
@@ -282,7 +304,7 @@ public final class GPT implements AutoCloseable {
     Builder builder = new Builder(B, T, rows, purpose, gradients, tokens);
     AvailableMemory.require(BigInteger.valueOf(builder.tape.byteSize()), what);
     builder.tape.allocate();
-    return new Program(builder.tape, tokens, builder.logits, builder.loss);
+    return new Program(builder.tape, tokens, builder.logits, builder.loss, builder.probabilities);
   }
 
   /** Size in bytes of the activations of a training step, without allocating them. */
@@ -318,6 +340,8 @@ public final class GPT implements AutoCloseable {
     private final Tape tape;
     private final Variable logits;
     private final Loss loss;
+    private final List<Slot> probabilities = new ArrayList<>(); // of each layer, for ATTENTION
+    private final Slot units; // null for other purposes
     private final int C = config.nEmbd();
     private int dropouts;
 
@@ -329,6 +353,11 @@ public final class GPT implements AutoCloseable {
       this.gradients = gradients;
       this.dropout = purpose == Purpose.TRAINING ? config.dropout() : 0;
       this.tape = new Tape(kernels, dtype(), purpose == Purpose.TRAINING);
+      int keyColumns = config.nKvHead() * config.headSize();
+      this.units =
+          purpose == Purpose.ATTENTION
+              ? tape.persistent(Math.multiplyExact(2, T), keyColumns)
+              : null;
       int count = Math.toIntExact(tokens.length() / 2);
       Variable x = embedding(Tensor.of(tokens, 0, count, 1));
       logits = logits(blocks(x), config.tieWeights() ? "wte" : "lm_head");
@@ -336,10 +365,15 @@ public final class GPT implements AutoCloseable {
         tape.keep(logits);
       }
       loss = new Loss(logits, Tensor.of(tokens, count, count, 1));
-      if (purpose != Purpose.GENERATION) {
+      if (scoresAll()) {
         tape.add(loss);
       }
       tape.plan();
+    }
+
+    /** Whether it computes the logits of every token, rather than of the last one alone. */
+    private boolean scoresAll() {
+      return purpose == Purpose.TRAINING || purpose == Purpose.EVALUATION;
     }
 
     private Variable embedding(Tensor ids) {
@@ -397,6 +431,12 @@ public final class GPT implements AutoCloseable {
         Tensor table = Tensor.of(angles, 0, config.blockSize(), config.headSize());
         tape.add(new Rotary(qkv, H + kvHeads, table));
       }
+      if (purpose == Purpose.ATTENTION) {
+        Slot layer = tape.persistent(Math.multiplyExact(H, T), T);
+        probabilities.add(layer);
+        Slot mixed = tape.slot(T, C);
+        tape.add(new AttentionProbabilities(qkv, H, kvHeads, units, mixed, layer));
+      }
       Variable out = tape.variable(rows, C);
       if (purpose == Purpose.GENERATION) {
         Slot keys = tape.persistent(Math.multiplyExact(B, T), kvHeads * config.headSize());
@@ -434,7 +474,7 @@ public final class GPT implements AutoCloseable {
     }
 
     private Variable logits(Variable x, String name) {
-      if (purpose != Purpose.GENERATION) {
+      if (scoresAll()) {
         return linear(x, name, null, true);
       }
       Variable out = tape.variable(B, config.vocabSize());
