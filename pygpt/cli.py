@@ -20,7 +20,18 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import pygpt
-from pygpt.commands import completion, evaluate, finetune, info, plot, prepare, tokenizer, train
+from pygpt.commands import (
+    chat,
+    completion,
+    evaluate,
+    finetune,
+    generate,
+    info,
+    plot,
+    prepare,
+    tokenizer,
+    train,
+)
 from pygpt.commands.flags import UsageError, add_fields, flag, given_fields
 from pygpt.config import NamesConfig, from_dict
 from pygpt.errors import ConfigError, PygptError
@@ -38,6 +49,7 @@ examples:
 """
 MORE_EXAMPLES = """\
   python -m pygpt train shakespeare-char            train on Shakespeare, as nanoGPT does
+  python -m pygpt generate model --prompt "To be" --samples 3
   python -m pygpt prepare shakespeare --tokenizer char --out data
   python -m pygpt tokenizer explain abracadabra
 """
@@ -69,6 +81,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show an error's stacks, Java's too")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_names(commands)
+    generate.add_parser(commands)
+    chat.add_parser(commands)
     prepare.add_parser(commands)
     train.add_parser(commands)
     finetune.add_parser(commands)

@@ -12,7 +12,7 @@ import pytest
 from pygpt import cli
 
 DOCS = Path(__file__).parents[2] / "docs"
-COMMANDS = ("data.md", "tokenizers.md", "cli.md")
+COMMANDS = ("data.md", "tokenizers.md", "cli.md", "cli-generate.md")
 PYTHON = ("data.md", "tokenizers.md", "generate.md", "training.md", "embeddings.md")
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 MATCH = doctest.OutputChecker().check_output

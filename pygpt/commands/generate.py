@@ -1,0 +1,243 @@
+"""`python -m pygpt generate`: what a saved model makes of a prompt."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import warnings
+from collections.abc import Collection, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pygpt
+from pygpt.commands.flags import flag
+from pygpt.config import BACKENDS, from_dict, rule_of
+from pygpt.errors import CheckpointError, ConfigError, ShapeError
+from pygpt.generate_config import GenerateConfig
+
+if TYPE_CHECKING:
+    from pygpt.model import GPT
+
+EXAMPLES = """\
+examples:
+  python -m pygpt generate runs/first --prompt "To be" --temperature 0.8 --seed 1
+  python -m pygpt generate gpt2 --file story.txt --samples 3 --max-new-tokens 100
+  echo "def add(a, b):" | python -m pygpt generate model --json -
+"""
+SEPARATOR = "-" * 8  # between samples, where they are not side by side
+COLUMN = 32  # characters: a sample's column is never narrower, but on a narrower terminal
+_FLAGS: dict[str, dict[str, Any]] = {  # by the annotation of the field
+    "bool": {"action": "store_true"},
+    "int": {"type": int, "metavar": "N"},
+    "float": {"type": float, "metavar": "X"},
+    "tuple[int, ...]": {"type": int, "metavar": "N", "action": "append"},
+    "tuple[str, ...] | str": {"metavar": "TEXT", "action": "append"},
+}
+
+
+def add_parser(commands: Any) -> None:
+    """Add the parser of `pygpt generate`."""
+    parser = commands.add_parser(
+        "generate",
+        help="continue a prompt with a saved model",
+        description="Print a prompt and what the model makes follow it, while it is made.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add_model_flags(parser)
+    prompts = parser.add_mutually_exclusive_group(required=True)
+    prompts.add_argument("--prompt", metavar="TEXT", help="the prompt")
+    prompts.add_argument(
+        "--file", metavar="FILE", help="where the prompt is; a line end at its end does not count"
+    )
+    prompts.add_argument(
+        "input", nargs="?", choices=["-"], metavar="-", help="the prompt is on standard input"
+    )
+    add_option_flags(parser)
+    parser.add_argument(
+        "--samples",
+        type=int,
+        default=1,
+        metavar="N",
+        help="continuations, side by side on a terminal; with --seed each has the next seed "
+        "(default: 1)",
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print a sample as a line of JSON: prompt, text, ids, log_probabilities, stopped",
+    )
+    parser.set_defaults(run=generate)
+
+
+def generate(arguments: argparse.Namespace) -> None:
+    """Check the options, then load the model and generate."""
+    options, samples = given_options(arguments), arguments.samples
+    if samples < 1:
+        raise ConfigError("samples", f"expected at least 1, got {samples}")
+    prompt = _prompt(arguments)
+    with load_model(arguments) as model:
+        if "max_new_tokens" not in options and "truncate" not in options:
+            options["max_new_tokens"] = _most_new_tokens(model, prompt)
+        if arguments.json:
+            _print_json(model, [prompt] * samples, options)
+        elif samples == 1:
+            _print_one(prompt, model.stream(prompt, **options))
+        elif sys.stdout.isatty():
+            _print_columns(prompt, samples, model.streams([prompt] * samples, **options))
+        else:
+            texts = model.generate([prompt] * samples, **options)
+            print(f"\n{SEPARATOR}\n".join(texts))
+
+
+# ---- flags that `chat` has too ---------------------------------------------------------------
+
+
+def add_model_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the checkpoint and how it is run; `load_model` takes them."""
+    parser.add_argument(
+        "checkpoint",
+        metavar="CHECKPOINT",
+        help="a model folder, a training run's folder (its best model, or else its last), a "
+        ".safetensors file, or a name on the Hugging Face hub",
+    )
+    parser.add_argument(
+        "--backend",
+        default="cpu",
+        metavar="|".join(BACKENDS),
+        help="cpu is fast, nd4j is ND4J's own operations, plain the reference (default: cpu)",
+    )
+    parser.add_argument(
+        "--threads", type=int, default=0, metavar="N", help="of backend cpu (default: 0, all)"
+    )
+
+
+def add_option_flags(parser: argparse.ArgumentParser, without: Collection[str] = ()) -> None:
+    """Add a flag for each field of `GenerateConfig`; `given_options` returns those given."""
+    for spec in fields(GenerateConfig):
+        if spec.name in ("pad_token_id", *without):  # for ids; text has no padding
+            continue
+        flags = _FLAGS[str(spec.type).removesuffix(" | None")]
+        help = rule_of(spec).help
+        if flags.get("action") == "append":
+            help += "; may be repeated"
+        if spec.default:
+            help += f" (default: {spec.default})"
+        parser.add_argument(flag(spec.name), default=argparse.SUPPRESS, help=help, **flags)
+
+
+def given_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that were given, checked.
+
+    Raises:
+        ConfigError: a value that cannot be.
+    """
+    given = vars(arguments)
+    names = [spec.name for spec in fields(GenerateConfig)]
+    options = {name: given[name] for name in names if name in given}
+    from_dict(GenerateConfig, options)
+    return options
+
+
+def load_model(arguments: argparse.Namespace) -> GPT:
+    """Return the model of a checkpoint, with a tokenizer.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged, or its tokenizer is missing or of no use.
+    """
+    from pygpt.train.run_folder import best_in
+
+    source: str = arguments.checkpoint
+    folder = best_in(Path(source))
+    try:
+        with warnings.catch_warnings():  # of a tokenizer that does not fit
+            warnings.simplefilter("error", UserWarning)
+            model = pygpt.GPT.from_pretrained(
+                source if folder == Path(source) else folder,
+                backend=arguments.backend,
+                threads=arguments.threads,
+            )
+    except UserWarning as warning:
+        raise CheckpointError(str(warning)) from None
+    if model.tokenizer is None:
+        model.close()
+        raise CheckpointError(
+            f"model {folder}: expected a tokenizer, since there is text; put the tokenizer.json "
+            "of its training beside its weights"
+        )
+    return model
+
+
+# ---- prompts and samples ---------------------------------------------------------------------
+
+
+def _prompt(arguments: argparse.Namespace) -> str:
+    text: str | None = arguments.prompt
+    if text is None and arguments.file is not None:
+        text = _without_line_end(pygpt.read_text(arguments.file))
+    if text is None:  # what is not UTF-8 the tokenizer will refuse
+        text = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
+        text = _without_line_end(text)
+    if not text:
+        raise ShapeError("prompt: expected text, got none")
+    return text
+
+
+def _most_new_tokens(model: GPT, prompt: str) -> int:
+    """Return the default, or what the context has room for if that is less but not nothing."""
+    assert model.tokenizer is not None
+    room = model.config.block_size - len(model.tokenizer.encode(prompt))
+    most = GenerateConfig().max_new_tokens
+    return room if 0 < room < most else most
+
+
+def _without_line_end(text: str) -> str:
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _print_one(prompt: str, pieces: Iterator[str]) -> None:
+    print(prompt, end="", flush=True)
+    try:
+        for piece in pieces:
+            print(piece, end="", flush=True)
+    finally:
+        print(flush=True)
+
+
+def _print_columns(prompt: str, samples: int, pieces: Iterator[list[str]]) -> None:
+    """Show samples side by side, in as many rows as they need, while they grow."""
+    from rich.columns import Columns
+    from rich.console import Console
+    from rich.live import Live
+    from rich.panel import Panel
+    from rich.text import Text
+
+    console = Console(file=sys.stdout)
+    width = min(max(COLUMN, console.width // samples), console.width)
+    texts = [Text() for _ in range(samples)]
+    panels = [Panel(text, title=f"{i}", width=width) for i, text in enumerate(texts, start=1)]
+    console.print(Text(prompt))
+    with Live(Columns(panels, padding=0), console=console):
+        for new in pieces:
+            for text, piece in zip(texts, new, strict=True):
+                text.append(piece)
+
+
+def _print_json(model: GPT, prompts: list[str], options: dict[str, Any]) -> None:
+    for prompt, continuation in zip(
+        prompts, model.continuations(prompts, **options), strict=True
+    ):
+        line: dict[str, Any] = {
+            "prompt": prompt,
+            "text": continuation.text,
+            "ids": continuation.ids.tolist(),
+            "log_probabilities": continuation.log_probabilities.tolist(),
+            "stopped": continuation.stopped,
+        }
+        if continuation.top_ids.size:
+            line["top_ids"] = continuation.top_ids.tolist()
+            line["top_log_probabilities"] = continuation.top_log_probabilities.tolist()
+        print(json.dumps(line), flush=True)
