@@ -373,5 +373,6 @@ public final class CpuKernels implements Kernels {
   @Override
   public void close() {
     team.close();
+    gemm.close();
   }
 }

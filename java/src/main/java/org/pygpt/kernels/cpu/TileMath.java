@@ -24,12 +24,17 @@ final class TileMath {
 
   private static final VectorSpecies<Integer> WORDS = IntVector.SPECIES_PREFERRED;
   private static final ByteOrder ORDER = ByteOrder.nativeOrder();
-  private static final int HIGH = 0xffff0000;
+  private static final int HIGHEST = 0xff000000; // byte of a word
+  private static final int HIGH = 0xffff0000; // half of a word
+
+  /** Sums of int8 tiles are so many times too large: bytes are read where they are highest. */
+  static final float INT8_UNIT = 1 << 24;
 
   private TileMath() {}
 
   /**
-   * Sums of an int8 tile, not yet scaled.
+   * Sums of an int8 tile times {@link #INT8_UNIT}: a byte in the highest place is a number of its
+   * sign, without a second shift.
    *
    * @param at index of the tile's first word
    * @param k inputs
@@ -53,10 +58,10 @@ final class TileMath {
       long first = at + (long) p * LANES;
       for (int lane = 0; lane < LANES; lane++) {
         int word = words.getAtIndex(ValueLayout.JAVA_INT, first + lane);
-        row[lane] = word << 24 >> 24;
-        row[LANES + lane] = word << 16 >> 24;
-        row[2 * LANES + lane] = word << 8 >> 24;
-        row[3 * LANES + lane] = word >> 24;
+        row[lane] = word << 24;
+        row[LANES + lane] = word << 16 & HIGHEST;
+        row[2 * LANES + lane] = word << 8 & HIGHEST;
+        row[3 * LANES + lane] = word & HIGHEST;
       }
       add(x[from + p], row, sums);
     }
@@ -77,10 +82,10 @@ final class TileMath {
       IntVector word =
           IntVector.fromMemorySegment(WORDS, words, 4 * (at + (long) p * LANES), ORDER);
       FloatVector factor = Simd.broadcast(x[from + p]);
-      s0 = signed(word.lanewise(VectorOperators.LSHL, 24)).fma(factor, s0);
-      s1 = signed(word.lanewise(VectorOperators.LSHL, 16)).fma(factor, s1);
-      s2 = signed(word.lanewise(VectorOperators.LSHL, 8)).fma(factor, s2);
-      s3 = signed(word).fma(factor, s3);
+      s0 = numbers(word.lanewise(VectorOperators.LSHL, 24)).fma(factor, s0);
+      s1 = numbers(word.lanewise(VectorOperators.LSHL, 16).and(HIGHEST)).fma(factor, s1);
+      s2 = numbers(word.lanewise(VectorOperators.LSHL, 8).and(HIGHEST)).fma(factor, s2);
+      s3 = numbers(word.and(HIGHEST)).fma(factor, s3);
     }
     s0.intoArray(sums, 0);
     s1.intoArray(sums, LANES);
@@ -88,10 +93,8 @@ final class TileMath {
     s3.intoArray(sums, 3 * LANES);
   }
 
-  /** The highest byte of each word as a float. */
-  private static FloatVector signed(IntVector words) {
-    IntVector bytes = words.lanewise(VectorOperators.ASHR, 24);
-    return (FloatVector) bytes.convert(VectorOperators.I2F, 0);
+  private static FloatVector numbers(IntVector words) {
+    return (FloatVector) words.convert(VectorOperators.I2F, 0);
   }
 
   /** Sums of a bfloat16 tile; see {@link #int8}. */

@@ -33,8 +33,9 @@ final class TiledMatrix implements PackedMatrix {
     outputs = matrix.outputs();
     words = Memory.allocate(DType.INT32, byteSize(format, inputs, outputs) / DType.INT32.bytes());
     scales = new float[tiles() * WIDTH];
+    float unit = format == WeightFormat.INT8 ? TileMath.INT8_UNIT : 1;
     for (int output = 0; output < outputs; output++) {
-      scales[output] = matrix.scale(output);
+      scales[output] = matrix.scale(output) / unit;
     }
     MemorySegment segment = words.segment();
     int[] row = new int[wordsOfInput()];
@@ -98,7 +99,7 @@ final class TiledMatrix implements PackedMatrix {
     return words.segment();
   }
 
-  /** One for each output, and zeros to the end of the last tile. */
+  /** What sums are multiplied by, for each output, and zeros to the end of the last tile. */
   float[] scales() {
     return scales;
   }
