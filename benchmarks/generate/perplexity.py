@@ -40,7 +40,8 @@ def run(arguments: Sequence[str] | None = None) -> None:
             config = TrainConfig(batch_size=max(1, TOKENS_AT_ONCE // T))
             streams = dataset.streams(T, config)
             result = evaluate(model, streams.validation.eval_batches())
-        print(f"{weights or model.dtype:9}  {result.loss:.5f}   {result.perplexity:.4f}", flush=True)
+        numbers = f"{result.loss:.5f}   {result.perplexity:.4f}"
+        print(f"{weights or model.dtype:9}  {numbers}", flush=True)
 
 
 def main() -> int:

@@ -55,9 +55,12 @@ def _reading(work: Workload, result: Result) -> tuple[float, float]:
 def _remarks(work: Workload, run: Run) -> list[str]:
     remarks = []
     for result in run.results[1:]:
-        apart = "" if result.logits_apart is None else f"logits to {result.logits_apart:.0e}, "
         same = f"{result.equal_tokens} of {work.new} greedy tokens"
-        remarks.append(f"{result.name} agrees with the first side: {apart}{same}")
+        if result.logits_apart is None:
+            remarks.append(f"{result.name} has {same} of the first side before it parts")
+        else:
+            apart = f"logits to {result.logits_apart:.0e}"
+            remarks.append(f"{result.name} does the first side's work: {apart}, {same}")
     by_name = {result.name: result for result in run.results}
     if "pygpt" in by_name:
         for name in ("pygpt-bfloat16", "pygpt-int8"):

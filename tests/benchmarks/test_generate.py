@@ -19,7 +19,7 @@ from benchmarks.generate.check import (
     compare_logits,
     equal_tokens,
 )
-from benchmarks.generate.measure import Result, Run, measure, times, tokens_per_s
+from benchmarks.generate.measure import Result, measure, times, tokens_per_s
 from benchmarks.generate.peer import Peer, PeerError
 from benchmarks.generate.report import as_json, table
 from benchmarks.generate.workload import GPT2_124M, Workload
@@ -84,7 +84,7 @@ def test_sides_of_pygpt_agree(tmp_path: Path) -> None:
     console = Console(width=100, record=True)
     console.print(table(SMALL, run))
     shown = console.export_text()
-    assert all(name in shown for name in ("pygpt-int8", "memory is read at", "17 greedy tokens"))
+    assert all(name in shown for name in ("pygpt-int8", "memory is read at", "of 17 greedy tokens"))
     assert len(json.loads(json.dumps(as_json(SMALL, run)))["sides"]) == 3
 
 
