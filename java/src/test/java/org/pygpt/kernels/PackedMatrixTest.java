@@ -71,20 +71,45 @@ class PackedMatrixTest {
     int in = 67;
     int out = 331;
     for (WeightFormat format : WeightFormat.values()) {
+      try (Tensors tensors = new Tensors(DType.FLOAT32, 0);
+          PackedMatrix packed =
+              kernels.pack(new RoundedMatrix(format, tensors.whole(in, out), false))) {
+        assertRowsAlone(tensors, in, out, packed::multiply);
+      }
+    }
+  }
+
+  /** Likewise where the weights are float32: of matrices in every range of sizes. */
+  @ParameterizedTest
+  @CsvSource({"31, 37", "131, 257", "521, 1031"})
+  void rowsOfGemmDoNotDependOnEachOther(int in, int out) {
+    for (boolean outputsAreRows : new boolean[] {false, true}) {
       try (Tensors tensors = new Tensors(DType.FLOAT32, 0)) {
-        RoundedMatrix matrix = new RoundedMatrix(format, tensors.whole(in, out), false);
-        Tensor x = tensors.input(PackedMatrix.MOST_ROWS, in);
-        Tensor together = tensors.output(PackedMatrix.MOST_ROWS, out);
-        Tensor alone = tensors.output(1, out);
-        try (PackedMatrix packed = kernels.pack(matrix)) {
-          packed.multiply(PackedMatrix.MOST_ROWS, x, together);
-          for (int row = 0; row < PackedMatrix.MOST_ROWS; row++) {
-            packed.multiply(1, x.rows(row, 1), alone);
-            for (int c = 0; c < out; c++) {
-              assertEquals(alone.get(0, c), together.get(row, c), "row " + row + ", output " + c);
-            }
-          }
-        }
+        Tensor weight = weight(tensors, outputsAreRows, out, in);
+        assertRowsAlone(
+            tensors,
+            in,
+            out,
+            (rows, x, product) ->
+                kernels.gemm(false, outputsAreRows, rows, out, in, x, weight, false, product));
+      }
+    }
+  }
+
+  /** A product of so many rows. */
+  private interface Product {
+    void multiply(int rows, Tensor x, Tensor out);
+  }
+
+  private static void assertRowsAlone(Tensors tensors, int in, int out, Product product) {
+    Tensor x = tensors.input(PackedMatrix.MOST_ROWS, in);
+    Tensor together = tensors.output(PackedMatrix.MOST_ROWS, out);
+    Tensor alone = tensors.output(1, out);
+    product.multiply(PackedMatrix.MOST_ROWS, x, together);
+    for (int row = 0; row < PackedMatrix.MOST_ROWS; row++) {
+      product.multiply(1, x.rows(row, 1), alone);
+      for (int c = 0; c < out; c++) {
+        assertEquals(alone.get(0, c), together.get(row, c), "row " + row + ", output " + c);
       }
     }
   }
