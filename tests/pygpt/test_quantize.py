@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pygpt import GPT, CharTokenizer, ConfigError
+from pygpt import GPT, CharTokenizer, ConfigError, memory
 from pygpt.engine import EngineError
+from pygpt.errors import TooLargeError
 from tests.pygpt.test_generation import BACKENDS, CONFIGS, PROMPT, make
 from tests.tolerances import TENSOR_FLOAT32
 
@@ -124,3 +125,12 @@ def test_what_is_refused(model: GPT, tmp_path: Path) -> None:
     model.quantize("bfloat16")
     with pytest.raises(ConfigError, match="got bfloat16; load the model again"):
         model.quantize("int8")
+
+
+def test_a_copy_that_does_not_fit(model: GPT, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = model.parameters()["wte.weight"].copy()
+    monkeypatch.setattr(memory, "available_bytes", lambda: model.num_parameters - 1)
+    with pytest.raises(TooLargeError, match="a copy of the weights as int8 needs at least"):
+        model.quantize("int8")
+    assert model.rounded is None
+    np.testing.assert_array_equal(model.parameters()["wte.weight"], before)
