@@ -73,7 +73,8 @@ final class TileMath {
     }
   }
 
-  private static void int8(MemorySegment words, long at, float[] x, int from, int k, float[] sums) {
+  private static void vectorInt8(
+      MemorySegment words, long at, float[] x, int from, int k, float[] sums) {
     FloatVector s0 = Simd.broadcast(0);
     FloatVector s1 = s0;
     FloatVector s2 = s0;
