@@ -24,10 +24,10 @@ APT = as_root=$$(test "$$(id -u)" = 0 || echo sudo) && $$as_root apt-get update 
     $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
 .DEFAULT_GOAL := help
-.PHONY: help names java-names test lint format bench bench-java bench-names bench-quick bench-recipe wheel clean gradle jdk FORCE
+.PHONY: help names java-names test lint format bench bench-generate bench-java bench-names bench-quick bench-recipe wheel clean gradle jdk FORCE
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 names: .venv/.installed $(ENGINE)  ## train the talk's GPT on baby names and print 20 new ones
 	@$(VENV_PYTHON) -m pygpt names $(ARGS)
@@ -63,6 +63,9 @@ bench-quick: .venv/.installed-bench $(ENGINE)  ## the three small ones beside ea
 
 bench-recipe: .venv/.installed-bench $(ENGINE)  ## nanoGPT's Shakespeare recipe beside PyTorch, 2 minutes
 	@$(VENV_PYTHON) -m benchmarks.recipe $(ARGS)
+
+bench-generate: .venv/.installed-bench $(ENGINE)  ## generating beside Hugging Face transformers, 5 minutes
+	@$(VENV_PYTHON) -m benchmarks.generate $(ARGS)
 
 bench-java: $(ENGINE)  ## kernels and a training step in JMH, 30 minutes; ARGS are JMH's
 	@$(RUN_GRADLE) -Pjmh="$(ARGS)" jmh

@@ -146,6 +146,15 @@ class Engine(_Handle):
         with jbridge.translate():
             self._open().initialize(signed)
 
+    def quantize(self, weights: str) -> None:
+        """Round every matrix but the position embedding to `int8` or `bfloat16`, for good.
+
+        Raises:
+            EngineError: a weight is not finite, or there is no room for a copy of them.
+        """
+        with jbridge.translate():
+            self._open().quantize(weights)
+
     def parameters(self) -> dict[str, NDArray[Any]]:
         """Return name -> array of every weight; shared: writing to one changes the model."""
         return self._named_views(self._open().weights())

@@ -30,6 +30,7 @@ from pygpt.training import Training, TrainingMemory
 _log = logging.getLogger("pygpt")
 
 DTYPES = ("float32", "float64")
+ROUNDED_BITS = {"int8": 8, "bfloat16": 16}  # of a weight
 LOGITS_AT_ONCE = 1 << 26  # numbers: 256 MB
 
 
@@ -40,6 +41,12 @@ def _is_texts(prompt: Any) -> TypeGuard[list[str]]:
 def dtype_of(backend: str) -> str:
     """Return the dtype that a model has by default."""
     return "float64" if backend == "plain" else "float32"
+
+
+def _check_format(weights: str) -> None:
+    if weights not in ROUNDED_BITS:
+        expected = ", ".join(ROUNDED_BITS)
+        raise ConfigError("weights", f"expected one of {expected}, got {weights!r}")
 
 
 class GPT:
@@ -58,6 +65,7 @@ class GPT:
 
     Attributes:
         special_ids: those of the folder that it came from; none by default.
+        rounded: `int8` or `bfloat16` once `quantize` has rounded the weights, else None.
 
     Raises:
         ConfigError: an unknown backend or dtype, a tokenizer of another vocabulary.
@@ -94,6 +102,7 @@ class GPT:
         self.dtype = dtype
         self.tokenizer = tokenizer
         self.special_ids = NO_SPECIAL_IDS
+        self.rounded: str | None = None
         memory.require(self._weights_bytes, "a model of these sizes")
         self._engine = Engine(config, backend, dtype, threads)
         if seed is not None:
@@ -140,9 +149,42 @@ class GPT:
     def parameters(self) -> dict[str, NDArray[Any]]:
         """Return name -> array of every weight, in the model's dtype; see `weight_shapes`.
 
-        The arrays are shared with Java, not copied: writing to one changes the model.
+        The arrays are shared with Java, not copied: writing to one changes the model; see
+        `quantize` for the exception.
         """
         return self._engine.parameters()
+
+    def quantize(self, weights: str) -> None:
+        """Round the weights to fewer bits, for good: generation is faster by what it need not read.
+
+        The matrices of all layers, the token embedding and the output matrix are rounded in place,
+        to the nearest: biases, norms and positions are not. All that the model computes or saves
+        has the rounded weights from then on, on every backend. It cannot be trained any more. On
+        backend cpu a smaller copy serves generation, which later writes to arrays of `parameters`
+        do not reach.
+
+        Args:
+            weights: `int8`: whole numbers from -127 to 127, with one scale for each output of a
+                matrix (each token of the embedding); or `bfloat16`: 8 bits of precision.
+        Raises:
+            ConfigError: another format, or weights that are rounded already.
+            TooLargeError: the copy does not fit into memory.
+            EngineError: a weight is not finite.
+        """
+        _check_format(weights)
+        if self.rounded is not None:
+            again = "load the model again to round it otherwise"
+            raise ConfigError("weights", f"expected unrounded ones, got {self.rounded}; {again}")
+        if self.backend == "cpu":
+            copied_bytes = self.config.num_parameters * ROUNDED_BITS[weights] // 8
+            memory.require(copied_bytes, f"a copy of the weights as {weights}")
+        self._engine.quantize(weights)
+        self.rounded = weights
+
+    def _require_trainable(self) -> None:
+        if self.rounded is not None:
+            hint = "load the model again without rounding it"
+            raise ConfigError("weights", f"expected unrounded ones, got {self.rounded}; {hint}")
 
     @property
     def embeddings(self) -> Embeddings:
@@ -277,9 +319,10 @@ class GPT:
             options: fields of `AdamWConfig`.
         Raises:
             ShapeError: sizes that do not fit the model.
-            ConfigError: an option that cannot be, or a name that is no weight's.
+            ConfigError: an option that cannot be, a name that is no weight's, or rounded weights.
             TooLargeError: it does not fit into memory; nothing has been allocated.
         """
+        self._require_trainable()
         needed = self.memory(batch_size, block_size, evaluation=evaluation)
         T = self.config.block_size if block_size is None else block_size
         what = f"training on batches of {batch_size} x {T} tokens"
@@ -310,11 +353,13 @@ class GPT:
         Returns:
             float64, (steps,): mean nats per predicted token, taken before the step's update.
         Raises:
+            ConfigError: the weights are rounded.
             ShapeError: no documents, or rates that are no row of numbers.
             TokenError: a character that the tokenizer lacks.
             TooLargeError: what training needs beside the weights does not fit into memory.
             KeyboardInterrupt: Ctrl-C; the training stops within half a second.
         """
+        self._require_trainable()
         rates = np.array(learning_rates, dtype=np.float64)
         if rates.ndim != 1:
             raise ShapeError(f"learning_rates: expected (steps,), got {rates.shape}")
@@ -509,6 +554,7 @@ class GPT:
         backend: str = "cpu",
         dtype: str | None = None,
         threads: int = 0,
+        weights: str | None = None,
     ) -> GPT:
         """Return a saved model, its numbers converted to `dtype` while they are copied.
 
@@ -516,16 +562,21 @@ class GPT:
             source: a folder that `save_pretrained` or Java's `org.pygpt.Names` wrote, or with
                 Hugging Face's GPT-2 or Llama (float32, float16 or bfloat16); or its .safetensors
                 file; or, as text, a name on the Hugging Face hub if there is no such folder.
-            backend: and the other options: as in the constructor.
+            backend: and dtype and threads: as in the constructor.
+            weights: what to round them to, as `quantize` does: `int8`, `bfloat16`, or None.
         Raises:
             CheckpointError: it is missing, damaged, or a model that the engine does not have.
-            ConfigError, TooLargeError, EngineError: as in the constructor.
+            ConfigError, TooLargeError, EngineError: as in the constructor and in `quantize`.
         """
+        if weights is not None:
+            _check_format(weights)
         path = hub.fetch(source) if isinstance(source, str) and hub.is_name(source) else source
         with checkpoint.opened(Path(path)) as saved:
             model = cls(saved.config, seed=None, backend=backend, dtype=dtype, threads=threads)
             try:
                 saved.copy_to(model.parameters())
+                if weights is not None:
+                    model.quantize(weights)
             except BaseException:
                 model.close()
                 raise

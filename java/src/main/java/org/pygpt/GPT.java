@@ -25,6 +25,9 @@ import org.pygpt.graph.Variable;
 import org.pygpt.kernels.Backend;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.kernels.NormSpec;
+import org.pygpt.kernels.PackedMatrix;
+import org.pygpt.kernels.RoundedMatrix;
+import org.pygpt.kernels.WeightFormat;
 import org.pygpt.tensor.AvailableMemory;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Memory;
@@ -56,6 +59,7 @@ public final class GPT implements AutoCloseable {
   private final Kernels kernels;
   private final Parameters weights;
   private final Memory angles;
+  private RoundedWeights rounded;
 
   private GPT(GPTConfig config, Kernels kernels, DType dtype) {
     this.config = config;
@@ -120,6 +124,44 @@ public final class GPT implements AutoCloseable {
   /** Draws every weight anew; see {@link Initializer}. */
   public void initialize(long seed) {
     Initializer.initialize(config, weights, seed);
+  }
+
+  /**
+   * Rounds every matrix but the position embedding, for good, so that generation reads fewer bytes
+   * a token; the model cannot be trained any more. Everything computes with the rounded weights; on
+   * backend cpu a smaller copy of them serves steps of few tokens, which later writes to {@link
+   * #weights} do not reach.
+   *
+   * @param format {@code int8} or {@code bfloat16}
+   * @throws IllegalArgumentException if there is no such format, or a weight is not finite
+   * @throws IllegalStateException if the weights are rounded already
+   * @throws TooLargeError if the copy does not fit into memory; the weights are as they were, as in
+   *     the other cases
+   * @see RoundedMatrix
+   */
+  public void quantize(String format) {
+    WeightFormat chosen = Choice.of("weights", WeightFormat.class, format);
+    if (rounded != null) {
+      throw new IllegalStateException(
+          "weights: expected them as they were trained, got "
+              + rounded.format()
+              + "; load the model again to round it otherwise");
+    }
+    rounded = new RoundedWeights(chosen, config, weights, kernels);
+  }
+
+  /**
+   * Passes if the weights may be trained.
+   *
+   * @throws IllegalStateException if they are rounded
+   */
+  public void requireTrainable() {
+    if (rounded != null) {
+      throw new IllegalStateException(
+          "weights: expected float32 to train them, got "
+              + rounded.format()
+              + "; load the model again without rounding it");
+    }
   }
 
   public GPTConfig config() {
@@ -256,8 +298,10 @@ public final class GPT implements AutoCloseable {
    * Builds a tape for at most (B, T) tokens that runs forward and backward.
    *
    * @throws TooLargeError if its activations do not fit into memory, as in those below
+   * @throws IllegalStateException if the weights are rounded
    */
   public Program training(int B, int T, Parameters gradients) {
+    requireTrainable();
     return program(B, T, Purpose.TRAINING, gradients);
   }
 
@@ -492,7 +536,8 @@ public final class GPT implements AutoCloseable {
 
     private Parameter parameter(String name) {
       Tensor gradient = gradients == null ? null : gradients.get(name);
-      return new Parameter(name, weights.get(name), gradient);
+      PackedMatrix packed = rounded == null ? null : rounded.packed(name);
+      return new Parameter(name, weights.get(name), gradient, packed);
     }
 
     private Parameter parameterOrNull(String name) {
@@ -505,6 +550,9 @@ public final class GPT implements AutoCloseable {
     weights.close();
     if (angles != null) {
       angles.close();
+    }
+    if (rounded != null) {
+      rounded.close();
     }
     kernels.close();
   }

@@ -47,17 +47,7 @@ public final class LastLogits implements Op {
       }
       rows = last.tensor();
     }
-    // (B, C) @ (C, V) -> (B, V)
-    kernels.gemm(
-        false,
-        true,
-        step.B(),
-        out.columns(),
-        x.columns(),
-        rows,
-        weight.value(),
-        false,
-        out.value());
+    weight.multiply(kernels, true, step.B(), rows, out.value()); // (B, C) @ (C, V) -> (B, V)
   }
 
   @Override

@@ -50,18 +50,7 @@ public final class Linear implements Op {
   @Override
   public void forward(Kernels kernels, Step step) {
     int rows = step.rows();
-    int in = x.value().columns();
-    // (rows, in) @ (in, out) -> (rows, out)
-    kernels.gemm(
-        false,
-        outputsAreRows,
-        rows,
-        out.columns(),
-        in,
-        x.value(),
-        weight.value(),
-        false,
-        out.value());
+    weight.multiply(kernels, outputsAreRows, rows, x.value(), out.value());
     if (bias != null) {
       kernels.bias(rows, bias.value(), out.value());
     }

@@ -42,6 +42,19 @@ public interface Kernels extends AutoCloseable {
       boolean add,
       Tensor c);
 
+  /**
+   * A copy of a rounded matrix that products of few rows read instead of it, since it is smaller;
+   * null if this backend has none. It may only be used where these kernels are.
+   */
+  default PackedMatrix pack(RoundedMatrix matrix) {
+    return null;
+  }
+
+  /** Size in bytes of what {@link #pack} allocates. */
+  default long packedBytes(WeightFormat format, int inputs, int outputs) {
+    return 0;
+  }
+
   /** Adds {@code bias}, one row, to each of the first {@code rows} rows of x. */
   void bias(int rows, Tensor bias, Tensor x);
 

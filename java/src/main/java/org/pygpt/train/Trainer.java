@@ -23,6 +23,7 @@ import org.pygpt.tensor.TooLargeError;
  * trainer, but any may {@link #cancel} it.
  */
 public final class Trainer implements AutoCloseable {
+  private final GPT model;
   private final Kernels kernels;
   private final AdamW options;
   private final Parameters weights;
@@ -47,6 +48,7 @@ public final class Trainer implements AutoCloseable {
    *
    * @throws IllegalArgumentException if B or T is not positive, T is above the block size, or B * T
    *     is no int
+   * @throws IllegalStateException if the weights are rounded
    * @throws TooLargeError if gradients, moments and activations do not fit into memory
    */
   public Trainer(GPT model, int B, int T, AdamW options) {
@@ -57,6 +59,8 @@ public final class Trainer implements AutoCloseable {
               "batch: expected (B, T) with T from 1 to block_size = %d, got (%d, %d)",
               blockSize, B, T));
     }
+    model.requireTrainable();
+    this.model = model;
     kernels = model.kernels();
     this.options = options;
     weights = model.weights();
@@ -185,6 +189,7 @@ public final class Trainer implements AutoCloseable {
     if (accumulated == 0) {
       throw new IllegalStateException("update: expected a backward before it, got none");
     }
+    model.requireTrainable(); // it may have been rounded since
     for (String name : frozen) {
       gradients.get(name).zero();
     }

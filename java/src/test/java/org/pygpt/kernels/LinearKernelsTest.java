@@ -35,7 +35,12 @@ class LinearKernelsTest extends KernelsTest {
     "31, 67, 37",
     "64, 64, 64",
     "129, 67, 131",
-    "131, 257, 61"
+    "131, 257, 61",
+    "1, 131, 127",
+    "8, 127, 137",
+    "1, 769, 1021",
+    "3, 1021, 523",
+    "8, 521, 1021"
   })
   void gemm(int m, int n, int k) {
     for (boolean transposeA : NO_AND_YES) {

@@ -15,6 +15,9 @@ final class AttentionTask implements Team.Task {
   /** From this size of a head's queries, T * D, native products are faster than our own. */
   private static final int NATIVE_FROM = 64 * 48;
 
+  /** Likewise for a single query, of the size of its keys. */
+  private static final int ONE_NATIVE_FROM = 64 * 16;
+
   /** How the products of one head are made. */
   interface Head {
     /** Attention of query head h, which reads the keys of head g, in sequence b. */
@@ -100,7 +103,9 @@ final class AttentionTask implements Team.Task {
 
   @Override
   public void run(int worker, int from, int to) {
-    Head head = T * D >= NATIVE_FROM ? natives[worker] : small[worker];
+    boolean one = T == 1 && mask == null && dOut == null;
+    boolean isLong = one ? (past + 1) * D >= ONE_NATIVE_FROM : T * D >= NATIVE_FROM;
+    Head head = isLong ? natives[worker] : small[worker];
     int group = H / kvHeads;
     for (int unit = from; unit < to; unit++) {
       int b = unit / kvHeads;

@@ -7,6 +7,9 @@ import org.pygpt.kernels.AdamStep;
 import org.pygpt.kernels.DropoutMask;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.kernels.NormSpec;
+import org.pygpt.kernels.PackedMatrix;
+import org.pygpt.kernels.RoundedMatrix;
+import org.pygpt.kernels.WeightFormat;
 import org.pygpt.parallel.Team;
 import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
@@ -27,6 +30,7 @@ public final class CpuKernels implements Kernels {
 
   private final Team team;
   private final Gemm gemm;
+  private final TileTask tiles;
   private final AttentionTask attention;
   private final NormTasks.Forward norm;
   private final NormTasks.Backward normBackward;
@@ -52,6 +56,7 @@ public final class CpuKernels implements Kernels {
       stagings[worker] = new Staging();
     }
     gemm = new Gemm(team, stagings[0]);
+    tiles = new TileTask(team, stagings);
     attention = new AttentionTask(team, stagings);
     norm = new NormTasks.Forward(team, stagings);
     normBackward = new NormTasks.Backward(team, stagings);
@@ -91,6 +96,16 @@ public final class CpuKernels implements Kernels {
       boolean add,
       Tensor c) {
     gemm.multiply(transposeA, transposeB, m, n, k, a, b, add, c);
+  }
+
+  @Override
+  public PackedMatrix pack(RoundedMatrix matrix) {
+    return new TiledMatrix(tiles, matrix);
+  }
+
+  @Override
+  public long packedBytes(WeightFormat format, int inputs, int outputs) {
+    return TiledMatrix.byteSize(format, inputs, outputs);
   }
 
   @Override
@@ -358,5 +373,6 @@ public final class CpuKernels implements Kernels {
   @Override
   public void close() {
     team.close();
+    gemm.close();
   }
 }

@@ -6,7 +6,7 @@ import org.pygpt.tensor.Tensor;
 /**
  * Mutable (one product's arguments): matrix products by whichever way is fastest at their size: our
  * own loops on one thread, one native call, or a native call for each thread on its part of the
- * result.
+ * result; few rows in a way of their own.
  */
 final class Gemm implements Team.Task {
   /** From this many multiply-adds on, a native call is faster than our own loops. */
@@ -20,6 +20,7 @@ final class Gemm implements Team.Task {
 
   private final Team team;
   private final Staging staging;
+  private final FewRows fewRows;
   private boolean transposeA;
   private boolean transposeB;
   private int m;
@@ -34,6 +35,7 @@ final class Gemm implements Team.Task {
   Gemm(Team team, Staging staging) {
     this.team = team;
     this.staging = staging;
+    fewRows = new FewRows(team, staging);
   }
 
   void multiply(
@@ -46,6 +48,10 @@ final class Gemm implements Team.Task {
       Tensor b,
       boolean add,
       Tensor c) {
+    if (!transposeA && !add && FewRows.take(m, n, k)) {
+      fewRows.multiply(transposeB, m, n, k, a, b, c);
+      return;
+    }
     this.transposeA = transposeA;
     this.transposeB = transposeB;
     this.m = m;
@@ -84,6 +90,10 @@ final class Gemm implements Team.Task {
         add,
         c.address() + 4L * row * c.rowStride() + 4L * column,
         c.rowStride());
+  }
+
+  void close() {
+    fewRows.close();
   }
 
   private void small() {

@@ -43,6 +43,10 @@ final class NativeHead implements AttentionTask.Head {
   public void forward(AttentionTask task, Staging staging, int b, int h, int g) {
     int T = task.T;
     int D = task.D;
+    if (T == 1 && task.mask == null) {
+      forwardOne(task, staging, b, h, g);
+      return;
+    }
     boolean vectors = Simd.ready();
     for (int t = 0; t < T; t += WIDTH) {
       int queries = Math.min(WIDTH, T - t);
@@ -72,6 +76,50 @@ final class NativeHead implements AttentionTask.Head {
       if (task.logSums != null) {
         Staging.write(logSums, task.logSums, t, queries, b * task.H + h, 1);
       }
+    }
+  }
+
+  /** A single query, as a step of generation has it. */
+  private void forwardOne(AttentionTask task, Staging staging, int b, int h, int g) {
+    int D = task.D;
+    int length = task.past + 1;
+    boolean vectors = Simd.ready();
+    float[] p = scores.array(length);
+    // (length, D) @ (D, 1) -> (length, 1)
+    NativeGemm.multiplyOnHeap(
+        false,
+        true,
+        length,
+        1,
+        D,
+        segment(task.k, b, g * D),
+        task.k.rowStride(),
+        at(task.q, b, h * D),
+        task.q.rowStride(),
+        false,
+        scores.segment,
+        1);
+    ElementMath.scale(vectors, p, length, task.scale);
+    float max = ElementMath.max(vectors, p, length);
+    float sum = ElementMath.expAndSum(vectors, p, length, max, staging.lanes());
+    ElementMath.scale(vectors, p, length, 1 / sum);
+    // (1, length) @ (length, D) -> (1, D)
+    NativeGemm.multiplyOnHeap(
+        false,
+        false,
+        1,
+        D,
+        length,
+        scores.segment,
+        length,
+        at(task.v, b, g * D),
+        task.v.rowStride(),
+        false,
+        segment(task.out, b, h * D),
+        task.out.rowStride());
+    if (task.logSums != null) {
+      logSums[0] = max + (float) Math.log(sum);
+      Staging.write(logSums, task.logSums, 0, 1, b * task.H + h, 1);
     }
   }
 

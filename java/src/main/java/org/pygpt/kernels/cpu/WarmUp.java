@@ -1,5 +1,7 @@
 package org.pygpt.kernels.cpu;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import org.pygpt.kernels.Activation;
 
@@ -18,11 +20,18 @@ final class WarmUp {
   private WarmUp() {}
 
   static void run() {
+    try (Arena arena = Arena.ofShared()) { // of the kind that weights have
+      run(arena.allocate(ROW * 2L * Simd.LANES * Integer.BYTES, Integer.BYTES));
+    }
+  }
+
+  private static void run(MemorySegment words) {
     float[] a = new float[64 * 64];
     float[] b = new float[64 * 64];
     float[] c = new float[64 * 64];
     float[] w = new float[ROW];
     float[] scratch = new float[ROW];
+    float[] tile = new float[TileMath.WIDTH];
     long firstNanos = 0;
     for (int round = 0; round < MOST_ROUNDS; round++) {
       long start = System.nanoTime();
@@ -32,6 +41,8 @@ final class WarmUp {
         SmallGemm.vector(a, 64, 1, b, 64, c, 64, m, n, 16, call % 3 == 0);
         SoftmaxMath.forward(true, a, 16, 16, 16, 0.25f, w);
         SoftmaxMath.backward(true, a, b, 16, 16, 16, 0.25f, w);
+        TileMath.int8(true, words, 0, b, 0, n, tile, tile);
+        TileMath.bfloat16(true, words, 0, b, 0, n, tile, tile);
         rows(a, b, c, w, scratch, call);
       }
       long nanos = System.nanoTime() - start;

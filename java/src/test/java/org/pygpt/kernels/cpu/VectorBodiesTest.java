@@ -3,6 +3,9 @@ package org.pygpt.kernels.cpu;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -59,6 +62,31 @@ class VectorBodiesTest {
         SmallGemm.vector(a, aRow, aColumn, b, n + OFFSET, got, n + OFFSET, m, n, k, add);
         assertArrayEquals(expected, got);
       }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 17, 207})
+  void tiles(int k) {
+    int tile = 3; // not the first one
+    float[] x = random(OFFSET + k);
+    float[] row = new float[TileMath.WIDTH];
+    try (Arena arena = Arena.ofShared()) {
+      long inputs = (tile + 1L) * k;
+      MemorySegment words = arena.allocate(ValueLayout.JAVA_INT, 2 * inputs * Simd.LANES);
+      for (long i = 0; i < 2 * inputs * Simd.LANES; i++) {
+        int finite = random.nextInt() & 0xbfffbfff; // as two bfloat16: exponents of at most 127
+        words.setAtIndex(ValueLayout.JAVA_INT, i, finite);
+      }
+      float[] expected = random(TileMath.WIDTH);
+      float[] got = random(TileMath.WIDTH);
+      long at = (long) tile * k * Simd.LANES;
+      TileMath.int8(false, words, at, x, OFFSET, k, expected, row);
+      TileMath.int8(true, words, at, x, OFFSET, k, got, row);
+      assertArrayEquals(expected, got);
+      TileMath.bfloat16(false, words, 2 * at, x, OFFSET, k, expected, row);
+      TileMath.bfloat16(true, words, 2 * at, x, OFFSET, k, got, row);
+      assertArrayEquals(expected, got);
     }
   }
 

@@ -1,0 +1,115 @@
+"""Generating here and in Hugging Face `transformers`, side by side: `make bench-generate`.
+
+    python -m benchmarks.generate [--sides NAME ...] [--rounds N] [--threads N] [--json FILE]
+
+A GPT-2 of 124 million random weights, saved by pygpt as a folder that all sides load:
+
+    transformers      Hugging Face's `generate` with its cache, PyTorch eager, float32
+    pygpt             this project, float32
+    pygpt-bfloat16    its matrices rounded to bfloat16
+    pygpt-int8        its matrices rounded to int8
+
+all on two threads, one sequence, greedily. Each is a process of its own, which waits unless it is
+asked. First they are compared: logits of the float32 sides to 1e-4 of the largest, and every
+greedy token of every side with the logits that the same side computes without a cache; what
+disagrees fails the benchmark. Then the sides take turns, there and back again: 256 new tokens after
+a prompt of 16 (the whole call is timed), a prompt of 1,000 up to its first new token (prefill), and
+a forward of 1,000 tokens with its loss, which is what training runs forward. The first turns do not
+count.
+
+Between the turns two threads read a gigabyte of memory; from the best rate follows what reading
+every weight once a token allows. The JSON file has every turn. Linux only.
+
+`python -m benchmarks.generate.perplexity` says what rounding costs in perplexity.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.generate.check import DisagreementError
+from benchmarks.generate.measure import measure
+from benchmarks.generate.peer import PeerError
+from benchmarks.generate.report import as_json, table
+from benchmarks.generate.side import SIDES
+from benchmarks.generate.workload import GPT2_124M
+from benchmarks.train.peer import ROOT
+from benchmarks.train.report import machine, write
+
+BUSY_LOAD = 0.5  # mean of processes that ran in the last minute
+WIDTH = 100  # of a table, where the output is no terminal
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="benchmarks.generate",
+        description="Generating here and in Hugging Face transformers, side by side.",
+    )
+    parser.add_argument(
+        "--sides", nargs="+", choices=SIDES, default=SIDES, metavar="NAME", help=" ".join(SIDES)
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=GPT2_124M.rounds, metavar="N",
+        help=f"turns that count, default: {GPT2_124M.rounds}",
+    )  # fmt: skip
+    parser.add_argument("--threads", type=int, default=2, metavar="N", help="default: 2")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="default: build/bench/generate-TIME.json"
+    )
+    return parser
+
+
+def run(arguments: Sequence[str] | None = None) -> None:
+    """Measure what the command line asks for; print the table, then the file's path.
+
+    Raises:
+        PeerError: a side failed.
+        DisagreementError: a side did other work.
+    """
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    path = options.json or ROOT / "build" / "bench" / time.strftime("generate-%Y%m%d-%H%M%S.json")
+    if path.exists():
+        parser.error(f"--json: expected a new file, {path} exists")
+    if options.rounds < 1:
+        parser.error(f"--rounds: expected at least 1, got {options.rounds}")
+    work = replace(GPT2_124M, rounds=options.rounds)
+    began = time.perf_counter()
+
+    def note(text: str) -> None:
+        print(f"{time.perf_counter() - began:5.0f} s  {text}", file=sys.stderr, flush=True)
+
+    report = {"machine": machine(options.threads)}
+    if report["machine"]["load"] > BUSY_LOAD:
+        note(f"the machine is busy (load {report['machine']['load']:.1f}): expect noise")
+    with tempfile.TemporaryDirectory(prefix="bench-generate-") as scratch:
+        result = measure(work, options.sides, options.threads, Path(scratch), note)
+    Console(width=None if sys.stdout.isatty() else WIDTH).print(table(work, result))
+    write(path, report | {"generate": as_json(work, result)})
+    note(f"every turn is in {path}")
+
+
+def main() -> int:
+    """Run the command line; return the exit status."""
+    try:
+        run()
+    except (PeerError, DisagreementError) as error:
+        print(f"bench: error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("bench: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""Times the sides: checks first, then turns that alternate."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.generate.bandwidth import read_bytes_per_s
+from benchmarks.generate.check import check_greedy, compare_logits, equal_tokens
+from benchmarks.generate.peer import Peer
+from benchmarks.generate.workload import Workload
+
+WEIGHT_BITS = {"pygpt-int8": 8, "pygpt-bfloat16": 16}  # 32 otherwise
+
+
+@dataclass
+class Result:
+    """Mutable: what one side did.
+
+    Attributes:
+        logits_apart: from the first float32 side, as a part of the largest; None for rounded sides.
+        equal_tokens: greedy ones before the first that differs from the first side's.
+        bytes_per_token: of the weights that a step reads.
+        generate_s: the continuations, one by one; the first are warm-up.
+        prefill_s: reading the long prompt, up to its first new token.
+        forward_s: one forward of as many tokens, with the loss.
+    """
+
+    name: str
+    description: str
+    logits_apart: float | None = None
+    equal_tokens: int = 0
+    bytes_per_token: int = 0
+    generate_s: list[float] = field(default_factory=list)
+    prefill_s: list[float] = field(default_factory=list)
+    forward_s: list[float] = field(default_factory=list)
+    peak_bytes: int = 0
+
+
+@dataclass
+class Run:
+    """Mutable: all sides, and the rates at which memory was read between their turns."""
+
+    results: list[Result] = field(default_factory=list)
+    read_bytes_per_s: list[float] = field(default_factory=list)
+
+
+def measure(
+    work: Workload, sides: Sequence[str], threads: int, scratch: Path, note: Callable[[str], None]
+) -> Run:
+    """Run the sides, one computing at a time.
+
+    Raises:
+        PeerError: a side failed.
+        DisagreementError: a side does other work than the first one.
+    """
+    folder = scratch / "model"
+    work.make_folder(folder)
+    run = Run()
+    with ExitStack() as stack:
+        peers = []
+        for name in sides:
+            note(f"{name}: loads, and is compared")
+            peer = stack.enter_context(Peer(name, folder, threads))
+            peers.append((peer, Result(name, peer.description)))
+        run.results = [result for _, result in peers]
+        _check(work, peers)
+        for turn in range(work.warm_up + work.rounds):
+            note(f"turn {turn + 1} of {work.warm_up + work.rounds}")
+            # There and back again: a drift of the machine's speed meets all sides alike.
+            for peer, result in peers if turn % 2 == 0 else reversed(peers):
+                _turn(work, peer, result)
+            run.read_bytes_per_s.append(read_bytes_per_s(threads))
+        for peer, result in peers:
+            result.peak_bytes = peer.peak_bytes
+            for seconds in (result.generate_s, result.prefill_s, result.forward_s):
+                del seconds[: work.warm_up]
+    return run
+
+
+def _check(work: Workload, peers: Sequence[tuple[Peer, Result]]) -> None:
+    """Compare the sides before anything counts; also the first, cold continuation of each."""
+    prompt = work.tokens(work.prompt)
+    first = next((peer for peer, _ in peers if peer.name not in WEIGHT_BITS), None)
+    expected = None if first is None else first.logits(prompt)
+    tokens: list[int] = []
+    for peer, result in peers:
+        result.bytes_per_token = work.weights_read * WEIGHT_BITS.get(peer.name, 32) // 8
+        if expected is not None and peer.name not in WEIGHT_BITS:
+            result.logits_apart = compare_logits(peer.name, peer.logits(prompt), expected)
+        _, mine = peer.generate(prompt, work.new)
+        tokens = tokens or mine
+        result.equal_tokens = equal_tokens(mine, tokens)
+        check_greedy(peer.name, prompt, mine, peer.logits(np.append(prompt, mine)))
+
+
+def _turn(work: Workload, peer: Peer, result: Result) -> None:
+    result.generate_s.append(peer.generate(work.tokens(work.prompt), work.new)[0])
+    result.prefill_s.append(peer.generate(work.tokens(work.prefill), 1)[0])
+    result.forward_s.append(peer.forward(work.tokens(work.prefill + 1))[0])
+
+
+def tokens_per_s(work: Workload, result: Result) -> float:
+    """Return new tokens a second, in the median turn."""
+    return work.new / statistics.median(result.generate_s)
+
+
+def times(result: Result, other: Result) -> list[float]:
+    """Return how many times as fast as the other this side generated, turn by turn."""
+    pairs = zip(result.generate_s, other.generate_s, strict=True)
+    return [theirs / mine for mine, theirs in pairs]

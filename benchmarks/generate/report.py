@@ -1,0 +1,86 @@
+"""The results as a table, and as JSON."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import asdict
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from benchmarks.generate.measure import Result, Run, times, tokens_per_s
+from benchmarks.generate.workload import Workload
+
+
+def table(work: Workload, run: Run) -> Table:
+    """Return the table: tokens/s, of the median turn; memory in MiB."""
+    best = max(run.read_bytes_per_s)
+    shown = Table(
+        title=f"GPT-2 124M, batch 1: {work.new} new tokens after {work.prompt}, "
+        f"a prompt of {work.prefill}; tokens/s",
+        title_justify="left", box=box.SIMPLE_HEAD, padding=0, pad_edge=False,
+    )  # fmt: skip
+    shown.add_column("\nside", no_wrap=True)
+    for name in (
+        "\ngenerate", "of what\nmemory allows", "x 1st\nside", "\nprefill", "\nforward",
+        "prefill /\nforward", "peak\nMiB",
+    ):  # fmt: skip
+        shown.add_column(name, justify="right", no_wrap=True)
+    for result in run.results:
+        rate = tokens_per_s(work, result)
+        ratios = times(result, run.results[0])
+        prefill, forward = _reading(work, result)
+        shown.add_row(
+            result.name,
+            f"{rate:.1f}",
+            f"{rate * result.bytes_per_token / best:.0%} of {best / result.bytes_per_token:.0f}",
+            f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})",
+            f"{prefill:,.0f}",
+            f"{forward:,.0f}",
+            f"{prefill / forward:.0%}",
+            f"{result.peak_bytes / 2**20:,.0f}",
+        )
+    shown.caption = "\n".join([f"memory is read at {best / 1e9:.1f} GB/s", *_remarks(work, run)])
+    shown.caption_justify = "left"
+    return shown
+
+
+def _reading(work: Workload, result: Result) -> tuple[float, float]:
+    """Tokens/s of prefill and of forward."""
+    prefill_s = statistics.median(result.prefill_s)
+    return work.prefill / prefill_s, work.prefill / statistics.median(result.forward_s)
+
+
+def _remarks(work: Workload, run: Run) -> list[str]:
+    remarks = []
+    for result in run.results[1:]:
+        same = f"{result.equal_tokens} of {work.new} greedy tokens"
+        if result.logits_apart is None:
+            remarks.append(f"{result.name} has {same} of the first side before it parts")
+        else:
+            apart = f"logits to {result.logits_apart:.0e}"
+            remarks.append(f"{result.name} does the first side's work: {apart}, {same}")
+    by_name = {result.name: result for result in run.results}
+    if "pygpt" in by_name:
+        for name in ("pygpt-bfloat16", "pygpt-int8"):
+            if name in by_name:
+                ratio = statistics.median(times(by_name[name], by_name["pygpt"]))
+                remarks.append(f"{name} generates {ratio:.2f} x as fast as pygpt")
+    return remarks
+
+
+def as_json(work: Workload, run: Run) -> dict[str, Any]:
+    """Return everything, for JSON; seconds, bytes."""
+    sides = []
+    for result in run.results:
+        prefill, forward = _reading(work, result)
+        sides.append(
+            asdict(result)
+            | {
+                "tokens_per_s": tokens_per_s(work, result),
+                "prefill_tokens_per_s": prefill,
+                "forward_tokens_per_s": forward,
+            }
+        )
+    return asdict(work) | {"read_bytes_per_s": run.read_bytes_per_s, "sides": sides}

@@ -1,0 +1,59 @@
+"""What every side does: one GPT-2 with random weights, one prompt to continue, one to read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+SEED = 1
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Immutable: the sizes of a GPT-2 and of what it generates.
+
+    Attributes:
+        prompt: tokens of the prompt that is continued.
+        new: tokens to add to it.
+        prefill: tokens of a prompt that is only read, and of the forward that it is compared with.
+        warm_up: turns of each side that do not count.
+        rounds: turns of each side that count.
+    """
+
+    vocab_size: int = 50257
+    block_size: int = 1024
+    n_layer: int = 12
+    n_head: int = 12
+    n_embd: int = 768
+    prompt: int = 16
+    new: int = 256
+    prefill: int = 1000
+    warm_up: int = 1
+    rounds: int = 7
+
+    @property
+    def weights_read(self) -> int:
+        """Weights that a step reads: all but the position embeddings."""
+        C = self.n_embd
+        block = (3 + 1 + 4 + 4) * C * C + (3 + 1 + 4 + 1) * C + 4 * C
+        return self.vocab_size * C + self.n_layer * block + 2 * C
+
+    def make_folder(self, folder: Path) -> None:
+        """Write the model that all sides load, as `transformers` has it."""
+        from pygpt import GPT, GPTConfig
+
+        config = GPTConfig(
+            self.block_size, self.vocab_size, self.n_layer, self.n_head, self.n_embd
+        )
+        with GPT(config, seed=SEED) as model:
+            model.save_pretrained(folder)
+
+    def tokens(self, count: int) -> NDArray[np.int64]:
+        """Return so many random tokens, int64; the same always."""
+        return np.random.default_rng(SEED).integers(self.vocab_size, size=count)
+
+
+GPT2_124M = Workload()

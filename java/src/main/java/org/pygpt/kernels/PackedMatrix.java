@@ -1,0 +1,18 @@
+package org.pygpt.kernels;
+
+import org.pygpt.tensor.Tensor;
+
+/** A copy of a rounded weight matrix in fewer bits, laid out as its backend reads it fastest. */
+public interface PackedMatrix extends AutoCloseable {
+  /** So many rows are faster by this copy; for more, reading the weights is not what takes time. */
+  int MOST_ROWS = 8;
+
+  /**
+   * out = x @ weight, (rows, in) @ (in, out) -> (rows, out), for 1 to {@link #MOST_ROWS} rows. No
+   * row's result depends on the other rows, nor on their number.
+   */
+  void multiply(int rows, Tensor x, Tensor out);
+
+  @Override
+  void close();
+}

@@ -1,0 +1,80 @@
+package org.pygpt.kernels.cpu;
+
+import static org.pygpt.kernels.cpu.TileMath.WIDTH;
+
+import java.lang.foreign.MemorySegment;
+import org.pygpt.kernels.WeightFormat;
+import org.pygpt.parallel.Team;
+import org.pygpt.tensor.Tensor;
+
+/**
+ * Mutable (the arguments of one call): a few rows times a {@link TiledMatrix}, divided among the
+ * team by tiles. A tile that was read for the first row is in the core's cache for the others.
+ */
+final class TileTask implements Team.Task {
+  /** From this many multiply-adds on, waking the team costs less than it saves. */
+  private static final long PARALLEL_FROM = 64 * 64 * 64;
+
+  private static final int INPUTS = 0;
+  private static final int SUMS = 1;
+  private static final int ROW = 2;
+
+  private final Team team;
+  private final Staging[] stagings;
+  private int rows;
+  private Tensor x;
+  private TiledMatrix matrix;
+  private Tensor out;
+
+  TileTask(Team team, Staging[] stagings) {
+    this.team = team;
+    this.stagings = stagings;
+  }
+
+  void multiply(int rows, Tensor x, TiledMatrix matrix, Tensor out) {
+    this.rows = rows;
+    this.x = x;
+    this.matrix = matrix;
+    this.out = out;
+    long work = (long) rows * matrix.inputs() * matrix.outputs();
+    Simd.count(work);
+    if (work < PARALLEL_FROM) {
+      run(0, 0, matrix.tiles());
+    } else {
+      team.run(this, matrix.tiles(), 1);
+    }
+  }
+
+  /** All rows of one worker's tiles. */
+  @Override
+  public void run(int worker, int from, int to) {
+    boolean vectors = Simd.ready();
+    boolean int8 = matrix.format() == WeightFormat.INT8;
+    int k = matrix.inputs();
+    Staging staging = stagings[worker];
+    float[] inputs = staging.read(INPUTS, x, 0, rows); // (rows, k)
+    float[] sums = staging.array(SUMS, WIDTH);
+    float[] row = staging.array(ROW, WIDTH);
+    float[] scales = matrix.scales();
+    MemorySegment words = matrix.segment();
+    for (int tile = from; tile < to; tile++) {
+      int column = tile * WIDTH;
+      int columns = Math.min(WIDTH, matrix.outputs() - column);
+      for (int i = 0; i < rows; i++) {
+        if (int8) {
+          TileMath.int8(vectors, words, matrix.firstWord(tile), inputs, i * k, k, sums, row);
+          scale(sums, scales, column);
+        } else {
+          TileMath.bfloat16(vectors, words, matrix.firstWord(tile), inputs, i * k, k, sums, row);
+        }
+        Staging.write(sums, out, column, columns, i, 1);
+      }
+    }
+  }
+
+  private static void scale(float[] sums, float[] scales, int column) {
+    for (int o = 0; o < WIDTH; o++) {
+      sums[o] *= scales[column + o];
+    }
+  }
+}

@@ -1,0 +1,116 @@
+package org.pygpt.kernels.cpu;
+
+import static org.pygpt.kernels.cpu.Simd.LANES;
+import static org.pygpt.kernels.cpu.TileMath.WIDTH;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.pygpt.kernels.PackedMatrix;
+import org.pygpt.kernels.RoundedMatrix;
+import org.pygpt.kernels.WeightFormat;
+import org.pygpt.tensor.DType;
+import org.pygpt.tensor.Memory;
+import org.pygpt.tensor.Tensor;
+
+/**
+ * A rounded matrix in tiles of {@link TileMath#WIDTH} outputs, the last one filled up with zeros. A
+ * tile is all inputs, one after another; of each input, lane l of the words holds output l, then
+ * output LANES + l, and so on, from the lowest bits up.
+ */
+final class TiledMatrix implements PackedMatrix {
+  private final TileTask task;
+  private final WeightFormat format;
+  private final int inputs;
+  private final int outputs;
+  private final Memory words; // int32
+  private final float[] scales; // of whole tiles
+
+  /** Copies the matrix; {@code task} is what will multiply by it. */
+  TiledMatrix(TileTask task, RoundedMatrix matrix) {
+    this.task = task;
+    format = matrix.format();
+    inputs = matrix.inputs();
+    outputs = matrix.outputs();
+    words = Memory.allocate(DType.INT32, byteSize(format, inputs, outputs) / DType.INT32.bytes());
+    scales = new float[tiles() * WIDTH];
+    float unit = format == WeightFormat.INT8 ? TileMath.INT8_UNIT : 1;
+    for (int output = 0; output < outputs; output++) {
+      scales[output] = matrix.scale(output) / unit;
+    }
+    MemorySegment segment = words.segment();
+    int[] row = new int[wordsOfInput()];
+    for (int tile = 0; tile < tiles(); tile++) {
+      for (int p = 0; p < inputs; p++) {
+        pack(matrix, tile * WIDTH, p, row);
+        long bytes = 4 * (firstWord(tile) + (long) p * row.length);
+        MemorySegment.copy(row, 0, segment, ValueLayout.JAVA_INT, bytes, row.length);
+      }
+    }
+  }
+
+  private void pack(RoundedMatrix matrix, int first, int input, int[] row) {
+    int bits = format.bits();
+    for (int i = 0; i < row.length; i++) {
+      int word = 0;
+      int output = first + i / LANES * LANES * (Integer.SIZE / bits) + i % LANES;
+      for (int shift = 0; shift < Integer.SIZE && output < outputs; shift += bits) {
+        word |= (matrix.code(output, input) & (1 << bits) - 1) << shift;
+        output += LANES;
+      }
+      row[i] = word;
+    }
+  }
+
+  /** Bytes of the copy of a matrix. */
+  static long byteSize(WeightFormat format, int inputs, int outputs) {
+    return (long) tiles(outputs) * inputs * WIDTH * format.bits() / Byte.SIZE;
+  }
+
+  private static int tiles(int outputs) {
+    return (outputs + WIDTH - 1) / WIDTH;
+  }
+
+  int tiles() {
+    return tiles(outputs);
+  }
+
+  WeightFormat format() {
+    return format;
+  }
+
+  int inputs() {
+    return inputs;
+  }
+
+  int outputs() {
+    return outputs;
+  }
+
+  private int wordsOfInput() {
+    return WIDTH * format.bits() / Integer.SIZE;
+  }
+
+  /** Index of a tile's first word in {@link #segment}. */
+  long firstWord(int tile) {
+    return (long) tile * inputs * wordsOfInput();
+  }
+
+  MemorySegment segment() {
+    return words.segment();
+  }
+
+  /** What sums are multiplied by, for each output, and zeros to the end of the last tile. */
+  float[] scales() {
+    return scales;
+  }
+
+  @Override
+  public void multiply(int rows, Tensor x, Tensor out) {
+    task.multiply(rows, x, this, out);
+  }
+
+  @Override
+  public void close() {
+    words.close();
+  }
+}

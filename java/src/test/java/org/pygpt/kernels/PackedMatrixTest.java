@@ -1,0 +1,116 @@
+package org.pygpt.kernels;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.pygpt.Tolerances.SUM;
+
+import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.pygpt.tensor.DType;
+import org.pygpt.tensor.Tensor;
+
+/** Products by packed copies against the plain product by the rounded weights themselves. */
+@ParameterizedClass(name = "{0} threads")
+@ValueSource(ints = {1, 2, 3})
+class PackedMatrixTest {
+  @AutoClose private final Kernels kernels;
+
+  PackedMatrixTest(int threads) {
+    kernels = Backend.CPU.kernels(DType.FLOAT32, threads);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1, 1, 1",
+    "1, 17, 3",
+    "2, 3, 7",
+    "3, 63, 17",
+    "5, 64, 16",
+    "7, 65, 15",
+    "8, 131, 37",
+    "1, 207, 1021",
+    "2, 1021, 257",
+    "8, 521, 67"
+  })
+  void multiplies(int rows, int out, int in) {
+    for (WeightFormat format : WeightFormat.values()) {
+      for (boolean outputsAreRows : new boolean[] {false, true}) {
+        for (int padding : new int[] {0, 5}) {
+          String what = format + ", outputs are rows " + outputsAreRows + ", padding " + padding;
+          try (Tensors expected = new Tensors(DType.FLOAT32, padding);
+              Tensors got = new Tensors(DType.FLOAT32, padding)) {
+            Tensor weight = weight(expected, outputsAreRows, out, in);
+            new RoundedMatrix(format, weight, outputsAreRows).apply();
+            Tensor x = expected.input(rows, in);
+            Tensor product = expected.output(rows, out);
+            new PlainKernels()
+                .gemm(false, outputsAreRows, rows, out, in, x, weight, false, product);
+            RoundedMatrix matrix =
+                new RoundedMatrix(format, weight(got, outputsAreRows, out, in), outputsAreRows);
+            matrix.apply();
+            try (PackedMatrix packed = kernels.pack(matrix)) {
+              packed.multiply(rows, got.input(rows, in), got.output(rows, out));
+            }
+            got.assertClose(expected, SUM, 1, what);
+          }
+        }
+      }
+    }
+  }
+
+  private static Tensor weight(Tensors tensors, boolean outputsAreRows, int out, int in) {
+    return outputsAreRows ? tensors.whole(out, in) : tensors.whole(in, out);
+  }
+
+  /** A row has the same bits alone and among others. */
+  @Test
+  void rowsDoNotDependOnEachOther() {
+    int in = 67;
+    int out = 331;
+    for (WeightFormat format : WeightFormat.values()) {
+      try (Tensors tensors = new Tensors(DType.FLOAT32, 0);
+          PackedMatrix packed =
+              kernels.pack(new RoundedMatrix(format, tensors.whole(in, out), false))) {
+        assertRowsAlone(tensors, in, out, packed::multiply);
+      }
+    }
+  }
+
+  /** Likewise where the weights are float32: of matrices in every range of sizes. */
+  @ParameterizedTest
+  @CsvSource({"31, 37", "131, 257", "521, 1031"})
+  void rowsOfGemmDoNotDependOnEachOther(int in, int out) {
+    for (boolean outputsAreRows : new boolean[] {false, true}) {
+      try (Tensors tensors = new Tensors(DType.FLOAT32, 0)) {
+        Tensor weight = weight(tensors, outputsAreRows, out, in);
+        assertRowsAlone(
+            tensors,
+            in,
+            out,
+            (rows, x, product) ->
+                kernels.gemm(false, outputsAreRows, rows, out, in, x, weight, false, product));
+      }
+    }
+  }
+
+  /** A product of so many rows. */
+  private interface Product {
+    void multiply(int rows, Tensor x, Tensor out);
+  }
+
+  private static void assertRowsAlone(Tensors tensors, int in, int out, Product product) {
+    Tensor x = tensors.input(PackedMatrix.MOST_ROWS, in);
+    Tensor together = tensors.output(PackedMatrix.MOST_ROWS, out);
+    Tensor alone = tensors.output(1, out);
+    product.multiply(PackedMatrix.MOST_ROWS, x, together);
+    for (int row = 0; row < PackedMatrix.MOST_ROWS; row++) {
+      product.multiply(1, x.rows(row, 1), alone);
+      for (int c = 0; c < out; c++) {
+        assertEquals(alone.get(0, c), together.get(row, c), "row " + row + ", output " + c);
+      }
+    }
+  }
+}
