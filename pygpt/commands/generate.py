@@ -113,6 +113,12 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=int, default=0, metavar="N", help="of backend cpu (default: 0, all)"
     )
+    parser.add_argument(
+        "--weights",
+        default="float32",
+        choices=["float32", "bfloat16", "int8"],
+        help="what they are rounded to: with fewer bits tokens come faster (default: float32)",
+    )
 
 
 def add_option_flags(parser: argparse.ArgumentParser, without: Collection[str] = ()) -> None:
@@ -159,6 +165,7 @@ def load_model(arguments: argparse.Namespace) -> GPT:
                 source if folder == Path(source) else folder,
                 backend=arguments.backend,
                 threads=arguments.threads,
+                weights=None if arguments.weights == "float32" else arguments.weights,
             )
     except UserWarning as warning:
         raise CheckpointError(str(warning)) from None

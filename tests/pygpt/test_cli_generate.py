@@ -94,6 +94,19 @@ def test_is_what_the_model_generates(model: GPT, capsys: Capture) -> None:
     assert capsys.readouterr().out == f"\n{SEPARATOR}\n".join(seeded) + "\n"
 
 
+def test_rounded_weights(model: GPT, capsys: Capture) -> None:
+    """The log-probabilities are those of the rounded model, and others than before."""
+    arguments = ["generate", "model", "--prompt", "a", "--json", "--temperature", "0"]
+    lines = []
+    for weights in ("float32", "int8", "bfloat16"):
+        _run(*arguments, "--weights", weights)
+        lines.append(json.loads(capsys.readouterr().out)["log_probabilities"])
+    assert lines[0] != lines[1] != lines[2] != lines[0]
+    model.quantize("int8")
+    (expected,) = model.continuations("a", temperature=0)
+    assert lines[1] == expected.log_probabilities.tolist()
+
+
 @pytest.mark.usefixtures("model")
 def test_a_long_prompt(capsys: Capture) -> None:
     """By default there are as many new tokens as there is room for; --truncate makes room."""
@@ -167,6 +180,7 @@ BAD_USAGE = {
     "top_p": ([*COLD, "--top-p", "1.5"], "--top-p: expected at most 1, got 1.5"),
     "stop": ([*COLD, "--stop", ""], "--stop: expected texts that are not empty, got ['']"),
     "samples": ([*COLD, "--samples", "0"], "--samples: expected at least 1, got 0"),
+    "weights": ([*COLD, "--weights", "int4"], "--weights: invalid choice: 'int4'"),
     "backend": ([*COLD, "--backend", "gpu"], "--backend: expected one of cpu, nd4j, plain, got"),
 }
 BAD_INPUT = {
