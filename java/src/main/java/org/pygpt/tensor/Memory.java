@@ -37,8 +37,7 @@ public final class Memory implements AutoCloseable {
     segment =
         MemorySegment.ofAddress(aligned)
             .reinterpret(length * dtype.bytes(), lifetime, unused -> {});
-    HugePages.advise(aligned, segment.byteSize());
-    segment.fill((byte) 0);
+    HugePages.zero(segment);
   }
 
   /**
