@@ -59,21 +59,23 @@ final class TokenChoice {
    * @throws ArithmeticException if a logit is no number, or none is finite
    */
   int choose(Tensor logits, int row, BitSet seen, double uniform) {
-    for (int i = 0; i < scores.length; i++) {
-      scores[i] = logits.get(row, i);
-    }
-    double max = scores[likeliest()];
-    double sum = weigh(1);
+    logits.memory().get(logits.at(row), scores);
+    int best = likeliest();
+    double max = scores[best];
+    double sum = weigh(max, 1);
     if (Double.isNaN(sum)) {
       throw new ArithmeticException("logits: expected numbers, got others; look at the weights");
     }
     double logSum = max + Math.log(sum);
     topTokens = top.of(scores);
     topLogProbabilities = Arrays.stream(topTokens).mapToDouble(i -> scores[i] - logSum).toArray();
-    penalize(seen);
-    int chosen = likeliest();
+    if (sampling.repetitionPenalty() != 1) {
+      penalize(seen);
+      best = likeliest();
+    }
+    int chosen = best;
     if (isRandom()) {
-      chosen = draw(uniform, isPlain() ? sum : weigh(sampling.temperature()));
+      chosen = draw(uniform, isPlain() ? sum : weigh(scores[best], sampling.temperature()));
     }
     logProbability = logits.get(row, chosen) - logSum;
     return chosen;
@@ -84,9 +86,8 @@ final class TokenChoice {
     return sampling.temperature() == 1 && sampling.repetitionPenalty() == 1;
   }
 
-  /** Turns the scores into weights, of which the largest is 1; returns the sum. */
-  private double weigh(double temperature) {
-    double max = scores[likeliest()];
+  /** Turns the scores, whose largest is given, into weights of at most 1; returns the sum. */
+  private double weigh(double max, double temperature) {
     double sum = 0;
     for (int i = 0; i < scores.length; i++) {
       weights[i] = Math.exp((scores[i] - max) / temperature);
@@ -105,10 +106,8 @@ final class TokenChoice {
 
   private void penalize(BitSet seen) {
     double penalty = sampling.repetitionPenalty();
-    if (penalty != 1) {
-      for (int i = seen.nextSetBit(0); i >= 0; i = seen.nextSetBit(i + 1)) {
-        scores[i] = scores[i] > 0 ? scores[i] / penalty : scores[i] * penalty;
-      }
+    for (int i = seen.nextSetBit(0); i >= 0; i = seen.nextSetBit(i + 1)) {
+      scores[i] = scores[i] > 0 ? scores[i] / penalty : scores[i] * penalty;
     }
   }
 

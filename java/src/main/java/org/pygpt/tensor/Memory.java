@@ -102,6 +102,25 @@ public final class Memory implements AutoCloseable {
     };
   }
 
+  /** Fills {@code to} with the elements from {@code index} on, widened. */
+  public void get(long index, double[] to) {
+    MemorySegment elements = segment();
+    switch (dtype) {
+      case FLOAT32 -> {
+        for (int i = 0; i < to.length; i++) {
+          to[i] = elements.getAtIndex(ValueLayout.JAVA_FLOAT, index + i);
+        }
+      }
+      case FLOAT64 ->
+          MemorySegment.copy(elements, ValueLayout.JAVA_DOUBLE, index * 8, to, 0, to.length);
+      case INT32 -> {
+        for (int i = 0; i < to.length; i++) {
+          to[i] = elements.getAtIndex(ValueLayout.JAVA_INT, index + i);
+        }
+      }
+    }
+  }
+
   /** Stores {@code value}, rounded to this memory's type. */
   public void set(long index, double value) {
     switch (dtype) {

@@ -1,5 +1,6 @@
 package org.pygpt.tensor;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -31,6 +32,35 @@ class MemoryTest {
       assertEquals(3, memory.buffer().getDouble(memory.firstElement() + 5));
       memory.buffer().put(memory.firstElement() + 6, 2);
       assertEquals(2, memory.get(6));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(DType.class)
+  void givesSeveralElements(DType dtype) {
+    try (Memory memory = Memory.allocate(dtype, 7)) {
+      for (int i = 0; i < 7; i++) {
+        memory.set(i, 3 * i - 5);
+      }
+      double[] some = new double[3];
+      memory.get(2, some);
+      assertArrayEquals(new double[] {1, 4, 7}, some);
+      assertThrows(IndexOutOfBoundsException.class, () -> memory.get(5, some));
+    }
+  }
+
+  /** Arrays so large that Linux is asked for other pages. */
+  @Test
+  void largeArraysAreZero() {
+    try (Memory memory = Memory.allocate(DType.FLOAT32, 5_000_011)) {
+      double[] all = new double[5_000_011];
+      memory.set(0, 1);
+      memory.set(5_000_010, 2);
+      memory.get(0, all);
+      double[] expected = new double[5_000_011];
+      expected[0] = 1;
+      expected[5_000_010] = 2;
+      assertArrayEquals(expected, all);
     }
   }
 
