@@ -63,7 +63,7 @@ def finetune(arguments: argparse.Namespace) -> None:
     config = from_dict(TrainConfig, {**base, **given_fields(arguments, TrainConfig)})
 
     import pygpt
-    from pygpt.commands.training import describe, watch
+    from pygpt.commands.training import describe, watch, writers_of
     from pygpt.train.run_folder import best_in
 
     with pygpt.finetune(
@@ -74,6 +74,7 @@ def finetune(arguments: argparse.Namespace) -> None:
         resume=resume,
         validation=given.get("validation", 0.1),
         backend=given.get("backend", "cpu"),
+        writers=writers_of(given),
     ) as trainer:
         if not quiet:
             data = DataConfig(arguments.data)

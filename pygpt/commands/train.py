@@ -76,6 +76,11 @@ def add_run_flags(parser: Any, out: str) -> None:
         metavar="|".join(BACKENDS),
         help="cpu is fast, nd4j is ND4J's own operations, plain the reference (default: cpu)",
     )
+    parser.add_argument(
+        "--tensorboard",
+        metavar="DIR",
+        help="write the metrics there for TensorBoard too; needs pygpt[tensorboard]",
+    )
     parser.add_argument("--quiet", action="store_true", help="nothing but the result")
 
 
@@ -97,11 +102,12 @@ def train(arguments: argparse.Namespace) -> None:
     sizes, config = _options(arguments, recipe, saved)
 
     from pygpt import memory
-    from pygpt.commands.training import describe, memory_of, watch
+    from pygpt.commands.training import describe, memory_of, watch, writers_of
     from pygpt.model import GPT
     from pygpt.train.evaluation import check_tokenizer
     from pygpt.train.trainer import Trainer
 
+    writers = writers_of(given)
     with ExitStack() as stack:
         with _place_for_data(out, resume, dry_run) as folder:
             source, data = _data(recipe, given, folder, begun=saved is not None)
@@ -118,7 +124,7 @@ def train(arguments: argparse.Namespace) -> None:
             needed = memory_of(model, config).beside_weights_bytes
             memory.require(needed, "training a model of these sizes")
         if not dry_run:
-            trainer = Trainer(model, data, config, run=out, resume=resume)
+            trainer = Trainer(model, data, config, run=out, resume=resume, writers=writers)
             watch(stack.enter_context(trainer), out, quiet)
 
 

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -17,6 +17,7 @@ from pygpt.errors import TokenError
 from pygpt.model import GPT
 from pygpt.tokenizers.protocol import Tokenizer
 from pygpt.train.display import Display, display_on, duration
+from pygpt.train.metrics import MetricsWriter, TensorBoard
 from pygpt.train.recipes import as_toml
 from pygpt.train.run_folder import steps_in
 from pygpt.train.trainer import Trainer, frozen_weights
@@ -51,6 +52,15 @@ def describe(model: GPT, config: TrainConfig, data: DataConfig, notes: list[str]
 def memory_of(model: GPT, config: TrainConfig) -> TrainingMemory:
     """Return what a run takes, its evaluations included."""
     return model.memory(config.batch_size, evaluation=config.eval_interval > 0)
+
+
+def writers_of(given: Mapping[str, Any]) -> list[MetricsWriter]:
+    """Return where records go beside the run's folder, as the flags say.
+
+    Raises:
+        ConfigError: --tensorboard without the package for it.
+    """
+    return [TensorBoard(given["tensorboard"])] if "tensorboard" in given else []
 
 
 def _size(shape: tuple[int, ...]) -> int:

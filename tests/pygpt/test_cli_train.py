@@ -64,6 +64,14 @@ def test_a_run(capsys: Capture) -> None:
     assert steps == [f"step {step:2}" for step in (2, 3, 4, 5, 6, 7, 8, 9, 10, 11)]
 
 
+def test_tensorboard_gets_the_metrics_too() -> None:
+    assert cli.run([*TINY, "--quiet", "--tensorboard", "board"]) == 0
+    (events,) = Path("board").iterdir()
+    written = events.read_bytes()
+    for name in ("loss", "learning_rate", "validation_loss"):
+        assert written.count(name.encode()) >= 3, name  # 11 steps, 3 evaluations
+
+
 def test_quiet_prints_the_result_alone(capsys: Capture) -> None:
     assert cli.run([*TINY, "--quiet", "--eval-interval", "0", "--out", "new"]) == 0
     captured = capsys.readouterr()
