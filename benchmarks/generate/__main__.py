@@ -28,24 +28,18 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
+from benchmarks.command import exit_status, make_console, make_note, new_file
 from benchmarks.generate.check import DisagreementError
 from benchmarks.generate.measure import measure
 from benchmarks.generate.peer import PeerError
 from benchmarks.generate.report import as_json, table
 from benchmarks.generate.side import SIDES
 from benchmarks.generate.workload import GPT2_124M
-from benchmarks.train.peer import ROOT
 from benchmarks.train.report import machine, write
-
-BUSY_LOAD = 0.5  # mean of processes that ran in the last minute
-WIDTH = 100  # of a table, where the output is no terminal
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -77,38 +71,22 @@ def run(arguments: Sequence[str] | None = None) -> None:
     """
     parser = make_parser()
     options = parser.parse_args(arguments)
-    path = options.json or ROOT / "build" / "bench" / time.strftime("generate-%Y%m%d-%H%M%S.json")
-    if path.exists():
-        parser.error(f"--json: expected a new file, {path} exists")
+    path = new_file(parser, options.json, "generate")
     if options.rounds < 1:
         parser.error(f"--rounds: expected at least 1, got {options.rounds}")
     work = replace(GPT2_124M, rounds=options.rounds)
-    began = time.perf_counter()
-
-    def note(text: str) -> None:
-        print(f"{time.perf_counter() - began:5.0f} s  {text}", file=sys.stderr, flush=True)
-
     report = {"machine": machine(options.threads)}
-    if report["machine"]["load"] > BUSY_LOAD:
-        note(f"the machine is busy (load {report['machine']['load']:.1f}): expect noise")
+    note = make_note(report["machine"]["load"])
     with tempfile.TemporaryDirectory(prefix="bench-generate-") as scratch:
         result = measure(work, options.sides, options.threads, Path(scratch), note)
-    Console(width=None if sys.stdout.isatty() else WIDTH).print(table(work, result))
+    make_console().print(table(work, result))
     write(path, report | {"generate": as_json(work, result)})
     note(f"every turn is in {path}")
 
 
 def main() -> int:
     """Run the command line; return the exit status."""
-    try:
-        run()
-    except (PeerError, DisagreementError) as error:
-        print(f"bench: error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("bench: interrupted", file=sys.stderr)
-        return 130
-    return 0
+    return exit_status(run, PeerError, DisagreementError)
 
 
 if __name__ == "__main__":

@@ -34,10 +34,10 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 import pygpt
+from benchmarks.command import exit_status, make_console, new_file
 from benchmarks.recipe.recipe import MODEL, STEPS, options
 from benchmarks.train.check import FLOAT32, DisagreementError, Tolerance, compare
 from benchmarks.train.peer import ROOT, Steps, WorkerError, environment
@@ -45,7 +45,6 @@ from benchmarks.train.report import machine, write
 
 SIDES = ("pygpt", "torch")
 AGREE = Tolerance(FLOAT32.steps, FLOAT32.loss, FLOAT32.grad_norm, weight_norm=None)
-WIDTH = 100  # of a table, where the output is no terminal
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -134,9 +133,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
     """
     parser = make_parser()
     given = parser.parse_args(arguments)
-    path = given.json or ROOT / "build" / "bench" / time.strftime("recipe-%Y%m%d-%H%M%S.json")
-    if path.exists():
-        parser.error(f"--json: expected a new file, {path} exists")
+    path = new_file(parser, given.json, "recipe")
     for name in ("steps", "threads"):
         if getattr(given, name) < 1:
             parser.error(f"--{name}: expected at least 1, got {getattr(given, name)}")
@@ -152,22 +149,14 @@ def run(arguments: Sequence[str] | None = None) -> None:
                 report["sides"].append(run_side(name, data, given.steps, given.threads))
                 check(report["sides"][0], report["sides"][-1])
                 write(path, report)
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console = make_console()
     console.print(table(report["sides"], left_out, given.threads))
     print(f"every step is in {path}", file=sys.stderr)
 
 
 def main() -> int:
     """Run the command line; return the exit status."""
-    try:
-        run()
-    except (WorkerError, DisagreementError) as error:
-        print(f"bench: error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("bench: interrupted", file=sys.stderr)
-        return 130
-    return 0
+    return exit_status(run, WorkerError, DisagreementError)
 
 
 if __name__ == "__main__":

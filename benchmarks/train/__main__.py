@@ -32,23 +32,19 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
+from benchmarks.command import exit_status, make_console, make_note, new_file
 from benchmarks.train.check import DisagreementError
 from benchmarks.train.measure import measure
-from benchmarks.train.peer import ROOT, WorkerError
+from benchmarks.train.peer import WorkerError
 from benchmarks.train.report import as_json, machine, table, write
 from benchmarks.train.workload import WORKLOADS
 
 SIDES = ("pygpt", "torch", "torch-compile", "torch-bf16")
 QUICK_SIDES = ("pygpt", "torch")
-BUSY_LOAD = 0.5  # mean of processes that ran in the last minute
-WIDTH = 100  # of a table, where the output is no terminal
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -76,24 +72,16 @@ def run(arguments: Sequence[str] | None = None) -> None:
     """
     parser = make_parser()
     options = parser.parse_args(arguments)
-    path = options.json or ROOT / "build" / "bench" / time.strftime("train-%Y%m%d-%H%M%S.json")
-    if path.exists():
-        parser.error(f"--json: expected a new file, {path} exists")
+    path = new_file(parser, options.json, "train")
     sides = options.sides or (QUICK_SIDES if options.quick else SIDES)
     plan = [
         (work, work.quick_rounds if options.quick else work.rounds)
         for work in WORKLOADS
         if options.models is None or work.name in options.models
     ]
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console = make_console()
     report: dict[str, Any] = {"machine": machine(options.threads), "models": []}
-    began = time.perf_counter()
-
-    def note(text: str) -> None:
-        print(f"{time.perf_counter() - began:5.0f} s  {text}", file=sys.stderr, flush=True)
-
-    if report["machine"]["load"] > BUSY_LOAD:
-        note(f"the machine is busy (load {report['machine']['load']:.1f}): expect noise")
+    note = make_note(report["machine"]["load"])
     for work, rounds in plan:
         if rounds == 0:
             continue
@@ -107,15 +95,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
 
 def main() -> int:
     """Run the command line; return the exit status."""
-    try:
-        run()
-    except (WorkerError, DisagreementError) as error:
-        print(f"bench: error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("bench: interrupted", file=sys.stderr)
-        return 130
-    return 0
+    return exit_status(run, WorkerError, DisagreementError)
 
 
 if __name__ == "__main__":
