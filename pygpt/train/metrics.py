@@ -131,6 +131,7 @@ class TensorBoard:
         folder: where they go.
     Raises:
         ConfigError: tensorboardX is not installed.
+        OutputError: there is a file of this name.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -140,6 +141,8 @@ class TensorBoard:
             problem = "expected the package tensorboardX: pip install 'pygpt[tensorboard]'"
             raise ConfigError("tensorboard", problem) from error
         self._folder = Path(folder)
+        if self._folder.is_file():
+            raise OutputError(f"TensorBoard folder {folder}: expected a folder, got a file")
         self._make: Any = SummaryWriter
         self._writer: Any = None
 

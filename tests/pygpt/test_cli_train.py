@@ -72,6 +72,13 @@ def test_tensorboard_gets_the_metrics_too() -> None:
         assert written.count(name.encode()) >= 3, name  # 11 steps, 3 evaluations
 
 
+def test_a_tensorboard_folder_that_cannot_be_leaves_nothing(capsys: Capture) -> None:
+    assert cli.run([*TINY, "--tensorboard", "words.txt", "--out", "new"]) == 1
+    expected = "pygpt: error: TensorBoard folder words.txt: expected a folder, got a file\n"
+    assert capsys.readouterr() == ("", expected)
+    assert not os.path.lexists("new")
+
+
 def test_quiet_prints_the_result_alone(capsys: Capture) -> None:
     assert cli.run([*TINY, "--quiet", "--eval-interval", "0", "--out", "new"]) == 0
     captured = capsys.readouterr()
