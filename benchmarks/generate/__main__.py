@@ -17,8 +17,10 @@ a prompt of 16 (the whole call is timed), a prompt of 1,000 up to its first new 
 a forward of 1,000 tokens with its loss, which is what training runs forward. The first turns do not
 count.
 
-Between the turns two threads read a gigabyte of memory; from the best rate follows what reading
-every weight once a token allows. The JSON file has every turn. Linux only.
+Just before and just after each 256 tokens as many threads read a gigabyte of memory, as fast as
+they can; from the mean of the two rates follows what reading every weight once a token allowed
+then. (The rate of a virtual machine may double or halve within seconds.) The JSON file has every
+turn. Linux only.
 
 `python -m benchmarks.generate.perplexity` says what rounding costs in perplexity.
 """
@@ -78,9 +80,9 @@ def run(arguments: Sequence[str] | None = None) -> None:
     report = {"machine": machine(options.threads)}
     note = make_note(report["machine"]["load"])
     with tempfile.TemporaryDirectory(prefix="bench-generate-") as scratch:
-        result = measure(work, options.sides, options.threads, Path(scratch), note)
-    make_console().print(table(work, result))
-    write(path, report | {"generate": as_json(work, result)})
+        results = measure(work, options.sides, options.threads, Path(scratch), note)
+    make_console().print(table(work, results))
+    write(path, report | {"generate": as_json(work, results)})
     note(f"every turn is in {path}")
 
 

@@ -11,18 +11,23 @@ SIZE_BYTES = 1 << 30  # far more than any cache
 ROUNDS = 5
 
 
-def read_bytes_per_s(threads: int) -> float:
-    """Return the best rate of some rounds in which threads read a large array, each its part.
+class MemoryReader:
+    """Mutable: threads that read a large array, each its part.
 
     NumPy's maximum of float32 is a vector loop that only loads and compares, and runs without the
     interpreter's lock.
     """
-    array = np.ones(SIZE_BYTES // 4, np.float32)
-    parts = np.array_split(array, threads)
-    best = 0.0
-    with ThreadPoolExecutor(threads) as pool:
+
+    def __init__(self, threads: int, size_bytes: int = SIZE_BYTES) -> None:
+        self._array = np.ones(size_bytes // 4, np.float32)
+        self._parts = np.array_split(self._array, threads)
+        self._pool = ThreadPoolExecutor(threads)
+
+    def bytes_per_s(self) -> float:
+        """Return the best rate of some rounds."""
+        best = 0.0
         for _ in range(ROUNDS):
             began = time.perf_counter()
-            assert all(maximum == 1 for maximum in pool.map(np.max, parts))
-            best = max(best, array.nbytes / (time.perf_counter() - began))
-    return best
+            assert all(maximum == 1 for maximum in self._pool.map(np.max, self._parts))
+            best = max(best, self._array.nbytes / (time.perf_counter() - began))
+        return best

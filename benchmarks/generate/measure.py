@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.generate.bandwidth import read_bytes_per_s
+from benchmarks.generate.bandwidth import MemoryReader
 from benchmarks.generate.check import check_greedy, compare_logits, equal_tokens
 from benchmarks.generate.peer import Peer
 from benchmarks.generate.workload import Workload
@@ -27,6 +27,7 @@ class Result:
         equal_tokens: greedy ones before the first that differs from the first side's.
         bytes_per_token: of the weights that a step reads.
         generate_s: the continuations, one by one; the first are warm-up.
+        read_bytes_per_s: at which memory was read around each: the mean of just before and after.
         prefill_s: reading the long prompt, up to its first new token.
         forward_s: one forward of as many tokens, with the loss.
     """
@@ -37,23 +38,19 @@ class Result:
     equal_tokens: int = 0
     bytes_per_token: int = 0
     generate_s: list[float] = field(default_factory=list)
+    read_bytes_per_s: list[float] = field(default_factory=list)
     prefill_s: list[float] = field(default_factory=list)
     forward_s: list[float] = field(default_factory=list)
     peak_bytes: int = 0
 
 
-@dataclass
-class Run:
-    """Mutable: all sides, and the rates at which memory was read between their turns."""
-
-    results: list[Result] = field(default_factory=list)
-    read_bytes_per_s: list[float] = field(default_factory=list)
-
-
 def measure(
     work: Workload, sides: Sequence[str], threads: int, scratch: Path, note: Callable[[str], None]
-) -> Run:
+) -> list[Result]:
     """Run the sides, one computing at a time.
+
+    The rate at which a virtual machine reads memory may be another from second to second, so it is
+    measured around each continuation.
 
     Raises:
         PeerError: a side failed.
@@ -61,26 +58,26 @@ def measure(
     """
     folder = scratch / "model"
     work.make_folder(folder)
-    run = Run()
+    reader = MemoryReader(threads)
     with ExitStack() as stack:
         peers = []
         for name in sides:
             note(f"{name}: loads, and is compared")
             peer = stack.enter_context(Peer(name, folder, threads))
             peers.append((peer, Result(name, peer.description)))
-        run.results = [result for _, result in peers]
         _check(work, peers)
         for turn in range(work.warm_up + work.rounds):
             note(f"turn {turn + 1} of {work.warm_up + work.rounds}")
             # There and back again: a drift of the machine's speed meets all sides alike.
             for peer, result in peers if turn % 2 == 0 else reversed(peers):
-                _turn(work, peer, result)
-            run.read_bytes_per_s.append(read_bytes_per_s(threads))
+                _turn(work, peer, result, reader)
         for peer, result in peers:
             result.peak_bytes = peer.peak_bytes
-            for seconds in (result.generate_s, result.prefill_s, result.forward_s):
-                del seconds[: work.warm_up]
-    return run
+            for turns in (
+                result.generate_s, result.read_bytes_per_s, result.prefill_s, result.forward_s,
+            ):  # fmt: skip
+                del turns[: work.warm_up]
+    return [result for _, result in peers]
 
 
 def _check(work: Workload, peers: Sequence[tuple[Peer, Result]]) -> None:
@@ -99,8 +96,10 @@ def _check(work: Workload, peers: Sequence[tuple[Peer, Result]]) -> None:
         check_greedy(peer.name, prompt, mine, peer.logits(np.append(prompt, mine)))
 
 
-def _turn(work: Workload, peer: Peer, result: Result) -> None:
+def _turn(work: Workload, peer: Peer, result: Result, reader: MemoryReader) -> None:
+    before = reader.bytes_per_s()
     result.generate_s.append(peer.generate(work.tokens(work.prompt), work.new)[0])
+    result.read_bytes_per_s.append((before + reader.bytes_per_s()) / 2)
     result.prefill_s.append(peer.generate(work.tokens(work.prefill), 1)[0])
     result.forward_s.append(peer.forward(work.tokens(work.prefill + 1))[0])
 
@@ -114,3 +113,9 @@ def times(result: Result, other: Result) -> list[float]:
     """Return how many times as fast as the other this side generated, turn by turn."""
     pairs = zip(result.generate_s, other.generate_s, strict=True)
     return [theirs / mine for mine, theirs in pairs]
+
+
+def shares(work: Workload, result: Result) -> list[float]:
+    """Return, turn by turn, the part of the rate at which memory is read that its weights were."""
+    pairs = zip(result.generate_s, result.read_bytes_per_s, strict=True)
+    return [work.new * result.bytes_per_token / seconds / rate for seconds, rate in pairs]

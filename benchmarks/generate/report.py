@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from rich import box
 from rich.table import Table
 
-from benchmarks.generate.measure import Result, Run, times, tokens_per_s
+from benchmarks.generate.measure import Result, shares, times, tokens_per_s
 from benchmarks.generate.workload import Workload
 
 
-def table(work: Workload, run: Run) -> Table:
+def table(work: Workload, results: Sequence[Result]) -> Table:
     """Return the table: tokens/s, of the median turn; memory in MiB."""
-    best = max(run.read_bytes_per_s)
     shown = Table(
         title=f"GPT-2 124M, batch 1: {work.new} new tokens after {work.prompt}, "
         f"a prompt of {work.prefill}; tokens/s",
@@ -23,27 +23,32 @@ def table(work: Workload, run: Run) -> Table:
     )  # fmt: skip
     shown.add_column("\nside", no_wrap=True)
     for name in (
-        "\ngenerate", "of what\nmemory allows", "x 1st\nside", "\nprefill", "\nforward",
+        "\ngenerate", "of what memory\nallows then", "x 1st\nside", "\nprefill", "\nforward",
         "prefill /\nforward", "peak\nMiB",
     ):  # fmt: skip
         shown.add_column(name, justify="right", no_wrap=True)
-    for result in run.results:
+    for result in results:
         rate = tokens_per_s(work, result)
-        ratios = times(result, run.results[0])
         prefill, forward = _reading(work, result)
         shown.add_row(
             result.name,
             f"{rate:.1f}",
-            f"{rate * result.bytes_per_token / best:.0%} of {best / result.bytes_per_token:.0f}",
-            f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})",
+            _spread([100 * share for share in shares(work, result)], ".0f", "%"),
+            _spread(times(result, results[0]), ".2f"),
             f"{prefill:,.0f}",
             f"{forward:,.0f}",
             f"{prefill / forward:.0%}",
             f"{result.peak_bytes / 2**20:,.0f}",
         )
-    shown.caption = "\n".join([f"memory is read at {best / 1e9:.1f} GB/s", *_remarks(work, run)])
+    shown.caption = "\n".join(_remarks(work, results))
     shown.caption_justify = "left"
     return shown
+
+
+def _spread(values: Sequence[float], form: str, unit: str = "") -> str:
+    """Median (lowest-highest)."""
+    median = statistics.median(values)
+    return f"{median:{form}}{unit} ({min(values):{form}}-{max(values):{form}})"
 
 
 def _reading(work: Workload, result: Result) -> tuple[float, float]:
@@ -52,16 +57,17 @@ def _reading(work: Workload, result: Result) -> tuple[float, float]:
     return work.prefill / prefill_s, work.prefill / statistics.median(result.forward_s)
 
 
-def _remarks(work: Workload, run: Run) -> list[str]:
-    remarks = []
-    for result in run.results[1:]:
+def _remarks(work: Workload, results: Sequence[Result]) -> list[str]:
+    rates = [rate / 1e9 for result in results for rate in result.read_bytes_per_s]
+    remarks = [f"memory was read at {_spread(rates, '.1f')} GB/s"]
+    for result in results[1:]:
         same = f"{result.equal_tokens} of {work.new} greedy tokens"
         if result.logits_apart is None:
             remarks.append(f"{result.name} has {same} of the first side before it parts")
         else:
             apart = f"logits to {result.logits_apart:.0e}"
             remarks.append(f"{result.name} does the first side's work: {apart}, {same}")
-    by_name = {result.name: result for result in run.results}
+    by_name = {result.name: result for result in results}
     if "pygpt" in by_name:
         for name in ("pygpt-bfloat16", "pygpt-int8"):
             if name in by_name:
@@ -70,17 +76,18 @@ def _remarks(work: Workload, run: Run) -> list[str]:
     return remarks
 
 
-def as_json(work: Workload, run: Run) -> dict[str, Any]:
+def as_json(work: Workload, results: Sequence[Result]) -> dict[str, Any]:
     """Return everything, for JSON; seconds, bytes."""
     sides = []
-    for result in run.results:
+    for result in results:
         prefill, forward = _reading(work, result)
         sides.append(
             asdict(result)
             | {
                 "tokens_per_s": tokens_per_s(work, result),
+                "shares_of_memory_rate": shares(work, result),
                 "prefill_tokens_per_s": prefill,
                 "forward_tokens_per_s": forward,
             }
         )
-    return asdict(work) | {"read_bytes_per_s": run.read_bytes_per_s, "sides": sides}
+    return asdict(work) | {"sides": sides}

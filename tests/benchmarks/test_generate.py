@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks.generate import perplexity
-from benchmarks.generate.bandwidth import read_bytes_per_s
+from benchmarks.generate.bandwidth import MemoryReader
 from benchmarks.generate.check import (
     LOGITS,
     DisagreementError,
@@ -19,7 +19,7 @@ from benchmarks.generate.check import (
     compare_logits,
     equal_tokens,
 )
-from benchmarks.generate.measure import Result, measure, times, tokens_per_s
+from benchmarks.generate.measure import Result, measure, shares, times, tokens_per_s
 from benchmarks.generate.peer import Peer, PeerError
 from benchmarks.generate.report import as_json, table
 from benchmarks.generate.workload import GPT2_124M, Workload
@@ -64,28 +64,36 @@ def test_rates() -> None:
     assert times(fast, slow) == [2.0, 4.0, 2.0]
 
 
+def test_share_of_the_rate_of_its_turn() -> None:
+    result = Result("", "", generate_s=[1.0, 2.0], read_bytes_per_s=[200.0, 50.0])
+    result.bytes_per_token = 10
+    assert shares(replace(SMALL, new=10), result) == [0.5, 1.0]
+
+
 def test_memory_is_read_at_a_rate_that_can_be() -> None:
-    assert 1e8 < read_bytes_per_s(2) < 1e13
+    assert 1e8 < MemoryReader(2, 1 << 28).bytes_per_s() < 1e13
 
 
 @pytest.mark.slow
 def test_sides_of_pygpt_agree(tmp_path: Path) -> None:
     notes: list[str] = []
-    run = measure(SMALL, ["pygpt", "pygpt-bfloat16", "pygpt-int8"], 1, tmp_path, notes.append)
+    results = measure(SMALL, ["pygpt", "pygpt-bfloat16", "pygpt-int8"], 1, tmp_path, notes.append)
     assert len(notes) == 6
-    assert [result.equal_tokens for result in run.results][0] == SMALL.new
-    read = [result.bytes_per_token for result in run.results]
+    assert [result.equal_tokens for result in results][0] == SMALL.new
+    read = [result.bytes_per_token for result in results]
     assert read == [4 * SMALL.weights_read, 2 * SMALL.weights_read, SMALL.weights_read]
-    for result in run.results:
+    for result in results:
         assert result.peak_bytes > 1e7
-        for seconds in (result.generate_s, result.prefill_s, result.forward_s):
-            assert len(seconds) == SMALL.rounds and min(seconds) > 0
-    assert len(run.read_bytes_per_s) == SMALL.warm_up + SMALL.rounds
+        for turns in (
+            result.generate_s, result.read_bytes_per_s, result.prefill_s, result.forward_s,
+        ):  # fmt: skip
+            assert len(turns) == SMALL.rounds and min(turns) > 0
     console = Console(width=100, record=True)
-    console.print(table(SMALL, run))
+    console.print(table(SMALL, results))
     shown = console.export_text()
-    assert all(name in shown for name in ("pygpt-int8", "memory is read at", "of 17 greedy tokens"))
-    assert len(json.loads(json.dumps(as_json(SMALL, run)))["sides"]) == 3
+    expected = ("pygpt-int8", "memory was read at", "of 17 greedy tokens")
+    assert all(text in shown for text in expected)
+    assert len(json.loads(json.dumps(as_json(SMALL, results)))["sides"]) == 3
 
 
 def test_a_side_that_fails_says_why(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 package org.pygpt.kernels.cpu;
 
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import org.pygpt.kernels.PackedMatrix;
 import org.pygpt.parallel.Team;
@@ -11,10 +14,11 @@ import org.pygpt.tensor.Tensor;
  * Mutable (the arguments of one call): a few rows times a matrix, as a step of generation has it.
  *
  * <p>Its time is that of reading the matrix, so each worker reads one stretch of memory from end to
- * end: of a matrix whose rows are outputs, a part of the outputs; else a part of the inputs, which
- * gives partial sums, added in the order of the workers. A row has the same bits alone and among
- * others: each is multiplied by itself, by one piece of the matrix after another, which is in the
- * core's cache after the first row.
+ * end, a row after another: of a matrix whose rows are outputs, a part of the outputs; else a part
+ * of the inputs, which gives partial sums, added in the order of the workers. (A native {@code
+ * sgemm} reads several rows of the matrix at once, at two thirds of the rate; see docs/log.md.) A
+ * row of the result has the same bits alone and among others: each is multiplied by itself, by one
+ * piece of the matrix after another, which is in the core's cache after the first row.
  */
 final class FewRows implements Team.Task {
   /** From this many weights on; smaller matrices are left to {@link SmallGemm}. */
@@ -30,7 +34,6 @@ final class FewRows implements Team.Task {
   private static final int PIECE = 1 << 17;
 
   private final Team team;
-  private final Staging staging;
   private final boolean[] used;
   private Memory partial; // (workers - 1, MOST_ROWS, n)
   private boolean outputsAreRows;
@@ -41,9 +44,8 @@ final class FewRows implements Team.Task {
   private Tensor b;
   private Tensor c;
 
-  FewRows(Team team, Staging staging) {
+  FewRows(Team team) {
     this.team = team;
-    this.staging = staging;
     used = new boolean[team.size()];
   }
 
@@ -88,50 +90,57 @@ final class FewRows implements Team.Task {
   @Override
   public void run(int worker, int from, int to) {
     used[worker] = true;
-    int piece = Math.max(1, PIECE / (outputsAreRows ? k : n));
+    int piece = m == 1 ? to - from : Math.max(1, PIECE / (outputsAreRows ? k : n));
     for (int start = from; start < to; start += piece) {
-      int count = Math.min(piece, to - start);
-      long weights = b.address() + 4L * start * b.rowStride();
+      int end = Math.min(start + piece, to);
       for (int row = 0; row < m; row++) {
         if (outputsAreRows) {
-          multiply(true, count, k, at(a, row), weights, false, at(c, row) + 4L * start);
+          dot(row, start, end);
         } else {
-          long inputs = at(a, row) + 4L * start;
-          multiply(false, n, count, inputs, weights, start > from, sums(worker, row));
+          add(row, start, end, sums(worker, row), start == from);
         }
       }
     }
   }
 
-  /** One row: (1, k) @ (k, n) -> (1, n). */
-  private void multiply(
-      boolean transpose, int n, int k, long x, long weights, boolean add, long y) {
-    NativeGemm.multiply(false, transpose, 1, n, k, x, k, weights, b.rowStride(), add, y, n);
+  /** Outputs [from, to) of a row. */
+  private void dot(int row, int from, int to) {
+    long x = address(a, row);
+    MemorySegment result = c.memory().segment();
+    for (int o = from; o < to; o++) {
+      result.setAtIndex(JAVA_FLOAT, c.at(row) + o, OpenBlas.dot(k, x, address(b, o)));
+    }
   }
 
-  private static long at(Tensor tensor, int row) {
+  /** What inputs [from, to) of a row give, added to {@code sums}, or written there. */
+  private void add(int row, int from, int to, Tensor sums, boolean first) {
+    if (first) {
+      sums.zero();
+    }
+    MemorySegment x = a.memory().segment();
+    for (int p = from; p < to; p++) {
+      float input = x.getAtIndex(JAVA_FLOAT, a.at(row) + p);
+      OpenBlas.add(n, input, address(b, p), sums.address());
+    }
+  }
+
+  private static long address(Tensor tensor, int row) {
     return tensor.address() + 4L * row * tensor.rowStride();
   }
 
-  private long sums(int worker, int row) {
-    return worker == 0 ? at(c, row) : partial.address() + 4 * place(worker, row);
-  }
-
-  private long place(int worker, int row) {
-    return ((long) (worker - 1) * PackedMatrix.MOST_ROWS + row) * n;
+  /** Where a worker sums a row up, (1, n). */
+  private Tensor sums(int worker, int row) {
+    if (worker == 0) {
+      return c.rows(row, 1);
+    }
+    return Tensor.of(partial, ((long) (worker - 1) * PackedMatrix.MOST_ROWS + row) * n, 1, n);
   }
 
   private void addPartial() {
-    boolean vectors = Simd.ready();
-    for (int row = 0; row < m && team.size() > 1; row++) {
-      float[] total = staging.read(0, c, row, 1);
-      for (int worker = 1; worker < used.length; worker++) {
-        if (used[worker]) {
-          float[] more = staging.read(1, partial, place(worker, row), n);
-          ElementMath.add(vectors, more, 0, total, 0, n);
-        }
+    for (int worker = 1; worker < used.length; worker++) {
+      for (int row = 0; row < m && used[worker]; row++) {
+        OpenBlas.add(n, 1, sums(worker, row).address(), address(c, row));
       }
-      Staging.write(total, c, row, 1);
     }
   }
 

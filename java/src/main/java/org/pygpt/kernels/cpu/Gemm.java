@@ -35,7 +35,7 @@ final class Gemm implements Team.Task {
   Gemm(Team team, Staging staging) {
     this.team = team;
     this.staging = staging;
-    fewRows = new FewRows(team, staging);
+    fewRows = new FewRows(team);
   }
 
   void multiply(

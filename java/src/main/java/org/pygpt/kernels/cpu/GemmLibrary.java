@@ -40,9 +40,13 @@ record GemmLibrary(boolean isOneDnn, MemorySegment sgemm, MethodHandle setThread
     try {
       return hasOneDnn() ? loadOneDnn() : loadOpenBlas();
     } catch (IOException error) {
-      throw new IllegalStateException(
-          "cannot unpack the gemm library into javacpp's cache: " + error.getMessage(), error);
+      throw cannotUnpack(error);
     }
+  }
+
+  private static IllegalStateException cannotUnpack(IOException error) {
+    return new IllegalStateException(
+        "cannot unpack a native library into javacpp's cache: " + error.getMessage(), error);
   }
 
   private static GemmLibrary loadOneDnn() throws IOException {
@@ -66,9 +70,22 @@ record GemmLibrary(boolean isOneDnn, MemorySegment sgemm, MethodHandle setThread
     return new GemmLibrary(true, library.findOrThrow("dnnl_sgemm"), threads);
   }
 
-  private static GemmLibrary loadOpenBlas() throws IOException {
+  /**
+   * The OpenBLAS that ND4J brings.
+   *
+   * @throws IllegalStateException if it cannot be unpacked
+   */
+  static SymbolLookup openBlas() {
     Loader.load(org.bytedeco.openblas.global.openblas.class); // with the libraries it links to
-    SymbolLookup library = open("openblas", versioned("libopenblas", "0"));
+    try {
+      return open("openblas", versioned("libopenblas", "0"));
+    } catch (IOException error) {
+      throw cannotUnpack(error);
+    }
+  }
+
+  private static GemmLibrary loadOpenBlas() {
+    SymbolLookup library = openBlas();
     MethodHandle threads = threadSetter(library.findOrThrow("openblas_set_num_threads"));
     return new GemmLibrary(false, library.findOrThrow("cblas_sgemm"), threads);
   }

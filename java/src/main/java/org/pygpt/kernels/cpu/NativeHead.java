@@ -85,38 +85,15 @@ final class NativeHead implements AttentionTask.Head {
     int length = task.past + 1;
     boolean vectors = Simd.ready();
     float[] p = scores.array(length);
-    // (length, D) @ (D, 1) -> (length, 1)
-    NativeGemm.multiplyOnHeap(
-        false,
-        true,
-        length,
-        1,
-        D,
-        segment(task.k, b, g * D),
-        task.k.rowStride(),
-        at(task.q, b, h * D),
-        task.q.rowStride(),
-        false,
-        scores.segment,
-        1);
-    ElementMath.scale(vectors, p, length, task.scale);
+    long keys = at(task.k, b, g * D);
+    MemorySegment query = segment(task.q, b, h * D);
+    OpenBlas.rowProducts(length, D, task.scale, keys, task.k.rowStride(), query, scores.segment);
     float max = ElementMath.max(vectors, p, length);
     float sum = ElementMath.expAndSum(vectors, p, length, max, staging.lanes());
     ElementMath.scale(vectors, p, length, 1 / sum);
-    // (1, length) @ (length, D) -> (1, D)
-    NativeGemm.multiplyOnHeap(
-        false,
-        false,
-        1,
-        D,
-        length,
-        scores.segment,
-        length,
-        at(task.v, b, g * D),
-        task.v.rowStride(),
-        false,
-        segment(task.out, b, h * D),
-        task.out.rowStride());
+    long values = at(task.v, b, g * D);
+    MemorySegment out = segment(task.out, b, h * D);
+    OpenBlas.sumOfRows(length, D, values, task.v.rowStride(), scores.segment, out);
     if (task.logSums != null) {
       logSums[0] = max + (float) Math.log(sum);
       Staging.write(logSums, task.logSums, 0, 1, b * task.H + h, 1);

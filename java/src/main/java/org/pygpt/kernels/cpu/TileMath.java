@@ -17,6 +17,10 @@ import jdk.incubator.vector.VectorSpecies;
  *
  * <p>The tile's words lie one input after another, so that they are read as one stream. With
  * outputs side by side no sum crosses lanes, and each is added in the order of the inputs.
+ *
+ * <p>The vector loops take their step, 1, as an argument. With a constant C2 unrolls them, and then
+ * loads words of several inputs in no order, which the processor's prefetching does not follow:
+ * memory is read at two thirds of its rate, or at half.
  */
 final class TileMath {
   /** Outputs of a tile: four vectors, whose additions need not wait for each other. */
@@ -50,7 +54,7 @@ final class TileMath {
       float[] sums,
       float[] row) {
     if (vectors) {
-      vectorInt8(words, at, x, from, k, sums);
+      vectorInt8(words, at, x, from, k, 1, sums);
       return;
     }
     Arrays.fill(sums, 0, WIDTH, 0);
@@ -74,12 +78,12 @@ final class TileMath {
   }
 
   private static void vectorInt8(
-      MemorySegment words, long at, float[] x, int from, int k, float[] sums) {
+      MemorySegment words, long at, float[] x, int from, int k, int step, float[] sums) {
     FloatVector s0 = Simd.broadcast(0);
     FloatVector s1 = s0;
     FloatVector s2 = s0;
     FloatVector s3 = s0;
-    for (int p = 0; p < k; p++) {
+    for (int p = 0; p < k; p += step) {
       IntVector word =
           IntVector.fromMemorySegment(WORDS, words, 4 * (at + (long) p * LANES), ORDER);
       FloatVector factor = Simd.broadcast(x[from + p]);
@@ -109,7 +113,7 @@ final class TileMath {
       float[] sums,
       float[] row) {
     if (vectors) {
-      vectorBfloat16(words, at, x, from, k, sums);
+      vectorBfloat16(words, at, x, from, k, 1, sums);
       return;
     }
     Arrays.fill(sums, 0, WIDTH, 0);
@@ -128,12 +132,12 @@ final class TileMath {
   }
 
   private static void vectorBfloat16(
-      MemorySegment words, long at, float[] x, int from, int k, float[] sums) {
+      MemorySegment words, long at, float[] x, int from, int k, int step, float[] sums) {
     FloatVector s0 = Simd.broadcast(0);
     FloatVector s1 = s0;
     FloatVector s2 = s0;
     FloatVector s3 = s0;
-    for (int p = 0; p < k; p++) {
+    for (int p = 0; p < k; p += step) {
       long first = 4 * (at + (long) p * 2 * LANES);
       IntVector word = IntVector.fromMemorySegment(WORDS, words, first, ORDER);
       IntVector next = IntVector.fromMemorySegment(WORDS, words, first + 4 * LANES, ORDER);
