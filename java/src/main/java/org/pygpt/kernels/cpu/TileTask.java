@@ -3,17 +3,23 @@ package org.pygpt.kernels.cpu;
 import static org.pygpt.kernels.cpu.TileMath.WIDTH;
 
 import java.lang.foreign.MemorySegment;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.pygpt.kernels.WeightFormat;
 import org.pygpt.parallel.Team;
 import org.pygpt.tensor.Tensor;
 
 /**
  * Mutable (the arguments of one call): a few rows times a {@link TiledMatrix}, divided among the
- * team by tiles. A tile that was read for the first row is in the core's cache for the others.
+ * team by tiles: most of them beforehand, so that each worker reads one stretch of memory, and the
+ * last ones as each gets free, since memory does not serve all workers equally fast. A tile that
+ * was read for the first row is in the core's cache for the others.
  */
 final class TileTask implements Team.Task {
   /** From this many multiply-adds on, waking the team costs less than it saves. */
   private static final long PARALLEL_FROM = 64 * 64 * 64;
+
+  /** One tile of so many is not divided beforehand. */
+  private static final int FREE = 4;
 
   private static final int INPUTS = 0;
   private static final int SUMS = 1;
@@ -21,6 +27,7 @@ final class TileTask implements Team.Task {
 
   private final Team team;
   private final Staging[] stagings;
+  private final AtomicInteger free = new AtomicInteger(); // the next tile for whoever is free
   private int rows;
   private Tensor x;
   private TiledMatrix matrix;
@@ -38,37 +45,46 @@ final class TileTask implements Team.Task {
     this.out = out;
     long work = (long) rows * matrix.inputs() * matrix.outputs();
     Simd.count(work);
-    if (work < PARALLEL_FROM) {
-      run(0, 0, matrix.tiles());
+    boolean parallel = work >= PARALLEL_FROM;
+    int divided = matrix.tiles() - (parallel ? matrix.tiles() / FREE : 0);
+    free.set(divided);
+    if (parallel) {
+      team.run(this, divided, 1);
     } else {
-      team.run(this, matrix.tiles(), 1);
+      run(0, 0, divided);
     }
   }
 
-  /** All rows of one worker's tiles. */
+  /** All rows of one worker's tiles, and of those that it is free for. */
   @Override
   public void run(int worker, int from, int to) {
+    Staging staging = stagings[worker];
+    float[] inputs = staging.read(INPUTS, x, 0, rows); // (rows, k)
+    for (int tile = from; tile < to; tile++) {
+      multiply(tile, inputs, staging);
+    }
+    for (int tile = free.getAndIncrement(); tile < matrix.tiles(); tile = free.getAndIncrement()) {
+      multiply(tile, inputs, staging);
+    }
+  }
+
+  private void multiply(int tile, float[] inputs, Staging staging) {
     boolean vectors = Simd.ready();
     boolean int8 = matrix.format() == WeightFormat.INT8;
     int k = matrix.inputs();
-    Staging staging = stagings[worker];
-    float[] inputs = staging.read(INPUTS, x, 0, rows); // (rows, k)
     float[] sums = staging.array(SUMS, WIDTH);
     float[] row = staging.array(ROW, WIDTH);
-    float[] scales = matrix.scales();
     MemorySegment words = matrix.segment();
-    for (int tile = from; tile < to; tile++) {
-      int column = tile * WIDTH;
-      int columns = Math.min(WIDTH, matrix.outputs() - column);
-      for (int i = 0; i < rows; i++) {
-        if (int8) {
-          TileMath.int8(vectors, words, matrix.firstWord(tile), inputs, i * k, k, sums, row);
-          scale(sums, scales, column);
-        } else {
-          TileMath.bfloat16(vectors, words, matrix.firstWord(tile), inputs, i * k, k, sums, row);
-        }
-        Staging.write(sums, out, column, columns, i, 1);
+    int column = tile * WIDTH;
+    int columns = Math.min(WIDTH, matrix.outputs() - column);
+    for (int i = 0; i < rows; i++) {
+      if (int8) {
+        TileMath.int8(vectors, words, matrix.firstWord(tile), inputs, i * k, k, sums, row);
+        scale(sums, matrix.scales(), column);
+      } else {
+        TileMath.bfloat16(vectors, words, matrix.firstWord(tile), inputs, i * k, k, sums, row);
       }
+      Staging.write(sums, out, column, columns, i, 1);
     }
   }
 
