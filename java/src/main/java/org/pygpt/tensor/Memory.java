@@ -12,7 +12,8 @@ import org.nd4j.linalg.factory.Nd4j;
  *
  * <p>Everything that the engine computes with lies in a few of these: all parameters in one, all
  * gradients in one, each of Adam's moments, all activations. Tensors are views of it. Closing it
- * frees the ND4J array; a later access through {@link #segment()} throws instead of crashing.
+ * frees the ND4J array; a later access through {@link #segment()} throws instead of crashing. The
+ * segment keeps the ND4J array: without a reference to it the garbage collector would free it.
  */
 public final class Memory implements AutoCloseable {
   /** Cache-line size, and the widest vector register, in bytes. */
@@ -36,7 +37,7 @@ public final class Memory implements AutoCloseable {
     firstElement = (aligned - start) / dtype.bytes();
     segment =
         MemorySegment.ofAddress(aligned)
-            .reinterpret(length * dtype.bytes(), lifetime, unused -> {});
+            .reinterpret(length * dtype.bytes(), lifetime, unused -> owner.close());
     HugePages.zero(segment);
   }
 
@@ -139,7 +140,6 @@ public final class Memory implements AutoCloseable {
   public void close() {
     if (lifetime.scope().isAlive()) {
       lifetime.close();
-      owner.close();
     }
   }
 }

@@ -5,6 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -46,6 +50,27 @@ class MemoryTest {
       memory.get(2, some);
       assertArrayEquals(new double[] {1, 4, 7}, some);
       assertThrows(IndexOutOfBoundsException.class, () -> memory.get(5, some));
+    }
+  }
+
+  /** Also where nothing but the segment is left of a memory. */
+  @Test
+  void segmentKeepsItsBytes() throws InterruptedException {
+    List<MemorySegment> segments = new ArrayList<>();
+    for (int i = 0; i < 50; i++) {
+      MemorySegment segment = Memory.allocate(DType.FLOAT32, 1 << 14).segment();
+      segment.fill((byte) 1);
+      segments.add(segment);
+    }
+    for (int i = 0; i < 50; i++) {
+      System.gc();
+      Thread.sleep(5); // for the thread that frees what the collector found
+      try (Memory other = Memory.allocate(DType.FLOAT32, 1 << 14)) {
+        other.segment().fill((byte) 2);
+      }
+    }
+    for (MemorySegment segment : segments) {
+      assertEquals(0x01010101, segment.getAtIndex(ValueLayout.JAVA_INT, 77));
     }
   }
 
