@@ -38,6 +38,10 @@ UNSCORED = 0.2  # of the targets
 # rounding in float32 (about 1e-8) would give another step, and all losses after it would differ.
 # Key biases without rotary positions have no gradient at all: softmax does not see them.
 SMALLEST_GRADIENT, ZERO_GRADIENT = 1e-6, 1e-14
+# A ReLU whose input is next to 0 in some step passes a gradient or none, as rounding has it, and
+# the losses after that step differ by percents. So weights that are off by some of float32's units
+# in the last place must give the same losses, in so many trials.
+PERTURBATION, TRIALS, SAME_LOSS = 3e-6, 20, 1e-4
 
 
 @dataclass(frozen=True)
@@ -135,8 +139,22 @@ def well_conditioned(grads: Params, training: Training) -> bool:
     return not ((sizes > ZERO_GRADIENT) & (sizes < SMALLEST_GRADIENT)).any()
 
 
+def robust(case: Case, params: Params, ids: Array, targets: Array, losses: Array) -> bool:
+    """Say whether all steps of float32 can be those of float64."""
+    rng = np.random.default_rng(0)
+    for _ in range(TRIALS):
+        near = {
+            name: w * (1 + PERTURBATION * rng.standard_normal(w.shape))
+            for name, w in params.items()
+        }
+        others = train(near, zip(ids, targets, strict=True), case.config, case.training)
+        if not np.allclose(list(others), losses, rtol=SAME_LOSS, atol=0, equal_nan=True):
+            return False
+    return True
+
+
 def answers(case: Case) -> dict[str, Array]:
-    """Return the arrays of one file, from the first seed that is well conditioned."""
+    """Return the arrays of one file, from the first seed whose steps do not hang on rounding."""
     for seed in itertools.count(1):
         rng = np.random.default_rng(seed)
         params = random_params(case.config, rng)
@@ -144,17 +162,21 @@ def answers(case: Case) -> dict[str, Array]:
         ids, targets = batches(case, rng)
         params = {name: w.astype(np.float64) for name, w in weights.items()}
         _, grads = loss_and_grads(params, ids[0], targets[0], case.config)
-        if well_conditioned(grads, case.training):
+        if not well_conditioned(grads, case.training):
+            continue
+        logits, _ = forward(params, ids[0], case.config)
+        copy = {name: w.copy() for name, w in params.items()}
+        batches_of_steps = zip(ids, targets, strict=True)
+        losses = np.array(list(train(copy, batches_of_steps, case.config, case.training)))
+        if robust(case, params, ids, targets, losses):
             break
-    logits, _ = forward(params, ids[0], case.config)
-    losses = train(params, zip(ids, targets, strict=True), case.config, case.training)
     return {
         "config": np.array(json.dumps(asdict(case.config))),
         "training": np.array(json.dumps(asdict(case.training))),
         "ids": ids,
         "targets": targets,
         "logits": logits,
-        "losses": np.array(list(losses)),
+        "losses": losses,
         **{f"weight:{name}": w for name, w in weights.items()},
         **{f"grad:{name}": g for name, g in grads.items()},
     }
