@@ -17,10 +17,10 @@ a prompt of 16 (the whole call is timed), a prompt of 1,000 up to its first new 
 a forward of 1,000 tokens with its loss, which is what training runs forward. The first turns do not
 count.
 
-Just before and just after each 256 tokens as many threads read a gigabyte of memory nine times, as
-fast as they can; from the mean of the two medians follows what reading every weight once a token
-allowed then. (The rate of a virtual machine may double or halve within seconds.) The JSON file has
-every turn. Linux only.
+Just before and just after each 256 tokens as many threads read a gigabyte of memory nine times.
+What every weight once a token comes to is compared with the mean of the two median rates: a rate
+that memory had then, though not for all of the time, so that it may be passed. (The rate of a
+virtual machine may double or halve within seconds.) The JSON file has every turn. Linux only.
 
 `python -m benchmarks.generate.perplexity` says what rounding costs in perplexity.
 """

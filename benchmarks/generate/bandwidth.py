@@ -13,7 +13,7 @@ ROUNDS = 9
 
 
 class MemoryReader:
-    """Mutable: threads that read a large array, each its part.
+    """Mutable: threads that read a large array, each its part. Use it in a `with` block.
 
     NumPy's maximum of float32 is a vector loop that only loads and compares, and runs without the
     interpreter's lock.
@@ -32,3 +32,9 @@ class MemoryReader:
             assert all(maximum == 1 for maximum in self._pool.map(np.max, self._parts))
             rates.append(self._array.nbytes / (time.perf_counter() - began))
         return statistics.median(rates)
+
+    def __enter__(self) -> MemoryReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()

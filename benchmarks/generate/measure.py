@@ -58,8 +58,8 @@ def measure(
     """
     folder = scratch / "model"
     work.make_folder(folder)
-    reader = MemoryReader(threads)
     with ExitStack() as stack:
+        reader = stack.enter_context(MemoryReader(threads))
         peers = []
         for name in sides:
             note(f"{name}: loads, and is compared")

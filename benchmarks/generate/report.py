@@ -23,7 +23,7 @@ def table(work: Workload, results: Sequence[Result]) -> Table:
     )  # fmt: skip
     shown.add_column("\nside", no_wrap=True)
     for name in (
-        "\ngenerate", "of what memory\nallows then", "x 1st\nside", "\nprefill", "\nforward",
+        "\ngenerate", "of memory's\nrate then", "x 1st\nside", "\nprefill", "\nforward",
         "prefill /\nforward", "peak\nMiB",
     ):  # fmt: skip
         shown.add_column(name, justify="right", no_wrap=True)

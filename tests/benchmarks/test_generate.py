@@ -71,7 +71,8 @@ def test_share_of_the_rate_of_its_turn() -> None:
 
 
 def test_memory_is_read_at_a_rate_that_can_be() -> None:
-    assert 1e8 < MemoryReader(2, 1 << 28).bytes_per_s() < 1e13
+    with MemoryReader(2, 1 << 28) as reader:
+        assert 1e8 < reader.bytes_per_s() < 1e13
 
 
 @pytest.mark.slow

@@ -39,8 +39,8 @@ UNSCORED = 0.2  # of the targets
 # Key biases without rotary positions have no gradient at all: softmax does not see them.
 SMALLEST_GRADIENT, ZERO_GRADIENT = 1e-6, 1e-14
 # A ReLU whose input is next to 0 in some step passes a gradient or none, as rounding has it, and
-# the losses after that step differ by percents. So weights that are off by some of float32's units
-# in the last place must give the same losses, in so many trials.
+# the losses after that step differ by percents. So weights that are off by dozens of float32's
+# units in the last place must give the same losses, in so many trials.
 PERTURBATION, TRIALS, SAME_LOSS = 3e-6, 20, 1e-4
 
 

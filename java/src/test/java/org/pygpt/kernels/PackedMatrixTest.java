@@ -14,7 +14,7 @@ import org.pygpt.tensor.Tensor;
 
 /** Products by packed copies against the plain product by the rounded weights themselves. */
 @ParameterizedClass(name = "{0} threads")
-@ValueSource(ints = {1, 2, 3})
+@ValueSource(ints = {1, 2, 3, 17}) // with so many some have nothing to do
 class PackedMatrixTest {
   @AutoClose private final Kernels kernels;
 
@@ -94,6 +94,29 @@ class PackedMatrixTest {
                 kernels.gemm(false, outputsAreRows, rows, out, in, x, weight, false, product));
       }
     }
+  }
+
+  /** Float32 too: more outputs or inputs than a native call takes, and fewer than workers. */
+  @ParameterizedTest
+  @CsvSource({"1, 64, 4099", "2, 17, 8209", "1, 8209, 67", "3, 8209, 3", "8, 1021, 257"})
+  void multipliesFewRows(int rows, int in, int out) {
+    double tolerance = SUM * Math.sqrt(Math.max(1, in / 1021.0)); // SUM is for 1021 terms
+    for (boolean outputsAreRows : new boolean[] {false, true}) {
+      try (Tensors expected = new Tensors(DType.FLOAT32, 5);
+          Tensors got = new Tensors(DType.FLOAT32, 5)) {
+        multiply(new PlainKernels(), expected, outputsAreRows, rows, in, out);
+        multiply(kernels, got, outputsAreRows, rows, in, out);
+        got.assertClose(expected, tolerance, 1, "outputs are rows " + outputsAreRows);
+      }
+    }
+  }
+
+  private static void multiply(
+      Kernels kernels, Tensors tensors, boolean outputsAreRows, int rows, int in, int out) {
+    Tensor weight = weight(tensors, outputsAreRows, out, in);
+    Tensor x = tensors.input(rows, in);
+    Tensor product = tensors.output(rows, out);
+    kernels.gemm(false, outputsAreRows, rows, out, in, x, weight, false, product);
   }
 
   /** A product of so many rows. */

@@ -16,9 +16,10 @@ import org.pygpt.tensor.Tensor;
  * <p>Its time is that of reading the matrix, so each worker reads one stretch of memory from end to
  * end, a row after another: of a matrix whose rows are outputs, a part of the outputs; else a part
  * of the inputs, which gives partial sums, added in the order of the workers. (A native {@code
- * sgemm} reads several rows of the matrix at once, at two thirds of the rate; see docs/log.md.) A
- * row of the result has the same bits alone and among others: each is multiplied by itself, by one
- * piece of the matrix after another, which is in the core's cache after the first row.
+ * sgemm} reads several rows of the matrix at once, at half or two thirds of the rate; see
+ * docs/log.md.) A row of the result has the same bits alone and among others: each is multiplied by
+ * itself, by one piece of the matrix after another, which is in the core's cache after the first
+ * row.
  */
 final class FewRows implements Team.Task {
   /** From this many weights on; smaller matrices are left to {@link SmallGemm}. */
@@ -90,7 +91,7 @@ final class FewRows implements Team.Task {
   @Override
   public void run(int worker, int from, int to) {
     used[worker] = true;
-    int piece = m == 1 ? to - from : Math.max(1, PIECE / (outputsAreRows ? k : n));
+    int piece = Math.max(1, PIECE / (outputsAreRows ? k : n));
     for (int start = from; start < to; start += piece) {
       int end = Math.min(start + piece, to);
       for (int row = 0; row < m; row++) {
@@ -137,6 +138,9 @@ final class FewRows implements Team.Task {
   }
 
   private void addPartial() {
+    if (!used[0]) { // few inputs and many workers: the first had none of them
+      c.rows(0, m).columns(0, n).zero();
+    }
     for (int worker = 1; worker < used.length; worker++) {
       for (int row = 0; row < m && used[worker]; row++) {
         OpenBlas.add(n, 1, sums(worker, row).address(), address(c, row));

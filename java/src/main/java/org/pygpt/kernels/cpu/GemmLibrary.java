@@ -16,7 +16,8 @@ import org.bytedeco.javacpp.Loader;
 
 /**
  * The native library that has {@code sgemm}: oneDNN where its jar is on the class path (it is
- * faster at the shapes of training, see docs/log.md), else the OpenBLAS that ND4J brings.
+ * faster at the shapes of training, see docs/log.md), else the OpenBLAS that ND4J brings, which has
+ * the products of single rows in any case ({@link OpenBlas}).
  *
  * @param isOneDnn which of the two
  * @param sgemm {@code dnnl_sgemm} or {@code cblas_sgemm}
@@ -24,6 +25,10 @@ import org.bytedeco.javacpp.Loader;
  *     with OpenBLAS all; null where it always uses one
  */
 record GemmLibrary(boolean isOneDnn, MemorySegment sgemm, MethodHandle setThreads) {
+  static final int ROW_MAJOR = 101; // enum CBLAS_ORDER
+  static final int NO_TRANSPOSE = 111; // enum CBLAS_TRANSPOSE
+  static final int TRANSPOSE = 112;
+
   private static final String SET_THREADS = "omp_set_num_threads";
 
   /** Whether oneDNN's jar for this machine is on the class path, without loading it. */

@@ -5,6 +5,9 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static org.pygpt.kernels.cpu.GemmLibrary.NO_TRANSPOSE;
+import static org.pygpt.kernels.cpu.GemmLibrary.ROW_MAJOR;
+import static org.pygpt.kernels.cpu.GemmLibrary.TRANSPOSE;
 
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -25,10 +28,6 @@ import java.lang.invoke.MethodHandle;
  * collector waits, so they are kept short.
  */
 public final class NativeGemm {
-  private static final int ROW_MAJOR = 101; // enum CBLAS_ORDER
-  private static final int NO_TRANSPOSE = 111; // enum CBLAS_TRANSPOSE
-  private static final int TRANSPOSE = 112;
-
   // constants, so that the JIT compiles a call to its bare minimum
   private static final GemmLibrary LIBRARY = GemmLibrary.load();
   private static final boolean ONE_DNN = LIBRARY.isOneDnn();

@@ -46,7 +46,9 @@ final class TileTask implements Team.Task {
     long work = (long) rows * matrix.inputs() * matrix.outputs();
     Simd.count(work);
     boolean parallel = work >= PARALLEL_FROM;
-    int divided = matrix.tiles() - (parallel ? matrix.tiles() / FREE : 0);
+    int last = matrix.tiles() / FREE;
+    boolean share = parallel && last >= team.size(); // else some would do two tiles, others none
+    int divided = matrix.tiles() - (share ? last : 0);
     free.set(divided);
     if (parallel) {
       team.run(this, divided, 1);
