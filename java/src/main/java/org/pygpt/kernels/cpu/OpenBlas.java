@@ -22,9 +22,9 @@ import java.lang.invoke.MethodHandle;
  * cache.
  *
  * <p>All run on the calling thread: OpenBLAS divides larger calls among threads of its own, so they
- * are made in parts. The calls are critical ones, without the fences that let a garbage collector
- * run meanwhile, and memory is read 3 to 10 % faster: it waits until a worker's rows are done, some
- * milliseconds.
+ * are made in parts. The calls are critical ones: a garbage collector waits until a worker's rows
+ * are done, some milliseconds. Ordinary calls have fences, with which memory is read 3 to 10 %
+ * slower.
  */
 final class OpenBlas {
   /** Elements of a vector in one call: OpenBLAS's own threads begin above 10,000. */
