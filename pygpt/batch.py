@@ -27,9 +27,11 @@ def checked_ids(
         TokenError: an id outside the vocabulary.
     """
     array = np.asarray(values)
+    if array.size == 0:
+        raise ShapeError(f"{name}: expected at least one token, got none")
     if array.dtype.kind not in "iu":
         raise ShapeError(f"{name}: expected whole numbers, got {array.dtype}")
-    if array.ndim not in (1, 2) or array.size == 0:
+    if array.ndim not in (1, 2):
         raise ShapeError(f"{name}: expected (T,) or (B, T), got {array.shape}")
     array = np.atleast_2d(array)
     limit = config.block_size if longest is None else longest

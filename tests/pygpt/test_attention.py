@@ -92,7 +92,7 @@ def test_leaves_the_model_as_it_was(model: GPT) -> None:
     ("ids", "kind", "message"),
     [
         ([3] * 8, ShapeError, "ids: expected T up to block_size = 7, got (1, 8)"),
-        ([], ShapeError, "ids: expected whole numbers, got float64"),
+        ([], ShapeError, "ids: expected at least one token, got none"),
         ([[[3]]], ShapeError, "ids: expected (T,) or (B, T), got (1, 1, 1)"),
         ([31], TokenError, "ids: expected 0 to 30, got 31"),
     ],

@@ -343,6 +343,7 @@ def test_the_model_is_free_between_pieces(
          "less than block_size = 29 to leave room for the prompt, got 29"),
         ([[[3]]], {}, ShapeError, "prompt: expected (T,) or (B, T), got (1, 1, 1)"),
         ([0.5], {}, ShapeError, "prompt: expected whole numbers, got float64"),
+        ([], {}, ShapeError, "prompt: expected at least one token, got none"),
         ([3, 31], {}, TokenError, "prompt: expected 0 to 30, got 31"),
         ([-1], {}, TokenError, "prompt: expected 0 to 30, got -1"),
         ([7, 7], {"pad_token_id": 7}, ShapeError, "prompt: expected at least one token, got only "
