@@ -113,7 +113,7 @@ BAD_BATCHES = {
     "id": (lambda ids: ids.__setitem__((1, 2), 31), TokenError, "ids: expected 0 to 30, got 31"),
     "negative": (lambda ids: ids.__setitem__((1, 2), -1), TokenError, "ids: expected 0 to 30, g"),
     "long": (lambda ids: np.zeros((1, 68), int), ShapeError, "ids: expected T up to block_size = "),
-    "empty": (lambda ids: ids[:0], ShapeError, r"ids: expected \(T,\) or \(B, T\), got \(0, 67\)"),
+    "empty": (lambda ids: ids[:0], ShapeError, "ids: expected at least one token, got none"),
     "deep": (lambda ids: ids[None], ShapeError, r"ids: expected \(T,\) or \(B, T\), got "),
     "floats": (lambda ids: ids * 1.0, ShapeError, "ids: expected whole numbers, got float64"),
     "short": (lambda ids: ids[:1], ShapeError, "targets: expected the shape of ids, got "),
