@@ -83,15 +83,19 @@ public final class Team implements AutoCloseable {
     return others.length + 1;
   }
 
-  /** The first unit of a worker's part; that of worker {@code size()} is {@code units}. */
+  /**
+   * The first unit of a worker's part; that of worker {@code size()} is {@code units}. Rounded up,
+   * so that the caller has a part, and the larger one: it need not be woken.
+   */
   private int begin(int worker) {
     long whole = (units + multiple - 1) / multiple;
-    return (int) Math.min(units, whole * worker / size() * multiple);
+    return (int) Math.min(units, Math.ceilDiv(whole * worker, size()) * multiple);
   }
 
   /**
    * Runs {@code task} on the units [0, units), in parts whose bounds are multiples of {@code
-   * multiple}; returns when all are done. A worker whose part is empty is not called.
+   * multiple}; returns when all are done. The caller has a part; another worker whose part is empty
+   * is not called.
    *
    * @throws RuntimeException what a part threw, after all parts have ended
    * @throws IllegalStateException if the team is closed
@@ -118,10 +122,7 @@ public final class Team implements AutoCloseable {
     }
     Throwable failure = null;
     try {
-      int end = begin(1);
-      if (end > 0) {
-        task.run(0, 0, end);
-      }
+      task.run(0, 0, begin(1));
     } catch (Throwable error) {
       failure = error;
     }

@@ -31,6 +31,7 @@ class TeamTest {
         for (int units : new int[] {1, 2, 3, 7, 15, 16, 17, 64, 207, 1021}) {
           Set<Part> parts = parts(team, units, multiple);
           assertEquals(parts, parts(team, units, multiple));
+          assertTrue(parts.stream().anyMatch(part -> part.worker == 0), "the caller has a part");
           int[] done = new int[units];
           for (Part part : parts) {
             String text = part + " of " + units + " units by " + multiple;
