@@ -139,6 +139,12 @@ def well_conditioned(grads: Params, training: Training) -> bool:
     return not ((sizes > ZERO_GRADIENT) & (sizes < SMALLEST_GRADIENT)).any()
 
 
+def losses_of(case: Case, params: Params, ids: Array, targets: Array) -> Array:
+    """Return the losses of the steps, (steps,), by a copy of params."""
+    copy = {name: w.copy() for name, w in params.items()}
+    return np.array(list(train(copy, zip(ids, targets, strict=True), case.config, case.training)))
+
+
 def robust(case: Case, params: Params, ids: Array, targets: Array, losses: Array) -> bool:
     """Say whether all steps of float32 can be those of float64."""
     rng = np.random.default_rng(0)
@@ -147,8 +153,8 @@ def robust(case: Case, params: Params, ids: Array, targets: Array, losses: Array
             name: w * (1 + PERTURBATION * rng.standard_normal(w.shape))
             for name, w in params.items()
         }
-        others = train(near, zip(ids, targets, strict=True), case.config, case.training)
-        if not np.allclose(list(others), losses, rtol=SAME_LOSS, atol=0, equal_nan=True):
+        others = losses_of(case, near, ids, targets)
+        if not np.allclose(others, losses, rtol=SAME_LOSS, atol=0, equal_nan=True):
             return False
     return True
 
@@ -164,12 +170,10 @@ def answers(case: Case) -> dict[str, Array]:
         _, grads = loss_and_grads(params, ids[0], targets[0], case.config)
         if not well_conditioned(grads, case.training):
             continue
-        logits, _ = forward(params, ids[0], case.config)
-        copy = {name: w.copy() for name, w in params.items()}
-        batches_of_steps = zip(ids, targets, strict=True)
-        losses = np.array(list(train(copy, batches_of_steps, case.config, case.training)))
+        losses = losses_of(case, params, ids, targets)
         if robust(case, params, ids, targets, losses):
             break
+    logits, _ = forward(params, ids[0], case.config)
     return {
         "config": np.array(json.dumps(asdict(case.config))),
         "training": np.array(json.dumps(asdict(case.training))),

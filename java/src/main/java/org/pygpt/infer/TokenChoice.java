@@ -124,7 +124,7 @@ final class TokenChoice {
     p = Math.fma(p, r, 1 / 2.0);
     p = Math.fma(p, r, 1);
     p = Math.fma(p, r, 1);
-    p *= p;
+    p *= p; // written out: C2 makes no vectors of a loop with another one inside
     p *= p;
     p *= p;
     p *= p;

@@ -107,9 +107,11 @@ final class FewRows implements Team.Task {
   /** Outputs [from, to) of a row. */
   private void dot(int row, int from, int to) {
     long x = address(a, row);
+    long weights = address(b, from);
     MemorySegment result = c.memory().segment();
-    for (int o = from; o < to; o++) {
-      result.setAtIndex(JAVA_FLOAT, c.at(row) + o, OpenBlas.dot(k, x, address(b, o)));
+    for (long o = c.at(row) + from; o < c.at(row) + to; o++) {
+      result.setAtIndex(JAVA_FLOAT, o, OpenBlas.dot(k, x, weights));
+      weights += 4L * b.rowStride();
     }
   }
 
@@ -118,10 +120,12 @@ final class FewRows implements Team.Task {
     if (first) {
       sums.zero();
     }
-    MemorySegment x = a.memory().segment();
-    for (int p = from; p < to; p++) {
-      float input = x.getAtIndex(JAVA_FLOAT, a.at(row) + p);
-      OpenBlas.add(n, input, address(b, p), sums.address());
+    long weights = address(b, from);
+    long y = sums.address();
+    MemorySegment inputs = a.memory().segment();
+    for (long p = a.at(row) + from; p < a.at(row) + to; p++) {
+      OpenBlas.add(n, inputs.getAtIndex(JAVA_FLOAT, p), weights, y);
+      weights += 4L * b.rowStride();
     }
   }
 
@@ -138,9 +142,6 @@ final class FewRows implements Team.Task {
   }
 
   private void addPartial() {
-    if (!used[0]) { // few inputs and many workers: the first had none of them
-      c.rows(0, m).columns(0, n).zero();
-    }
     for (int worker = 1; worker < used.length; worker++) {
       for (int row = 0; row < m && used[worker]; row++) {
         OpenBlas.add(n, 1, sums(worker, row).address(), address(c, row));

@@ -42,19 +42,10 @@ record GemmLibrary(boolean isOneDnn, MemorySegment sgemm, MethodHandle setThread
    * @throws IllegalStateException if it cannot be unpacked
    */
   static GemmLibrary load() {
-    try {
-      return hasOneDnn() ? loadOneDnn() : loadOpenBlas();
-    } catch (IOException error) {
-      throw cannotUnpack(error);
-    }
+    return hasOneDnn() ? loadOneDnn() : loadOpenBlas();
   }
 
-  private static IllegalStateException cannotUnpack(IOException error) {
-    return new IllegalStateException(
-        "cannot unpack a native library into javacpp's cache: " + error.getMessage(), error);
-  }
-
-  private static GemmLibrary loadOneDnn() throws IOException {
+  private static GemmLibrary loadOneDnn() {
     SymbolLookup openMp = null;
     for (String name :
         List.of("libgomp.so.1", "libiomp5.dylib", "libomp.dylib", "libiomp5md.dll")) {
@@ -82,11 +73,7 @@ record GemmLibrary(boolean isOneDnn, MemorySegment sgemm, MethodHandle setThread
    */
   static SymbolLookup openBlas() {
     Loader.load(org.bytedeco.openblas.global.openblas.class); // with the libraries it links to
-    try {
-      return open("openblas", versioned("libopenblas", "0"));
-    } catch (IOException error) {
-      throw cannotUnpack(error);
-    }
+    return open("openblas", versioned("libopenblas", "0"));
   }
 
   private static GemmLibrary loadOpenBlas() {
@@ -115,8 +102,14 @@ record GemmLibrary(boolean isOneDnn, MemorySegment sgemm, MethodHandle setThread
   }
 
   @SuppressWarnings("restricted")
-  private static SymbolLookup open(String library, String name) throws IOException {
-    Path file = Loader.cacheResource(GemmLibrary.class, resource(library, name)).toPath();
+  private static SymbolLookup open(String library, String name) {
+    Path file;
+    try {
+      file = Loader.cacheResource(GemmLibrary.class, resource(library, name)).toPath();
+    } catch (IOException error) {
+      throw new IllegalStateException(
+          "cannot unpack a native library into javacpp's cache: " + error.getMessage(), error);
+    }
     System.load(file.toString()); // by its full path, so that libraries linked to it find it
     return SymbolLookup.libraryLookup(file, Arena.global());
   }
