@@ -159,7 +159,7 @@ FEED_FORWARD_FACTOR = 4  # width of the feed-forward layer over that of the mode
 
 @dataclass(frozen=True)
 class GPTConfig(Checked):
-    """Immutable: the architecture of a model, in the order of Java's `org.pygpt.GPTConfig`.
+    """Immutable: the architecture of a model, in the order of Java's `org.pygpt.model.GPTConfig`.
 
     The defaults are GPT-2's; microgpt, nanoGPT and Llama are other points in the same space.
     """

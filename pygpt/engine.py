@@ -124,9 +124,9 @@ class Engine(_Handle):
     """
 
     def __init__(self, config: GPTConfig, backend: str, dtype: str, threads: int = 0) -> None:
-        java_config = jbridge.java_class("org.pygpt.GPTConfig")
+        java_config = jbridge.java_class("org.pygpt.model.GPTConfig")
         java_dtype = jbridge.java_class("org.pygpt.tensor.DType")
-        gpt = jbridge.java_class("org.pygpt.GPT")
+        gpt = jbridge.java_class("org.pygpt.model.GPT")
         with jbridge.translate():
             sizes = java_config.of(*config.to_dict().values())
             model = gpt.create(sizes, backend, java_dtype.of(dtype), threads)
@@ -183,7 +183,7 @@ class Engine(_Handle):
             options: those of Java's `org.pygpt.train.AdamW`, in its order.
             frozen: names of the weights that stay as they are.
         """
-        trainer = jbridge.java_class("org.pygpt.train.Trainer")
+        trainer = jbridge.java_class("org.pygpt.train.Training")
         adam = jbridge.java_class("org.pygpt.train.AdamW")
         with jbridge.translate():
             java = trainer(self._open(), B, T, adam(*options))
@@ -205,7 +205,7 @@ class Engine(_Handle):
             KeyboardInterrupt: Ctrl-C.
         """
         B, T = ids.shape
-        job_class = jbridge.java_class("org.pygpt.train.EvaluationJob")
+        job_class = jbridge.java_class("org.pygpt.jobs.ForwardJob")
         with jbridge.translate():
             if B * T > self._evaluation_tokens:
                 self._close_evaluation()
@@ -234,7 +234,7 @@ class Engine(_Handle):
             KeyboardInterrupt: Ctrl-C.
         """
         T = ids.shape[1]
-        job_class = jbridge.java_class("org.pygpt.train.EvaluationJob")
+        job_class = jbridge.java_class("org.pygpt.jobs.ForwardJob")
         with jbridge.translate():
             program = self._open().attention(T)
         try:
@@ -266,7 +266,7 @@ class Engine(_Handle):
             EngineError: Java refused, or failed.
             KeyboardInterrupt: Ctrl-C; the model is between two steps or within one.
         """
-        job_class = jbridge.java_class("org.pygpt.train.DocumentJob")
+        job_class = jbridge.java_class("org.pygpt.jobs.DocumentJob")
         with jbridge.translate():
             job = job_class(self._open(), tokens, starts, learning_rates)
         seen = 0
@@ -303,7 +303,7 @@ class Engine(_Handle):
         """
         if count == 0:
             return []
-        job_class = jbridge.java_class("org.pygpt.infer.SampleJob")
+        job_class = jbridge.java_class("org.pygpt.jobs.SampleJob")
         with jbridge.translate():
             job = job_class(self._open(), bos, bos, count, max_tokens, temperature, uniforms)
         self._run(job, None)
@@ -325,15 +325,15 @@ class Engine(_Handle):
         Args:
             prompts: int32, all of them one after another; copied.
             starts: int32, (n + 1,): prompt b is prompts[starts[b]:starts[b + 1]]; copied.
-            sampling: options of Java's `org.pygpt.infer.Sampling`, in its order.
+            sampling: options of Java's `org.pygpt.generate.SamplingOptions`, in its order.
             stop_tokens: int32; a sequence ends after one of these; copied.
             seed: of the random numbers of prompt 0, below 2^63.
             top_count: how many of the likeliest tokens are kept for each new one.
         Raises:
             EngineError: Java refused, or there is no room for a cache.
         """
-        generator = jbridge.java_class("org.pygpt.infer.Generator")
-        java_sampling = jbridge.java_class("org.pygpt.infer.Sampling")
+        generator = jbridge.java_class("org.pygpt.generate.Generator")
+        java_sampling = jbridge.java_class("org.pygpt.generate.SamplingOptions")
         with jbridge.translate():
             options = generator.Options(
                 max_new_tokens, java_sampling(*sampling), stop_tokens, seed, top_count
@@ -359,7 +359,7 @@ class EngineGeneration:
         self._engine = engine
         self._java = java
         self._top_count = top_count
-        self._job_class = jbridge.java_class("org.pygpt.infer.GenerateJob")
+        self._job_class = jbridge.java_class("org.pygpt.jobs.GenerateJob")
 
     def advance(self, time_ms: int) -> bool:
         """Run the model once, and more for a while; return whether there are more to add.
@@ -418,7 +418,7 @@ class EngineTraining(_Handle):
             self._ids = self._view(java.ids(), (tokens,), np.int32)
             self._targets = self._view(java.targets(), (tokens,), np.int32)
         self._views.clear()  # these two live as long as this object does
-        self._step_job = jbridge.java_class("org.pygpt.train.StepJob")
+        self._step_job = jbridge.java_class("org.pygpt.jobs.StepJob")
 
     def step(
         self, ids: NDArray[np.int32], targets: NDArray[np.int32], learning_rate: float | None

@@ -80,7 +80,7 @@ class GenerateConfig(Checked):
 
     @property
     def sampling(self) -> tuple[float, int, float, float, float]:
-        """The fields of Java's `org.pygpt.infer.Sampling`, in its order."""
+        """The fields of Java's `org.pygpt.generate.SamplingOptions`, in its order."""
         top_k, top_p, min_p = self.top_k or 0, self.top_p or 1.0, self.min_p or 0.0
         return self.temperature, top_k, top_p, min_p, self.repetition_penalty
 

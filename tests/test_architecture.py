@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,14 @@ ORDER = (
     "commands.plot", "commands.generate", "commands.chat", "commands.completion",
     "cli", "__main__",
 )  # fmt: skip
+
+JAVA = ROOT / "java" / "src" / "main" / "java" / "org" / "pygpt"
+# A package of Java may import those before it; the last is `org.pygpt` itself, the program.
+JAVA_ORDER = (
+    "python", "text", "tensor", "kernels", "kernels.reference", "kernels.nd4j", "kernels.cpu",
+    "backends", "graph", "ops", "model", "train", "generate", "jobs", "files", "names", "",
+)  # fmt: skip
+JAVA_FILES = sorted(JAVA.rglob("*.java"))
 
 
 def _tree(path: Path) -> ast.Module:
@@ -74,6 +83,21 @@ def test_imports_point_down(path: Path) -> None:
             if top == "pygpt" and rest:
                 used = [other for other in ORDER if f"{rest}.".startswith(f"{other}.")]
                 assert used and used[0] in below, f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("path", JAVA_FILES, ids=lambda path: str(path.relative_to(JAVA)))
+def test_java_packages_import_one_way(path: Path) -> None:
+    package = ".".join(path.parent.relative_to(JAVA).parts)
+    text = path.read_text(encoding="utf-8")
+    assert re.search(r"^package org\.pygpt\.?([\w.]*);", text, re.MULTILINE)[1] == package  # type: ignore[index]
+    below = {*JAVA_ORDER[: JAVA_ORDER.index(package)], package}
+    names = re.findall(r"\borg\.pygpt((?:\.[a-z][a-z0-9]*)*)\.[A-Z]", _java_code(text))
+    assert {name.lstrip(".") for name in names} <= below
+
+
+def _java_code(text: str) -> str:
+    """Java's text without comments and strings, which may name what it serves."""
+    return re.sub(r'/\*.*?\*/|//[^\n]*|"[^"\n]*"', "", text, flags=re.DOTALL)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_id)

@@ -2,16 +2,16 @@ package examples;
 
 import java.util.Arrays;
 import java.util.List;
-import org.pygpt.GPT;
-import org.pygpt.GPTConfig;
-import org.pygpt.infer.Sampler;
-import org.pygpt.io.Documents;
-import org.pygpt.random.PythonRandom;
+import org.pygpt.files.Documents;
+import org.pygpt.generate.Sampler;
+import org.pygpt.model.GPT;
+import org.pygpt.model.GPTConfig;
+import org.pygpt.python.PythonRandom;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Tensor;
 import org.pygpt.text.CharTokenizer;
 import org.pygpt.train.AdamW;
-import org.pygpt.train.Trainer;
+import org.pygpt.train.Training;
 
 /**
  * Trains a small GPT on names and prints ten new ones: the engine's Java API on one page.
@@ -45,8 +45,8 @@ public final class TrainNames {
         }
       }
 
-      try (Trainer trainer =
-          new Trainer(model, 1, 16, AdamW.MICROGPT)) { // batches of at most (B, T)
+      try (Training trainer =
+          new Training(model, 1, 16, AdamW.MICROGPT)) { // batches of at most (B, T)
         for (int step = 0; step < steps; step++) {
           int[] ids = tokenizer.encodeDocument(names.get(step % names.size())); // BOS a n n a BOS
           int[] targets = Arrays.copyOfRange(ids, 1, ids.length);

@@ -95,11 +95,11 @@ def test_every_field_has_help(kind: type[Any]) -> None:
 
 
 def test_java_has_the_same_fields() -> None:
-    components = jbridge.java_class("org.pygpt.GPTConfig").class_.getRecordComponents()
+    components = jbridge.java_class("org.pygpt.model.GPTConfig").class_.getRecordComponents()
     java = [re.sub("([A-Z])", r"_\1", str(part.getName())).lower() for part in components]
     assert java == [field.name for field in fields(GPTConfig)]
 
 
 def test_java_has_the_same_backends() -> None:
-    values = jbridge.java_class("org.pygpt.kernels.Backend").values()
+    values = jbridge.java_class("org.pygpt.backends.Backend").values()
     assert tuple(str(value.toString()) for value in values) == BACKENDS

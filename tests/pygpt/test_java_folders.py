@@ -43,7 +43,7 @@ def _save(folder: Path, config: GPTConfig, tokenizer: CharTokenizer) -> None:
 
 
 def _java_config(config: GPTConfig) -> Any:
-    return jbridge.java_class("org.pygpt.GPTConfig").of(*config.to_dict().values())
+    return jbridge.java_class("org.pygpt.model.GPTConfig").of(*config.to_dict().values())
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_java_copies_a_folder_byte_by_byte(case: str, arena: Any, tmp_path: Path
     bos = len(case) % 2 == 1
     tokenizer = CharTokenizer("".join(map(chr, range(0xE9, 0xE9 + config.vocab_size - bos))), bos)
     _save(tmp_path / "python", config, tokenizer)
-    folders = jbridge.java_class("org.pygpt.io.ModelFolder")
+    folders = jbridge.java_class("org.pygpt.files.ModelFolder")
     saved = folders.load(_path(tmp_path / "python"), arena)
     assert bool(saved.config().equals(_java_config(config)))
     weights = jbridge.java_class("java.util.TreeMap")(saved.weights())
@@ -77,7 +77,7 @@ def test_java_copies_a_folder_byte_by_byte(case: str, arena: Any, tmp_path: Path
 
 @pytest.mark.parametrize("config", [*CONFIGS.values(), *PRESETS.values()])
 def test_java_has_the_same_shapes(config: GPTConfig) -> None:
-    parameters = jbridge.java_class("org.pygpt.Parameters")
+    parameters = jbridge.java_class("org.pygpt.model.Parameters")
     java = parameters.shapes(_java_config(config)).entrySet()
     shapes = [(str(e.getKey()), tuple(int(n) for n in e.getValue())) for e in java]
     assert shapes == list(config.weight_shapes().items())
@@ -119,7 +119,7 @@ def test_java_says_the_same_of_a_config(
     values = json.loads((folder / "config.json").read_text()) | {name: value}
     kept = {key: item for key, item in values.items() if item is not ...}
     (folder / "config.json").write_text(json.dumps(kept))
-    folders = jbridge.java_class("org.pygpt.io.ModelFolder")
+    folders = jbridge.java_class("org.pygpt.files.ModelFolder")
     try:
         with checkpoint.opened(folder) as saved:
             expected: Any = saved.config

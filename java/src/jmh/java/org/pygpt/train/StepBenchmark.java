@@ -15,9 +15,9 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
-import org.pygpt.GPT;
-import org.pygpt.GPTConfig;
 import org.pygpt.kernels.cpu.Contender;
+import org.pygpt.model.GPT;
+import org.pygpt.model.GPTConfig;
 import org.pygpt.tensor.DType;
 
 /**
@@ -71,7 +71,7 @@ public class StepBenchmark {
   @Param public Model model;
 
   private GPT gpt;
-  private Trainer trainer;
+  private Training trainer;
   private int[][] batches; // (BATCHES, B * T)
   private int[][] targets; // (BATCHES, B * T)
   private int turn;
@@ -82,7 +82,7 @@ public class StepBenchmark {
     GPTConfig config = GPTConfig.gpt2(model.T, model.V, model.L, model.H, model.C);
     gpt = GPT.create(config, "cpu", DType.FLOAT32, THREADS);
     gpt.initialize(1);
-    trainer = new Trainer(gpt, model.B, model.T, AdamW.NANOGPT);
+    trainer = new Training(gpt, model.B, model.T, AdamW.NANOGPT);
     RandomGenerator random = RandomGeneratorFactory.of("L64X128MixRandom").create(1);
     batches = new int[BATCHES][];
     targets = new int[BATCHES][];

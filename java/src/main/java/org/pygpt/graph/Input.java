@@ -27,15 +27,15 @@ public final class Input {
     return add;
   }
 
-  Variable variable() {
+  public Variable variable() {
     return variable;
   }
 
-  Slot valueSlot() {
+  public Slot valueSlot() {
     return variable.valueSlot();
   }
 
-  Slot gradientSlot() {
+  public Slot gradientSlot() {
     return variable.gradientSlot();
   }
 

@@ -46,17 +46,17 @@ public final class Variable {
   }
 
   /** From now on one slot holds the gradient of both. */
-  void shareGradient(Variable other) {
+  public void shareGradient(Variable other) {
     other.root().gradientRoot = root();
   }
 
   /** From now on the value overwrites that of {@code other}, which nothing reads any more. */
-  void takeValueSlot(Variable other) {
+  public void takeValueSlot(Variable other) {
     value = other.value;
   }
 
   /** From now on the gradient overwrites the value, which backward does not need. */
-  void overwriteByGradient() {
+  public void overwriteByGradient() {
     gradient = gradient == null ? null : value;
   }
 

@@ -46,7 +46,7 @@ public interface Kernels extends AutoCloseable {
    * A copy of a rounded matrix that products of few rows read instead of it, since it is smaller;
    * null if this backend has none. It may only be used where these kernels are.
    */
-  default PackedMatrix pack(RoundedMatrix matrix) {
+  default PackedMatrix pack(QuantizedMatrix matrix) {
     return null;
   }
 

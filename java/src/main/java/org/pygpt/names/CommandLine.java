@@ -5,7 +5,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
-import org.pygpt.text.PythonText;
+import org.pygpt.python.PythonText;
 
 /** Arguments as Python's argparse reads them: options in any order, of equal ones the last. */
 final class CommandLine {

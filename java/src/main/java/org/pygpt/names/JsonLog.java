@@ -7,9 +7,9 @@ import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import org.pygpt.io.FileException;
-import org.pygpt.io.Json;
-import org.pygpt.text.PythonNumber;
+import org.pygpt.files.FileException;
+import org.pygpt.files.Json;
+import org.pygpt.python.PythonNumber;
 
 /**
  * Mutable: the log of a run, one JSON object a line: {@code {"step": 1, "loss": 3.3659…}} for each

@@ -3,11 +3,11 @@ package org.pygpt.names;
 import java.math.BigInteger;
 import java.util.Arrays;
 import java.util.Map;
-import org.pygpt.GPTConfig;
-import org.pygpt.kernels.Backend;
+import org.pygpt.backends.Backend;
+import org.pygpt.model.GPTConfig;
+import org.pygpt.python.PythonNumber;
+import org.pygpt.python.PythonText;
 import org.pygpt.tensor.DType;
-import org.pygpt.text.PythonNumber;
-import org.pygpt.text.PythonText;
 
 /** Immutable: the options of a run, with the field names of Python's {@code NamesConfig}. */
 record NamesConfig(

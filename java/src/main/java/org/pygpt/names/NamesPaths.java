@@ -4,8 +4,8 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import org.pygpt.io.PythonPath;
-import org.pygpt.text.PythonText;
+import org.pygpt.python.PythonPath;
+import org.pygpt.python.PythonText;
 
 /**
  * Immutable: the files and folders of a run, each null where it is not given.

@@ -7,11 +7,11 @@ import java.nio.charset.Charset;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
-import org.pygpt.io.Documents;
-import org.pygpt.io.FileException;
-import org.pygpt.io.ModelFolder;
+import org.pygpt.files.Documents;
+import org.pygpt.files.FileException;
+import org.pygpt.files.ModelFolder;
+import org.pygpt.python.PythonText;
 import org.pygpt.tensor.TooLargeError;
-import org.pygpt.text.PythonText;
 
 /**
  * The names program: checks all that can be checked, then trains or loads, then samples.

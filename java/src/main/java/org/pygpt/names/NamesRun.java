@@ -9,20 +9,20 @@ import java.util.List;
 import java.util.Locale;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.pygpt.GPT;
-import org.pygpt.GPTConfig;
-import org.pygpt.Parameters;
-import org.pygpt.infer.Sampler;
-import org.pygpt.io.FileException;
-import org.pygpt.io.ModelFolder;
-import org.pygpt.io.SafeTensors;
-import org.pygpt.random.PythonRandom;
+import org.pygpt.files.FileException;
+import org.pygpt.files.ModelFolder;
+import org.pygpt.files.SafeTensors;
+import org.pygpt.generate.Sampler;
+import org.pygpt.jobs.DocumentJob;
+import org.pygpt.jobs.Job;
+import org.pygpt.model.GPT;
+import org.pygpt.model.GPTConfig;
+import org.pygpt.model.Parameters;
+import org.pygpt.python.PythonRandom;
 import org.pygpt.tensor.AvailableMemory;
 import org.pygpt.tensor.Tensor;
 import org.pygpt.tensor.TooLargeError;
 import org.pygpt.text.CharTokenizer;
-import org.pygpt.train.DocumentJob;
-import org.pygpt.train.Job;
 
 /**
  * Mutable: one run of microgpt's protocol, or of a saved model; owns the model.

@@ -2,8 +2,8 @@ package org.pygpt.names;
 
 import java.math.BigInteger;
 import java.util.Locale;
-import org.pygpt.text.PythonNumber;
-import org.pygpt.text.PythonText;
+import org.pygpt.python.PythonNumber;
+import org.pygpt.python.PythonText;
 
 /** The options of the command line, in the order of the help. */
 enum Option {

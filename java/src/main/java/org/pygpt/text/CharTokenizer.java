@@ -3,6 +3,7 @@ package org.pygpt.text;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
+import org.pygpt.python.PythonText;
 
 /**
  * Immutable: one id for each character, in code point order, then one for BOS.

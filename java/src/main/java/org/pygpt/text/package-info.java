@@ -1,2 +1,2 @@
-/** Text as Python has it: documents, their characters as token ids, and how values are written. */
+/** Text: documents, their characters as token ids, and choices that users make by name. */
 package org.pygpt.text;

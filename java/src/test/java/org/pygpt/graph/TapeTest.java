@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.pygpt.kernels.Kernels;
-import org.pygpt.kernels.PlainKernels;
+import org.pygpt.kernels.reference.PlainKernels;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Tensor;
 

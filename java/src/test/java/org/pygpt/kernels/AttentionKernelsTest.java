@@ -1,10 +1,11 @@
 package org.pygpt.kernels;
 
-import static org.pygpt.Tolerances.SUMS_OF_SUMS;
+import static org.pygpt.support.Tolerances.SUMS_OF_SUMS;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.pygpt.backends.Backend;
 import org.pygpt.tensor.Tensor;
 
 /** Attention of every backend against the plain kernels. */

@@ -1,8 +1,8 @@
 package org.pygpt.kernels;
 
-import static org.pygpt.Tolerances.ELEMENT;
-import static org.pygpt.Tolerances.EXACT;
-import static org.pygpt.Tolerances.SUM;
+import static org.pygpt.support.Tolerances.ELEMENT;
+import static org.pygpt.support.Tolerances.EXACT;
+import static org.pygpt.support.Tolerances.SUM;
 
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -10,6 +10,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.pygpt.backends.Backend;
 import org.pygpt.tensor.Tensor;
 
 /** Element-wise kernels of every backend against the plain ones. */

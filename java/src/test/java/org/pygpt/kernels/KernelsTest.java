@@ -6,6 +6,8 @@ import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.pygpt.backends.Backend;
+import org.pygpt.kernels.reference.PlainKernels;
 import org.pygpt.tensor.DType;
 
 /**

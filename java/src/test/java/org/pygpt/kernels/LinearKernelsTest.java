@@ -1,12 +1,13 @@
 package org.pygpt.kernels;
 
-import static org.pygpt.Tolerances.ELEMENT;
-import static org.pygpt.Tolerances.SUM;
+import static org.pygpt.support.Tolerances.ELEMENT;
+import static org.pygpt.support.Tolerances.SUM;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.pygpt.backends.Backend;
 import org.pygpt.tensor.Tensor;
 
 /** Linear layers and embeddings of every backend against the plain kernels. */

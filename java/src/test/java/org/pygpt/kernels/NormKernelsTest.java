@@ -1,12 +1,13 @@
 package org.pygpt.kernels;
 
-import static org.pygpt.Tolerances.ELEMENT;
-import static org.pygpt.Tolerances.NORM_OF_LARGE_MEAN;
-import static org.pygpt.Tolerances.SUMS_OF_SUMS;
+import static org.pygpt.support.Tolerances.ELEMENT;
+import static org.pygpt.support.Tolerances.NORM_OF_LARGE_MEAN;
+import static org.pygpt.support.Tolerances.SUMS_OF_SUMS;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.pygpt.backends.Backend;
 import org.pygpt.tensor.Tensor;
 
 /** Residual sums and norms of every backend against the plain kernels. */

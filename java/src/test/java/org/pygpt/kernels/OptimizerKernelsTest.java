@@ -1,13 +1,14 @@
 package org.pygpt.kernels;
 
-import static org.pygpt.Tolerances.ELEMENT;
-import static org.pygpt.Tolerances.EXACT;
-import static org.pygpt.Tolerances.SUM;
-import static org.pygpt.Tolerances.SUMS_OF_SUMS;
+import static org.pygpt.support.Tolerances.ELEMENT;
+import static org.pygpt.support.Tolerances.EXACT;
+import static org.pygpt.support.Tolerances.SUM;
+import static org.pygpt.support.Tolerances.SUMS_OF_SUMS;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.pygpt.backends.Backend;
 import org.pygpt.tensor.Tensor;
 
 /** Loss and optimizer of every backend against the plain kernels. */

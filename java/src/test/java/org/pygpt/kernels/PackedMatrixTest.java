@@ -1,7 +1,7 @@
 package org.pygpt.kernels;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.pygpt.Tolerances.SUM;
+import static org.pygpt.support.Tolerances.SUM;
 
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
@@ -9,6 +9,8 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.pygpt.backends.Backend;
+import org.pygpt.kernels.reference.PlainKernels;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Tensor;
 
@@ -43,13 +45,13 @@ class PackedMatrixTest {
           try (Tensors expected = new Tensors(DType.FLOAT32, padding);
               Tensors got = new Tensors(DType.FLOAT32, padding)) {
             Tensor weight = weight(expected, outputsAreRows, out, in);
-            new RoundedMatrix(format, weight, outputsAreRows).apply();
+            new QuantizedMatrix(format, weight, outputsAreRows).apply();
             Tensor x = expected.input(rows, in);
             Tensor product = expected.output(rows, out);
             new PlainKernels()
                 .gemm(false, outputsAreRows, rows, out, in, x, weight, false, product);
-            RoundedMatrix matrix =
-                new RoundedMatrix(format, weight(got, outputsAreRows, out, in), outputsAreRows);
+            QuantizedMatrix matrix =
+                new QuantizedMatrix(format, weight(got, outputsAreRows, out, in), outputsAreRows);
             matrix.apply();
             try (PackedMatrix packed = kernels.pack(matrix)) {
               packed.multiply(rows, got.input(rows, in), got.output(rows, out));
@@ -73,7 +75,7 @@ class PackedMatrixTest {
     for (WeightFormat format : WeightFormat.values()) {
       try (Tensors tensors = new Tensors(DType.FLOAT32, 0);
           PackedMatrix packed =
-              kernels.pack(new RoundedMatrix(format, tensors.whole(in, out), false))) {
+              kernels.pack(new QuantizedMatrix(format, tensors.whole(in, out), false))) {
         assertRowsAlone(tensors, in, out, packed::multiply);
       }
     }

@@ -1,8 +1,8 @@
 package org.pygpt.kernels;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.pygpt.Tolerances.FINITE_DIFFERENCE;
-import static org.pygpt.Tolerances.FINITE_STEP;
+import static org.pygpt.support.Tolerances.FINITE_DIFFERENCE;
+import static org.pygpt.support.Tolerances.FINITE_STEP;
 
 import java.util.function.DoubleSupplier;
 import org.junit.jupiter.api.AfterEach;
@@ -10,6 +10,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.pygpt.kernels.reference.PlainKernels;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Tensor;
 

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.pygpt.Parameters;
+import org.pygpt.model.Parameters;
 import org.pygpt.tensor.DType;
 
 /** The rules of each option, and of those that do not go together. */

@@ -24,14 +24,14 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.nd4j.shade.jackson.databind.JsonNode;
-import org.pygpt.GPTConfig;
-import org.pygpt.Golden;
-import org.pygpt.Parameters;
-import org.pygpt.Tolerances;
-import org.pygpt.io.Documents;
-import org.pygpt.io.FileException;
-import org.pygpt.io.ModelFolder;
-import org.pygpt.io.SafeTensors;
+import org.pygpt.files.Documents;
+import org.pygpt.files.FileException;
+import org.pygpt.files.ModelFolder;
+import org.pygpt.files.SafeTensors;
+import org.pygpt.model.GPTConfig;
+import org.pygpt.model.Parameters;
+import org.pygpt.support.Golden;
+import org.pygpt.support.Tolerances;
 import org.pygpt.text.CharTokenizer;
 
 /** The protocol: the original's run and the reference's others, on each backend. */

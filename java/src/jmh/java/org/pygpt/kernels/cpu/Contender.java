@@ -1,6 +1,6 @@
 package org.pygpt.kernels.cpu;
 
-import org.pygpt.kernels.Backend;
+import org.pygpt.backends.Backend;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.tensor.DType;
 

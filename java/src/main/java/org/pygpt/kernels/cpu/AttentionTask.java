@@ -1,7 +1,6 @@
 package org.pygpt.kernels.cpu;
 
 import org.pygpt.kernels.DropoutMask;
-import org.pygpt.parallel.Team;
 import org.pygpt.tensor.Tensor;
 
 /**

@@ -8,9 +8,8 @@ import org.pygpt.kernels.DropoutMask;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.kernels.NormSpec;
 import org.pygpt.kernels.PackedMatrix;
-import org.pygpt.kernels.RoundedMatrix;
+import org.pygpt.kernels.QuantizedMatrix;
 import org.pygpt.kernels.WeightFormat;
-import org.pygpt.parallel.Team;
 import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
 
@@ -99,7 +98,7 @@ public final class CpuKernels implements Kernels {
   }
 
   @Override
-  public PackedMatrix pack(RoundedMatrix matrix) {
+  public PackedMatrix pack(QuantizedMatrix matrix) {
     return new TiledMatrix(tiles, matrix);
   }
 

@@ -2,7 +2,6 @@ package org.pygpt.kernels.cpu;
 
 import org.pygpt.kernels.Activation;
 import org.pygpt.kernels.DropoutMask;
-import org.pygpt.parallel.Team;
 import org.pygpt.tensor.Tensor;
 
 /** Kernels that treat every element alike. */

@@ -1,7 +1,6 @@
 package org.pygpt.kernels.cpu;
 
 import java.lang.foreign.ValueLayout;
-import org.pygpt.parallel.Team;
 import org.pygpt.tensor.Tensor;
 
 /** Embedding, its gradient, and clearing. */

@@ -1,7 +1,6 @@
 package org.pygpt.kernels.cpu;
 
 import org.pygpt.kernels.AdamStep;
-import org.pygpt.parallel.Team;
 import org.pygpt.tensor.Memory;
 
 /** Passes over flat arrays, in blocks that are the units of work. */

@@ -1,6 +1,5 @@
 package org.pygpt.kernels.cpu;
 
-import org.pygpt.parallel.Team;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -20,7 +19,7 @@ final class Gemm implements Team.Task {
 
   private final Team team;
   private final Staging staging;
-  private final FewRows fewRows;
+  private final Gemv fewRows;
   private boolean transposeA;
   private boolean transposeB;
   private int m;
@@ -35,7 +34,7 @@ final class Gemm implements Team.Task {
   Gemm(Team team, Staging staging) {
     this.team = team;
     this.staging = staging;
-    fewRows = new FewRows(team);
+    fewRows = new Gemv(team);
   }
 
   void multiply(
@@ -48,7 +47,7 @@ final class Gemm implements Team.Task {
       Tensor b,
       boolean add,
       Tensor c) {
-    if (!transposeA && !add && FewRows.take(m, n, k)) {
+    if (!transposeA && !add && Gemv.take(m, n, k)) {
       fewRows.multiply(transposeB, m, n, k, a, b, c);
       return;
     }

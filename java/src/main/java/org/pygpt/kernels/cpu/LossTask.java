@@ -1,7 +1,6 @@
 package org.pygpt.kernels.cpu;
 
 import java.util.Arrays;
-import org.pygpt.parallel.Team;
 import org.pygpt.tensor.Tensor;
 
 /** Mutable: cross-entropy of each row, and its gradient. */

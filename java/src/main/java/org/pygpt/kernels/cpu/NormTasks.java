@@ -1,7 +1,6 @@
 package org.pygpt.kernels.cpu;
 
 import org.pygpt.kernels.NormSpec;
-import org.pygpt.parallel.Team;
 import org.pygpt.tensor.Tensor;
 
 /** Residual sums and norms. */

@@ -5,7 +5,6 @@ import static org.pygpt.kernels.cpu.TileMath.WIDTH;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.pygpt.kernels.WeightFormat;
-import org.pygpt.parallel.Team;
 import org.pygpt.tensor.Tensor;
 
 /**

@@ -6,7 +6,7 @@ import static org.pygpt.kernels.cpu.TileMath.WIDTH;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.pygpt.kernels.PackedMatrix;
-import org.pygpt.kernels.RoundedMatrix;
+import org.pygpt.kernels.QuantizedMatrix;
 import org.pygpt.kernels.WeightFormat;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Memory;
@@ -26,7 +26,7 @@ final class TiledMatrix implements PackedMatrix {
   private final float[] scales; // of whole tiles
 
   /** Copies the matrix; {@code task} is what will multiply by it. */
-  TiledMatrix(TileTask task, RoundedMatrix matrix) {
+  TiledMatrix(TileTask task, QuantizedMatrix matrix) {
     this.task = task;
     format = matrix.format();
     inputs = matrix.inputs();
@@ -48,7 +48,7 @@ final class TiledMatrix implements PackedMatrix {
     }
   }
 
-  private void pack(RoundedMatrix matrix, int first, int input, int[] row) {
+  private void pack(QuantizedMatrix matrix, int first, int input, int[] row) {
     int bits = format.bits();
     for (int i = 0; i < row.length; i++) {
       int word = 0;

@@ -1,0 +1,95 @@
+package org.pygpt.files;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.CharsetDecoder;
+import java.nio.charset.CoderResult;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.pygpt.python.PythonText;
+
+/**
+ * Text files as lists of documents: their lines, stripped, without those that are empty.
+ *
+ * <p>A line ends with \n, \r\n or \r. Nothing else is changed: a byte order mark, say, is a
+ * character of the first line.
+ */
+public final class Documents {
+  private static final String SHIPPED_NAMES = "names.txt";
+
+  private Documents() {}
+
+  /** The 32,033 names that come with pygpt. */
+  public static List<String> shippedNames() {
+    try (InputStream stream = Documents.class.getResourceAsStream(SHIPPED_NAMES)) {
+      return split(decode(stream.readAllBytes(), SHIPPED_NAMES), SHIPPED_NAMES);
+    } catch (IOException | FileException error) {
+      throw new IllegalStateException("the engine's jar is damaged", error);
+    }
+  }
+
+  /**
+   * The documents of a UTF-8 file.
+   *
+   * @throws FileException if there is no such file, it is a folder, not readable, binary, not
+   *     UTF-8, or has no text
+   */
+  public static List<String> read(Path path) throws FileException {
+    String where = "data file " + path;
+    if (Files.isDirectory(path)) {
+      throw new FileException(where + ": expected a text file, got a folder");
+    }
+    try {
+      return split(decode(Files.readAllBytes(path), where), where);
+    } catch (NoSuchFileException error) {
+      throw new FileException(where + ": there is no such file");
+    } catch (IOException error) {
+      throw new FileException(where + ": cannot be read", error);
+    }
+  }
+
+  private static String decode(byte[] bytes, String where) throws FileException {
+    for (int i = 0; i < bytes.length; i++) {
+      if (bytes[i] == 0) {
+        throw new FileException(
+            where + ": expected text, got a binary file (a zero byte at offset " + i + ")");
+      }
+    }
+    CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder(); // reports what is malformed
+    ByteBuffer in = ByteBuffer.wrap(bytes);
+    CharBuffer out = CharBuffer.allocate(bytes.length); // a byte makes at most one char
+    CoderResult result = decoder.decode(in, out, true);
+    if (result.isError()) { // `in` is where the malformed sequence begins
+      String problem =
+          String.format(
+              "expected UTF-8, got byte 0x%02x at offset %d; convert the file to UTF-8",
+              bytes[in.position()], in.position());
+      throw new FileException(where + ": " + problem);
+    }
+    return out.flip().toString();
+  }
+
+  private static List<String> split(String text, String where) throws FileException {
+    List<String> documents = new ArrayList<>();
+    int start = 0;
+    for (int i = 0; i <= text.length(); i++) {
+      if (i == text.length() || text.charAt(i) == '\n' || text.charAt(i) == '\r') {
+        String document = PythonText.strip(text.substring(start, i)); // "\r\n": an empty one more
+        if (!document.isEmpty()) {
+          documents.add(document);
+        }
+        start = i + 1;
+      }
+    }
+    if (documents.isEmpty()) {
+      throw new FileException(where + ": expected at least one line of text, got none");
+    }
+    return documents;
+  }
+}

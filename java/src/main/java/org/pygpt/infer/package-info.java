@@ -1,2 +1,0 @@
-/** Generation: prompts continued with a key/value cache, and how a token is chosen. */
-package org.pygpt.infer;

@@ -1,0 +1,102 @@
+package org.pygpt.kernels;
+
+import org.pygpt.tensor.Tensor;
+
+/**
+ * A weight matrix as a format of fewer bits has it. Made from the weights as they are, it changes
+ * them only in {@link #apply}; rounding what is rounded changes nothing.
+ *
+ * <p>An int8 scale is the largest magnitude among an output's weights over 127, rounded up to 17
+ * bits: its products with whole numbers of 7 bits are then float32 numbers, without rounding.
+ *
+ * @see <a href="https://arxiv.org/abs/2208.07339">Dettmers et al. 2022, LLM.int8(), section 2</a>
+ */
+public final class QuantizedMatrix {
+  /** The largest whole number of int8; -128 is not used, so that the range is symmetric. */
+  private static final int INT8_MAX = 127;
+
+  /** Bits of a float32 that a scale leaves 0: its 24 less the 17. */
+  private static final int LOW_BITS = (1 << 7) - 1;
+
+  /** Half of what bfloat16 cuts off, less one: with the last kept bit it rounds ties to even. */
+  private static final int BELOW_HALF = (1 << 15) - 1;
+
+  private final WeightFormat format;
+  private final Tensor weight;
+  private final boolean outputsAreRows;
+  private final float[] scales;
+
+  /**
+   * Reads the weights and finds their scales.
+   *
+   * @param outputsAreRows whether the matrix is (out, in) rather than (in, out)
+   * @throws IllegalArgumentException if a weight is not finite
+   */
+  public QuantizedMatrix(WeightFormat format, Tensor weight, boolean outputsAreRows) {
+    this.format = format;
+    this.weight = weight;
+    this.outputsAreRows = outputsAreRows;
+    scales = new float[outputs()]; // the largest magnitudes at first
+    for (int row = 0; row < weight.rows(); row++) {
+      for (int c = 0; c < weight.columns(); c++) {
+        int output = outputsAreRows ? row : c;
+        scales[output] = Math.max(scales[output], Math.abs((float) weight.get(row, c)));
+      }
+    }
+    for (int output = 0; output < scales.length; output++) {
+      if (!Float.isFinite(scales[output])) {
+        throw new IllegalArgumentException(
+            "weights: expected finite numbers, got others; look at the training");
+      }
+      scales[output] = format == WeightFormat.INT8 ? scale(scales[output]) : 1;
+    }
+  }
+
+  private static float scale(float largest) {
+    int bits = Float.floatToRawIntBits(largest / INT8_MAX);
+    return Float.intBitsToFloat(bits + LOW_BITS & ~LOW_BITS);
+  }
+
+  public WeightFormat format() {
+    return format;
+  }
+
+  public int inputs() {
+    return outputsAreRows ? weight.columns() : weight.rows();
+  }
+
+  public int outputs() {
+    return outputsAreRows ? weight.rows() : weight.columns();
+  }
+
+  /** What an output's numbers are multiplied by; 1 for bfloat16. */
+  public float scale(int output) {
+    return scales[output];
+  }
+
+  /** The number that is stored, as a whole number of so many bits as the format has. */
+  public int code(int output, int input) {
+    double value = outputsAreRows ? weight.get(output, input) : weight.get(input, output);
+    return code((float) value, output);
+  }
+
+  private int code(float value, int output) {
+    if (format == WeightFormat.INT8) {
+      return (int) Math.rint((double) value / scales[output]); // 0 where all are 0: NaN becomes 0
+    }
+    int bits = Float.floatToRawIntBits(value);
+    return bits + BELOW_HALF + (bits >>> 16 & 1) >> 16;
+  }
+
+  /** Rounds the weights themselves. */
+  public void apply() {
+    for (int row = 0; row < weight.rows(); row++) {
+      for (int c = 0; c < weight.columns(); c++) {
+        int output = outputsAreRows ? row : c;
+        int code = code((float) weight.get(row, c), output);
+        boolean whole = format == WeightFormat.INT8;
+        weight.set(row, c, whole ? code * scales[output] : Float.intBitsToFloat(code << 16));
+      }
+    }
+  }
+}

@@ -1,0 +1,240 @@
+package org.pygpt.kernels.cpu;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+
+/**
+ * Mutable: a fixed number of threads that divide ranges of independent units among them.
+ *
+ * <p>The caller is worker 0 and the others wait for it, at first spinning, since in training the
+ * next kernel comes within microseconds, then parked. Every range is cut in the same way each time
+ * and each worker gets the same part of it, so that results do not depend on timing, and rows that
+ * one kernel leaves in a core's cache are there for the next.
+ *
+ * <p>One thread at a time may call {@link #run}; it allocates nothing.
+ */
+public final class Team implements AutoCloseable {
+  /** Part of a kernel: the units [from, to), done by one worker. */
+  @FunctionalInterface
+  public interface Task {
+    void run(int worker, int from, int to);
+  }
+
+  /** How long a worker spins before it parks: longer than what lies between two kernels. */
+  private static final long SPIN_NANOS = 200_000;
+
+  /** Spins between two looks at the clock, or between two offers of the core to other threads. */
+  private static final int SPINS = 1 << 10;
+
+  private static final VarHandle TICKET;
+  private static final VarHandle DONE;
+
+  static {
+    try {
+      MethodHandles.Lookup lookup = MethodHandles.lookup();
+      TICKET = lookup.findVarHandle(Team.class, "ticket", int.class);
+      DONE = lookup.findVarHandle(Worker.class, "done", int.class);
+    } catch (ReflectiveOperationException error) {
+      throw new ExceptionInInitializerError(error);
+    }
+  }
+
+  private final Worker[] others;
+  private Task task;
+  private int units;
+  private int multiple;
+  private final BooleanSupplier alone;
+  private volatile boolean closed;
+
+  @SuppressWarnings("unused") // by TICKET
+  private int ticket;
+
+  /**
+   * A team of {@code size} workers, the caller included.
+   *
+   * @throws IllegalArgumentException if size is not positive
+   */
+  public Team(int size) {
+    this(size, () -> false);
+  }
+
+  /**
+   * A team that at times leaves the other cores alone.
+   *
+   * @param alone whether the caller is to do the parts of all workers, one after another, now;
+   *     asked at each run. The results are the same.
+   */
+  public Team(int size, BooleanSupplier alone) {
+    if (size < 1) {
+      throw new IllegalArgumentException("threads: expected at least 1, got " + size);
+    }
+    this.alone = alone;
+    others = new Worker[size - 1];
+    for (int i = 0; i < others.length; i++) {
+      others[i] = new Worker(i + 1);
+      others[i].start();
+    }
+  }
+
+  /** Number of workers, the caller included. */
+  public int size() {
+    return others.length + 1;
+  }
+
+  /**
+   * The first unit of a worker's part; that of worker {@code size()} is {@code units}. Rounded up,
+   * so that the caller has a part, and the larger one: it need not be woken.
+   */
+  private int begin(int worker) {
+    long whole = (units + multiple - 1) / multiple;
+    return (int) Math.min(units, Math.ceilDiv(whole * worker, size()) * multiple);
+  }
+
+  /**
+   * Runs {@code task} on the units [0, units), in parts whose bounds are multiples of {@code
+   * multiple}; returns when all are done. The caller has a part; another worker whose part is empty
+   * is not called.
+   *
+   * @throws RuntimeException what a part threw, after all parts have ended
+   * @throws IllegalStateException if the team is closed
+   */
+  public void run(Task task, int units, int multiple) {
+    if (others.length == 0 || units <= multiple) {
+      task.run(0, 0, units);
+      return;
+    }
+    this.task = task;
+    this.units = units;
+    this.multiple = multiple;
+    if (closed) {
+      throw new IllegalStateException("the team is closed");
+    }
+    if (alone.getAsBoolean()) {
+      runAlone();
+      return;
+    }
+    int current = (int) TICKET.getAcquire(this) + 1;
+    TICKET.setVolatile(this, current);
+    for (Worker worker : others) {
+      worker.wake();
+    }
+    Throwable failure = null;
+    try {
+      task.run(0, 0, begin(1));
+    } catch (Throwable error) {
+      failure = error;
+    }
+    for (Worker worker : others) {
+      failure = worker.await(current, failure);
+    }
+    switch (failure) {
+      case null -> {}
+      case RuntimeException error -> throw error;
+      case Error error -> throw error;
+      default -> throw new AssertionError(failure);
+    }
+  }
+
+  private void runAlone() {
+    for (int worker = 0; worker < size(); worker++) {
+      int from = begin(worker);
+      int to = begin(worker + 1);
+      if (from < to) {
+        task.run(worker, from, to);
+      }
+    }
+  }
+
+  /** Mutable: one of the threads beside the caller's. */
+  private final class Worker extends Thread {
+    private final int index;
+    private volatile boolean parked;
+    private Throwable failure;
+
+    @SuppressWarnings("unused") // by DONE
+    private int done;
+
+    Worker(int index) {
+      super("pygpt-worker-" + index);
+      this.index = index;
+      setDaemon(true);
+    }
+
+    void wake() {
+      if (parked) {
+        LockSupport.unpark(this);
+      }
+    }
+
+    /** Waits until this worker has done the task with this ticket; returns the first failure. */
+    Throwable await(int current, Throwable before) {
+      for (int spins = 1; (int) DONE.getAcquire(this) != current; spins++) {
+        pause(spins);
+      }
+      Throwable mine = failure;
+      failure = null;
+      return before == null ? mine : before;
+    }
+
+    @Override
+    public void run() {
+      int seen = 0;
+      while (!closed) {
+        int current = (int) TICKET.getAcquire(Team.this);
+        if (current == seen) {
+          idle(seen);
+          continue;
+        }
+        seen = current;
+        try {
+          int from = begin(index);
+          int to = begin(index + 1);
+          if (from < to) {
+            task.run(index, from, to);
+          }
+        } catch (Throwable error) {
+          failure = error;
+        }
+        DONE.setRelease(this, current);
+      }
+    }
+
+    /** Returns when there is a newer ticket than {@code seen}, and sometimes without. */
+    private void idle(int seen) {
+      long deadline = System.nanoTime() + SPIN_NANOS;
+      do {
+        for (int spins = 1; spins <= SPINS; spins++) {
+          if ((int) TICKET.getAcquire(Team.this) != seen) {
+            return;
+          }
+          pause(spins);
+        }
+      } while (System.nanoTime() < deadline);
+      parked = true;
+      if ((int) TICKET.getVolatile(Team.this) == seen && !closed) {
+        LockSupport.park(Team.this);
+      }
+      parked = false;
+    }
+  }
+
+  /** Waits a little; now and then lets another thread have the core. */
+  private static void pause(int spins) {
+    if (spins % SPINS == 0) {
+      Thread.yield();
+    } else {
+      Thread.onSpinWait();
+    }
+  }
+
+  /** Ends the threads; the team must not be used any more. */
+  @Override
+  public void close() {
+    closed = true;
+    for (Worker worker : others) {
+      LockSupport.unpark(worker);
+    }
+  }
+}

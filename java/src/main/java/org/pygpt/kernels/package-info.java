@@ -1,0 +1,2 @@
+/** What ops are made of: every computation on tensors, as an interface with several backends. */
+package org.pygpt.kernels;

@@ -1,0 +1,234 @@
+package org.pygpt.model;
+
+import org.pygpt.kernels.Activation;
+import org.pygpt.python.PythonNumber;
+import org.pygpt.text.Choice;
+
+/**
+ * Immutable: the architecture of a model. Field names are those of Python's {@code
+ * pygpt.GPTConfig}; microgpt, GPT-2 and Llama are points in this space.
+ *
+ * @param blockSize longest context, in tokens
+ * @param vocabSize number of token ids
+ * @param nLayer transformer blocks
+ * @param nHead attention heads of each block; divides nEmbd
+ * @param nEmbd width of the residual stream
+ * @param dropout probability of dropping an activation while training
+ * @param bias whether linear layers and layer norms have biases
+ * @param norm how activations are normalised
+ * @param activation of the feed-forward layer
+ * @param tieWeights whether the output matrix is the token embedding
+ * @param nKvHead heads of keys and values (grouped-query attention); divides nHead
+ * @param nInner width of the feed-forward layer
+ * @param normGain whether norms have a learned gain
+ * @param normEps added to the variance, or the mean square, of a norm
+ * @param finalNorm whether a norm stands before the output matrix
+ * @param embeddingNorm whether a norm stands after the embedding
+ * @param positions how the model knows where a token stands
+ * @param ropeTheta base of the rotary frequencies
+ */
+public record GPTConfig(
+    int blockSize,
+    int vocabSize,
+    int nLayer,
+    int nHead,
+    int nEmbd,
+    double dropout,
+    boolean bias,
+    Norm norm,
+    Activation activation,
+    boolean tieWeights,
+    int nKvHead,
+    int nInner,
+    boolean normGain,
+    double normEps,
+    boolean finalNorm,
+    boolean embeddingNorm,
+    Positions positions,
+    double ropeTheta) {
+
+  private static final int FEED_FORWARD_FACTOR = 4; // GPT-2's
+
+  /** Kinds of normalisation. */
+  public enum Norm {
+    LAYERNORM,
+    RMSNORM
+  }
+
+  /** Kinds of positions: a learned vector for each, or rotated queries and keys. */
+  public enum Positions {
+    LEARNED,
+    ROTARY
+  }
+
+  /**
+   * Checks the values in the order, and with the messages, of Python's {@code pygpt.GPTConfig}.
+   *
+   * @throws IllegalArgumentException if one is out of its range or two do not fit each other
+   */
+  public GPTConfig {
+    requirePositive("block_size", blockSize);
+    requirePositive("vocab_size", vocabSize);
+    requirePositive("n_layer", nLayer);
+    requirePositive("n_head", nHead);
+    requirePositive("n_embd", nEmbd);
+    requireFinite("dropout", dropout);
+    require(dropout >= 0, "dropout: expected at least 0", PythonNumber.repr(dropout));
+    require(dropout < 1, "dropout: expected less than 1", PythonNumber.repr(dropout));
+    requirePositive("n_kv_head", nKvHead);
+    requirePositive("n_inner", nInner);
+    requireFinite("norm_eps", normEps);
+    require(normEps > 0, "norm_eps: expected more than 0", PythonNumber.repr(normEps));
+    requireFinite("rope_theta", ropeTheta);
+    require(ropeTheta > 1, "rope_theta: expected more than 1", PythonNumber.repr(ropeTheta));
+    require(nEmbd % nHead == 0, "n_embd: expected a multiple of n_head = " + nHead, nEmbd);
+    boolean evenHeads = nEmbd / nHead % 2 == 0;
+    require(
+        positions != Positions.ROTARY || evenHeads,
+        "n_embd: expected an even head size n_embd / n_head for rotary positions",
+        nEmbd + " / " + nHead);
+    require(nHead % nKvHead == 0, "n_kv_head: expected a divisor of n_head = " + nHead, nKvHead);
+  }
+
+  private static void requirePositive(String name, int value) {
+    require(value >= 1, name + ": expected at least 1", value);
+  }
+
+  private static void requireFinite(String name, double value) {
+    String expectation = name + ": expected a finite number";
+    require(Double.isFinite(value), expectation, PythonNumber.repr(value));
+  }
+
+  private static void require(boolean met, String expectation, Object got) {
+    if (!met) {
+      throw new IllegalArgumentException(expectation + ", got " + got);
+    }
+  }
+
+  /**
+   * The configuration with these values, enumerations by their lower-case names.
+   *
+   * @throws IllegalArgumentException if a value cannot be; the message lists those that can
+   */
+  public static GPTConfig of(
+      int blockSize,
+      int vocabSize,
+      int nLayer,
+      int nHead,
+      int nEmbd,
+      double dropout,
+      boolean bias,
+      String norm,
+      String activation,
+      boolean tieWeights,
+      int nKvHead,
+      int nInner,
+      boolean normGain,
+      double normEps,
+      boolean finalNorm,
+      boolean embeddingNorm,
+      String positions,
+      double ropeTheta) {
+    return new GPTConfig(
+        blockSize,
+        vocabSize,
+        nLayer,
+        nHead,
+        nEmbd,
+        dropout,
+        bias,
+        Choice.of("norm", Norm.class, norm),
+        Choice.of("activation", Activation.class, activation),
+        tieWeights,
+        nKvHead,
+        nInner,
+        normGain,
+        normEps,
+        finalNorm,
+        embeddingNorm,
+        Choice.of("positions", Positions.class, positions),
+        ropeTheta);
+  }
+
+  /**
+   * GPT-2: layer norm, GELU, biases, learned positions, tied weights.
+   *
+   * @see <a href="https://openai.com/index/better-language-models/">Radford et al. 2019</a>
+   */
+  public static GPTConfig gpt2(int blockSize, int vocabSize, int nLayer, int nHead, int nEmbd) {
+    return new GPTConfig(
+        blockSize,
+        vocabSize,
+        nLayer,
+        nHead,
+        nEmbd,
+        0,
+        true,
+        Norm.LAYERNORM,
+        Activation.GELU,
+        true,
+        nHead,
+        feedForwardWidth(nEmbd),
+        true,
+        1e-5,
+        true,
+        false,
+        Positions.LEARNED,
+        1e4);
+  }
+
+  /**
+   * microgpt: RMSNorm without gain, also after the embedding but not at the end, ReLU, no biases,
+   * an output matrix of its own.
+   *
+   * @see <a href="https://gist.github.com/karpathy/8627fe009c40f57531cb18360106ce95">microgpt</a>
+   */
+  public static GPTConfig microgpt(int blockSize, int vocabSize, int nLayer, int nHead, int nEmbd) {
+    return new GPTConfig(
+        blockSize,
+        vocabSize,
+        nLayer,
+        nHead,
+        nEmbd,
+        0,
+        false,
+        Norm.RMSNORM,
+        Activation.RELU,
+        false,
+        nHead,
+        feedForwardWidth(nEmbd),
+        false,
+        1e-5,
+        false,
+        true,
+        Positions.LEARNED,
+        1e4);
+  }
+
+  /**
+   * Width of the feed-forward layer where none is given: 4 * nEmbd.
+   *
+   * @throws IllegalArgumentException if it is no int
+   */
+  public static int feedForwardWidth(int nEmbd) {
+    int most = Integer.MAX_VALUE / FEED_FORWARD_FACTOR;
+    require(
+        nEmbd <= most, "n_embd: expected at most " + most + " where n_inner is 4 * n_embd", nEmbd);
+    return FEED_FORWARD_FACTOR * nEmbd;
+  }
+
+  /** Size of one head: D. */
+  public int headSize() {
+    return nEmbd / nHead;
+  }
+
+  /** Columns of packed queries, keys and values: (H + 2 * H_kv) * D. */
+  public int qkvWidth() {
+    return (nHead + 2 * nKvHead) * headSize();
+  }
+
+  /** Whether a norm has a bias beside its gain. */
+  public boolean normBias() {
+    return bias && normGain && norm == Norm.LAYERNORM;
+  }
+}

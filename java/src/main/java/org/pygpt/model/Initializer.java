@@ -1,0 +1,54 @@
+package org.pygpt.model;
+
+import java.util.random.RandomGenerator;
+import java.util.random.RandomGeneratorFactory;
+import java.util.stream.IntStream;
+import org.pygpt.tensor.Tensor;
+
+/**
+ * First weights, as nanoGPT draws them: N(0, 0.02) for matrices, projections back to the residual
+ * stream N(0, 0.02 / sqrt(2 * n_layer)) so that its variance does not grow with depth, 0 for biases
+ * and 1 for gains.
+ *
+ * <p>Each matrix has a generator of its own, seeded by the model's seed and its place, so that
+ * matrices can be drawn in parallel.
+ *
+ * @see <a href="https://github.com/karpathy/nanoGPT/blob/master/model.py">nanoGPT</a>
+ */
+final class Initializer {
+  private static final double STD = 0.02; // GPT-2's initializer_range
+
+  private Initializer() {}
+
+  static void initialize(GPTConfig config, Parameters weights, long seed) {
+    double residual = STD / Math.sqrt(2.0 * config.nLayer());
+    RandomGeneratorFactory<RandomGenerator.SplittableGenerator> factory =
+        RandomGeneratorFactory.of("L64X128MixRandom");
+    IntStream.range(0, weights.names().size())
+        .parallel()
+        .forEach(index -> {
+          String name = weights.names().get(index);
+          Tensor tensor = weights.get(name);
+          if (weights.isVector(name)) {
+            fill(tensor, name.endsWith(".weight") ? 1 : 0);
+          } else {
+            double std = name.endsWith("c_proj.weight") ? residual : STD;
+            draw(tensor, std, factory.create(seed * 0x9e3779b97f4a7c15L + index));
+          }
+        });
+  }
+
+  private static void fill(Tensor vector, double value) {
+    for (int c = 0; c < vector.columns(); c++) {
+      vector.set(0, c, value);
+    }
+  }
+
+  private static void draw(Tensor matrix, double std, RandomGenerator random) {
+    for (int row = 0; row < matrix.rows(); row++) {
+      for (int c = 0; c < matrix.columns(); c++) {
+        matrix.set(row, c, std * random.nextGaussian());
+      }
+    }
+  }
+}

@@ -1,0 +1,93 @@
+package org.pygpt.ops;
+
+import java.util.List;
+import org.pygpt.graph.Op;
+import org.pygpt.graph.Slot;
+import org.pygpt.graph.Step;
+import org.pygpt.graph.Variable;
+import org.pygpt.kernels.Kernels;
+import org.pygpt.tensor.Tensor;
+
+/**
+ * The probabilities of one layer's attention, for those who want to look at them: the model itself
+ * never has them in memory. For one sequence, forward only.
+ *
+ * <p>Attention returns means of its values, weighted by the probabilities. Where the values are
+ * unit vectors, the mean is the probabilities: so the kernel that the model runs is asked for them,
+ * D keys at a time.
+ */
+public final class AttentionProbabilities implements Op {
+  private final Variable qkv;
+  private final int H;
+  private final int kvHeads;
+  private final Slot units;
+  private final Slot mixed;
+  private final Slot probabilities;
+  private Attention.Heads heads;
+
+  /**
+   * Binds the op.
+   *
+   * @param qkv as attention reads it
+   * @param units (2 T, kvHeads * D), persistent: row T + d of each head is unit vector d, others
+   *     are 0; filled here, and may be shared by all layers
+   * @param mixed (T, C), for the means
+   * @param probabilities (H * T, T): row h * T + t is how query t of head h weighs the keys
+   */
+  public AttentionProbabilities(
+      Variable qkv, int H, int kvHeads, Slot units, Slot mixed, Slot probabilities) {
+    this.qkv = qkv;
+    this.H = H;
+    this.kvHeads = kvHeads;
+    this.units = units;
+    this.mixed = mixed;
+    this.probabilities = probabilities;
+  }
+
+  @Override
+  public List<Slot> forwardSlots() {
+    return List.of(qkv.valueSlot(), units, mixed, probabilities);
+  }
+
+  @Override
+  public List<Slot> backwardSlots() {
+    return List.of();
+  }
+
+  @Override
+  public void bind() {
+    heads = Attention.Heads.of(qkv.value(), mixed.columns(), H, kvHeads);
+    int D = mixed.columns() / H;
+    for (int d = 0; d < Math.min(D, mixed.rows()); d++) {
+      for (int g = 0; g < kvHeads; g++) {
+        units.tensor().set(mixed.rows() + d, g * D + d, 1);
+      }
+    }
+  }
+
+  @Override
+  public void forward(Kernels kernels, Step step) {
+    int T = step.T();
+    int D = mixed.columns() / H;
+    for (int first = 0; first < T; first += D) {
+      int keys = Math.min(D, T - first);
+      Tensor values = units.tensor().rows(mixed.rows() - first, T); // key first + d is unit d
+      Tensor means = mixed.tensor();
+      kernels.attention(1, T, 0, H, kvHeads, heads.q(), heads.k(), values, null, means, null);
+      for (int h = 0; h < H; h++) {
+        Tensor target = probabilities.tensor().columns(first, keys);
+        kernels.copy(T, means.columns(h * D, keys), target, h * probabilities.columns());
+      }
+    }
+  }
+
+  @Override
+  public void backward(Kernels kernels, Step step) {
+    throw new UnsupportedOperationException("the probabilities of attention run forward only");
+  }
+
+  @Override
+  public String describe() {
+    return "probabilities of attention  " + H + " heads";
+  }
+}

@@ -1,0 +1,76 @@
+package org.pygpt.ops;
+
+import java.util.List;
+import org.pygpt.graph.Op;
+import org.pygpt.graph.Slot;
+import org.pygpt.graph.Step;
+import org.pygpt.graph.Variable;
+import org.pygpt.kernels.Kernels;
+import org.pygpt.tensor.Tensor;
+
+/** Token plus, where the model has them, learned position embedding: the first op of the tape. */
+public final class Embedding implements Op {
+  private final Tensor ids;
+  private final Parameter wte;
+  private final Parameter wpe;
+  private final boolean tied;
+  private final Variable out;
+
+  /**
+   * Reads {@code ids}, int32 (B * T, 1), at each step.
+   *
+   * @param wpe null without learned positions
+   * @param tied whether the output layer has written the gradient of wte before this op adds to it
+   */
+  public Embedding(Tensor ids, Parameter wte, Parameter wpe, boolean tied, Variable out) {
+    this.ids = ids;
+    this.wte = wte;
+    this.wpe = wpe;
+    this.tied = tied;
+    this.out = out;
+  }
+
+  @Override
+  public List<Slot> forwardSlots() {
+    return List.of(out.valueSlot());
+  }
+
+  @Override
+  public List<Slot> backwardSlots() {
+    return List.of(out.gradientSlot());
+  }
+
+  @Override
+  public void forward(Kernels kernels, Step step) {
+    int T = step.T();
+    if (step.pasts().isEmpty()) {
+      embed(kernels, step.B(), T, 0, ids, out.value());
+    }
+    for (int b = 0; b < step.pasts().size(); b++) {
+      int past = step.pasts().get(b).length();
+      embed(kernels, 1, T, past, ids.rows(b * T, T), out.value().rows(b * T, T));
+    }
+  }
+
+  private void embed(Kernels kernels, int B, int T, int past, Tensor tokens, Tensor rows) {
+    kernels.embedding(B, T, past, tokens, wte.value(), Parameter.valueOf(wpe), rows);
+  }
+
+  @Override
+  public void backward(Kernels kernels, Step step) {
+    kernels.embeddingBackward(
+        step.B(),
+        step.T(),
+        ids,
+        out.gradient(),
+        tied || step.accumulate(),
+        wte.gradient(),
+        step.accumulate(),
+        Parameter.gradientOf(wpe));
+  }
+
+  @Override
+  public String describe() {
+    return "embedding  " + wte + (wpe == null ? "" : " + " + wpe);
+  }
+}

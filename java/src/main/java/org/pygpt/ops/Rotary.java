@@ -1,0 +1,55 @@
+package org.pygpt.ops;
+
+import java.util.List;
+import org.pygpt.graph.Op;
+import org.pygpt.graph.Slot;
+import org.pygpt.graph.Step;
+import org.pygpt.graph.Variable;
+import org.pygpt.kernels.Kernels;
+import org.pygpt.tensor.Tensor;
+
+/** Rotary positions, in place on the heads of queries and keys that lead the packed columns. */
+public final class Rotary implements Op {
+  private final Variable qkv;
+  private final int heads;
+  private final Tensor angles;
+
+  /** Binds the op; {@code angles} is (block_size, D), see {@link Kernels#rotary}. */
+  public Rotary(Variable qkv, int heads, Tensor angles) {
+    this.qkv = qkv;
+    this.heads = heads;
+    this.angles = angles;
+  }
+
+  @Override
+  public List<Slot> forwardSlots() {
+    return List.of(qkv.valueSlot());
+  }
+
+  @Override
+  public List<Slot> backwardSlots() {
+    return List.of(qkv.gradientSlot());
+  }
+
+  @Override
+  public void forward(Kernels kernels, Step step) {
+    int T = step.T();
+    if (step.pasts().isEmpty()) {
+      kernels.rotary(step.rows(), T, 0, heads, angles, false, qkv.value());
+    }
+    for (int b = 0; b < step.pasts().size(); b++) {
+      int past = step.pasts().get(b).length();
+      kernels.rotary(T, T, past, heads, angles, false, qkv.value().rows(b * T, T));
+    }
+  }
+
+  @Override
+  public void backward(Kernels kernels, Step step) {
+    kernels.rotary(step.rows(), step.T(), 0, heads, angles, true, qkv.gradient());
+  }
+
+  @Override
+  public String describe() {
+    return "rotary  " + heads + " heads";
+  }
+}

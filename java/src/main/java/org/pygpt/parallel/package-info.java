@@ -1,2 +1,0 @@
-/** Threads that share the work of one kernel. */
-package org.pygpt.parallel;

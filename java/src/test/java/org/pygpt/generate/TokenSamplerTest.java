@@ -1,0 +1,25 @@
+package org.pygpt.generate;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Test;
+
+class TokenSamplerTest {
+  @Test
+  void expIsThatOfJava() {
+    for (double x = 0; x >= -708; x -= 0.0137) {
+      double expected = Math.exp(x);
+      assertEquals(expected, TokenSampler.exp(x), 1e-12 * expected);
+    }
+  }
+
+  @Test
+  void expOfTheLargestAndOfTheImpossible() {
+    assertEquals(1, TokenSampler.exp(0));
+    assertTrue(TokenSampler.exp(-720) > 0);
+    assertEquals(0, TokenSampler.exp(-746));
+    assertEquals(0, TokenSampler.exp(Double.NEGATIVE_INFINITY));
+    assertTrue(Double.isNaN(TokenSampler.exp(Double.NaN)));
+  }
+}

@@ -1,0 +1,138 @@
+package org.pygpt.support;
+
+import java.util.Arrays;
+import java.util.Random;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Named;
+import org.pygpt.model.GPT;
+import org.pygpt.model.GPTConfig;
+import org.pygpt.model.Parameters;
+import org.pygpt.tensor.DType;
+import org.pygpt.tensor.Tensor;
+
+/** Small models and batches for tests; sizes are different primes wherever they may be. */
+public final class Models {
+  /** Sequences, positions and vocabulary of {@link #batch}. */
+  public static final int B = 2;
+
+  public static final int T = 5;
+  public static final int V = 11;
+
+  private static final int BLOCK = 7;
+
+  private Models() {}
+
+  /** Configurations that together take every value of every option. */
+  public static Stream<Named<GPTConfig>> configurations() {
+    return Stream.of(
+        Named.of("gpt2", GPTConfig.gpt2(BLOCK, V, 2, 3, 15)),
+        Named.of("microgpt", GPTConfig.microgpt(BLOCK, V, 2, 3, 15)),
+        Named.of("llama", llama(0)),
+        Named.of(
+            "exact GELU, no biases",
+            of(0, false, "layernorm", "gelu_exact", true, 3, true, true, false, "learned")),
+        Named.of(
+            "squared ReLU, norm without gain, rotary",
+            of(0, false, "rmsnorm", "relu2", true, 3, false, true, false, "rotary")),
+        Named.of(
+            "layer norm without gain, linear biases",
+            of(0, true, "layernorm", "relu", false, 3, false, true, false, "learned")),
+        Named.of(
+            "layer norm after the embedding",
+            of(0, true, "layernorm", "gelu", true, 3, true, true, true, "learned")),
+        Named.of(
+            "no final norm",
+            of(0, true, "rmsnorm", "gelu", true, 3, true, false, false, "learned")),
+        Named.of(
+            "one head of keys, biases, rotary",
+            of(0, true, "layernorm", "gelu_exact", false, 1, true, false, true, "rotary")),
+        Named.of(
+            "gate with biases",
+            of(0, true, "layernorm", "swiglu", true, 1, true, true, false, "learned")),
+        Named.of(
+            "dropout and biases",
+            of(0.2, true, "layernorm", "gelu", true, 3, true, true, true, "learned")),
+        Named.of("dropout, llama", llama(0.1)),
+        Named.of("heads of one column", GPTConfig.gpt2(BLOCK, V, 1, 13, 13)));
+  }
+
+  /** RMSNorm with gain, rotary positions, a gate, grouped queries, an output matrix of its own. */
+  public static GPTConfig llama(double dropout) {
+    return GPTConfig.of(
+        BLOCK, V, 2, 6, 24, dropout, false, "rmsnorm", "swiglu", false, 2, 17, true, 1e-6, true,
+        false, "rotary", 1e3);
+  }
+
+  private static GPTConfig of(
+      double dropout,
+      boolean bias,
+      String norm,
+      String activation,
+      boolean tied,
+      int kvHeads,
+      boolean gain,
+      boolean finalNorm,
+      boolean embeddingNorm,
+      String positions) {
+    return GPTConfig.of(
+        BLOCK,
+        V,
+        2,
+        3,
+        18,
+        dropout,
+        bias,
+        norm,
+        activation,
+        tied,
+        kvHeads,
+        19,
+        gain,
+        1e-5,
+        finalNorm,
+        embeddingNorm,
+        positions,
+        1e4);
+  }
+
+  /** A model with large random weights, so that no gradient is small; the same ones each time. */
+  public static GPT create(GPTConfig config, String backend, DType dtype, int threads) {
+    GPT model = GPT.create(config, backend, dtype, threads);
+    Random random = new Random(20240229);
+    for (String name : model.weights().names()) {
+      Tensor tensor = model.weights().get(name);
+      boolean isGain = model.weights().isVector(name) && name.endsWith(".weight");
+      for (int row = 0; row < tensor.rows(); row++) {
+        for (int c = 0; c < tensor.columns(); c++) {
+          // Rounded to float32, so that models of both types have equal weights.
+          tensor.set(row, c, (float) ((isGain ? 1 : 0) + 0.3 * random.nextGaussian()));
+        }
+      }
+    }
+    return model;
+  }
+
+  /** Token ids in [0, V), all different from call to call with another seed. */
+  public static int[] tokens(int count, int V, long seed) {
+    return new Random(seed).ints(count, 0, V).toArray();
+  }
+
+  /** Targets in [-1, V): some are not scored. */
+  public static int[] targets(int count, int V, long seed) {
+    return new Random(~seed).ints(count, -1, V).toArray();
+  }
+
+  /** Every element of a tensor, row by row. */
+  public static double[] values(Tensor tensor) {
+    double[] values = new double[Math.toIntExact(tensor.size())];
+    Arrays.setAll(values, i -> tensor.get(i / tensor.columns(), i % tensor.columns()));
+    return values;
+  }
+
+  /** Every element of every weight, in the order of the names. */
+  public static double[] values(Parameters parameters) {
+    return parameters.names().stream()
+        .flatMapToDouble(name -> Arrays.stream(values(parameters.get(name))))
+        .toArray();
+  }
+}
