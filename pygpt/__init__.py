@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from pygpt.datasets.prepare import prepare
     from pygpt.datasets.token_file import TokenFile
     from pygpt.datasets.windows import WindowSampler
-    from pygpt.documents import read_documents, read_text
     from pygpt.errors import (
         CheckpointError,
         ConfigError,
@@ -51,18 +50,19 @@ if TYPE_CHECKING:
         ShapeError,
         TokenError,
     )
-    from pygpt.generate_config import GenerateConfig
-    from pygpt.model import GPT
-    from pygpt.names import NamesRun
+    from pygpt.files.text import read_documents, read_text
+    from pygpt.generate.config import GenerateConfig
+    from pygpt.model.gpt import GPT
+    from pygpt.names.protocol import NamesRun
     from pygpt.plot import plot_runs
     from pygpt.tokenizers.bpe import BPETokenizer
     from pygpt.tokenizers.char import CharTokenizer
     from pygpt.tokenizers.load import load_tokenizer
     from pygpt.tokenizers.protocol import Tokenizer
-    from pygpt.train.evaluation import Evaluation, evaluate
-    from pygpt.train.finetune import finetune
-    from pygpt.train.metrics import JsonLines, Record, TensorBoard
-    from pygpt.train.trainer import Trainer
+    from pygpt.training.evaluation import Evaluation, evaluate
+    from pygpt.training.finetune import finetune
+    from pygpt.training.metrics import JsonLines, Record, TensorBoard
+    from pygpt.training.trainer import Trainer
 
     __version__: str
 
@@ -73,34 +73,34 @@ _HOMES = {
     "ConfigError": "errors",
     "DataError": "errors",
     "Dataset": "datasets.dataset",
-    "Evaluation": "train.evaluation",
-    "GPT": "model",
+    "Evaluation": "training.evaluation",
+    "GPT": "model.gpt",
     "GPTConfig": "config",
-    "GenerateConfig": "generate_config",
-    "JsonLines": "train.metrics",
+    "GenerateConfig": "generate.config",
+    "JsonLines": "training.metrics",
     "NamesConfig": "config",
-    "NamesRun": "names",
+    "NamesRun": "names.protocol",
     "PackedSampler": "datasets.packed",
     "PairDataset": "datasets.pairs",
     "PairSampler": "datasets.pairs",
     "Pairs": "datasets.pairs",
     "PygptError": "errors",
-    "Record": "train.metrics",
+    "Record": "training.metrics",
     "ShapeError": "errors",
-    "TensorBoard": "train.metrics",
+    "TensorBoard": "training.metrics",
     "TokenError": "errors",
     "TokenFile": "datasets.token_file",
     "Tokenizer": "tokenizers.protocol",
     "TrainConfig": "config",
-    "Trainer": "train.trainer",
+    "Trainer": "training.trainer",
     "WindowSampler": "datasets.windows",
-    "evaluate": "train.evaluation",
-    "finetune": "train.finetune",
+    "evaluate": "training.evaluation",
+    "finetune": "training.finetune",
     "load_tokenizer": "tokenizers.load",
     "plot_runs": "plot",
     "prepare": "datasets.prepare",
-    "read_documents": "documents",
-    "read_text": "documents",
+    "read_documents": "files.text",
+    "read_text": "files.text",
 }
 
 __all__ = [

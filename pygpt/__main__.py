@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from pygpt.cli import run
+from pygpt.cli.main import run
 
 
 def main() -> None:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pygpt.errors import ConfigError, DataError, PygptError
-from pygpt.output import check_new, write_new
-from pygpt.train.run_folder import METRICS_FILE
+from pygpt.files.atomic import check_new, write_new
+from pygpt.training.run_folder import METRICS_FILE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,23 +14,21 @@ ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "pygpt").rglob("*.py")) + sorted((ROOT / "jbridge").rglob("*.py"))
 # A module of pygpt may import those before it; `pygpt` itself (lazy) stands for all of them.
 ORDER = (
-    "errors", "config", "documents", "lock", "output", "memory", "engine",
-    "tokenizers.protocol", "tokenizers.alphabet", "tokenizers.split", "tokenizers.merging",
+    "errors", "config", "files.text", "files.lock", "files.atomic", "memory", "engine",
+    "tokenizers.protocol", "tokenizers.alphabet", "tokenizers.pretokenize", "tokenizers.merging",
     "tokenizers.tokenizer_json", "tokenizers.char", "tokenizers.bpe", "tokenizers.published",
-    "tokenizers.load", "tokenizers.explain",
-    "datasets.cut", "datasets.readers", "datasets.sources", "datasets.split",
-    "datasets.token_file", "datasets.sampler", "datasets.streams", "datasets.windows",
-    "datasets.rows", "datasets.packed", "datasets.dataset", "datasets.prepare", "datasets.pairs",
-    "checksums", "tensors", "huggingface", "hub", "checkpoint",
-    "batch", "text_stream", "embeddings", "generate_config", "generation", "training",
-    "model", "names", "log", "progress",
-    "train.schedule", "train.evaluation", "train.metrics", "train.state",
-    "train.run_folder", "train.trainer", "train.finetune", "train.recipes", "train.display",
-    "plot",
-    "commands.flags", "commands.prepare", "commands.tokenizer", "commands.training",
-    "commands.train", "commands.finetune", "commands.evaluate", "commands.info",
-    "commands.plot", "commands.generate", "commands.chat", "commands.completion",
-    "cli", "__main__",
+    "tokenizers.load", "tokenizers.explain", "datasets.cut", "datasets.readers",
+    "datasets.sources", "datasets.validation", "datasets.token_file", "datasets.sampler",
+    "datasets.loaders", "datasets.windows", "datasets.rows", "datasets.packed", "datasets.dataset",
+    "datasets.prepare", "datasets.pairs", "files.checksums", "checkpoints.safetensors",
+    "checkpoints.huggingface", "checkpoints.hub", "checkpoints.folder", "model.batch",
+    "generate.text_stream", "model.embeddings", "generate.config", "generate.generation",
+    "model.training", "model.gpt", "names.protocol", "cli.jsonlog", "cli.progress",
+    "training.schedule", "training.evaluation", "training.metrics", "training.state",
+    "training.run_folder", "training.trainer", "training.finetune", "training.recipes",
+    "cli.display", "plot", "cli.flags", "cli.prepare", "cli.tokenizer", "cli.training",
+    "cli.train", "cli.finetune", "cli.evaluate", "cli.info", "cli.plot", "cli.generate",
+    "cli.chat", "cli.completion", "cli.main", "__main__",
 )  # fmt: skip
 
 JAVA = ROOT / "java" / "src" / "main" / "java" / "org" / "pygpt"
@@ -116,7 +114,7 @@ def test_sizes(path: Path) -> None:
             assert (node.end_lineno or 0) - node.lineno < 60, f"{path}: {node.name} is long"
 
 
-@pytest.mark.parametrize("package", ["pygpt", "jbridge", "pygpt.cli", "pygpt.config"])
+@pytest.mark.parametrize("package", ["pygpt", "jbridge", "pygpt.cli.main", "pygpt.config"])
 def test_importing_loads_nothing_heavy(python: Callable[..., Any], package: str) -> None:
     heavy = (
         "{'jpype', 'matplotlib', 'numpy', 'prompt_toolkit', 'pyarrow', 'regex', 'rich', "

@@ -15,7 +15,7 @@ from benchmarks.recipe.recipe import MODEL, Outcome, first_weights
 from benchmarks.train.torch_side import GPT, adamw
 from pygpt import Dataset, TrainConfig
 from pygpt.datasets.sampler import Batch
-from pygpt.train.schedule import learning_rate
+from pygpt.training.schedule import learning_rate
 
 
 def train(data: Dataset, options: TrainConfig, threads: int) -> Outcome:

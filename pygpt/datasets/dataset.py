@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pygpt.config import TrainConfig
+from pygpt.datasets.loaders import Streams
 from pygpt.datasets.packed import PackedSampler
 from pygpt.datasets.sampler import Sampler
-from pygpt.datasets.streams import Streams
 from pygpt.datasets.token_file import MAGIC, TokenFile
 from pygpt.datasets.windows import WindowSampler
 from pygpt.errors import DataError, OutputError

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pygpt.config import TrainConfig
+from pygpt.datasets.loaders import Streams
 from pygpt.datasets.readers import json_lines, text_of
 from pygpt.datasets.rows import SpanSampler
 from pygpt.datasets.sampler import BLANK
-from pygpt.datasets.split import check_validation, choose, count_to_train
-from pygpt.datasets.streams import Streams
+from pygpt.datasets.validation import check_validation, choose, count_to_train
 from pygpt.errors import ConfigError, DataError
 from pygpt.tokenizers.protocol import Tokenizer
 

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from pygpt.datasets.cut import PIECE, Piece
 from pygpt.datasets.dataset import TOKENIZER_FILE, TRAIN_FILE, VAL_FILE, Dataset, target_folder
 from pygpt.datasets.sources import Source, find_source
-from pygpt.datasets.split import check_validation, choose, count_to_train
 from pygpt.datasets.token_file import TokenWriter, dtype_of
+from pygpt.datasets.validation import check_validation, choose, count_to_train
 from pygpt.errors import ConfigError, DataError
-from pygpt.output import folder_beside, replace_folder
+from pygpt.files.atomic import folder_beside, replace_folder
 from pygpt.tokenizers.char import CharTokenizer
 from pygpt.tokenizers.load import load_tokenizer
 from pygpt.tokenizers.protocol import Tokenizer

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pygpt.datasets.cut import Piece
 from pygpt.datasets.readers import has_fields, read_pieces
-from pygpt.documents import SHIPPED_NAMES, SHIPPED_SHAKESPEARE
 from pygpt.errors import ConfigError, DataError
+from pygpt.files.text import SHIPPED_NAMES, SHIPPED_SHAKESPEARE
 
 FIELD = "text"  # where most collections of documents have it
 

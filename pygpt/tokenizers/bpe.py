@@ -15,8 +15,8 @@ from pygpt.config import INT_MAX
 from pygpt.errors import ConfigError, TokenError
 from pygpt.tokenizers import merging, tokenizer_json
 from pygpt.tokenizers.alphabet import BYTES, unspell, utf8
+from pygpt.tokenizers.pretokenize import split_of
 from pygpt.tokenizers.protocol import fingerprint
-from pygpt.tokenizers.split import split_of
 
 if TYPE_CHECKING:
     import tiktoken

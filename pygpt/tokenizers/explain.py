@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from pygpt.tokenizers.alphabet import utf8
-from pygpt.tokenizers.split import split_of
+from pygpt.tokenizers.pretokenize import split_of
 
 Words = tuple[tuple[bytes, ...], ...]
 """The tokens of each word."""

@@ -18,11 +18,11 @@ from reprlib import repr as short_repr
 from typing import Any, TypeVar
 
 from pygpt.errors import TokenError
-from pygpt.output import write_new
+from pygpt.files.atomic import write_new
 from pygpt.tokenizers.alphabet import spell, unspell
 from pygpt.tokenizers.merging import merges_of
+from pygpt.tokenizers.pretokenize import SPLITS
 from pygpt.tokenizers.protocol import Tokenizer
-from pygpt.tokenizers.split import SPLITS
 
 FILE_NAME = "tokenizer.json"
 BOS = "<|bos|>"  # how the file names the BOS of characters

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pygpt import BPETokenizer, CharTokenizer, read_text
-from pygpt.tokenizers.split import SPLITS
+from pygpt.tokenizers.pretokenize import SPLITS
 from tests.reference import tiktoken_files
 
 HERE = Path(__file__).parent

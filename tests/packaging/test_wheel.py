@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from pygpt import cli
+from pygpt.cli.main import main as cli
 
 pytestmark = pytest.mark.slow
 

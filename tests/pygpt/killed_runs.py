@@ -15,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pygpt import Trainer
-from pygpt.checksums import verify_checksums
-from pygpt.train.trainer import FILES
+from pygpt.files.checksums import verify_checksums
+from pygpt.training.trainer import FILES
 from tests.pygpt import training_runs as runs
 
 ROOT = Path(__file__).parents[2]

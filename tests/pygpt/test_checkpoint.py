@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from pygpt import GPT, CharTokenizer, CheckpointError, GPTConfig, Tokenizer, checkpoint
+from pygpt import GPT, CharTokenizer, CheckpointError, GPTConfig, Tokenizer
+from pygpt.checkpoints import folder as checkpoint
 from pygpt.errors import OutputError
 
 CONFIG = GPTConfig.microgpt(block_size=3, vocab_size=4, n_layer=2, n_head=1, n_embd=5)

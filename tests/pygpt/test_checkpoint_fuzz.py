@@ -21,7 +21,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
-from pygpt import CheckpointError, GPTConfig, checkpoint
+from pygpt import CheckpointError, GPTConfig
+from pygpt.checkpoints import folder as checkpoint
 from tests.reference import gpt
 from tests.reference.frozen import GOLDEN, from_gpt2, from_llama
 

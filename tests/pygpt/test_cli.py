@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from pygpt import GPT, CharTokenizer, GPTConfig, NamesConfig, cli
+from pygpt import GPT, CharTokenizer, GPTConfig, NamesConfig
+from pygpt.cli.main import main as cli
 
 SHORT = ["--steps", "20", "--samples", "3", "--quiet"]
 Capture = pytest.CaptureFixture[str]

@@ -19,9 +19,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pygpt import GPT, BPETokenizer, CharTokenizer, GenerateConfig, GPTConfig, cli
-from pygpt.commands import chat
-from pygpt.commands.generate import SEPARATOR
+from pygpt import GPT, BPETokenizer, CharTokenizer, GenerateConfig, GPTConfig
+from pygpt.cli.generate import SEPARATOR
+from pygpt.cli.main import chat
+from pygpt.cli.main import main as cli
 
 Capture = pytest.CaptureFixture[str]
 ALPHABET = CharTokenizer("\n abcdefghijklmnopqrstuvwxyzé")

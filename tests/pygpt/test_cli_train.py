@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from pygpt import GPT, Dataset, GPTConfig, TrainConfig, cli, prepare
+from pygpt import GPT, Dataset, GPTConfig, TrainConfig, prepare
+from pygpt.cli.main import main as cli
 from pygpt.config import PRESETS
-from pygpt.train.run_folder import RunFolder, newest_in
-from pygpt.train.trainer import FILES
+from pygpt.training.run_folder import RunFolder, newest_in
+from pygpt.training.trainer import FILES
 from tests.pygpt import training_runs as runs
 
 Capture = pytest.CaptureFixture[str]
@@ -145,7 +146,7 @@ def _tree() -> dict[Path, bytes]:
 
 
 def test_a_dry_run_leaves_nothing(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pygpt.train.trainer.Trainer.__init__", None)  # starts no training
+    monkeypatch.setattr("pygpt.training.trainer.Trainer.__init__", None)  # starts no training
     before = _tree()
     assert cli.run([*TINY, "--dry-run"]) == 0
     captured = capsys.readouterr()
@@ -157,7 +158,7 @@ def test_a_dry_run_leaves_nothing(capsys: Capture, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets(name: str) -> None:
     """Each is a whole: an architecture, options that may be, and data or a tokenizer for them."""
-    from pygpt.train.recipes import find_recipe
+    from pygpt.training.recipes import find_recipe
 
     recipe = find_recipe(name)
     sizes = GPTConfig(vocab_size=PRESETS[name].vocab_size, **recipe.base_model())
@@ -309,7 +310,7 @@ def test_a_signal_leaves_a_checkpoint(
 
 def test_a_second_signal_ends_at_once(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     """Here the two come before the third step has ended."""
-    from pygpt.training import Training
+    from pygpt.model.training import Training
 
     steps = []
     accumulate = Training.accumulate

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from pygpt import Record
-from pygpt.train.display import (
+from pygpt.cli.display import (
     PLAIN_LEVELS,
     SPARKS,
     Display,

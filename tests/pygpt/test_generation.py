@@ -200,7 +200,7 @@ def test_text_of_characters() -> None:
 
 def test_a_stream_has_whole_characters(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bytes are tokens, each step ends after one, and the model recites characters of 2 to 4."""
-    monkeypatch.setattr("pygpt.generation.PIECE_MS", 0)
+    monkeypatch.setattr("pygpt.generate.generation.PIECE_MS", 0)
     tokenizer = BPETokenizer.train("", 257)
     characters = "é€𝄞"
     config = GPTConfig(
@@ -216,7 +216,7 @@ def test_a_stream_has_whole_characters(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_streams_are_those_of_each_prompt(model: GPT, monkeypatch: pytest.MonkeyPatch) -> None:
     """From ids too; rows end at different lengths."""
-    monkeypatch.setattr("pygpt.generation.PIECE_MS", 0)
+    monkeypatch.setattr("pygpt.generate.generation.PIECE_MS", 0)
     model.tokenizer = CharTokenizer("".join(map(chr, range(97, 128))), bos=False)
     prompts = ["abc", "x", "na", "q"]
     options = {"temperature": 2.0, "stop_tokens": (3, 5, 7)}
@@ -253,7 +253,7 @@ def test_stop_strings(monkeypatch: pytest.MonkeyPatch) -> None:
         stops = ("abab", "bab", "\n\n\n\n")
         ended = set()
         for milliseconds in (0, 50):
-            monkeypatch.setattr("pygpt.generation.PIECE_MS", milliseconds)
+            monkeypatch.setattr("pygpt.generate.generation.PIECE_MS", milliseconds)
             options = {"temperature": 2, "stop": stops}
             rows = model.continuations(["a"] * 40, 50, seed=1, **options)
             for b, (text, row) in enumerate(zip(whole, rows, strict=True)):
@@ -281,7 +281,7 @@ def _before_stop(text: str, stops: tuple[str, ...]) -> tuple[str, int]:
 
 def test_a_stream_holds_back_what_may_be_a_stop_string(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tokens are bytes here, so that a stop string begins and ends within characters' bytes too."""
-    monkeypatch.setattr("pygpt.generation.PIECE_MS", 0)
+    monkeypatch.setattr("pygpt.generate.generation.PIECE_MS", 0)
     tokenizer = BPETokenizer.train("", 257)
     text = "aé€-é€𝄞!"
     config = GPTConfig(
@@ -314,7 +314,7 @@ def script(model: GPT, ids: list[int]) -> None:
 def test_the_model_is_free_between_pieces(
     model: GPT, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pygpt.generation.PIECE_MS", 0)
+    monkeypatch.setattr("pygpt.generate.generation.PIECE_MS", 0)
     model.tokenizer = CharTokenizer("".join(map(chr, range(97, 128))), bos=False)
     expected = [model.generate("abc", 20, seed=seed)[3:] for seed in (1, 2)]
     loss = model.loss(PROMPT[:-1], PROMPT[1:])

@@ -16,17 +16,10 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from pygpt import (
-    GPT,
-    BPETokenizer,
-    CharTokenizer,
-    CheckpointError,
-    ConfigError,
-    GPTConfig,
-    checkpoint,
-    hub,
-    tensors,
-)
+from pygpt import GPT, BPETokenizer, CharTokenizer, CheckpointError, ConfigError, GPTConfig
+from pygpt.checkpoints import folder as checkpoint
+from pygpt.checkpoints import hub
+from pygpt.checkpoints import safetensors as tensors
 from pygpt.config import SpecialIds
 from pygpt.errors import OutputError
 from tests import tolerances

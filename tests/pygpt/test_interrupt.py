@@ -63,7 +63,7 @@ def _wait_for_steps(log: Path, process: subprocess.Popen[str]) -> None:
 
 
 def test_reader_that_goes_away(tmp_path: Path, python_environment: dict[str, str]) -> None:
-    code = "import sys; from pygpt.cli import run; sys.exit(run())"
+    code = "import sys; from pygpt.cli.main import run; sys.exit(run())"
     arguments = ["names", "--steps", "2", "--samples", "20000", "--quiet"]
     with subprocess.Popen(
         [sys.executable, "-c", code, *arguments],

@@ -13,7 +13,8 @@ import pytest
 
 import jbridge
 from jbridge import JavaError
-from pygpt import CharTokenizer, CheckpointError, GPTConfig, checkpoint
+from pygpt import CharTokenizer, CheckpointError, GPTConfig
+from pygpt.checkpoints import folder as checkpoint
 from pygpt.config import PRESETS
 from tests.reference.frozen import GOLDEN, GPT2_TINY, LLAMA_TINY, Frozen
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pygpt import DataError, Dataset, prepare
-from pygpt.output import folder_beside, replace_folder
+from pygpt.files.atomic import folder_beside, replace_folder
 
 WAITS = """\
 from pygpt.datasets import prepare as preparing

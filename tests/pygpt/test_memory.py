@@ -140,7 +140,7 @@ def test_plan_of_training() -> None:
 @pytest.mark.parametrize(("at_once", "B"), [(2**26, 5), (2 * 7 * 4, 2), (1, 1)])
 def test_plan_of_evaluation(at_once: int, B: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is the size of the tape that evaluating makes, however many sequences that takes."""
-    monkeypatch.setattr("pygpt.model.LOGITS_AT_ONCE", at_once)
+    monkeypatch.setattr("pygpt.model.gpt.LOGITS_AT_ONCE", at_once)
     ids = np.zeros((5, 7), np.int32)
     with GPT(CONFIG) as model:
         plan = model.memory(5, evaluation=True)

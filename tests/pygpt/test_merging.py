@@ -15,7 +15,7 @@ from reference import bpe as slow
 from pygpt import BPETokenizer, ConfigError, TokenError, read_text
 from pygpt.tokenizers.alphabet import BYTES, spell, unspell
 from pygpt.tokenizers.merging import learn, merges_of, tokens_of
-from pygpt.tokenizers.split import SPLITS
+from pygpt.tokenizers.pretokenize import SPLITS
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "tokenizers.json").read_text())
 MOST = 1000  # merges, more than the small texts have

@@ -13,7 +13,7 @@ import pytest
 import jbridge
 from pygpt import GPT, CharTokenizer, ConfigError, GPTConfig, ShapeError
 from pygpt.errors import ClosedError, TokenError
-from pygpt.names import draw_weights
+from pygpt.names.protocol import draw_weights
 
 CONFIG = GPTConfig.microgpt(block_size=7, vocab_size=4, n_layer=2, n_head=3, n_embd=15)
 TOKENIZER = CharTokenizer("abc")

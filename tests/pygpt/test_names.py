@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from tolerances import LOSS_RTOL_FLOAT32, LOSS_RTOL_FLOAT64
 
-from pygpt import cli, names
+from pygpt.cli.main import main as cli
 from pygpt.config import GPTConfig, NamesConfig
-from pygpt.model import GPT
+from pygpt.model.gpt import GPT
+from pygpt.names.protocol import protocol as names
 
 TESTS = Path(__file__).parents[1]
 PROTOCOLS = json.loads((TESTS / "golden" / "protocols.json").read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pygpt.errors import OutputError
-from pygpt.output import check_new, write_new
+from pygpt.files.atomic import check_new, write_new
 
 
 def test_a_new_file(tmp_path: Path) -> None:

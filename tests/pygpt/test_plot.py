@@ -14,10 +14,11 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pygpt import Trainer, cli
+from pygpt import Trainer
+from pygpt.cli.main import main as cli
 from pygpt.errors import ConfigError, DataError, OutputError
 from pygpt.plot import Metrics, draw, names_of, plot_runs, read_metrics, running_mean
-from pygpt.train.metrics import JsonLines, Record
+from pygpt.training.metrics import JsonLines, Record
 from tests.pygpt import training_runs
 
 Capture = pytest.CaptureFixture[str]

@@ -30,7 +30,7 @@ from pygpt.datasets import prepare as preparing
 from pygpt.datasets import readers
 from pygpt.datasets.cut import cut
 from pygpt.datasets.prepare import Prepared
-from pygpt.datasets.split import choose, count_to_train
+from pygpt.datasets.validation import choose, count_to_train
 from pygpt.errors import OutputError
 
 DOCUMENTS = ["one two", "th\u00e9e", "\U0001f404", "five\n\nsix " * 30, "seven", "8", "9", "ten a"]

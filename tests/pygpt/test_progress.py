@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 
-from pygpt.progress import Bar, Lines, Progress, progress_on
+from pygpt.cli.progress import Bar, Lines, Progress, progress_on
 
 
 class Terminal(io.StringIO):

@@ -19,12 +19,12 @@ import pytest
 from safetensors.numpy import load_file
 
 from pygpt import GPT, CharTokenizer, CheckpointError, ConfigError, GPTConfig, Trainer
-from pygpt.checksums import FILE_NAME as SUMS
-from pygpt.checksums import verify_checksums, write_checksums
 from pygpt.errors import DataError, OutputError
+from pygpt.files.checksums import FILE_NAME as SUMS
+from pygpt.files.checksums import verify_checksums, write_checksums
 from pygpt.tokenizers.load import load_tokenizer
-from pygpt.train.run_folder import RunFolder
-from pygpt.train.state import STATE_FILE
+from pygpt.training.run_folder import RunFolder
+from pygpt.training.state import STATE_FILE
 from tests.pygpt import killed_runs
 from tests.pygpt import training_runs as runs
 from tests.pygpt.training_runs import Data, config, digest, saved
@@ -460,7 +460,7 @@ def test_a_second_process_is_refused_until_the_first_is_no_more(
     tmp_path: Path, python_environment: dict[str, str]
 ) -> None:
     code = (
-        "import sys, time; from pygpt.train.run_folder import RunFolder\n"
+        "import sys, time; from pygpt.training.run_folder import RunFolder\n"
         "run = RunFolder(sys.argv[1]); print('held', flush=True); time.sleep(60)"
     )
     with subprocess.Popen(

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pygpt import CharTokenizer, DataError, read_documents, read_text
-from pygpt.documents import SHIPPED_NAMES, SHIPPED_SHAKESPEARE
 from pygpt.errors import TokenError
+from pygpt.files.text import SHIPPED_NAMES, SHIPPED_SHAKESPEARE
 
 
 def test_shipped_names() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pygpt.text_stream import TextStream
+from pygpt.generate.text_stream import TextStream
 
 TEXTS = st.text("aé𝄞", max_size=40)
 STOPS = st.lists(st.text("aé𝄞", min_size=1, max_size=4), max_size=4).map(tuple)

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from pygpt import BPETokenizer, CharTokenizer, cli, load_tokenizer, read_text
+from pygpt import BPETokenizer, CharTokenizer, load_tokenizer, read_text
+from pygpt.cli.main import main as cli
 from pygpt.tokenizers.explain import show
 
 Capture = pytest.CaptureFixture[str]
@@ -96,7 +97,7 @@ def test_encode_and_decode(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> 
 def test_bytes_go_through_a_pipe(python: Callable[..., Any], tmp_path: Path) -> None:
     """Line ends too (which `text=True` then makes \\n), whatever the terminal's encoding."""
     arguments = ["decode", "gpt2", *map(str, load_tokenizer("gpt2").encode("a\r\n\u00e9"))]
-    code = "import sys; from pygpt.cli import run; sys.exit(run())"
+    code = "import sys; from pygpt.cli.main import run; sys.exit(run())"
     result = python("-X", "utf8=0", "-c", code, "tokenizer", *arguments, PYTHONIOENCODING="latin-1")
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == "a\n\u00e9"

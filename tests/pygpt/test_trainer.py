@@ -12,12 +12,12 @@ import pytest
 
 from pygpt import GPT, CharTokenizer, ConfigError, TrainConfig, Trainer, evaluate
 from pygpt.config import from_dict
-from pygpt.datasets.streams import Streams
+from pygpt.datasets.loaders import Streams
 from pygpt.engine import EngineError
 from pygpt.errors import ClosedError, DataError, OutputError
-from pygpt.train.metrics import JsonLines, Record, TensorBoard
-from pygpt.train.schedule import learning_rate
-from pygpt.train.trainer import first_dropout_key, frozen_weights
+from pygpt.training.metrics import JsonLines, Record, TensorBoard
+from pygpt.training.schedule import learning_rate
+from pygpt.training.trainer import first_dropout_key, frozen_weights
 from tests.pygpt import training_runs as runs
 from tests.pygpt.training_runs import MODEL, Data, config, digest
 

@@ -68,9 +68,9 @@ def found(what: str) -> dict[str, Any]:
         DataError: it is none of these.
         CheckpointError, TokenError: it is damaged.
     """
-    from pygpt.checkpoint import CONFIG_FILE
+    from pygpt.checkpoints.folder import CONFIG_FILE
     from pygpt.datasets.dataset import TRAIN_FILE
-    from pygpt.train.run_folder import LOCK_FILE
+    from pygpt.training.run_folder import LOCK_FILE
 
     if what in PRESETS:
         return _preset(what)
@@ -88,7 +88,7 @@ def found(what: str) -> dict[str, Any]:
 
 
 def _preset(name: str) -> dict[str, Any]:
-    from pygpt.train.recipes import find_recipe
+    from pygpt.training.recipes import find_recipe
 
     recipe = find_recipe(name)
     config = GPTConfig.preset(name)
@@ -107,8 +107,8 @@ def _sizes(config: GPTConfig) -> dict[str, Any]:
 
 
 def _model(path: Path) -> dict[str, Any]:
-    from pygpt import checkpoint
-    from pygpt.train.state import STATE_FILE, read_state
+    from pygpt.checkpoints import folder as checkpoint
+    from pygpt.training.state import STATE_FILE, read_state
 
     with checkpoint.opened(path) as saved:
         values = {"kind": "model", **_sizes(saved.config), "dtype": ", ".join(saved.dtypes)}
@@ -143,7 +143,7 @@ def _dataset(path: Path) -> dict[str, Any]:
 
 
 def _run(path: Path) -> dict[str, Any]:
-    from pygpt.train.run_folder import METRICS_FILE, last_in, steps_in
+    from pygpt.training.run_folder import METRICS_FILE, last_in, steps_in
 
     steps = steps_in(path)
     values: dict[str, Any] = {"kind": "run", "checkpoints": steps}

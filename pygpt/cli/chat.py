@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from pygpt.commands.generate import (
+from pygpt.cli.generate import (
     add_model_flags,
     add_option_flags,
     given_options,
@@ -15,10 +15,10 @@ from pygpt.commands.generate import (
 )
 from pygpt.config import from_dict
 from pygpt.errors import ConfigError, PygptError
-from pygpt.generate_config import GenerateConfig
+from pygpt.generate.config import GenerateConfig
 
 if TYPE_CHECKING:
-    from pygpt.model import GPT
+    from pygpt.model.gpt import GPT
 
 EXAMPLES = """\
 examples:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from pygpt.config import INT_MAX, GPTConfig
 from pygpt.engine import Engine
 from pygpt.errors import ConfigError, ShapeError, TokenError
-from pygpt.generate_config import SEED_MAX, GenerateConfig
-from pygpt.text_stream import TextStream
+from pygpt.generate.config import SEED_MAX, GenerateConfig
+from pygpt.generate.text_stream import TextStream
 from pygpt.tokenizers.protocol import Tokenizer
 
 PIECE_MS = 50  # new tokens are looked at so often, or one by one where they take longer

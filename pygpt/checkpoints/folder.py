@@ -27,11 +27,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pygpt import checksums, huggingface, tensors
+from pygpt.checkpoints import huggingface
+from pygpt.checkpoints import safetensors as tensors
+from pygpt.checkpoints.safetensors import Place, StoredTensor
 from pygpt.config import NO_SPECIAL_IDS, GPTConfig, SpecialIds, from_dict
 from pygpt.errors import CheckpointError, ConfigError, OutputError, TokenError
-from pygpt.output import folder_beside, replace_folder, write_synced
-from pygpt.tensors import Place, StoredTensor
+from pygpt.files import checksums
+from pygpt.files.atomic import folder_beside, replace_folder, write_synced
 from pygpt.tokenizers.char import CharTokenizer
 from pygpt.tokenizers.protocol import Tokenizer
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from pygpt.datasets.sampler import Batch
 from pygpt.errors import ConfigError, DataError
-from pygpt.model import GPT
+from pygpt.model.gpt import GPT
 from pygpt.tokenizers.protocol import Tokenizer
 
 

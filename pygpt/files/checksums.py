@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from pygpt.errors import CheckpointError
-from pygpt.output import write_synced
+from pygpt.files.atomic import write_synced
 
 FILE_NAME = "SHA256SUMS"
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pygpt.batch import checked_batch
 from pygpt.engine import EngineTraining
 from pygpt.errors import ShapeError
+from pygpt.model.batch import checked_batch
 
 if TYPE_CHECKING:
-    from pygpt.model import GPT
+    from pygpt.model.gpt import GPT
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import pygpt
-from pygpt.commands import (
+from pygpt.cli import (
     chat,
     completion,
     evaluate,
@@ -32,7 +32,7 @@ from pygpt.commands import (
     tokenizer,
     train,
 )
-from pygpt.commands.flags import UsageError, add_fields, flag, given_fields
+from pygpt.cli.flags import UsageError, add_fields, flag, given_fields
 from pygpt.config import NamesConfig, from_dict
 from pygpt.errors import ConfigError, PygptError
 
@@ -158,13 +158,13 @@ def _check_log(paths: dict[str, Path]) -> None:
 def _train_and_sample(options: NamesConfig, paths: dict[str, Path], quiet: bool) -> None:
     documents = pygpt.read_documents(paths.get("data"))
     if "out" in paths:
-        from pygpt.checkpoint import check_writable
+        from pygpt.checkpoints.folder import check_writable
 
         check_writable(paths["out"])
 
-    from pygpt.log import JsonLog
-    from pygpt.names import NamesRun
-    from pygpt.progress import progress_on
+    from pygpt.cli.jsonlog import JsonLog
+    from pygpt.cli.progress import progress_on
+    from pygpt.names.protocol import NamesRun
 
     with progress_on(sys.stderr, options.steps, quiet) as progress:
         with NamesRun(options, documents) as run, JsonLog(paths.get("log")) as log:
@@ -187,8 +187,8 @@ def _train_and_sample(options: NamesConfig, paths: dict[str, Path], quiet: bool)
 
 
 def _sample_saved(options: NamesConfig, paths: dict[str, Path]) -> None:
-    from pygpt.log import JsonLog
-    from pygpt.model import GPT
+    from pygpt.cli.jsonlog import JsonLog
+    from pygpt.model.gpt import GPT
 
     with GPT.from_pretrained(paths["source"], backend=options.backend) as model:
         if model.tokenizer is None or model.tokenizer.bos is None:

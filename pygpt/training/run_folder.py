@@ -20,10 +20,10 @@ import shutil
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from pygpt.checksums import verify_checksums, write_checksums
 from pygpt.errors import CheckpointError, DataError, OutputError
-from pygpt.lock import FileLock
-from pygpt.output import folder_beside, replace_folder, sync_folder
+from pygpt.files.atomic import folder_beside, replace_folder, sync_folder
+from pygpt.files.checksums import verify_checksums, write_checksums
+from pygpt.files.lock import FileLock
 
 LAST, BEST = "last", "best"
 LOCK_FILE = "lock"

@@ -97,7 +97,7 @@ def explain(arguments: argparse.Namespace) -> None:
 
 def train(arguments: argparse.Namespace) -> None:
     """Train a tokenizer and write it to a new file."""
-    from pygpt.output import check_new
+    from pygpt.files.atomic import check_new
 
     text = pygpt.read_text(arguments.data)
     check_new(Path(arguments.out))

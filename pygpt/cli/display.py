@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, TextIO
 
-from pygpt.train.metrics import Record
+from pygpt.training.metrics import Record
 
 RECENT = 100  # the loss and the speed that are shown are means of this many steps
 LEVELS = "▁▂▃▄▅▆▇█"

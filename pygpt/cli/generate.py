@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pygpt
-from pygpt.commands.flags import flag
+from pygpt.cli.flags import flag
 from pygpt.config import BACKENDS, from_dict, rule_of
 from pygpt.errors import CheckpointError, ConfigError, ShapeError
-from pygpt.generate_config import GenerateConfig
+from pygpt.generate.config import GenerateConfig
 
 if TYPE_CHECKING:
-    from pygpt.model import GPT
+    from pygpt.model.gpt import GPT
 
 EXAMPLES = """\
 examples:
@@ -154,7 +154,7 @@ def load_model(arguments: argparse.Namespace) -> GPT:
     Raises:
         CheckpointError: there is none, or it is damaged, or its tokenizer is missing or of no use.
     """
-    from pygpt.train.run_folder import best_in
+    from pygpt.training.run_folder import best_in
 
     source: str = arguments.checkpoint
     folder = best_in(Path(source))

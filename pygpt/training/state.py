@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from pygpt.config import TrainConfig, from_dict
 from pygpt.errors import CheckpointError
-from pygpt.model import GPT
-from pygpt.output import sync_file
-from pygpt.training import Training
+from pygpt.files.atomic import sync_file
+from pygpt.model.gpt import GPT
+from pygpt.model.training import Training
 
 STATE_FILE = "training.safetensors"
 VERSION = 1

@@ -15,17 +15,19 @@ from typing import Any, TypeGuard, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pygpt import checkpoint, hub, memory
-from pygpt.batch import checked_batch, checked_ids
+from pygpt import memory
+from pygpt.checkpoints import folder as checkpoint
+from pygpt.checkpoints import hub
 from pygpt.config import BACKENDS, INT_MAX, NO_SPECIAL_IDS, AdamWConfig, GPTConfig, from_dict
-from pygpt.embeddings import Embeddings
 from pygpt.engine import Engine, Losses
 from pygpt.errors import ConfigError, ShapeError
-from pygpt.generate_config import GenerateConfig
-from pygpt.generation import Continuation, Generation
+from pygpt.generate.config import GenerateConfig
+from pygpt.generate.generation import Continuation, Generation
+from pygpt.model.batch import checked_batch, checked_ids
+from pygpt.model.embeddings import Embeddings
+from pygpt.model.training import Training, TrainingMemory
 from pygpt.tokenizers.char import CharTokenizer
 from pygpt.tokenizers.protocol import Tokenizer
-from pygpt.training import Training, TrainingMemory
 
 _log = logging.getLogger("pygpt")
 

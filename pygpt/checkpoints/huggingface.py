@@ -11,9 +11,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pygpt.checkpoints.safetensors import Place
 from pygpt.config import GPTConfig, SpecialIds, from_dict
 from pygpt.errors import ConfigError
-from pygpt.tensors import Place
 
 LM_HEAD = "lm_head.weight"
 PREFIXES = {"gpt2": "transformer.", "llama": "model."}  # of all names but the output matrix

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pygpt.commands.flags import add_fields, given_fields
+from pygpt.cli.flags import add_fields, given_fields
 from pygpt.config import BACKENDS, TrainConfig, from_dict
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ def add_parser(commands: Any) -> None:
 def evaluate(arguments: argparse.Namespace) -> None:
     """Load, evaluate, and print."""
     import pygpt
-    from pygpt.train.finetune import data_for
-    from pygpt.train.run_folder import best_in, data_of
+    from pygpt.training.finetune import data_for
+    from pygpt.training.run_folder import best_in, data_of
 
     given = vars(arguments)
     checkpoint = best_in(Path(arguments.checkpoint))
@@ -92,7 +92,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
 
 def _trained_with(checkpoint: Path) -> dict[str, Any]:
     """Return the options that decide what is measured, where a run has left them."""
-    from pygpt.train.state import STATE_FILE, read_state
+    from pygpt.training.state import STATE_FILE, read_state
 
     if not (checkpoint / STATE_FILE).is_file():
         return {}

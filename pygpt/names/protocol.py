@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pygpt import memory
 from pygpt.config import NamesConfig
 from pygpt.engine import Losses
-from pygpt.model import GPT, dtype_of
+from pygpt.model.gpt import GPT, dtype_of
 from pygpt.tokenizers.char import CharTokenizer
 
 INIT_STD = 0.08  # microgpt's, for every weight

@@ -11,12 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from pygpt.commands.flags import UsageError, add_fields, given_fields
+from pygpt.cli.flags import UsageError, add_fields, given_fields
 from pygpt.config import BACKENDS, PRESETS, DataConfig, GPTConfig, TrainConfig, from_dict
 
 if TYPE_CHECKING:
     from pygpt.datasets.dataset import Dataset
-    from pygpt.train.recipes import Recipe
+    from pygpt.training.recipes import Recipe
 
 EXAMPLES = """\
 examples:
@@ -90,7 +90,7 @@ def _no_defaults(kind: type[GPTConfig | TrainConfig]) -> dict[str, None]:
 
 def train(arguments: argparse.Namespace) -> None:
     """Decide everything, show it, and train."""
-    from pygpt.train.recipes import find_recipe
+    from pygpt.training.recipes import find_recipe
 
     given = vars(arguments)
     dry_run, quiet, resume = "dry_run" in given, "quiet" in given, "resume" in given
@@ -102,10 +102,10 @@ def train(arguments: argparse.Namespace) -> None:
     sizes, config = _options(arguments, recipe, saved)
 
     from pygpt import memory
-    from pygpt.commands.training import describe, memory_of, watch, writers_of
-    from pygpt.model import GPT
-    from pygpt.train.evaluation import check_tokenizer
-    from pygpt.train.trainer import Trainer
+    from pygpt.cli.training import describe, memory_of, watch, writers_of
+    from pygpt.model.gpt import GPT
+    from pygpt.training.evaluation import check_tokenizer
+    from pygpt.training.trainer import Trainer
 
     writers = writers_of(given)
     with ExitStack() as stack:
@@ -147,10 +147,10 @@ def _options(
 
 def saved_options(run: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """Return the fields of model and options at a run's last checkpoint; None if it has none."""
-    from pygpt import checkpoint
-    from pygpt.train.run_folder import check_run, newest_in
-    from pygpt.train.state import read_state
-    from pygpt.train.trainer import FILES
+    from pygpt.checkpoints import folder as checkpoint
+    from pygpt.training.run_folder import check_run, newest_in
+    from pygpt.training.state import read_state
+    from pygpt.training.trainer import FILES
 
     check_run(run)
     folder = newest_in(run, FILES) if os.path.isdir(run) else None
@@ -170,7 +170,7 @@ def _place_for_data(run: Path, resume: bool, dry_run: bool) -> Iterator[Path]:
     If the block fails, a run's folder that was not there before goes again. A dry run has a place
     that goes in any case.
     """
-    from pygpt.train.run_folder import DATA, LOCK_FILE, RunFolder, check_run, check_unused
+    from pygpt.training.run_folder import DATA, LOCK_FILE, RunFolder, check_run, check_unused
 
     check_run(run)
     if os.path.isdir(run) and not resume:

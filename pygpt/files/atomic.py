@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from pygpt.errors import OutputError
-from pygpt.lock import FileLock
+from pygpt.files.lock import FileLock
 
 _LOCK, _NEW, _OLD = "lock", "new", "old"  # what is in a hidden folder of `folder_beside`
 

@@ -10,10 +10,10 @@ from pygpt.config import TrainConfig
 from pygpt.datasets.dataset import Dataset
 from pygpt.datasets.pairs import PairDataset
 from pygpt.errors import ConfigError
-from pygpt.model import GPT
-from pygpt.train.evaluation import check_tokenizer
-from pygpt.train.metrics import MetricsWriter
-from pygpt.train.trainer import Trainer
+from pygpt.model.gpt import GPT
+from pygpt.training.evaluation import check_tokenizer
+from pygpt.training.metrics import MetricsWriter
+from pygpt.training.trainer import Trainer
 
 
 @contextmanager

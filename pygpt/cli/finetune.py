@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pygpt.commands.flags import UsageError, add_fields, given_fields
-from pygpt.commands.train import add_run_flags, saved_options
+from pygpt.cli.flags import UsageError, add_fields, given_fields
+from pygpt.cli.train import add_run_flags, saved_options
 from pygpt.config import DataConfig, TrainConfig, from_dict
-from pygpt.train.recipes import FINE_TUNING
+from pygpt.training.recipes import FINE_TUNING
 
 EXAMPLES = """\
 examples:
@@ -63,8 +63,8 @@ def finetune(arguments: argparse.Namespace) -> None:
     config = from_dict(TrainConfig, {**base, **given_fields(arguments, TrainConfig)})
 
     import pygpt
-    from pygpt.commands.training import describe, watch, writers_of
-    from pygpt.train.run_folder import best_in
+    from pygpt.cli.training import describe, watch, writers_of
+    from pygpt.training.run_folder import best_in
 
     with pygpt.finetune(
         os.fspath(best_in(Path(arguments.checkpoint))),

@@ -12,16 +12,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from pygpt.cli.display import Display, display_on, duration
 from pygpt.config import DataConfig, TrainConfig
 from pygpt.errors import TokenError
-from pygpt.model import GPT
+from pygpt.model.gpt import GPT
+from pygpt.model.training import TrainingMemory
 from pygpt.tokenizers.protocol import Tokenizer
-from pygpt.train.display import Display, display_on, duration
-from pygpt.train.metrics import MetricsWriter, TensorBoard
-from pygpt.train.recipes import as_toml
-from pygpt.train.run_folder import steps_in
-from pygpt.train.trainer import Trainer, frozen_weights
-from pygpt.training import TrainingMemory
+from pygpt.training.metrics import MetricsWriter, TensorBoard
+from pygpt.training.recipes import as_toml
+from pygpt.training.run_folder import steps_in
+from pygpt.training.trainer import Trainer, frozen_weights
 
 SAMPLE_TOKENS = 256
 SAMPLE_TEMPERATURE = 0.8  # nanoGPT's

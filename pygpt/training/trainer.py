@@ -12,19 +12,19 @@ from types import TracebackType
 
 import numpy as np
 
-from pygpt import checkpoint
+from pygpt.checkpoints import folder as checkpoint
 from pygpt.config import GPTConfig, TrainConfig
-from pygpt.datasets.streams import TrainingData
+from pygpt.datasets.loaders import TrainingData
 from pygpt.errors import CheckpointError, ConfigError
-from pygpt.model import GPT
-from pygpt.output import write_synced
+from pygpt.files.atomic import write_synced
+from pygpt.model.gpt import GPT
 from pygpt.tokenizers import tokenizer_json
 from pygpt.tokenizers.char import CharTokenizer
-from pygpt.train.evaluation import Evaluation, check_tokenizer, evaluate
-from pygpt.train.metrics import JsonLines, MetricsWriter, Record
-from pygpt.train.run_folder import RunFolder, check_unused, newest_in
-from pygpt.train.schedule import learning_rate
-from pygpt.train.state import STATE_FILE, Best, State, read_arrays, read_state, write_state
+from pygpt.training.evaluation import Evaluation, check_tokenizer, evaluate
+from pygpt.training.metrics import JsonLines, MetricsWriter, Record
+from pygpt.training.run_folder import RunFolder, check_unused, newest_in
+from pygpt.training.schedule import learning_rate
+from pygpt.training.state import STATE_FILE, Best, State, read_arrays, read_state, write_state
 
 # What may change when a run goes on; everything else decides the bits of the steps to come.
 MAY_CHANGE = (

@@ -1,0 +1,1 @@
+"""Models as folders: pygpt's and Hugging Face's, in safetensors."""

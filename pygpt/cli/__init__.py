@@ -1,0 +1,1 @@
+"""The command line: flags and printing; one file a command."""

@@ -1,0 +1,1 @@
+"""Files: locks, checksums, text, and outputs that are there as a whole or not at all."""

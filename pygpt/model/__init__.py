@@ -1,0 +1,1 @@
+"""GPT: a model and what is done with it."""
