@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pygpt.errors import DataError
 
-_DATA = Path(__file__).with_name("data")
+_DATA = Path(__file__).parents[1] / "data"
 SHIPPED_NAMES = _DATA / "names.txt"
 SHIPPED_SHAKESPEARE = _DATA / "shakespeare.txt"
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pygpt import GPT, CharTokenizer, GPTConfig, NamesConfig
-from pygpt.cli.main import main as cli
+from pygpt.cli import main as cli
 
 SHORT = ["--steps", "20", "--samples", "3", "--quiet"]
 Capture = pytest.CaptureFixture[str]

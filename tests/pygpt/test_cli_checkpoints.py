@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 
 import pygpt
 from pygpt import GPT, CharTokenizer, Dataset, GPTConfig, TrainConfig
-from pygpt.cli.main import main as cli
+from pygpt.cli import main as cli
 from pygpt.config import PRESETS
 
 Capture = pytest.CaptureFixture[str]

@@ -20,9 +20,9 @@ import numpy as np
 import pytest
 
 from pygpt import GPT, BPETokenizer, CharTokenizer, GenerateConfig, GPTConfig
+from pygpt.cli import main as cli
 from pygpt.cli.generate import SEPARATOR
 from pygpt.cli.main import chat
-from pygpt.cli.main import main as cli
 
 Capture = pytest.CaptureFixture[str]
 ALPHABET = CharTokenizer("\n abcdefghijklmnopqrstuvwxyzé")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pygpt import GPT, Dataset, GPTConfig, TrainConfig, prepare
-from pygpt.cli.main import main as cli
+from pygpt.cli import main as cli
 from pygpt.config import PRESETS
 from pygpt.training.run_folder import RunFolder, newest_in
 from pygpt.training.trainer import FILES

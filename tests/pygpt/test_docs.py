@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pygpt.cli.main import main as cli
+from pygpt.cli import main as cli
 
 DOCS = Path(__file__).parents[2] / "docs"
 COMMANDS = ("data.md", "tokenizers.md", "cli.md", "cli-generate.md")

@@ -18,7 +18,7 @@ import pytest
 import pygpt
 from jbridge import jvm
 from pygpt import GPT, CharTokenizer, GPTConfig, NamesConfig
-from pygpt.cli.main import main as cli
+from pygpt.cli import main as cli
 from pygpt.config import rule_of
 
 ROOT = Path(__file__).parents[2]

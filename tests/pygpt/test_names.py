@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from tolerances import LOSS_RTOL_FLOAT32, LOSS_RTOL_FLOAT64
 
-from pygpt.cli.main import main as cli
+from pygpt.cli import main as cli
 from pygpt.config import GPTConfig, NamesConfig
 from pygpt.model.gpt import GPT
 from pygpt.names.protocol import protocol as names

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pygpt import Trainer
-from pygpt.cli.main import main as cli
+from pygpt.cli import main as cli
 from pygpt.errors import ConfigError, DataError, OutputError
 from pygpt.plot import Metrics, draw, names_of, plot_runs, read_metrics, running_mean
 from pygpt.training.metrics import JsonLines, Record

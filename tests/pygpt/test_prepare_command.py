@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pygpt import CharTokenizer, Dataset
-from pygpt.cli.main import main as cli
+from pygpt.cli import main as cli
 from pygpt.cli.prepare import _Bar, _display, _Lines
 from pygpt.datasets.prepare import Prepared
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pygpt import BPETokenizer, CharTokenizer, load_tokenizer, read_text
-from pygpt.cli.main import main as cli
+from pygpt.cli import main as cli
 from pygpt.tokenizers.explain import show
 
 Capture = pytest.CaptureFixture[str]
