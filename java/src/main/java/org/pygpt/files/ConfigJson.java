@@ -10,7 +10,6 @@ import java.util.Locale;
 import java.util.Map;
 import org.nd4j.shade.jackson.databind.JsonNode;
 import org.pygpt.model.GPTConfig;
-import org.pygpt.python.PythonNumber;
 import org.pygpt.text.CharTokenizer;
 import org.pygpt.text.Choice;
 
@@ -26,9 +25,6 @@ record ConfigJson(GPTConfig config, CharTokenizer tokenizer) {
   private static final String MODEL_TYPE = "pygpt";
   private static final RecordComponent[] FIELDS = GPTConfig.class.getRecordComponents();
   private static final List<String> NAMES = Arrays.stream(FIELDS).map(ConfigJson::name).toList();
-
-  /** The fields that may be 0, which stands for a size that follows from another one. */
-  private static final List<String> MAY_BE_ZERO = List.of("n_kv_head", "n_inner");
 
   /** The name in Python of nLayer is n_layer. */
   private static String name(RecordComponent field) {
@@ -49,7 +45,7 @@ record ConfigJson(GPTConfig config, CharTokenizer tokenizer) {
       text.append(",\n  \"").append(name(field)).append("\": ").append(json(field));
     }
     if (tokenizer != null) {
-      text.append(",\n  \"characters\": ").append(Json.quoteAscii(tokenizer.characters()));
+      text.append(",\n  \"characters\": ").append(Json.quote(tokenizer.characters()));
     }
     return text.append("\n}\n").toString();
   }
@@ -57,9 +53,8 @@ record ConfigJson(GPTConfig config, CharTokenizer tokenizer) {
   private String json(RecordComponent field) {
     try {
       return switch (field.getAccessor().invoke(config)) {
-        case Enum<?> choice -> Json.quoteAscii(Choice.name(choice));
-        case Double number -> PythonNumber.repr(number);
-        case Object sizeOrSwitch -> sizeOrSwitch.toString();
+        case Enum<?> choice -> Json.quote(Choice.name(choice));
+        case Object numberOrSwitch -> numberOrSwitch.toString();
       };
     } catch (ReflectiveOperationException error) {
       throw new AssertionError(error); // the accessors of a public record are public
@@ -76,18 +71,13 @@ record ConfigJson(GPTConfig config, CharTokenizer tokenizer) {
    */
   static ConfigJson read(JsonNode values) throws DamageException {
     if (!isOurs(values)) {
-      String got = Json.repr(values.path("model_type"));
-      throw new DamageException("expected \"model_type\": \"" + MODEL_TYPE + "\", got " + got);
+      throw new DamageException(
+          "expected \"model_type\": \"" + MODEL_TYPE + "\", got " + values.get("model_type"));
     }
     for (Iterator<String> names = values.fieldNames(); names.hasNext(); ) {
       String name = names.next();
       if (!NAMES.contains(name) && !name.equals("model_type") && !name.equals("characters")) {
         throw new DamageException(name + ": expected one of " + String.join(", ", NAMES));
-      }
-    }
-    for (String name : NAMES) {
-      if (!values.has(name)) {
-        throw new DamageException(name + ": expected a value, got none");
       }
     }
     Map<String, Object> fields = new LinkedHashMap<>();
@@ -108,48 +98,37 @@ record ConfigJson(GPTConfig config, CharTokenizer tokenizer) {
   }
 
   private static Object value(String name, Class<?> type, JsonNode value) throws DamageException {
-    if (type == int.class) {
-      return size(name, value);
-    }
-    if (type == double.class) {
-      require(value.isNumber(), name, "a number", value);
-      return value.doubleValue();
-    }
-    if (type == boolean.class) {
-      require(value.isBoolean(), name, "true or false", value);
-      return value.booleanValue();
-    }
-    return choice(name, type, value);
-  }
-
-  private static int size(String name, JsonNode value) throws DamageException {
-    require(value.isIntegralNumber(), name, "a whole number", value);
-    int least = MAY_BE_ZERO.contains(name) ? 0 : 1;
-    boolean isNegative = value.bigIntegerValue().signum() < 0;
-    require(value.canConvertToInt() || isNegative, name, "at most " + Integer.MAX_VALUE, value);
-    require(!isNegative && value.intValue() >= least, name, "at least " + least, value);
-    return value.intValue();
-  }
-
-  private static Object choice(String name, Class<?> type, JsonNode value) throws DamageException {
-    require(value.isTextual(), name, "text", value);
-    for (Object choice : type.getEnumConstants()) {
-      if (Choice.name((Enum<?>) choice).equals(value.textValue())) {
-        return choice;
+    String expected;
+    if (value == null) {
+      expected = "a value";
+    } else if (type == int.class) {
+      if (value.isIntegralNumber() && value.canConvertToInt()) {
+        return value.intValue();
       }
+      expected = "a whole number up to " + Integer.MAX_VALUE;
+    } else if (type == double.class) {
+      if (value.isNumber()) {
+        return value.doubleValue();
+      }
+      expected = "a number";
+    } else if (type == boolean.class) {
+      if (value.isBoolean()) {
+        return value.booleanValue();
+      }
+      expected = "true or false";
+    } else {
+      for (Object choice : type.getEnumConstants()) {
+        if (Choice.name((Enum<?>) choice).equals(value.textValue())) {
+          return choice;
+        }
+      }
+      expected = "one of " + Choice.names(type);
     }
-    throw problem(name, "one of " + Choice.names(type), value);
-  }
-
-  private static void require(boolean met, String name, String expected, JsonNode got)
-      throws DamageException {
-    if (!met) {
-      throw problem(name, expected, got);
-    }
+    throw problem(name, expected, value);
   }
 
   private static DamageException problem(String name, String expected, JsonNode got) {
-    return new DamageException(name + ": expected " + expected + ", got " + Json.repr(got));
+    return new DamageException(name + ": expected " + expected + ", got " + got);
   }
 
   private static GPTConfig construct(Object[] values) {
@@ -169,7 +148,9 @@ record ConfigJson(GPTConfig config, CharTokenizer tokenizer) {
     if (characters.isMissingNode() || characters.isNull()) {
       return null;
     }
-    require(characters.isTextual(), "characters", "text", characters);
+    if (!characters.isTextual()) {
+      throw problem("characters", "text", characters);
+    }
     CharTokenizer tokenizer = new CharTokenizer(characters.textValue());
     int withBos = tokenizer.vocabSize();
     return switch (withBos - config.vocabSize()) {

@@ -151,7 +151,7 @@ public final class SafeTensors {
       String text = UTF_8.newDecoder().decode(bytes.asByteBuffer()).toString();
       JsonNode header = Json.parse(text);
       if (!header.isObject()) {
-        throw new DamageException("expected an object, got " + Json.repr(header));
+        throw new DamageException("expected an object, got " + header);
       }
       return header;
     } catch (CharacterCodingException error) {
@@ -196,10 +196,10 @@ public final class SafeTensors {
   }
 
   private static Place place(String name, JsonNode value) throws DamageException {
-    JsonNode dtype = value.path("dtype");
-    Integer elementBytes = DTYPE_BYTES.get(dtype.asText());
-    if (!dtype.isTextual() || elementBytes == null) {
-      throw new DamageException(name + ": expected a known dtype, got " + Json.repr(dtype));
+    String dtype = value.path("dtype").asText();
+    Integer elementBytes = DTYPE_BYTES.get(dtype);
+    if (elementBytes == null) {
+      throw new DamageException(name + ": expected a known dtype, got " + value.get("dtype"));
     }
     List<Long> shape = numbers(name, "shape", value);
     List<Long> offsets = numbers(name, "data_offsets", value);
@@ -215,23 +215,22 @@ public final class SafeTensors {
       throw new DamageException(
           name + ": expected data_offsets " + bytes + " apart, got " + offsets);
     }
-    return new Place(name, dtype.textValue(), shape, offsets.get(0), offsets.get(1));
+    return new Place(name, dtype, shape, offsets.get(0), offsets.get(1));
   }
 
   private static List<Long> numbers(String name, String field, JsonNode array)
       throws DamageException {
     List<Long> numbers = new ArrayList<>();
-    JsonNode values = array.path(field);
-    for (JsonNode value : values) {
-      if (!value.isIntegralNumber() || !value.canConvertToLong() || value.longValue() < 0) {
-        throw new DamageException(
-            name + ": expected whole numbers in " + field + ", got " + Json.repr(values));
-      }
+    JsonNode values = array.get(field);
+    boolean valid = values != null && values.isArray();
+    for (int i = 0; valid && i < values.size(); i++) {
+      JsonNode value = values.get(i);
+      valid = value.isIntegralNumber() && value.canConvertToLong() && value.longValue() >= 0;
       numbers.add(value.longValue());
     }
-    if (!values.isArray()) {
+    if (!valid) {
       throw new DamageException(
-          name + ": expected a list as " + field + ", got " + Json.repr(values));
+          name + ": expected a list of whole numbers as " + field + ", got " + values);
     }
     return numbers;
   }

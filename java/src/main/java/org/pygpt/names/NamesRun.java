@@ -70,10 +70,12 @@ final class NamesRun implements AutoCloseable {
     List<String> shuffled = new ArrayList<>(documents);
     random.shuffle(shuffled);
     CharTokenizer tokenizer = CharTokenizer.train(shuffled);
-    BigInteger needed = config.trainingBytes(tokenizer.vocabSize());
-    AvailableMemory.require(needed, "training a model of these sizes");
     GPTConfig sizes = config.modelConfig(tokenizer.vocabSize());
-    GPT model = GPT.create(sizes, config.backend(), config.dtype(), 0);
+    long weightBytes = 4L * config.dtype().bytes(); // value, gradient and Adam's two moments
+    AvailableMemory.require(
+        Parameters.count(sizes).multiply(BigInteger.valueOf(weightBytes)),
+        "training a model of these sizes");
+    GPT model = GPT.create(sizes, config.backend().toString(), config.dtype(), 0);
     drawWeights(model, random);
     return new NamesRun(config, random, shuffled, tokenizer, model);
   }
@@ -94,7 +96,7 @@ final class NamesRun implements AutoCloseable {
                 + folder
                 + ": expected a model of documents, got one without characters or BOS");
       }
-      GPT model = GPT.create(saved.config(), config.backend(), config.dtype(), 0);
+      GPT model = GPT.create(saved.config(), config.backend().toString(), config.dtype(), 0);
       for (String name : model.weights().names()) {
         Tensor weight = model.weights().get(name);
         SafeTensors.Array array = saved.weights().get(name);
