@@ -18,8 +18,8 @@ import jbridge
 from jbridge import JarsNotFoundError
 from jbridge import JBridgeError as EngineError
 from jbridge.jvm import find_jars
-from pygpt.config import GPTConfig
 from pygpt.errors import ClosedError
+from pygpt.model.config import GPTConfig
 
 __all__ = ["Engine", "EngineError", "Losses", "jar_resource"]
 
