@@ -6,7 +6,7 @@
     lock.py        a lock that dies with its process
     output.py      files that are there as a whole or not at all
     memory.py      whether a model fits
-    engine.py      the one door to Java
+    engine/        the one door to Java: the model, its training, its generation
     tokenizers/    text as token ids, and back
     datasets/      text as token files, and token files as batches
     batch.py       token ids of a user, checked
@@ -14,7 +14,6 @@
     generate_config.py how a prompt is continued
     text_stream.py text that comes token by token
     generation.py  what follows a prompt, as ids or as text
-    training.py    updates of a model's weights, and the memory that they take
     model.py       GPT: a model's weights, and what is done with them
     checksums.py   whether files are those that were written
     tensors.py     safetensors files

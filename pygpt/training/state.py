@@ -15,10 +15,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pygpt.config import TrainConfig, from_dict
+from pygpt.engine.training import Training
 from pygpt.errors import CheckpointError
 from pygpt.files.atomic import sync_file
 from pygpt.model.gpt import GPT
-from pygpt.model.training import Training
 
 STATE_FILE = "training.safetensors"
 VERSION = 1
