@@ -7,10 +7,10 @@ import os
 import re
 import shlex
 import signal
-import subprocess
 import time
 from dataclasses import fields
 from pathlib import Path
+from subprocess import PIPE
 
 import numpy as np
 import pytest
@@ -20,6 +20,7 @@ from jbridge import jvm
 from pygpt import GPT, CharTokenizer, GPTConfig, NamesConfig
 from pygpt.cli import main as cli
 from pygpt.config import rule_of
+from tests.processes import completed, started
 
 ROOT = Path(__file__).parents[2]
 INCUBATOR = "WARNING: Using incubator modules: jdk.incubator.vector\n"  # the JVM's, not ours
@@ -38,9 +39,7 @@ def _command(*arguments: str) -> list[str]:
 
 def _java(*arguments: str) -> tuple[int, str, str]:
     """Run the program; return its status, output and errors."""
-    done = subprocess.run(
-        _command(*arguments), capture_output=True, encoding="utf-8", timeout=120, check=False
-    )
+    done = completed(_command(*arguments), timeout=120)
     return done.returncode, done.stdout, done.stderr.replace(INCUBATOR, "")
 
 
@@ -192,9 +191,7 @@ def test_help_and_version() -> None:
 )
 def test_signal(number: signal.Signals, status: int, tmp_path: Path) -> None:
     arguments = ["--steps", "3000000", "--out", "out", "--quiet", "--log", "log"]
-    with subprocess.Popen(
-        _command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with started(_command(*arguments), stderr=PIPE) as process:
         log, deadline = tmp_path / "log", time.monotonic() + 30
         while not log.exists() or not log.stat().st_size:  # until the training has begun
             assert process.poll() is None and time.monotonic() < deadline
@@ -212,14 +209,10 @@ def test_signal(number: signal.Signals, status: int, tmp_path: Path) -> None:
 
 
 def test_reader_that_goes_away() -> None:
-    with subprocess.Popen(
-        _command("--steps", "2", "--samples", "20000", "--quiet"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    command = _command("--steps", "2", "--samples", "20000", "--quiet")
+    with started(command, stderr=PIPE) as process:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == INCUBATOR
-    assert process.returncode == 141
+        assert process.wait(timeout=30) == 141
