@@ -13,9 +13,9 @@ from types import FrameType
 from typing import Any
 
 from pygpt.cli.display import Display, display_on, duration
+from pygpt.engine.training import TrainingMemory
 from pygpt.errors import TokenError
 from pygpt.model.gpt import GPT
-from pygpt.model.training import TrainingMemory
 from pygpt.tokenizers.protocol import Tokenizer
 from pygpt.training.config import DataConfig, TrainConfig
 from pygpt.training.metrics import MetricsWriter, TensorBoard
