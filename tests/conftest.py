@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.processes import completed, default_signals
 
 ROOT = Path(__file__).parents[1]
 
@@ -41,13 +43,14 @@ def python(python_environment: dict[str, str], tmp_path: Path) -> Callable[..., 
     """Run Python in a process of its own: python("-m", "pygpt", ..., NAME=value of a variable)."""
 
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, *arguments],
-            env=python_environment | variables,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        command = [sys.executable, *arguments]
+        return completed(command, env=python_environment | variables, cwd=tmp_path, timeout=60)
 
     return run
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """This process gets the signals that it sends itself, even where they were ignored."""
+    with default_signals():
+        yield

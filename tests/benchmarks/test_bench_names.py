@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import completed
+
 pytestmark = pytest.mark.slow
 
 
 def _bench(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "benchmarks.names", "--rounds", "1", "--without", "torch"]
-    return subprocess.run(
-        [*command, *arguments], cwd=root, capture_output=True, text=True, timeout=300
-    )
+    return completed([*command, *arguments], cwd=root)
 
 
 def test_one_round(root: Path, tmp_path: Path) -> None:

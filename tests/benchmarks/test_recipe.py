@@ -15,11 +15,12 @@ from benchmarks.recipe.__main__ import check
 from benchmarks.recipe.recipe import MODEL, first_weights, options
 from benchmarks.train.check import DisagreementError
 from pygpt import GPTConfig, TrainConfig
+from tests.processes import completed
 
 
 def _bench(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "benchmarks.recipe", "--sides", "pygpt", *arguments]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300)
+    return completed(command, cwd=root)
 
 
 def test_it_is_what_pygpt_has_by_default() -> None:

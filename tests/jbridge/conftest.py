@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import jbridge
+from tests.processes import completed
 
 ROOT = Path(jbridge.__file__).parents[1]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -43,10 +44,8 @@ def run(environment: dict[str, str], tmp_path: Path) -> Run:
     """Run Python code in a process of its own: run(code, *arguments, NAME=value of a variable)."""
 
     def run_code(code: str, *arguments: str, **variables: str) -> Any:
-        return subprocess.run(
-            [sys.executable, "-c", code, *arguments],
-            env=environment | variables, cwd=tmp_path, capture_output=True, text=True, timeout=30,
-        )
+        command = [sys.executable, "-c", code, *arguments]
+        return completed(command, env=environment | variables, cwd=tmp_path, timeout=30)
 
     return run_code
 
@@ -56,10 +55,8 @@ def run_module(environment: dict[str, str], tmp_path: Path) -> Run:
     """Run `python -m jbridge` in a process of its own."""
 
     def run_command(*arguments: str, python: tuple[str, ...] = (), **variables: str) -> Any:
-        return subprocess.run(
-            [sys.executable, *python, "-m", "jbridge", *arguments],
-            env=environment | variables, cwd=tmp_path, capture_output=True, text=True, timeout=30,
-        )
+        command = [sys.executable, *python, "-m", "jbridge", *arguments]
+        return completed(command, env=environment | variables, cwd=tmp_path, timeout=30)
 
     return run_command
 

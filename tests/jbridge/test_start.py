@@ -8,6 +8,9 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import PIPE
+
+from tests.processes import started
 
 Works = Callable[..., str]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -100,10 +103,7 @@ def test_lapack_on_the_main_thread(works: Works) -> None:
 
 def terminated(environment: dict[str, str], code: str) -> tuple[int, str, str]:
     """Send SIGTERM to a process once it has printed `ready`."""
-    command = [sys.executable, "-c", code]
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with started([sys.executable, "-c", code], env=environment, stderr=PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         time.sleep(0.05)

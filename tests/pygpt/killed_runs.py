@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from pygpt import Trainer
 from pygpt.files.checksums import verify_checksums
 from pygpt.training.trainer import FILES
+from tests.processes import completed, started
 from tests.pygpt import training_runs as runs
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +47,7 @@ def kill_and_resume(folder: Path, kills: int, seed: int = 1) -> int:
     command = [sys.executable, "-m", "tests.pygpt.killed_runs", str(folder), str(steps)]
     half_written = 0
     for kill in range(kills):
-        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+        with started(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
             _wait(folder, process, rng.randint(0, MOST_STEPS))
             time.sleep(rng.uniform(0, MOST_SECONDS))
             assert process.poll() is None, f"the run ended before kill {kill + 1}"
@@ -54,7 +55,8 @@ def kill_and_resume(folder: Path, kills: int, seed: int = 1) -> int:
         half_written += any(name.startswith(".step-") for name in os.listdir(folder))
         if os.path.lexists(folder / "last"):
             verify_checksums(folder / "last", FILES)
-    last = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    last = completed(command, cwd=ROOT)
+    assert last.returncode == 0, last.stderr
     ended = json.loads(last.stdout)
     assert ended == train(None, steps)
     assert runs.saved(folder / "last") == ended["weights"]
@@ -64,7 +66,7 @@ def kill_and_resume(folder: Path, kills: int, seed: int = 1) -> int:
     return half_written
 
 
-def _wait(folder: Path, process: subprocess.Popen[bytes], steps: int) -> None:
+def _wait(folder: Path, process: subprocess.Popen[str], steps: int) -> None:
     """Return when the process has done so many steps."""
     path = folder / "metrics.jsonl"
     before, deadline = _changed(path), time.monotonic() + 60

@@ -9,12 +9,12 @@ import pty
 import re
 import select
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
+from subprocess import PIPE
 
 import numpy as np
 import pytest
@@ -23,6 +23,7 @@ from pygpt import GPT, BPETokenizer, CharTokenizer, GenerateConfig, GPTConfig
 from pygpt.cli import main as cli
 from pygpt.cli.generate import SEPARATOR
 from pygpt.cli.main import chat
+from tests.processes import started
 
 Capture = pytest.CaptureFixture[str]
 ALPHABET = CharTokenizer("\n abcdefghijklmnopqrstuvwxyzé")
@@ -250,13 +251,8 @@ def test_a_signal_leaves_what_was_printed(
     with recite(ALPHABET, SONG, block_size=1 << 15, ends=False) as endless:
         endless.save_pretrained("model")
     arguments = ["generate", "model", "--prompt", "ab", *COLD[3:], "--max-new-tokens", "30000"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "pygpt", *arguments],
-        env=python_environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    command = [sys.executable, "-m", "pygpt", *arguments]
+    with started(command, env=python_environment, stderr=PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.read(len(SONG)) == SONG
         process.send_signal(number)
@@ -350,11 +346,12 @@ class Terminal:
     def __init__(self, environment: dict[str, str], *arguments: str) -> None:
         self._own, other = pty.openpty()
         sizes = {"COLUMNS": "100", "LINES": "40", "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
-        self.process = subprocess.Popen(
+        self._running = started(
             [sys.executable, "-m", "pygpt", *arguments],
             env=environment | sizes,
-            stdin=other, stdout=other, stderr=other, start_new_session=True,
+            stdin=other, stdout=other, stderr=other,
         )  # fmt: skip
+        self.process = self._running.__enter__()
         os.close(other)
         self.shown = ""
 
@@ -379,8 +376,7 @@ class Terminal:
         self.shown = self.shown.partition(text)[2]
 
     def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
+        self._running.__exit__(None, None, None)
         os.close(self._own)
 
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
 from pygpt import GPT, Dataset, GPTConfig, TrainConfig, prepare
 from pygpt.cli import main as cli
-from pygpt.config import PRESETS
+from pygpt.model.config import PRESETS
 from pygpt.training.run_folder import RunFolder, newest_in
 from pygpt.training.trainer import FILES
+from tests.processes import started
 from tests.pygpt import training_runs as runs
 
 Capture = pytest.CaptureFixture[str]
@@ -282,13 +283,8 @@ def test_a_signal_leaves_a_checkpoint(
     number: signal.Signals, status: int, python_environment: dict[str, str], capsys: Capture
 ) -> None:
     endless = [*TINY, "--max-iters", "3000000", "--checkpoint-interval", "0", "--out", "run"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "pygpt", *endless, "--eval-interval", "0", "--quiet"],
-        env=python_environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    command = [sys.executable, "-m", "pygpt", *endless, "--eval-interval", "0", "--quiet"]
+    with started(command, env=python_environment, stderr=PIPE) as process:
         deadline = time.monotonic() + 30
         while not os.path.exists("run/metrics.jsonl") or not os.stat("run/metrics.jsonl").st_size:
             assert process.poll() is None and time.monotonic() < deadline
@@ -308,9 +304,10 @@ def test_a_signal_leaves_a_checkpoint(
     assert [record["step"] for record in _metrics("run")] == list(range(1, step + 4))
 
 
+@pytest.mark.usefixtures("signals")
 def test_a_second_signal_ends_at_once(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     """Here the two come before the third step has ended."""
-    from pygpt.model.training import Training
+    from pygpt.engine.training import Training
 
     steps = []
     accumulate = Training.accumulate

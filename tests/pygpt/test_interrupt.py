@@ -8,8 +8,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
+
+from tests.processes import started
 
 pytestmark = pytest.mark.usefixtures("unpacked")
 
@@ -35,14 +38,8 @@ def test_signal(
     python_environment: dict[str, str],
 ) -> None:
     arguments = ["names", "--steps", "3000000", "--out", "out", "--backend", backend, "--quiet"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "pygpt", *arguments, "--log", "log"],
-        env=python_environment,
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    command = [sys.executable, "-m", "pygpt", *arguments, "--log", "log"]
+    with started(command, env=python_environment, cwd=tmp_path, stderr=PIPE) as process:
         _wait_for_steps(tmp_path / "log", process)
         sent = time.monotonic()
         process.send_signal(number)
@@ -65,16 +62,10 @@ def _wait_for_steps(log: Path, process: subprocess.Popen[str]) -> None:
 def test_reader_that_goes_away(tmp_path: Path, python_environment: dict[str, str]) -> None:
     code = "import sys; from pygpt.cli.main import run; sys.exit(run())"
     arguments = ["names", "--steps", "2", "--samples", "20000", "--quiet"]
-    with subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
-        env=python_environment,
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    command = [sys.executable, "-c", code, *arguments]
+    with started(command, env=python_environment, cwd=tmp_path, stderr=PIPE) as process:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == ""
-    assert process.returncode == 141
+        assert process.wait(timeout=30) == 141

@@ -6,11 +6,10 @@ import json
 import os
 import re
 import signal
-import subprocess
 import time
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,8 @@ import pygpt
 from jbridge import jvm
 from pygpt import GPT, CharTokenizer, GPTConfig, NamesConfig
 from pygpt.cli import main as cli
-from pygpt.config import rule_of
+from pygpt.fields import specs_of
+from tests.processes import completed, started
 
 ROOT = Path(__file__).parents[2]
 INCUBATOR = "WARNING: Using incubator modules: jdk.incubator.vector\n"  # the JVM's, not ours
@@ -36,9 +36,7 @@ def _command(*arguments: str) -> list[str]:
 
 def _java(*arguments: str) -> tuple[int, str, str]:
     """Run the program; return its status, output and errors."""
-    done = subprocess.run(
-        _command(*arguments), capture_output=True, encoding="utf-8", timeout=120, check=False
-    )
+    done = completed(_command(*arguments), timeout=120)
     return done.returncode, done.stdout, done.stderr.replace(INCUBATOR, "")
 
 
@@ -180,8 +178,8 @@ def test_a_mistake_is_one_line_and_the_same_status(case: str, capsys: Capture) -
 def test_help_and_version() -> None:
     status, out, err = _java("--help")
     assert (status, err) == (0, "")
-    for spec in fields(NamesConfig):
-        shown = f"{rule_of(spec).help} (default: {spec.default})"
+    for spec in specs_of(NamesConfig).values():
+        shown = f"{spec.rule.help} (default: {spec.default})"
         assert re.search(rf"^  {cli.flag(spec.name)} .*{re.escape(shown)}$", out, re.MULTILINE)
     for flag in (*cli.PATHS.values(), "--quiet"):
         assert f"\n  {flag} " in out
@@ -193,9 +191,7 @@ def test_help_and_version() -> None:
 )
 def test_signal(number: signal.Signals, status: int, tmp_path: Path) -> None:
     arguments = ["--steps", "3000000", "--out", "out", "--quiet", "--log", "log"]
-    with subprocess.Popen(
-        _command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with started(_command(*arguments), stderr=PIPE) as process:
         log, deadline = tmp_path / "log", time.monotonic() + 30
         while not log.exists() or not log.stat().st_size:  # until the training has begun
             assert process.poll() is None and time.monotonic() < deadline
@@ -213,14 +209,10 @@ def test_signal(number: signal.Signals, status: int, tmp_path: Path) -> None:
 
 
 def test_reader_that_goes_away() -> None:
-    with subprocess.Popen(
-        _command("--steps", "2", "--samples", "20000", "--quiet"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    command = _command("--steps", "2", "--samples", "20000", "--quiet")
+    with started(command, stderr=PIPE) as process:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == INCUBATOR
-    assert process.returncode == 141
+        assert process.wait(timeout=30) == 141

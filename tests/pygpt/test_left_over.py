@@ -6,14 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
 from pygpt import DataError, Dataset, prepare
 from pygpt.files.atomic import folder_beside, replace_folder
+from tests.processes import started
 
 WAITS = """\
 from pygpt.datasets import prepare as preparing
@@ -41,16 +42,11 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@contextmanager
-def _process(code: str, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+def _process(
+    code: str, environment: dict[str, str]
+) -> AbstractContextManager[subprocess.Popen[str]]:
     """`prepare` in a process of its own, changed by some code."""
-    command = [sys.executable, "-c", code + PREPARE]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    return started([sys.executable, "-c", code + PREPARE], env=environment, stdin=PIPE)
 
 
 def _wait(process: subprocess.Popen[str]) -> None:

@@ -143,7 +143,7 @@ def test_sigterm_leaves_nothing(python: Callable[..., Any], tmp_path: Path) -> N
     """The folder that is written beside its place goes, too."""
     code = (
         "import os, signal, sys\n"
-        "from pygpt import cli\n"
+        "from pygpt.cli import main as cli\n"
         "from pygpt.datasets import prepare as preparing\n"
         "preparing._encode = lambda *_: os.kill(os.getpid(), signal.SIGTERM)\n"
         "sys.exit(cli.run())"

@@ -25,6 +25,7 @@ from pygpt.files.checksums import verify_checksums, write_checksums
 from pygpt.tokenizers.load import load_tokenizer
 from pygpt.training.run_folder import RunFolder
 from pygpt.training.state import STATE_FILE
+from tests.processes import started
 from tests.pygpt import killed_runs
 from tests.pygpt import training_runs as runs
 from tests.pygpt.training_runs import Data, config, digest, saved
@@ -463,20 +464,12 @@ def test_a_second_process_is_refused_until_the_first_is_no_more(
         "import sys, time; from pygpt.training.run_folder import RunFolder\n"
         "run = RunFolder(sys.argv[1]); print('held', flush=True); time.sleep(60)"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path / "run")],
-        env=python_environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout is not None and process.stdout.readline() == "held\n"
-            with pytest.raises(OutputError, match=f"another process, {process.pid}; wait for its"):
-                RunFolder(tmp_path / "run")
-        finally:
-            process.kill()
-        process.wait()
-        RunFolder(tmp_path / "run").close()
+    command = [sys.executable, "-c", code, str(tmp_path / "run")]
+    with started(command, env=python_environment) as process:
+        assert process.stdout is not None and process.stdout.readline() == "held\n"
+        with pytest.raises(OutputError, match=f"another process, {process.pid}; wait for its"):
+            RunFolder(tmp_path / "run")
+    RunFolder(tmp_path / "run").close()
 
 
 def test_moments_are_saved(run: Path) -> None:

@@ -147,6 +147,7 @@ def test_equal_logits_are_taken_by_id(model: GPT) -> None:
         assert set(drawn) == {0, 1, 2, 3}
 
 
+@pytest.mark.usefixtures("signals")
 def test_ctrl_c() -> None:
     """The answer comes within half a second, and a second more on a busy machine."""
     config = GPTConfig(block_size=30_000, vocab_size=5, n_layer=2, n_head=4, n_embd=128)

@@ -74,7 +74,7 @@ public final class Documents {
     return out.flip().toString();
   }
 
-  private static List<String> split(String text, String where) throws FileException {
+  static List<String> split(String text, String where) throws FileException {
     List<String> documents = new ArrayList<>();
     int start = 0;
     for (int i = 0; i <= text.length(); i++) {

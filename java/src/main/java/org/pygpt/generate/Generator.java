@@ -6,6 +6,7 @@ import java.util.BitSet;
 import java.util.List;
 import org.pygpt.graph.Step;
 import org.pygpt.model.GPT;
+import org.pygpt.model.Session;
 import org.pygpt.python.PythonRandom;
 import org.pygpt.tensor.AvailableMemory;
 
@@ -49,7 +50,7 @@ public final class Generator implements AutoCloseable {
   /** A sequence that has a cache, and what its next token depends on. */
   private record Running(Sequence sequence, BitSet seen, PythonRandom random) {}
 
-  private final GPT.Program program;
+  private final Session program;
   private final TokenSampler choice;
   private final BitSet stops = new BitSet();
   private final long seed;
@@ -155,7 +156,7 @@ public final class Generator implements AutoCloseable {
    */
   private void read(int cache) {
     int[] prompt = sequences[next].prompt();
-    GPT.Program.copy(prompt, 0, program.ids(), prompt.length);
+    Session.copy(prompt, 0, program.ids(), prompt.length);
     program.tape().forward(Step.forward(prompt.length, List.of(new Step.Past(cache, 0))));
     start(cache);
     for (int other = cache + 1; other < caches.length && nextIs(prompt); other++) {
@@ -194,7 +195,7 @@ public final class Generator implements AutoCloseable {
       return;
     }
     int[] last = rows.stream().mapToInt(row -> row.sequence.last()).toArray();
-    GPT.Program.copy(last, 0, program.ids(), last.length);
+    Session.copy(last, 0, program.ids(), last.length);
     program.tape().forward(Step.forward(1, pasts));
     for (int row = 0; row < last.length; row++) {
       add(rows.get(row), row);

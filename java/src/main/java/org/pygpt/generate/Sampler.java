@@ -5,12 +5,13 @@ import java.util.List;
 import java.util.function.DoubleSupplier;
 import org.pygpt.graph.Step;
 import org.pygpt.model.GPT;
+import org.pygpt.model.Session;
 import org.pygpt.tensor.Tensor;
 
 /** Mutable: continues one sequence token by token, with a key/value cache. */
 public final class Sampler implements AutoCloseable {
   private final GPT model;
-  private final GPT.Program program;
+  private final Session program;
   private final double[] cumulative;
 
   /** Allocates the cache for one sequence of {@code block_size} tokens. */
@@ -42,7 +43,7 @@ public final class Sampler implements AutoCloseable {
     int[] tokens = new int[limit];
     int[] last = {start};
     for (int t = 0; t < limit; t++) {
-      GPT.Program.copy(last, 0, program.ids(), 1);
+      Session.copy(last, 0, program.ids(), 1);
       program.tape().forward(Step.forward(1, List.of(new Step.Past(0, t))));
       last[0] = choose(temperature, uniforms.getAsDouble());
       if (last[0] == stop) {

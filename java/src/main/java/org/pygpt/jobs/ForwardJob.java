@@ -1,15 +1,15 @@
 package org.pygpt.jobs;
 
 import org.pygpt.graph.Step;
-import org.pygpt.model.GPT;
+import org.pygpt.model.Session;
 
 /** Mutable: one forward of a program's batch. */
 public final class ForwardJob extends Job {
-  private final GPT.Program program;
+  private final Session program;
   private final Step step;
 
   /** A forward of the (B, T) tokens that lie in the program's ids and targets. */
-  public ForwardJob(GPT.Program program, int B, int T) {
+  public ForwardJob(Session program, int B, int T) {
     this.program = program;
     this.step = Step.forward(B, T);
   }

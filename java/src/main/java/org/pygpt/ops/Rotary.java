@@ -6,6 +6,8 @@ import org.pygpt.graph.Slot;
 import org.pygpt.graph.Step;
 import org.pygpt.graph.Variable;
 import org.pygpt.kernels.Kernels;
+import org.pygpt.tensor.DType;
+import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
 
 /** Rotary positions, in place on the heads of queries and keys that lead the packed columns. */
@@ -19,6 +21,22 @@ public final class Rotary implements Op {
     this.qkv = qkv;
     this.heads = heads;
     this.angles = angles;
+  }
+
+  /**
+   * Angles of positions below T for heads of size D: cosines, then sines, of position *
+   * theta^(-2d/D), (T, D).
+   */
+  public static Memory angles(DType dtype, int T, int D, double theta) {
+    Memory angles = Memory.allocate(dtype, (long) T * D);
+    for (int position = 0; position < T; position++) {
+      for (int d = 0; d < D / 2; d++) {
+        double angle = position * Math.pow(theta, -2.0 * d / D);
+        angles.set((long) position * D + d, Math.cos(angle));
+        angles.set((long) position * D + D / 2 + d, Math.sin(angle));
+      }
+    }
+    return angles;
   }
 
   @Override

@@ -10,6 +10,7 @@ import org.pygpt.kernels.AdamStep;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.model.GPT;
 import org.pygpt.model.Parameters;
+import org.pygpt.model.Session;
 import org.pygpt.tensor.AvailableMemory;
 import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
@@ -30,7 +31,7 @@ public final class Training implements AutoCloseable {
   private final Parameters gradients;
   private final Parameters m;
   private final Parameters v;
-  private final GPT.Program program;
+  private final Session program;
   private final int blockSize;
   private final int maxRows;
   private Set<String> frozen = Set.of();
@@ -135,8 +136,8 @@ public final class Training implements AutoCloseable {
               "batch: expected %d ids and targets, got %d and %d",
               B * T, ids.length, targets.length));
     }
-    GPT.Program.copy(ids, 0, program.ids(), B * T);
-    GPT.Program.copy(targets, 0, program.targets(), B * T);
+    Session.copy(ids, 0, program.ids(), B * T);
+    Session.copy(targets, 0, program.targets(), B * T);
   }
 
   private void checkSize(int B, int T) {

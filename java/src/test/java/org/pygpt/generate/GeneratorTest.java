@@ -21,6 +21,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.pygpt.graph.Step;
 import org.pygpt.model.GPT;
 import org.pygpt.model.GPTConfig;
+import org.pygpt.model.Session;
 import org.pygpt.support.Models;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.TooLargeError;
@@ -76,8 +77,8 @@ class GeneratorTest {
   /** Logarithms of the probabilities of what follows these tokens, without a cache. */
   private static double[] logProbabilities(GPT model, int[] tokens) {
     int T = tokens.length;
-    try (GPT.Program program = model.evaluation(1, T)) {
-      GPT.Program.copy(tokens, 0, program.ids(), T);
+    try (Session program = model.evaluation(1, T)) {
+      Session.copy(tokens, 0, program.ids(), T);
       program.tape().forward(Step.forward(1, T));
       double[] logits = Models.values(program.logits().rows(T - 1, 1));
       double max = Arrays.stream(logits).max().getAsDouble();

@@ -288,16 +288,16 @@ class GPTTest {
     int T = config.blockSize();
     int[] tokens = Models.tokens(T, config.vocabSize(), 1);
     try (GPT model = Models.create(config, backend, dtype, 2);
-        GPT.Program all = model.evaluation(1, T);
-        GPT.Program cached = model.generation(1, T, T)) {
-      GPT.Program.copy(tokens, 0, all.ids(), T);
+        Session all = model.evaluation(1, T);
+        Session cached = model.generation(1, T, T)) {
+      Session.copy(tokens, 0, all.ids(), T);
       all.tape().forward(Step.forward(1, T));
       for (int prompt : new int[] {1, 3, T}) {
-        GPT.Program.copy(tokens, 0, cached.ids(), prompt);
+        Session.copy(tokens, 0, cached.ids(), prompt);
         cached.tape().forward(Step.forward(prompt, List.of(new Step.Past(0, 0))));
         for (int t = prompt - 1; t < T; t++) {
           if (t >= prompt) {
-            GPT.Program.copy(tokens, t, cached.ids(), 1);
+            Session.copy(tokens, t, cached.ids(), 1);
             cached.tape().forward(Step.forward(1, List.of(new Step.Past(0, t))));
           }
           double[] expected = Models.values(all.logits().rows(t, 1));

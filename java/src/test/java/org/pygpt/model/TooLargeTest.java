@@ -78,7 +78,7 @@ class TooLargeTest {
       assertRefused(
           "training" + batches, gigabytes, () -> new Training(model, B, 7, AdamW.NANOGPT));
       assertThrows(TooLargeError.class, () -> model.evaluation(B, 7));
-      try (GPT.Program program = model.evaluation(5, 7)) {
+      try (Session program = model.evaluation(5, 7)) {
         assertEquals(program.tape().byteSize(), model.evaluationBytes(5, 7));
       }
       assertThrows(
