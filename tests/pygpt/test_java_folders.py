@@ -128,9 +128,11 @@ def test_java_refuses_the_same_configs(
         with checkpoint.opened(folder) as saved:
             expected: Any = saved.config
     except CheckpointError as error:
-        assert name in str(error)
-        start = f"FileException: model folder {folder}: config.json: [^\n]+$"
-        with pytest.raises(JavaError, match=start), jbridge.translate():
+        file = str(error).removeprefix(f"model folder {folder}: ").partition(": ")[0]
+        with pytest.raises(JavaError) as caught, jbridge.translate():
             folders.load(_path(folder), arena)
+        message = str(caught.value)
+        assert message.startswith(f"FileException: model folder {folder}: {file}: ")
+        assert "\n" not in message
     else:
         assert bool(folders.load(_path(folder), arena).config().equals(_java_config(expected)))
