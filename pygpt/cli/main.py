@@ -34,7 +34,7 @@ from pygpt.cli import (
 )
 from pygpt.cli.flags import UsageError, add_fields, flag, given_fields
 from pygpt.config import NamesConfig, from_dict
-from pygpt.errors import ConfigError, PygptError
+from pygpt.errors import ConfigError, PygptError, TooLargeError
 
 ERROR, USAGE, INTERRUPTED, NO_READER, TERMINATED = 1, 2, 130, 141, 143
 PATHS = {"data": "--data", "log": "--log", "out": "--out", "source": "--from"}
@@ -233,15 +233,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"error: {error}", USAGE, debug)
     except ConfigError as error:
         return _fail(f"error: {flag(error.name)}: {error.problem}", USAGE, debug)
-    except PygptError as error:
+    except TooLargeError as error:
         return _fail(f"error: {error}", ERROR, debug)
     except MemoryError as error:
         return _fail(f"error: out of memory: {error}; try a smaller model", ERROR, debug)
-    except Exception as error:
-        from pygpt.engine import EngineError
-
-        if not isinstance(error, EngineError):
-            raise
+    except PygptError as error:
         return _fail(f"error: {error}", ERROR, debug)
 
 
