@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pygpt.config import GPTConfig
 from pygpt.engine import java
 from pygpt.engine.door import java_class, translated
 from pygpt.engine.handle import Handle
+from pygpt.model.config import GPTConfig
 
 
 class Engine(Handle[java.GPT]):

@@ -16,7 +16,7 @@ import pytest
 
 from pygpt import GPT, Dataset, GPTConfig, TrainConfig, prepare
 from pygpt.cli import main as cli
-from pygpt.config import PRESETS
+from pygpt.model.config import PRESETS
 from pygpt.training.run_folder import RunFolder, newest_in
 from pygpt.training.trainer import FILES
 from tests.processes import started
