@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from pygpt.config import PRESETS
 from pygpt.errors import PygptError
+from pygpt.model.config import PRESETS
 
 SHELLS = ("bash", "zsh", "fish")
 PATHS = ("CHECKPOINT", "DATA", "DIR", "FILE", "RUN", "SOURCE", "TOKENIZER")

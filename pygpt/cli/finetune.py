@@ -9,7 +9,8 @@ from typing import Any
 
 from pygpt.cli.flags import UsageError, add_fields, given_fields
 from pygpt.cli.train import add_run_flags, saved_options
-from pygpt.config import DataConfig, TrainConfig, from_dict
+from pygpt.fields import from_dict
+from pygpt.training.config import DataConfig, TrainConfig
 from pygpt.training.recipes import FINE_TUNING
 
 EXAMPLES = """\

@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pygpt.config import PRESETS, GPTConfig
 from pygpt.errors import DataError
+from pygpt.model.config import PRESETS, GPTConfig
 
 EXAMPLES = """\
 examples:

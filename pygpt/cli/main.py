@@ -33,8 +33,9 @@ from pygpt.cli import (
     train,
 )
 from pygpt.cli.flags import UsageError, add_fields, flag, given_fields
-from pygpt.config import NamesConfig, from_dict
 from pygpt.errors import ConfigError, PygptError
+from pygpt.fields import from_dict
+from pygpt.names.config import NamesConfig
 
 ERROR, USAGE, INTERRUPTED, NO_READER, TERMINATED = 1, 2, 130, 141, 143
 PATHS = {"data": "--data", "log": "--log", "out": "--out", "source": "--from"}

@@ -12,7 +12,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pygpt.cli.flags import UsageError, add_fields, given_fields
-from pygpt.config import BACKENDS, PRESETS, DataConfig, GPTConfig, TrainConfig, from_dict
+from pygpt.fields import from_dict
+from pygpt.model.config import BACKENDS, PRESETS, GPTConfig
+from pygpt.training.config import DataConfig, TrainConfig
 
 if TYPE_CHECKING:
     from pygpt.datasets.dataset import Dataset

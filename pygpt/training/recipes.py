@@ -19,8 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pygpt.config import PRESETS, Checked, DataConfig, GPTConfig, TrainConfig, check_some
 from pygpt.errors import ConfigError, DataError
+from pygpt.fields import Checked, check_some
+from pygpt.model.config import PRESETS, GPTConfig
+from pygpt.training.config import DataConfig, TrainConfig
 
 _GPT2_TRAINING = {
     "batch_size": 12,

@@ -13,13 +13,14 @@ from types import TracebackType
 import numpy as np
 
 from pygpt.checkpoints import folder as checkpoint
-from pygpt.config import GPTConfig, TrainConfig
 from pygpt.datasets.loaders import TrainingData
 from pygpt.errors import CheckpointError, ConfigError
 from pygpt.files.atomic import write_synced
+from pygpt.model.config import GPTConfig
 from pygpt.model.gpt import GPT
 from pygpt.tokenizers import tokenizer_json
 from pygpt.tokenizers.char import CharTokenizer
+from pygpt.training.config import TrainConfig
 from pygpt.training.evaluation import Evaluation, check_tokenizer, evaluate
 from pygpt.training.metrics import JsonLines, MetricsWriter, Record
 from pygpt.training.run_folder import RunFolder, check_unused, newest_in

@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 import pygpt
 from pygpt import GPT, CharTokenizer, Dataset, GPTConfig, TrainConfig
 from pygpt.cli import main as cli
-from pygpt.config import PRESETS
+from pygpt.model.config import PRESETS
 
 Capture = pytest.CaptureFixture[str]
 TRAIN = [

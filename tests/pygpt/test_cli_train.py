@@ -16,7 +16,7 @@ import pytest
 
 from pygpt import GPT, Dataset, GPTConfig, TrainConfig, prepare
 from pygpt.cli import main as cli
-from pygpt.config import PRESETS
+from pygpt.model.config import PRESETS
 from pygpt.training.run_folder import RunFolder, newest_in
 from pygpt.training.trainer import FILES
 from tests.processes import started
@@ -307,7 +307,7 @@ def test_a_signal_leaves_a_checkpoint(
 @pytest.mark.usefixtures("signals")
 def test_a_second_signal_ends_at_once(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     """Here the two come before the third step has ended."""
-    from pygpt.model.training import Training
+    from pygpt.engine.training import Training
 
     steps = []
     accumulate = Training.accumulate

@@ -15,7 +15,7 @@ import jbridge
 from jbridge import JavaError
 from pygpt import CharTokenizer, CheckpointError, GPTConfig
 from pygpt.checkpoints import folder as checkpoint
-from pygpt.config import PRESETS
+from pygpt.model.config import PRESETS
 from tests.reference.frozen import GOLDEN, GPT2_TINY, LLAMA_TINY, Frozen
 
 CASES = sorted(path.stem for path in (GOLDEN / "gpt").glob("*.npz"))
