@@ -129,7 +129,9 @@ class ParametersTest {
     int most = Integer.MAX_VALUE;
     GPTConfig config =
         GPTConfig.gpt2(most, most, most, 1, 1)
-            .with(Map.of("n_embd", most, "activation", "swiglu", "tie_weights", false, "n_inner", most));
+            .with(
+                Map.of(
+                    "n_embd", most, "activation", "swiglu", "tie_weights", false, "n_inner", most));
     BigInteger C = BigInteger.valueOf(most);
     // 3 + 1 + 2 + 1 matrices and 2 * 2 + 3 + 1 + 2 + 1 vectors of a block; 3 and 2 around them
     BigInteger block =
