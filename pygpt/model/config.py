@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 from pygpt.errors import ConfigError
 from pygpt.fields import Checked, Rule, option, size
 from pygpt.model import layout
+from pygpt.model.presets import PRESETS, tables_of
 
 BACKENDS = ("cpu", "nd4j", "plain")
 BACKEND = Rule("cpu is fast, nd4j is ND4J's own operations, plain the reference", choices=BACKENDS)
@@ -74,16 +76,14 @@ class GPTConfig(Checked):
     ) -> GPTConfig:
         """Return microgpt's architecture: RMSNorm without gain, also after the embedding but not
         at the end, ReLU, no biases, an output matrix of its own."""
-        return cls(
-            *(block_size, vocab_size, n_layer, n_head, n_embd),
-            bias=False,
-            norm="rmsnorm",
-            activation="relu",
-            tie_weights=False,
-            norm_gain=False,
-            final_norm=False,
-            embedding_norm=True,
-        )
+        sizes = {
+            "block_size": block_size,
+            "vocab_size": vocab_size,
+            "n_layer": n_layer,
+            "n_head": n_head,
+            "n_embd": n_embd,
+        }
+        return cls(**tables_of("microgpt")["model"] | sizes)
 
     @classmethod
     def preset(cls, name: str) -> GPTConfig:
@@ -94,7 +94,7 @@ class GPTConfig(Checked):
         """
         if name not in PRESETS:
             raise ConfigError("preset", f"expected one of {', '.join(PRESETS)}, got {name!r}")
-        return PRESETS[name]
+        return cls(**tables_of(name)["model"])
 
     @property
     def head_size(self) -> int:
@@ -124,14 +124,24 @@ class GPTConfig(Checked):
         return layout.rows("gpt", self.to_dict() | widths)
 
 
-PRESETS = {
-    "microgpt": GPTConfig.microgpt(16, 27, 1, 4, 16),
-    # https://github.com/karpathy/makemore, its transformer, for names of up to 15 letters
-    "makemore": GPTConfig(16, 27, 4, 4, 64, tie_weights=False),
-    # https://github.com/karpathy/nanoGPT, its recipe for a CPU
-    "shakespeare-char": GPTConfig(64, 65, 4, 4, 128, bias=False),
-    "gpt2": GPTConfig(),
-    "gpt2-medium": GPTConfig(n_layer=24, n_head=16, n_embd=1024),
-    "gpt2-large": GPTConfig(n_layer=36, n_head=20, n_embd=1280),
-    "gpt2-xl": GPTConfig(n_layer=48, n_head=25, n_embd=1600),
-}
+class GPTOptions(TypedDict, total=False):
+    """The fields of `GPTConfig` as keyword arguments."""
+
+    block_size: int
+    vocab_size: int
+    n_layer: int
+    n_head: int
+    n_embd: int
+    dropout: float
+    bias: bool
+    norm: str
+    activation: str
+    tie_weights: bool
+    n_kv_head: int
+    n_inner: int
+    norm_gain: bool
+    norm_eps: float
+    final_norm: bool
+    embedding_norm: bool
+    positions: str
+    rope_theta: float

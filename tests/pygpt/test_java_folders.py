@@ -15,7 +15,7 @@ import jbridge
 from jbridge import JavaError
 from pygpt import CharTokenizer, CheckpointError, GPTConfig
 from pygpt.checkpoints import folder as checkpoint
-from pygpt.model.config import PRESETS
+from pygpt.model.presets import PRESETS
 from tests.reference.frozen import GOLDEN, GPT2_TINY, LLAMA_TINY, Frozen
 
 CASES = sorted(path.stem for path in (GOLDEN / "gpt").glob("*.npz"))
@@ -77,7 +77,7 @@ def test_java_copies_a_folder_byte_by_byte(case: str, arena: Any, tmp_path: Path
         assert (read.config, read.tokenizer) == (config, tokenizer)
 
 
-@pytest.mark.parametrize("config", [*CONFIGS.values(), *PRESETS.values()])
+@pytest.mark.parametrize("config", [*CONFIGS.values(), *map(GPTConfig.preset, PRESETS)])
 def test_java_has_the_same_shapes(config: GPTConfig) -> None:
     table = jbridge.java_class("org.pygpt.model.LayoutTable").of(_java_config(config))
     java = table.layout().shapes().entrySet()
