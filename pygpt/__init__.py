@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from pygpt.training.metrics import JsonLines as JsonLines
     from pygpt.training.metrics import Record as Record
     from pygpt.training.metrics import TensorBoard as TensorBoard
+    from pygpt.training.run import train as train
     from pygpt.training.trainer import Trainer as Trainer
 
     __version__: str
@@ -85,6 +86,7 @@ _ROOMS = {
     "training.evaluation": "Evaluation evaluate",
     "training.finetune": "finetune",
     "training.metrics": "JsonLines Record TensorBoard",
+    "training.run": "train",
     "training.trainer": "Trainer",
 }
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names.split()}

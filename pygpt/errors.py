@@ -34,8 +34,13 @@ class ConfigError(PygptError, ValueError):
         self.name = name
         self.problem = problem
 
+    def about(self, name: str) -> str:
+        """Return the message with another word for the field, such as its flag."""
+        between = " " if self.problem.startswith("does not") else ": "
+        return f"{name}{between}{self.problem}"
+
     def __str__(self) -> str:
-        return f"{self.name}: {self.problem}"
+        return self.about(self.name)
 
 
 class DataError(PygptError):

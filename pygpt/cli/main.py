@@ -233,7 +233,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         return _fail(f"error: {error}", USAGE, debug)
     except ConfigError as error:
-        return _fail(f"error: {flag(error.name)}: {error.problem}", USAGE, debug)
+        return _fail(f"error: {error.about(flag(error.name))}", USAGE, debug)
     except TooLargeError as error:
         return _fail(f"error: {error}", ERROR, debug)
     except MemoryError as error:
