@@ -14,8 +14,9 @@ ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "pygpt").rglob("*.py")) + sorted((ROOT / "jbridge").rglob("*.py"))
 # A module of pygpt may import those before it; `pygpt` itself (lazy) stands for all of them.
 ORDER = (
-    "errors", "fields", "model.presets", "model.config", "training.config", "generate.config",
-    "names.config", "files.text", "files.lock", "files.atomic", "memory", "model.batch",
+    "errors", "fields", "model.layout", "model.presets", "model.config", "training.config",
+    "generate.config", "names.config", "files.text", "files.lock", "files.atomic", "memory",
+    "model.batch",
     "engine.java", "engine.door", "engine.handle", "engine.model", "engine.training",
     "engine.generation", "engine",
     "tokenizers.protocol", "tokenizers.alphabet", "tokenizers.pretokenize", "tokenizers.merging",

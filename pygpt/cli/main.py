@@ -32,7 +32,7 @@ from pygpt.cli import (
     train,
 )
 from pygpt.cli.flags import UsageError, flag
-from pygpt.errors import ConfigError, PygptError
+from pygpt.errors import ConfigError, PygptError, TooLargeError
 
 ERROR, USAGE, INTERRUPTED, NO_READER, TERMINATED = 1, 2, 130, 141, 143
 EXAMPLES = names.EXAMPLES + """\
@@ -109,15 +109,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"error: {error}", USAGE, debug)
     except ConfigError as error:
         return _fail(f"error: {error.about(flag(error.name))}", USAGE, debug)
-    except PygptError as error:
+    except TooLargeError as error:
         return _fail(f"error: {error}", ERROR, debug)
     except MemoryError as error:
         return _fail(f"error: out of memory: {error}; try a smaller model", ERROR, debug)
-    except Exception as error:
-        from pygpt.engine import EngineError
-
-        if not isinstance(error, EngineError):
-            raise
+    except PygptError as error:
         return _fail(f"error: {error}", ERROR, debug)
 
 
