@@ -70,7 +70,8 @@ class _Handle:
 
     def _view(self, tensor: Any, shape: tuple[int, ...], dtype: Any = None) -> NDArray[Any]:
         """Return the memory of a Java tensor as an array; shared, and kept alive by the array."""
-        array = jbridge.view(self._open(), tensor.address(), shape, dtype or self._dtype)
+        address = jbridge.java_class("org.pygpt.tensor.HostMemory").address(tensor)
+        array = jbridge.view(self._open(), address, shape, dtype or self._dtype)
         self._views = [view for view in self._views if view() is not None]
         self._views.append(weakref.ref(array))
         return array

@@ -6,6 +6,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.pygpt.tensor.DType;
+import org.pygpt.tensor.Device;
+import org.pygpt.tensor.Flat;
 import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
 
@@ -16,11 +18,12 @@ import org.pygpt.tensor.Tensor;
  */
 public final class Parameters implements AutoCloseable {
   private final Memory memory;
+  private final DType dtype;
   private final Map<String, Tensor> tensors = new LinkedHashMap<>();
   private final long matrixLength;
 
   /** Zeros for every weight of a model of this configuration. */
-  public Parameters(GPTConfig config, DType dtype) {
+  public Parameters(Device device, GPTConfig config, DType dtype) {
     long line = Memory.ALIGNMENT_BYTES / dtype.bytes();
     Map<String, List<Long>> shapes = shapes(config);
     Map<String, Long> offsets = new HashMap<>();
@@ -36,11 +39,12 @@ public final class Parameters implements AutoCloseable {
       matrices = dimensions == 2 ? length : matrices;
     }
     matrixLength = matrices;
-    memory = Memory.allocate(dtype, length);
+    memory = device.allocate(dtype, length);
+    this.dtype = dtype;
     shapes.forEach((name, shape) -> {
       int rows = shape.size() == 2 ? Math.toIntExact(shape.getFirst()) : 1;
       int columns = Math.toIntExact(shape.getLast());
-      tensors.put(name, Tensor.of(memory, offsets.get(name), rows, columns));
+      tensors.put(name, Tensor.of(memory, dtype, offsets.get(name), rows, columns));
     });
   }
 
@@ -182,8 +186,17 @@ public final class Parameters implements AutoCloseable {
     return matrixLength;
   }
 
+  public DType dtype() {
+    return dtype;
+  }
+
   public Memory memory() {
     return memory;
+  }
+
+  /** All weights and the padding between them. */
+  public Flat flat() {
+    return Flat.of(memory, dtype);
   }
 
   @Override
