@@ -10,11 +10,13 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from pygpt.config import INT_MAX, GPTConfig
-from pygpt.engine import Engine
+from pygpt.engine.generation import EngineGeneration
+from pygpt.engine.model import Engine
 from pygpt.errors import ConfigError, ShapeError, TokenError
+from pygpt.fields import INT_MAX
 from pygpt.generate.config import SEED_MAX, GenerateConfig
 from pygpt.generate.text_stream import TextStream
+from pygpt.model.config import GPTConfig
 from pygpt.tokenizers.protocol import Tokenizer
 
 PIECE_MS = 50  # new tokens are looked at so often, or one by one where they take longer
@@ -88,7 +90,8 @@ class Generation:
         count = len(prompts) if spells or texts else 0
         self._streams = [TextStream(texts) for _ in range(count)]
         self._spelt = [0] * count  # tokens that are in the streams
-        self._engine = engine.generation(
+        self._engine = EngineGeneration(
+            engine,
             np.concatenate(read),
             np.cumsum([0, *map(len, read)]).astype(np.int32),
             config.max_new_tokens,

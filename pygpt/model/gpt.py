@@ -18,16 +18,19 @@ from numpy.typing import ArrayLike, NDArray
 from pygpt import memory
 from pygpt.checkpoints import folder as checkpoint
 from pygpt.checkpoints import hub
-from pygpt.config import BACKENDS, INT_MAX, NO_SPECIAL_IDS, AdamWConfig, GPTConfig, from_dict
-from pygpt.engine import Engine, Losses
+from pygpt.engine.generation import sample_documents
+from pygpt.engine.model import Engine
+from pygpt.engine.training import Losses, Training, TrainingMemory, train_documents
 from pygpt.errors import ConfigError, ShapeError
+from pygpt.fields import INT_MAX, from_dict
 from pygpt.generate.config import GenerateConfig
 from pygpt.generate.generation import Continuation, Generation
 from pygpt.model.batch import checked_batch, checked_ids
+from pygpt.model.config import BACKENDS, GPTConfig
 from pygpt.model.embeddings import Embeddings
-from pygpt.model.training import Training, TrainingMemory
 from pygpt.tokenizers.char import CharTokenizer
-from pygpt.tokenizers.protocol import Tokenizer
+from pygpt.tokenizers.protocol import NO_SPECIAL_IDS, Tokenizer
+from pygpt.training.config import AdamWConfig
 
 _log = logging.getLogger("pygpt")
 
@@ -332,9 +335,7 @@ class GPT:
         config = from_dict(AdamWConfig, options)
         for name in set(frozen) - self.config.weight_shapes().keys():
             raise ConfigError("frozen", f"expected names of weights, got {name!r}")
-        values = tuple(config.to_dict().values())
-        engine = self._engine.training(batch_size, T, values, frozen)
-        return Training(self, engine, batch_size * T)
+        return Training(self._engine, batch_size, T, config, frozen)
 
     def train_documents(
         self,
@@ -378,7 +379,9 @@ class GPT:
         what = f"training on batches of 1 x {length} tokens"
         memory.require(self.memory(1, length).beside_weights_bytes, what)
         tokens = np.concatenate([np.array(document, np.int32) for document in encoded])
-        return self._engine.train_documents(tokens, starts.astype(np.int32), rates, on_losses)
+        return train_documents(
+            self._engine, tokens, starts.astype(np.int32), rates, on_losses
+        )
 
     def sample_documents(
         self, count: int, rng: random.Random, temperature: float = 1.0
@@ -405,8 +408,8 @@ class GPT:
             raise ConfigError("tokenizer", "expected one with BOS, which begins a document")
         uniform = rng.random
         uniforms = np.fromiter((uniform() for _ in range(count * length)), np.float64)
-        sampled = self._engine.sample_documents(
-            tokenizer.bos, count, length, temperature, uniforms
+        sampled = sample_documents(
+            self._engine, tokenizer.bos, count, length, temperature, uniforms
         )
         return [tokenizer.decode(ids) for ids in sampled]
 

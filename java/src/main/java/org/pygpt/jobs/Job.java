@@ -59,6 +59,11 @@ public abstract class Job {
     }
   }
 
+  /** Whether the work has ended, well or not. */
+  public final boolean isDone() {
+    return done.getCount() == 0;
+  }
+
   /**
    * Waits for the end of the work, at most {@code timeout} milliseconds.
    *

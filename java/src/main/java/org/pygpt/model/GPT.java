@@ -43,7 +43,7 @@ public final class GPT implements AutoCloseable {
   private GPT(GPTConfig config, Kernels kernels, DType dtype) {
     this.config = config;
     this.kernels = kernels;
-    this.weights = new Parameters(kernels.device(), config, dtype);
+    this.weights = new Parameters(kernels.device(), Layout.of(config), dtype);
     this.angles =
         isRotary(config)
             ? Rotary.angles(
@@ -67,7 +67,7 @@ public final class GPT implements AutoCloseable {
   public static GPT create(GPTConfig config, String backend, DType dtype, int threads) {
     Backend chosen = Backend.of(backend);
     long angles = isRotary(config) ? (long) config.blockSize() * config.headSize() : 0;
-    BigInteger count = Parameters.count(config).add(BigInteger.valueOf(angles));
+    BigInteger count = LayoutTable.of(config).count().add(BigInteger.valueOf(angles));
     BigInteger bytes = count.multiply(BigInteger.valueOf(dtype.bytes()));
     Kernels kernels = chosen.kernels(dtype, threads);
     kernels.device().require(bytes, "a model of these sizes");
@@ -93,7 +93,7 @@ public final class GPT implements AutoCloseable {
 
   /** Draws every weight anew; see {@link Initializer}. */
   public void initialize(long seed) {
-    Initializer.initialize(config, weights, seed);
+    Initializer.initialize(weights, seed);
   }
 
   /**
@@ -117,7 +117,7 @@ public final class GPT implements AutoCloseable {
               + rounded.format()
               + "; load the model again to round it otherwise");
     }
-    rounded = new QuantizedWeights(chosen, config, weights, kernels);
+    rounded = new QuantizedWeights(chosen, weights, kernels);
   }
 
   /**

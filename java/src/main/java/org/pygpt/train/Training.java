@@ -74,9 +74,9 @@ public final class Training implements AutoCloseable {
         .require(
             BigInteger.valueOf(state + model.activationBytes(B, T)),
             "training on batches of " + B + " x " + T + " tokens");
-    gradients = new Parameters(kernels.device(), model.config(), model.dtype());
-    m = new Parameters(kernels.device(), model.config(), model.dtype());
-    v = new Parameters(kernels.device(), model.config(), model.dtype());
+    gradients = new Parameters(kernels.device(), weights.layout(), model.dtype());
+    m = new Parameters(kernels.device(), weights.layout(), model.dtype());
+    v = new Parameters(kernels.device(), weights.layout(), model.dtype());
     program = model.training(B, T, gradients);
     maxRows = B * T;
     trained = ranges();

@@ -1,0 +1,16 @@
+"""The one door to Java: a model's weights, training and generation as a few coarse calls.
+
+    door.py        Java's classes and errors, files in the jars; starts the JVM when it must
+    java.py        Protocols of the Java classes that are called
+    handle.py      a Java object with memory of its own, and NumPy arrays over that memory
+    model.py       a model's weights, evaluated
+    training.py    updates of the weights
+    generation.py  what follows prompts
+
+Nothing here knows of text, files or schedules.
+"""
+
+from pygpt.engine.door import EngineError, jar_resource
+from pygpt.engine.training import Losses
+
+__all__ = ["EngineError", "Losses", "jar_resource"]

@@ -1,0 +1,125 @@
+"""Java's classes and errors, and files in the jars; starts the JVM when it must."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from numpy.typing import DTypeLike, NDArray
+
+import jbridge
+from jbridge import JarsNotFoundError, JavaError, JavaMemoryError, JBridgeError
+from jbridge.jvm import find_jars
+from pygpt.engine import java
+from pygpt.errors import PygptError, TooLargeError
+
+__all__ = ["EngineError", "jar_resource", "java_class", "translated", "view", "wait"]
+
+T = TypeVar("T")
+
+
+JAVA_TOO_LARGE = "org.pygpt.tensor.TooLargeError"
+
+
+class EngineError(PygptError, JBridgeError):
+    """What goes wrong below pygpt: no JDK, no jars, an exception thrown in Java.
+
+    Each is also the exception of jbridge that says what it is, such as `jbridge.JavaValueError`.
+    """
+
+
+class EngineTooLargeError(TooLargeError, EngineError, JavaMemoryError):
+    """What Java finds too large for the memory there is."""
+
+
+_OURS: dict[type[JBridgeError], type[EngineError]] = {
+    kind: type(kind.__name__, (EngineError, kind), {"__module__": __name__})
+    for kind in (
+        jbridge.JdkNotFoundError,
+        JarsNotFoundError,
+        jbridge.JvmStartError,
+        jbridge.ForkedProcessError,
+        JavaError,
+        jbridge.JavaValueError,
+        JavaMemoryError,
+        jbridge.JavaNumberError,
+    )
+}
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Within the block whatever jbridge or Java raises leaves as an EngineError.
+
+    Java's TooLargeError is then pygpt's TooLargeError too.
+    """
+    try:
+        with jbridge.translate():
+            yield
+    except EngineError:
+        raise
+    except JBridgeError as error:
+        is_too_large = isinstance(error, JavaError) and error.java_class == JAVA_TOO_LARGE
+        kind = EngineTooLargeError if is_too_large else _OURS.get(type(error), EngineError)
+        ours = kind(*error.args)
+        for note in getattr(error, "__notes__", ()):  # Java's stack
+            ours.add_note(note)
+        raise ours.with_traceback(error.__traceback__) from error.__cause__
+
+
+def java_class(protocol: type[T]) -> T:
+    """Return the Java class that a Protocol of the name `...Class` describes.
+
+    Raises:
+        EngineError: the JVM does not start, or no jar has the class.
+    """
+    with translated():
+        found: T = jbridge.java_class(java.NAMES[protocol])
+    return found
+
+
+def wait(job: java.Job, poll: Callable[[], None] | None = None) -> None:
+    """Wait until a job is done; anything that interrupts the wait cancels it.
+
+    Args:
+        poll: called about 20 times a second, and once after the end.
+    Raises:
+        EngineError: the job failed.
+        KeyboardInterrupt: Ctrl-C; the job may run on for a while.
+    """
+    with translated():
+        jbridge.wait(job, poll)
+
+
+def view(
+    owner: object, address: int, shape: tuple[int, ...], dtype: DTypeLike
+) -> NDArray[Any]:
+    """Return memory that a Java object owns as an array; shared, and the array keeps the owner."""
+    with translated():
+        return jbridge.view(owner, address, shape, dtype)
+
+
+def jar_resource(artifact: str, name: str) -> bytes:
+    """Return a file that lies in a jar; this starts no JVM.
+
+    Args:
+        artifact: the jar's name up to its version.
+        name: the file's path in the jar.
+    Raises:
+        EngineError: there is no such jar, it is damaged, or it lacks the file.
+    """
+    with translated():
+        jars = find_jars()
+        for path in jars:
+            if path.name.startswith(f"{artifact}-"):
+                try:
+                    with zipfile.ZipFile(path) as jar:
+                        return jar.read(name)
+                except (OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+                    raise JarsNotFoundError(f"cannot read {name} in {path}: {error}") from error
+        raise JarsNotFoundError(
+            f"the folder of jars {jars[0].parent} lacks {artifact}; build or install pygpt again"
+        )

@@ -1,0 +1,222 @@
+"""A model's training, one update after another, and the memory that it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pygpt.engine import java
+from pygpt.engine.door import EngineError, java_class, translated
+from pygpt.engine.handle import Handle
+from pygpt.engine.model import Engine
+from pygpt.errors import ShapeError
+from pygpt.model.batch import checked_batch
+from pygpt.training.config import AdamWConfig
+
+Losses = Callable[[int, NDArray[np.float64]], None]
+"""Called with the number of the first step (from 0) and the losses of the steps since."""
+
+
+@dataclass(frozen=True)
+class TrainingMemory:
+    """What training takes, in bytes: known before any of it is allocated.
+
+    Attributes:
+        activations_bytes: what forward keeps for backward.
+        evaluation_bytes: activations of evaluating in between, which are held beside those; 0 if
+            there is no evaluation.
+    """
+
+    weights_bytes: int
+    gradients_bytes: int
+    moments_bytes: int
+    activations_bytes: int
+    evaluation_bytes: int = 0
+
+    @property
+    def total_bytes(self) -> int:
+        """All of it."""
+        return self.weights_bytes + self.beside_weights_bytes
+
+    @property
+    def beside_weights_bytes(self) -> int:
+        """What a model that is there needs in addition."""
+        optimizer = self.gradients_bytes + self.moments_bytes
+        return optimizer + self.activations_bytes + self.evaluation_bytes
+
+    def __str__(self) -> str:
+        parts = (
+            (self.weights_bytes, "weights"),
+            (self.gradients_bytes, "gradients"),
+            (self.moments_bytes, "AdamW's moments"),
+            (self.activations_bytes, "activations"),
+            (self.evaluation_bytes, "evaluation"),
+        )
+        listed = " + ".join(f"{size / 1e6:,.1f} {name}" for size, name in parts if size)
+        return f"{self.total_bytes / 1e6:,.1f} MB = {listed}"
+
+
+class Training(Handle[java.Training]):
+    """Mutable: the training of one model, step by step; made by `GPT.training`.
+
+    It owns gradients, AdamW's moments and activations. Use it in a `with` block, or call `close`.
+
+    Args:
+        B, T: it trains on batches of at most B * T tokens.
+        frozen: names of the weights that stay as they are.
+    """
+
+    def __init__(
+        self, engine: Engine, B: int, T: int, options: AdamWConfig, frozen: Sequence[str] = ()
+    ) -> None:
+        with translated():
+            adamw = java_class(java.AdamWClass)(
+                options.beta1,
+                options.beta2,
+                options.epsilon,
+                options.weight_decay,
+                options.grad_clip,
+            )
+            training = java_class(java.TrainingClass)(engine.java, B, T, adamw)
+            training.freeze(list(frozen))
+        super().__init__("training", training, engine.dtype, engine)
+        self._config, self._tokens = engine.config, B * T
+        with translated():
+            self._ids = self.view(training.ids(), (B * T,), np.int32)
+            self._targets = self.view(training.targets(), (B * T,), np.int32)
+        self._views.clear()  # these two live as long as this object does
+
+    def step(
+        self, ids: ArrayLike, targets: ArrayLike, learning_rate: float
+    ) -> tuple[float, float]:
+        """Train on one batch.
+
+        Args:
+            ids: int32 or int64, (T,) or (B, T), each in [0, V); copied to the JVM.
+            targets: of the same shape; -1 marks a position that is not scored.
+            learning_rate: of this step.
+        Returns:
+            Mean cross-entropy in nats before the update, and the gradient's norm before clipping
+            (0 where `grad_clip` is 0).
+        Raises:
+            ShapeError, TokenError: as in `GPT.loss`.
+            EngineError: the loss or the gradient is no number; the weights are as they were.
+            KeyboardInterrupt: Ctrl-C; the weights are as they were, or updated.
+        """
+        return self._step(ids, targets, learning_rate), self._gradient_norm
+
+    def accumulate(self, ids: ArrayLike, targets: ArrayLike) -> float:
+        """Add the gradient of one batch to that of the next `update`; return its loss.
+
+        Args and errors are those of `step`.
+        """
+        return self._step(ids, targets, float("nan"))
+
+    def _step(self, ids: ArrayLike, targets: ArrayLike, learning_rate: float) -> float:
+        """Run forward and backward and, unless the learning rate is NaN, update the weights."""
+        tokens, wanted = checked_batch(self._config, ids, targets)
+        if tokens.size > self._tokens:
+            got = f"{tokens.shape}"
+            raise ShapeError(f"batch: expected at most {self._tokens} tokens, got {got}")
+        training, (B, T) = self.java, tokens.shape
+        self._ids[: B * T] = tokens.ravel()
+        self._targets[: B * T] = wanted.ravel()
+        with translated():
+            job = java_class(java.StepJobClass)(training, B, T, learning_rate)
+        self.run(job)
+        return float(job.loss())
+
+    def update(self, learning_rate: float) -> float:
+        """Update the weights by the mean of the accumulated gradients; return its norm.
+
+        Raises:
+            EngineError: nothing was accumulated, or the gradient is no number.
+        """
+        with translated():
+            self.java.update(learning_rate)
+        return self._gradient_norm
+
+    @property
+    def _gradient_norm(self) -> float:
+        return float(self.java.gradientNorm())
+
+    def gradients(self) -> dict[str, NDArray[Any]]:
+        """Return name -> gradient of every weight, of the last backward, unclipped; shared."""
+        return self.named_views(self.java.gradients())
+
+    def moments(self) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+        """Return AdamW's first and second moments, name -> array; shared, not copied."""
+        first, second = self.java.firstMoments(), self.java.secondMoments()
+        return self.named_views(first), self.named_views(second)
+
+    @property
+    def updates(self) -> int:
+        """Number of updates so far."""
+        return int(self.java.updates())
+
+    @property
+    def dropout_key(self) -> int:
+        """What decides the dropout of the next batch; one more after each."""
+        return int(self.java.dropoutKey())
+
+    def resume(self, updates: int, dropout_key: int) -> None:
+        """Continue a training that was at these numbers; its moments are set by themselves."""
+        self.java.resume(updates, dropout_key)
+
+    def close(self) -> None:
+        """Free the memory, at once if it can; a second call does nothing."""
+        self._ids = self._targets = np.empty(0, np.int32)
+        super().close()
+
+    def __enter__(self) -> Training:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def train_documents(
+    engine: Engine,
+    tokens: NDArray[np.int32],
+    starts: NDArray[np.int32],
+    learning_rates: NDArray[np.float64],
+    on_losses: Losses | None = None,
+) -> NDArray[np.float64]:
+    """Train with one document a step, one after another and round again; return the losses.
+
+    Args:
+        tokens: int32, all documents one after another, BOS at both ends of each; copied.
+        starts: int32, (n + 1,): document d is tokens[starts[d]:starts[d + 1]]; copied.
+        learning_rates: float64, one a step; copied.
+        on_losses: called about 20 times a second, and with the steps before a failure.
+    Raises:
+        EngineError: Java refused, or failed.
+        KeyboardInterrupt: Ctrl-C; the model is between two steps or within one.
+    """
+    with translated():
+        job = java_class(java.DocumentJobClass)(engine.java, tokens, starts, learning_rates)
+    seen = 0
+
+    def poll() -> None:
+        nonlocal seen
+        done = int(job.completed())
+        if on_losses is not None and done > seen:
+            first, seen = seen, done
+            on_losses(first, np.array(job.losses(first, done), dtype=np.float64))
+
+    try:
+        engine.run(job, poll)
+    except EngineError:
+        poll()  # the steps before the one that failed
+        raise
+    return np.array(job.losses(0, job.completed()), dtype=np.float64)
