@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pygpt.errors import TokenError as TokenError
     from pygpt.files.text import read_documents as read_documents
     from pygpt.files.text import read_text as read_text
+    from pygpt.generate.chat import Conversation as Conversation
     from pygpt.generate.config import GenerateConfig as GenerateConfig
     from pygpt.model.config import GPTConfig as GPTConfig
     from pygpt.model.gpt import GPT as GPT
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from pygpt.training.metrics import JsonLines as JsonLines
     from pygpt.training.metrics import Record as Record
     from pygpt.training.metrics import TensorBoard as TensorBoard
+    from pygpt.training.run import train as train
     from pygpt.training.trainer import Trainer as Trainer
 
     __version__: str
@@ -71,6 +73,7 @@ _ROOMS = {
     "datasets.windows": "WindowSampler",
     "errors": "CheckpointError ConfigError DataError PygptError ShapeError TokenError",
     "files.text": "read_documents read_text",
+    "generate.chat": "Conversation",
     "generate.config": "GenerateConfig",
     "model.config": "GPTConfig",
     "model.gpt": "GPT",
@@ -85,6 +88,7 @@ _ROOMS = {
     "training.evaluation": "Evaluation evaluate",
     "training.finetune": "finetune",
     "training.metrics": "JsonLines Record TensorBoard",
+    "training.run": "train",
     "training.trainer": "Trainer",
 }
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names.split()}

@@ -14,8 +14,9 @@ ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "pygpt").rglob("*.py")) + sorted((ROOT / "jbridge").rglob("*.py"))
 # A module of pygpt may import those before it; `pygpt` itself (lazy) stands for all of them.
 ORDER = (
-    "errors", "fields", "model.config", "training.config", "generate.config", "names.config",
-    "files.text", "files.lock", "files.atomic", "memory", "model.batch",
+    "errors", "fields", "model.layout", "model.presets", "model.config", "training.config",
+    "generate.config", "names.config", "files.text", "files.lock", "files.atomic", "memory",
+    "model.batch",
     "engine.java", "engine.door", "engine.handle", "engine.model", "engine.training",
     "engine.generation", "engine",
     "tokenizers.protocol", "tokenizers.alphabet", "tokenizers.pretokenize", "tokenizers.merging",
@@ -26,10 +27,11 @@ ORDER = (
     "datasets.prepare", "datasets.pairs", "files.checksums", "checkpoints.safetensors",
     "checkpoints.huggingface", "checkpoints.hub", "checkpoints.folder",
     "generate.text_stream", "model.embeddings", "generate.generation",
-    "model.gpt", "names.protocol", "cli.jsonlog", "cli.progress",
+    "model.gpt", "generate.chat", "names.protocol", "cli.progress",
     "training.schedule", "training.evaluation", "training.metrics", "training.state",
     "training.run_folder", "training.trainer", "training.finetune", "training.recipes",
-    "cli.display", "plot", "cli.flags", "cli.prepare", "cli.tokenizer", "cli.training",
+    "training.run",
+    "cli.display", "plot", "cli.flags", "cli.names", "cli.prepare", "cli.tokenizer", "cli.training",
     "cli.train", "cli.finetune", "cli.evaluate", "cli.info", "cli.plot", "cli.generate",
     "cli.chat", "cli.completion", "cli.main", "__main__",
 )  # fmt: skip

@@ -22,16 +22,16 @@ def add_fields(
     parser: Any,
     kind: type[Checked],
     only: Collection[str] = (),
-    without: Collection[str] = (),
     defaults: Mapping[str, Any] | None = None,
+    without: Collection[str] = (),
 ) -> None:
     """Add a flag for each field of a configuration; `given_fields` returns what was given.
 
     Args:
         parser: an argparse parser or a group of one.
         only: fields that have a flag; all of them if empty.
-        without: fields that have none.
         defaults: what the help names as defaults, where that is not the field's; None for none.
+        without: fields that have no flag.
     """
     for name, spec in specs_of(kind).items():
         if only and name not in only or name in without:

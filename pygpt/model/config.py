@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 from pygpt.errors import ConfigError
 from pygpt.fields import Checked, Rule, option, size
+from pygpt.model import layout
+from pygpt.model.presets import PRESETS, tables_of
 
 BACKENDS = ("cpu", "nd4j", "plain")
 BACKEND = Rule("cpu is fast, nd4j is ND4J's own operations, plain the reference", choices=BACKENDS)
@@ -73,16 +76,14 @@ class GPTConfig(Checked):
     ) -> GPTConfig:
         """Return microgpt's architecture: RMSNorm without gain, also after the embedding but not
         at the end, ReLU, no biases, an output matrix of its own."""
-        return cls(
-            *(block_size, vocab_size, n_layer, n_head, n_embd),
-            bias=False,
-            norm="rmsnorm",
-            activation="relu",
-            tie_weights=False,
-            norm_gain=False,
-            final_norm=False,
-            embedding_norm=True,
-        )
+        sizes = {
+            "block_size": block_size,
+            "vocab_size": vocab_size,
+            "n_layer": n_layer,
+            "n_head": n_head,
+            "n_embd": n_embd,
+        }
+        return cls(**tables_of("microgpt")["model"] | sizes)
 
     @classmethod
     def preset(cls, name: str) -> GPTConfig:
@@ -93,7 +94,7 @@ class GPTConfig(Checked):
         """
         if name not in PRESETS:
             raise ConfigError("preset", f"expected one of {', '.join(PRESETS)}, got {name!r}")
-        return PRESETS[name]
+        return cls(**tables_of(name)["model"])
 
     @property
     def head_size(self) -> int:
@@ -103,76 +104,44 @@ class GPTConfig(Checked):
     @property
     def num_parameters(self) -> int:
         """Number of weights, for sizes too large for a list of them as well."""
-        layer = sum(_product(shape) for shape in self._layer_shapes().values())
-        rest = sum(_product(shape) for shape in self._outer_shapes().values())
-        return rest + self.n_layer * layer
+        return layout.count(self._layout())
 
     @property
     def num_tensors(self) -> int:
         """Number of weight arrays."""
-        return len(self._outer_shapes()) + self.n_layer * len(self._layer_shapes())
+        return sum(row.times for row in self._layout())
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return name -> shape of every weight: GPT-2's names, (in, out) inside a block."""
-        outer = self._outer_shapes()
-        after = {name: outer.pop(name) for name in tuple(outer) if name.startswith(("ln_f", "lm_"))}
-        shapes = dict(outer)
-        for layer in range(self.n_layer):
-            shapes |= {f"h.{layer}.{name}": shape for name, shape in self._layer_shapes().items()}
-        return shapes | after
+        return dict(layout.shapes(self._layout()))
 
-    def _outer_shapes(self) -> dict[str, tuple[int, ...]]:
-        shapes: dict[str, tuple[int, ...]] = {"wte.weight": (self.vocab_size, self.n_embd)}
-        if self.positions == "learned":
-            shapes["wpe.weight"] = (self.block_size, self.n_embd)
-        if self.embedding_norm:
-            shapes |= self._norm_shapes("ln_emb")
-        if self.final_norm:
-            shapes |= self._norm_shapes("ln_f")
-        if not self.tie_weights:
-            shapes["lm_head.weight"] = (self.vocab_size, self.n_embd)
-        return shapes
-
-    def _layer_shapes(self) -> dict[str, tuple[int, ...]]:
-        C, F = self.n_embd, self.n_inner
-        qkv = (self.n_head + 2 * self.n_kv_head) * self.head_size
-        inputs = 2 * F if self.activation == "swiglu" else F  # gates, then values
-        linear = {
-            "attn.c_attn": (C, qkv),
-            "attn.c_proj": (C, C),
-            "mlp.c_fc": (C, inputs),
-            "mlp.c_proj": (F, C),
+    def _layout(self) -> list[layout.Row]:
+        gates = 2 if self.activation == "swiglu" else 1  # gates, then values
+        widths = {
+            "qkv_width": (self.n_head + 2 * self.n_kv_head) * self.head_size,
+            "fc_width": gates * self.n_inner,
         }
-        shapes: dict[str, tuple[int, ...]] = self._norm_shapes("ln_1")
-        for name, shape in linear.items():
-            if name == "mlp.c_fc":
-                shapes |= self._norm_shapes("ln_2")
-            shapes[f"{name}.weight"] = shape
-            if self.bias:
-                shapes[f"{name}.bias"] = shape[1:]
-        return shapes
-
-    def _norm_shapes(self, name: str) -> dict[str, tuple[int, ...]]:
-        shapes: dict[str, tuple[int, ...]] = {}
-        if self.norm_gain:
-            shapes[f"{name}.weight"] = (self.n_embd,)
-            if self.bias and self.norm == "layernorm":
-                shapes[f"{name}.bias"] = (self.n_embd,)
-        return shapes
+        return layout.rows("gpt", self.to_dict() | widths)
 
 
-def _product(shape: tuple[int, ...]) -> int:
-    return shape[0] * shape[1] if len(shape) == 2 else shape[0]
+class GPTOptions(TypedDict, total=False):
+    """The fields of `GPTConfig` as keyword arguments."""
 
-
-PRESETS = {
-    "microgpt": GPTConfig.microgpt(16, 27, 1, 4, 16),
-    # https://github.com/karpathy/makemore, its transformer, for names of up to 15 letters
-    "makemore": GPTConfig(16, 27, 4, 4, 64, tie_weights=False),
-    # https://github.com/karpathy/nanoGPT, its recipe for a CPU
-    "shakespeare-char": GPTConfig(64, 65, 4, 4, 128, bias=False),
-    "gpt2": GPTConfig(),
-    "gpt2-medium": GPTConfig(n_layer=24, n_head=16, n_embd=1024),
-    "gpt2-large": GPTConfig(n_layer=36, n_head=20, n_embd=1280),
-    "gpt2-xl": GPTConfig(n_layer=48, n_head=25, n_embd=1600),
-}
+    block_size: int
+    vocab_size: int
+    n_layer: int
+    n_head: int
+    n_embd: int
+    dropout: float
+    bias: bool
+    norm: str
+    activation: str
+    tie_weights: bool
+    n_kv_head: int
+    n_inner: int
+    norm_gain: bool
+    norm_eps: float
+    final_norm: bool
+    embedding_norm: bool
+    positions: str
+    rope_theta: float

@@ -101,6 +101,31 @@ class TrainConfig(Checked):
         }
 
 
+class TrainOptions(TypedDict, total=False):
+    """The fields of `TrainConfig` as keyword arguments."""
+
+    learning_rate: float
+    max_iters: int
+    batch_size: int
+    gradient_accumulation_steps: int
+    weight_decay: float
+    beta1: float
+    beta2: float
+    grad_clip: float
+    warmup_iters: int
+    lr_decay_iters: int
+    min_lr: float
+    schedule: str
+    batches: str
+    eval_interval: int
+    eval_iters: int
+    patience: int
+    checkpoint_interval: int
+    keep: int
+    seed: int
+    frozen: str
+
+
 @dataclass(frozen=True)
 class DataConfig(Checked):
     """Immutable: where the text of a training run comes from."""

@@ -14,7 +14,8 @@ import jbridge
 from pygpt import ConfigError, GenerateConfig, GPTConfig, NamesConfig, TrainConfig
 from pygpt.fields import Checked, from_dict, specs_of
 from pygpt.generate.config import GenerateOptions
-from pygpt.model.config import BACKENDS, PRESETS
+from pygpt.model.config import BACKENDS
+from pygpt.model.presets import PRESETS
 from pygpt.training.config import AdamWConfig, AdamWOptions, DataConfig
 
 SIZES = {"block_size": 7, "vocab_size": 11, "n_layer": 2, "n_head": 3, "n_embd": 6}

@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Function;
@@ -26,16 +27,34 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.pygpt.model.GPTConfig;
-import org.pygpt.model.Parameters;
+import org.pygpt.model.Layout;
 import org.pygpt.text.CharTokenizer;
 
 /** Model folders: round trip, replacement, refusal of what is not ours, and damage. */
 class ModelFolderTest {
   private static final GPTConfig CONFIG = GPTConfig.microgpt(3, 4, 2, 1, 5);
   private static final GPTConfig LLAMA =
-      GPTConfig.of(
-          3, 5, 2, 6, 12, 0.1, false, "rmsnorm", "swiglu", true, 2, 7, true, 1e-6, true, false,
-          "rotary", 5e5);
+      GPTConfig.gpt2(3, 5, 2, 6, 12)
+          .with(
+              Map.of(
+                  "dropout",
+                  0.1,
+                  "bias",
+                  false,
+                  "norm",
+                  "rmsnorm",
+                  "activation",
+                  "swiglu",
+                  "n_kv_head",
+                  2,
+                  "n_inner",
+                  7,
+                  "norm_eps",
+                  1e-6,
+                  "positions",
+                  "rotary",
+                  "rope_theta",
+                  5e5));
   private static final CharTokenizer TOKENIZER = new CharTokenizer("a\u00e9\ud83d\udc04");
   private static final String WEIGHTS = "model.safetensors";
   private static final String CONFIG_JSON = "config.json";
@@ -51,7 +70,8 @@ class ModelFolderTest {
   /** A weight of each name; element i is start + i. */
   private SortedMap<String, SafeTensors.Array> weights(GPTConfig config, float start) {
     SortedMap<String, SafeTensors.Array> weights = new TreeMap<>();
-    Parameters.shapes(config)
+    Layout.of(config)
+        .shapes()
         .forEach((name, shape) -> {
           SafeTensors.Array weight = SafeTensors.Array.ofFloats(arena, shape);
           for (long i = 0; i < weight.bytes().byteSize() / 4; i++) {
@@ -279,13 +299,11 @@ class ModelFolderTest {
         "\"n_head\"       | \"n_heads\"      | n_heads: expected one of block_size, vocab_size,"
             + " n_layer, n_head, n_embd, dropout, bias, norm, activation, tie_weights, n_kv_head,"
             + " n_inner, norm_gain, norm_eps, final_norm, embedding_norm, positions, rope_theta",
-        "\"n_head\": 1,   | ''               | n_head: expected a value, got null",
-        "\"n_head\": 1    | \"n_head\": true | n_head: expected a whole number up to 2147483647,"
-            + " got true",
-        "\"n_head\": 1    | \"n_head\": 1.0  | n_head: expected a whole number up to 2147483647,"
-            + " got 1.0",
-        "\"n_layer\": 2   | \"n_layer\": 2147483648 | n_layer: expected a whole number up to"
-            + " 2147483647, got 2147483648",
+        "\"n_head\": 1,   | ''               | n_head: expected a value, got none",
+        "\"n_head\": 1    | \"n_head\": true | n_head: expected a whole number, got true",
+        "\"n_head\": 1    | \"n_head\": 1.0  | n_head: expected a whole number, got 1.0",
+        "\"n_layer\": 2   | \"n_layer\": 2147483648 | n_layer: expected at most 2147483647, got"
+            + " 2147483648",
         "\"n_head\": 1    | \"n_head\": 0    | n_head: expected at least 1, got 0",
         "\"n_head\": 1    | \"n_head\": 2    | n_embd: expected a multiple of n_head = 2, got 5",
         "\"dropout\": 0.0 | \"dropout\": \"0\"| dropout: expected a number, got \"0\"",
@@ -293,7 +311,7 @@ class ModelFolderTest {
         "\"bias\": false  | \"bias\": 0       | bias: expected true or false, got 0",
         "\"rmsnorm\"      | \"RMSNORM\"      | norm: expected one of layernorm, rmsnorm, got"
             + " \"RMSNORM\"",
-        "\"rmsnorm\"      | null             | norm: expected one of layernorm, rmsnorm, got null",
+        "\"rmsnorm\"      | null             | norm: expected text, got null",
         "\"vocab_size\": 4| \"vocab_size\": 5| vocab_size: expected 4, for its characters, got 5",
         "\"vocab_size\": 4| \"vocab_size\": 2| vocab_size: expected 4, for its characters, got 2",
         "\"characters\": \"a | \"characters\": \"ba | characters: expected different ones in code"

@@ -169,8 +169,8 @@ class SafeTensorsTest {
         "F32 | 2        | [0,8]   | x: expected a list of whole numbers as shape, got 2",
         "F32 | {}       | [0,8]   | x: expected a list of whole numbers as shape, got {}",
         "F32 | [2]      | null    | x: expected a list of whole numbers as data_offsets, got null",
-        "F32 | [2]      | [-8,0]  | x: expected a list of whole numbers as data_offsets, got"
-            + " [-8,0]",
+        "F32 | [2]      | [-8, 0]  | x: expected a list of whole numbers as data_offsets, got"
+            + " [-8, 0]",
       })
   void placesThatCannotBe(String dtype, String shape, String offsets, String expected)
       throws IOException {

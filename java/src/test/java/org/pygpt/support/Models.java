@@ -1,6 +1,7 @@
 package org.pygpt.support;
 
 import java.util.Arrays;
+import java.util.Map;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Named;
@@ -8,6 +9,7 @@ import org.pygpt.model.GPT;
 import org.pygpt.model.GPTConfig;
 import org.pygpt.model.Parameters;
 import org.pygpt.tensor.DType;
+import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /** Small models and batches for tests; sizes are different primes wherever they may be. */
@@ -58,9 +60,29 @@ public final class Models {
 
   /** RMSNorm with gain, rotary positions, a gate, grouped queries, an output matrix of its own. */
   public static GPTConfig llama(double dropout) {
-    return GPTConfig.of(
-        BLOCK, V, 2, 6, 24, dropout, false, "rmsnorm", "swiglu", false, 2, 17, true, 1e-6, true,
-        false, "rotary", 1e3);
+    return GPTConfig.gpt2(BLOCK, V, 2, 6, 24)
+        .with(
+            Map.of(
+                "dropout",
+                dropout,
+                "bias",
+                false,
+                "norm",
+                "rmsnorm",
+                "activation",
+                "swiglu",
+                "tie_weights",
+                false,
+                "n_kv_head",
+                2,
+                "n_inner",
+                17,
+                "norm_eps",
+                1e-6,
+                "positions",
+                "rotary",
+                "rope_theta",
+                1e3));
   }
 
   private static GPTConfig of(
@@ -74,25 +96,17 @@ public final class Models {
       boolean finalNorm,
       boolean embeddingNorm,
       String positions) {
-    return GPTConfig.of(
-        BLOCK,
-        V,
-        2,
-        3,
-        18,
-        dropout,
-        bias,
-        norm,
-        activation,
-        tied,
-        kvHeads,
-        19,
-        gain,
-        1e-5,
-        finalNorm,
-        embeddingNorm,
-        positions,
-        1e4);
+    return GPTConfig.gpt2(BLOCK, V, 2, 3, 18)
+        .with(Map.of("n_kv_head", kvHeads, "n_inner", 19, "dropout", dropout, "bias", bias))
+        .with(
+            Map.of(
+                "norm", norm,
+                "activation", activation,
+                "tie_weights", tied,
+                "norm_gain", gain,
+                "final_norm", finalNorm,
+                "embedding_norm", embeddingNorm,
+                "positions", positions));
   }
 
   /** A model with large random weights, so that no gradient is small; the same ones each time. */
@@ -105,7 +119,7 @@ public final class Models {
       for (int row = 0; row < tensor.rows(); row++) {
         for (int c = 0; c < tensor.columns(); c++) {
           // Rounded to float32, so that models of both types have equal weights.
-          tensor.set(row, c, (float) ((isGain ? 1 : 0) + 0.3 * random.nextGaussian()));
+          HostMemory.set(tensor, row, c, (float) ((isGain ? 1 : 0) + 0.3 * random.nextGaussian()));
         }
       }
     }
@@ -125,7 +139,7 @@ public final class Models {
   /** Every element of a tensor, row by row. */
   public static double[] values(Tensor tensor) {
     double[] values = new double[Math.toIntExact(tensor.size())];
-    Arrays.setAll(values, i -> tensor.get(i / tensor.columns(), i % tensor.columns()));
+    Arrays.setAll(values, i -> HostMemory.get(tensor, i / tensor.columns(), i % tensor.columns()));
     return values;
   }
 
