@@ -9,16 +9,16 @@
     ├── TooLargeError     also a MemoryError: a model that does not fit into memory
     ├── ClosedError       a model that was closed
     ├── OutputError       a file or folder that cannot be written
-    └── CheckpointError   a model folder that cannot be read or that the engine cannot run
-
-What goes wrong below pygpt (no JDK, no jars, Java's own exceptions) is `jbridge.JBridgeError`.
+    ├── CheckpointError   a model folder that cannot be read or that the engine cannot run
+    └── EngineError       what goes wrong below pygpt: no JDK, no jars, Java's own exceptions; in
+                          `pygpt.engine`, and always one of jbridge's exceptions too
 """
 
 from __future__ import annotations
 
 
 class PygptError(Exception):
-    """Anything that pygpt itself refuses."""
+    """Anything that pygpt or its engine refuses."""
 
 
 class ConfigError(PygptError, ValueError):
