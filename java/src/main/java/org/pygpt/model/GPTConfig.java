@@ -128,6 +128,7 @@ public record GPTConfig(
    */
   public static GPTConfig of(Map<String, ?> values) {
     Options options = new Options(values);
+    options.requireAmong(gpt2(1, 1, 1, 1, 1).values().keySet());
     Map<String, Object> sizes = new HashMap<>(values);
     if (options.size("n_kv_head", 0) == 0) {
       sizes.put("n_kv_head", options.size("n_head", 1));
@@ -140,28 +141,25 @@ public record GPTConfig(
 
   private static GPTConfig make(Map<String, ?> values) {
     Options options = new Options(values);
-    GPTConfig config =
-        new GPTConfig(
-            options.size("block_size", 1),
-            options.size("vocab_size", 1),
-            options.size("n_layer", 1),
-            options.size("n_head", 1),
-            options.size("n_embd", 1),
-            options.number("dropout"),
-            options.flag("bias"),
-            options.choice("norm", Norm.class),
-            options.choice("activation", Activation.class),
-            options.flag("tie_weights"),
-            options.size("n_kv_head", 1),
-            options.size("n_inner", 1),
-            options.flag("norm_gain"),
-            options.number("norm_eps"),
-            options.flag("final_norm"),
-            options.flag("embedding_norm"),
-            options.choice("positions", Positions.class),
-            options.number("rope_theta"));
-    options.requireAmong(config.values().keySet());
-    return config;
+    return new GPTConfig(
+        options.size("block_size", 1),
+        options.size("vocab_size", 1),
+        options.size("n_layer", 1),
+        options.size("n_head", 1),
+        options.size("n_embd", 1),
+        options.number("dropout"),
+        options.flag("bias"),
+        options.choice("norm", Norm.class),
+        options.choice("activation", Activation.class),
+        options.flag("tie_weights"),
+        options.size("n_kv_head", 1),
+        options.size("n_inner", 1),
+        options.flag("norm_gain"),
+        options.number("norm_eps"),
+        options.flag("final_norm"),
+        options.flag("embedding_norm"),
+        options.choice("positions", Positions.class),
+        options.number("rope_theta"));
   }
 
   /** Every value by its name in Python, in order; those of enumerations as lower-case text. */
@@ -195,6 +193,7 @@ public record GPTConfig(
    */
   public GPTConfig with(Map<String, ?> changes) {
     Map<String, Object> values = values();
+    new Options(changes).requireAmong(values.keySet());
     values.putAll(changes);
     return make(values);
   }
