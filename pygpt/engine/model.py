@@ -45,7 +45,7 @@ class Engine(Handle[java.GPT]):
     def initialize(self, seed: int) -> None:
         """Draw every weight anew, as nanoGPT does; `seed` is taken modulo 2^64."""
         signed = (seed + 2**63) % 2**64 - 2**63  # a Java long
-        with translated():
+        with self.computing(changes=True):
             self.java.initialize(signed)
 
     def quantize(self, weights: str) -> None:
@@ -54,12 +54,12 @@ class Engine(Handle[java.GPT]):
         Raises:
             EngineError: a weight is not finite, or there is no room for a copy of them.
         """
-        with translated():
+        with self.computing(changes=True):
             self.java.quantize(weights)
 
     def parameters(self) -> dict[str, NDArray[Any]]:
         """Return name -> array of every weight; shared: writing to one changes the model."""
-        return self.named_views(self.java.weights())
+        return self.arrays("weights", self.java.weights()).named()
 
     def activation_bytes(self, B: int, T: int) -> int:
         """Return the size of what a training step keeps between forward and backward."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pygpt.engine import java
+from pygpt.engine.arrays import FlatArrays
 from pygpt.engine.door import EngineError, java_class, translated
 from pygpt.engine.handle import Handle
 from pygpt.engine.model import Engine
@@ -128,7 +129,7 @@ class Training(Handle[java.Training]):
         self._targets[: B * T] = wanted.ravel()
         with translated():
             job = java_class(java.StepJobClass)(training, B, T, learning_rate)
-        self.run(job)
+        self.run(job, changes=True)
         return float(job.loss())
 
     def update(self, learning_rate: float) -> float:
@@ -137,7 +138,7 @@ class Training(Handle[java.Training]):
         Raises:
             EngineError: nothing was accumulated, or the gradient is no number.
         """
-        with translated():
+        with self.computing(changes=True):
             self.java.update(learning_rate)
         return self._gradient_norm
 
@@ -147,12 +148,44 @@ class Training(Handle[java.Training]):
 
     def gradients(self) -> dict[str, NDArray[Any]]:
         """Return name -> gradient of every weight, of the last backward, unclipped; shared."""
-        return self.named_views(self.java.gradients())
+        return self._gradients.named()
+
+    @property
+    def flat_gradient(self) -> NDArray[Any]:
+        """All gradients as one array, (n,), in the model's dtype; `gradients` are parts of it.
+
+        Matrices come first, then vectors (biases and gains), each in the order of `gradients` and
+        filled up with zeros to a multiple of 64 bytes. Shared: an `update` takes what is written to
+        it. After several batches it is their sum.
+        """
+        return self._gradients.flat()
+
+    def read_gradient(self, out: NDArray[Any]) -> None:
+        """Copy `flat_gradient` to an array.
+
+        On a device with memory of its own this is one copy, and `flat_gradient`, which is kept as
+        it is on the device, costs two in every step.
+
+        Args:
+            out: (n,), contiguous, in the model's dtype.
+        Raises:
+            ShapeError: another array.
+        """
+        self._gradients.read(out)
+
+    def write_gradient(self, array: NDArray[Any]) -> None:
+        """Copy an array to `flat_gradient`; see `read_gradient`."""
+        self._gradients.write(array)
+
+    @property
+    def _gradients(self) -> FlatArrays:
+        return self.arrays("gradients", self.java.gradients())
 
     def moments(self) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
         """Return AdamW's first and second moments, name -> array; shared, not copied."""
-        first, second = self.java.firstMoments(), self.java.secondMoments()
-        return self.named_views(first), self.named_views(second)
+        first = self.arrays("first moments", self.java.firstMoments())
+        second = self.arrays("second moments", self.java.secondMoments())
+        return first.named(), second.named()
 
     @property
     def updates(self) -> int:
@@ -215,7 +248,7 @@ def train_documents(
             on_losses(first, np.array(job.losses(first, done), dtype=np.float64))
 
     try:
-        engine.run(job, poll)
+        engine.run(job, poll, changes=True)
     except EngineError:
         poll()  # the steps before the one that failed
         raise

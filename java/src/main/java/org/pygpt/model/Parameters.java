@@ -1,5 +1,6 @@
 package org.pygpt.model;
 
+import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -92,6 +93,38 @@ public final class Parameters implements AutoCloseable {
 
   public Memory memory() {
     return memory;
+  }
+
+  // ---- the flat array, for callers in another language -----------------------------------------
+
+  /** Elements of the flat array, with the padding between tensors. */
+  public long length() {
+    return memory.length();
+  }
+
+  /** Whether {@link #address} is that of this host's memory. */
+  public boolean isHost() {
+    return true;
+  }
+
+  /** Address of the flat array, valid until {@link #close}. */
+  public long address() {
+    return memory.address();
+  }
+
+  /** Copies the flat array to the memory at {@code address}, which has room for all of it. */
+  public void read(long address) {
+    at(address).copyFrom(memory.segment());
+  }
+
+  /** Copies the flat array from the memory at {@code address}. */
+  public void write(long address) {
+    memory.segment().copyFrom(at(address));
+  }
+
+  @SuppressWarnings("restricted") // the caller has this much memory there
+  private MemorySegment at(long address) {
+    return MemorySegment.ofAddress(address).reinterpret(memory.byteSize());
   }
 
   @Override
