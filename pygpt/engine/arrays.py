@@ -1,4 +1,4 @@
-"""NumPy arrays of all weights, all gradients or all moments: one flat array, and parts by name."""
+"""Java's numbers as NumPy arrays: copies of a tensor, and all weights, gradients or moments."""
 
 from __future__ import annotations
 
@@ -9,8 +9,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pygpt.engine.door import translated, view
-from pygpt.engine.java import Parameters
+from pygpt.engine.java import Parameters, Tensor
 from pygpt.errors import ShapeError
+
+
+def upload(values: NDArray[Any], tensor: Tensor) -> None:
+    """Copy an array to the first elements of a Java tensor of the same dtype."""
+    dense = np.ascontiguousarray(values)
+    tensor.flat(dense.size).write(dense.ctypes.data)
+
+
+def download(tensor: Tensor, out: NDArray[Any]) -> None:
+    """Fill an array without gaps with the first elements of a Java tensor of the same dtype."""
+    tensor.flat(out.size).read(out.ctypes.data)
+
+
+def _place(parameters: Parameters, name: object) -> tuple[int, tuple[int, ...]]:
+    """Return where in the flat array a tensor begins, and its shape."""
+    tensor = parameters.get(name)
+    rows, columns = int(tensor.rows()), int(tensor.columns())
+    shape = (columns,) if parameters.isVector(name) else (rows, columns)
+    return int(tensor.offset()), shape
 
 
 class FlatArrays:
@@ -28,21 +47,14 @@ class FlatArrays:
 
     def __init__(self, owner: object, parameters: Parameters, dtype: np.dtype[Any]) -> None:
         self._owner = owner
-        self._parameters = parameters
         with translated():
-            self._is_host = parameters.isHost()
-            self._length = int(parameters.length())
-            self._places = {str(name): self._place(name) for name in parameters.names()}
+            self._java = parameters.flat()
+            self._is_host = self._java.isHost()
+            self._length = int(self._java.length())
+            self._places = {str(name): _place(parameters, name) for name in parameters.names()}
         self._dtype = dtype
         self._flat: weakref.ref[NDArray[Any]] | None = None
         self._mirror: NDArray[Any] | None = None
-
-    def _place(self, name: object) -> tuple[int, tuple[int, ...]]:
-        """Return where in the flat array a tensor begins, and its shape."""
-        tensor = self._parameters.get(name)
-        rows, columns = int(tensor.rows()), int(tensor.columns())
-        shape = (columns,) if self._parameters.isVector(name) else (rows, columns)
-        return int(tensor.offset()), shape
 
     def flat(self) -> NDArray[Any]:
         """Return all numbers, (n,): matrices first, then vectors, each from 64 bytes on."""
@@ -86,7 +98,7 @@ class FlatArrays:
     # ---- in this host's memory, and elsewhere ----------------------------------------------------
 
     @property
-    def keeps_memory(self) -> bool:
+    def keep_memory(self) -> bool:
         """Whether somebody holds an array that is Java's memory."""
         return self._is_host and self._held() is not None
 
@@ -95,7 +107,7 @@ class FlatArrays:
 
     def _shared(self) -> NDArray[Any]:
         with translated():
-            address = self._parameters.address()
+            address = self._java.address()
         return view(self._owner, address, (self._length,), self._dtype)
 
     def _mirrored(self) -> NDArray[Any]:
@@ -121,6 +133,6 @@ class FlatArrays:
     def _copy(self, array: NDArray[Any], to_java: bool) -> None:
         with translated():
             if to_java:
-                self._parameters.write(array.ctypes.data)
+                self._java.write(array.ctypes.data)
             else:
-                self._parameters.read(array.ctypes.data)
+                self._java.read(array.ctypes.data)

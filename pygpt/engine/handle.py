@@ -1,18 +1,17 @@
-"""A Java object with memory of its own, and NumPy arrays over that memory."""
+"""A Java object with memory of its own."""
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from pygpt.engine.arrays import FlatArrays
-from pygpt.engine.door import translated, view, wait
-from pygpt.engine.java import Closeable, Job, Parameters, Tensor
+from pygpt.engine.door import translated, wait
+from pygpt.engine.java import Closeable, Job, Parameters
 from pygpt.errors import ClosedError
 
 J = TypeVar("J", bound=Closeable)
@@ -35,7 +34,6 @@ class Handle(Generic[J]):
         self.dtype = np.dtype(dtype)
         self._model = model
         self._arrays: dict[str, FlatArrays] = {}
-        self._views: list[weakref.ref[NDArray[Any]]] = []
         self._jobs: list[Job] = []
 
     @property
@@ -46,16 +44,6 @@ class Handle(Generic[J]):
         if self._java is None:
             raise ClosedError(f"the {self._what} is closed; make another one")
         return self._java
-
-    def view(
-        self, tensor: Tensor, shape: tuple[int, ...], dtype: DTypeLike | None = None
-    ) -> NDArray[Any]:
-        """Return the memory of a Java tensor as an array; shared, and kept alive by the array."""
-        with translated():
-            array = view(self.java, tensor.address(), shape, dtype or self.dtype)
-        self._views = [view for view in self._views if view() is not None]
-        self._views.append(weakref.ref(array))
-        return array
 
     def arrays(self, what: str, parameters: Parameters) -> FlatArrays:
         """Return the arrays of one of the Java object's `Parameters`; `what` tells them apart."""
@@ -109,9 +97,7 @@ class Handle(Generic[J]):
         """
         java, self._java = self._java, None
         arrays, self._arrays = self._arrays, {}
-        in_use = any(some.keeps_memory for some in arrays.values()) or any(
-            view() is not None for view in self._views
-        )
-        if java is not None and not in_use and not self._running():
+        in_use = self._running() or any(some.keep_memory for some in arrays.values())
+        if java is not None and not in_use:
             with translated():
                 java.close()

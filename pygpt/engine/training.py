@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pygpt.engine import java
-from pygpt.engine.arrays import FlatArrays
+from pygpt.engine.arrays import FlatArrays, upload
 from pygpt.engine.door import EngineError, java_class, translated
 from pygpt.engine.handle import Handle
 from pygpt.engine.model import Engine
@@ -87,10 +87,6 @@ class Training(Handle[java.Training]):
             training.freeze(list(frozen))
         super().__init__("training", training, engine.dtype, engine)
         self._config, self._tokens = engine.config, B * T
-        with translated():
-            self._ids = self.view(training.ids(), (B * T,), np.int32)
-            self._targets = self.view(training.targets(), (B * T,), np.int32)
-        self._views.clear()  # these two live as long as this object does
 
     def step(
         self, ids: ArrayLike, targets: ArrayLike, learning_rate: float
@@ -125,9 +121,9 @@ class Training(Handle[java.Training]):
             got = f"{tokens.shape}"
             raise ShapeError(f"batch: expected at most {self._tokens} tokens, got {got}")
         training, (B, T) = self.java, tokens.shape
-        self._ids[: B * T] = tokens.ravel()
-        self._targets[: B * T] = wanted.ravel()
         with translated():
+            upload(tokens, training.ids())
+            upload(wanted, training.targets())
             job = java_class(java.StepJobClass)(training, B, T, learning_rate)
         self.run(job, changes=True)
         return float(job.loss())
@@ -200,11 +196,6 @@ class Training(Handle[java.Training]):
     def resume(self, updates: int, dropout_key: int) -> None:
         """Continue a training that was at these numbers; its moments are set by themselves."""
         self.java.resume(updates, dropout_key)
-
-    def close(self) -> None:
-        """Free the memory, at once if it can; a second call does nothing."""
-        self._ids = self._targets = np.empty(0, np.int32)
-        super().close()
 
     def __enter__(self) -> Training:
         return self

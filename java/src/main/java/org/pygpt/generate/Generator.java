@@ -8,7 +8,6 @@ import org.pygpt.graph.Step;
 import org.pygpt.model.GPT;
 import org.pygpt.model.Session;
 import org.pygpt.python.PythonRandom;
-import org.pygpt.tensor.AvailableMemory;
 
 /**
  * Mutable: continues prompts, many at a time, with a key/value cache for each.
@@ -81,7 +80,8 @@ public final class Generator implements AutoCloseable {
     }
     choice = new TokenSampler(options.sampling(), V, options.topCount());
     int positions = longest + options.maxNewTokens() - 1; // the last token is not read
-    long fitting = AvailableMemory.bytes() / PART_OF_MEMORY / model.cacheBytes(positions);
+    long fitting =
+        model.kernels().device().freeBytes() / PART_OF_MEMORY / model.cacheBytes(positions);
     caches = new Running[Math.clamp(fitting, 1, Math.min(sequences.length, AT_ONCE))];
     program = model.generation(caches.length, longest, positions);
   }
@@ -156,7 +156,7 @@ public final class Generator implements AutoCloseable {
    */
   private void read(int cache) {
     int[] prompt = sequences[next].prompt();
-    Session.copy(prompt, 0, program.ids(), prompt.length);
+    program.setIds(prompt);
     program.tape().forward(Step.forward(prompt.length, List.of(new Step.Past(cache, 0))));
     start(cache);
     for (int other = cache + 1; other < caches.length && nextIs(prompt); other++) {
@@ -195,7 +195,7 @@ public final class Generator implements AutoCloseable {
       return;
     }
     int[] last = rows.stream().mapToInt(row -> row.sequence.last()).toArray();
-    Session.copy(last, 0, program.ids(), last.length);
+    program.setIds(last);
     program.tape().forward(Step.forward(1, pasts));
     for (int row = 0; row < last.length; row++) {
       add(rows.get(row), row);

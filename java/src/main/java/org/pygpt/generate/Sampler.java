@@ -6,7 +6,6 @@ import java.util.function.DoubleSupplier;
 import org.pygpt.graph.Step;
 import org.pygpt.model.GPT;
 import org.pygpt.model.Session;
-import org.pygpt.tensor.Tensor;
 
 /** Mutable: continues one sequence token by token, with a key/value cache. */
 public final class Sampler implements AutoCloseable {
@@ -43,7 +42,7 @@ public final class Sampler implements AutoCloseable {
     int[] tokens = new int[limit];
     int[] last = {start};
     for (int t = 0; t < limit; t++) {
-      Session.copy(last, 0, program.ids(), 1);
+      program.setIds(last);
       program.tape().forward(Step.forward(1, List.of(new Step.Past(0, t))));
       last[0] = choose(temperature, uniforms.getAsDouble());
       if (last[0] == stop) {
@@ -56,10 +55,10 @@ public final class Sampler implements AutoCloseable {
 
   /** The token whose share of the cumulative softmax holds {@code uniform}. */
   private int choose(double temperature, double uniform) {
-    Tensor logits = program.logits();
+    program.logits().readRow(0, cumulative);
     double max = Double.NEGATIVE_INFINITY;
     for (int i = 0; i < cumulative.length; i++) {
-      cumulative[i] = logits.get(0, i) / temperature;
+      cumulative[i] /= temperature;
       max = Math.max(max, cumulative[i]);
     }
     double sum = 0;

@@ -61,7 +61,7 @@ final class TokenSampler {
    * @throws ArithmeticException if a logit is no number, or none is finite
    */
   int choose(Tensor logits, int row, BitSet seen, double uniform) {
-    logits.memory().get(logits.at(row), scores);
+    logits.readRow(row, scores);
     int best = likeliest();
     double max = scores[best];
     double sum = weigh(max, 1);
@@ -79,7 +79,9 @@ final class TokenSampler {
     if (isRandom()) {
       chosen = draw(uniform, isPlain() ? sum : weigh(scores[best], sampling.temperature()));
     }
-    logProbability = logits.get(row, chosen) - logSum;
+    double[] logit = new double[1]; // as the model has it, without the penalty
+    logits.columns(chosen, 1).readRow(row, logit);
+    logProbability = logit[0] - logSum;
     return chosen;
   }
 

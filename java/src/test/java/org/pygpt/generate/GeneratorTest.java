@@ -78,7 +78,7 @@ class GeneratorTest {
   private static double[] logProbabilities(GPT model, int[] tokens) {
     int T = tokens.length;
     try (Session program = model.evaluation(1, T)) {
-      Session.copy(tokens, 0, program.ids(), T);
+      program.setIds(Arrays.copyOf(tokens, T));
       program.tape().forward(Step.forward(1, T));
       double[] logits = Models.values(program.logits().rows(T - 1, 1));
       double max = Arrays.stream(logits).max().getAsDouble();

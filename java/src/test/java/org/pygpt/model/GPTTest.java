@@ -22,6 +22,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.pygpt.graph.Step;
 import org.pygpt.support.Models;
 import org.pygpt.tensor.DType;
+import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 import org.pygpt.train.AdamW;
 import org.pygpt.train.Training;
@@ -102,12 +103,12 @@ class GPTTest {
   }
 
   private static double slope(Training trainer, Tensor weight, int row, int c, int B, int T) {
-    double value = weight.get(row, c);
-    weight.set(row, c, value + FINITE_STEP);
+    double value = HostMemory.get(weight, row, c);
+    HostMemory.set(weight, row, c, value + FINITE_STEP);
     double above = loss(trainer, B, T);
-    weight.set(row, c, value - FINITE_STEP);
+    HostMemory.set(weight, row, c, value - FINITE_STEP);
     double below = loss(trainer, B, T);
-    weight.set(row, c, value);
+    HostMemory.set(weight, row, c, value);
     return (above - below) / (2 * FINITE_STEP);
   }
 
@@ -286,14 +287,14 @@ class GPTTest {
     try (GPT model = Models.create(config, backend, dtype, 2);
         Session all = model.evaluation(1, T);
         Session cached = model.generation(1, T, T)) {
-      Session.copy(tokens, 0, all.ids(), T);
+      all.setIds(tokens);
       all.tape().forward(Step.forward(1, T));
       for (int prompt : new int[] {1, 3, T}) {
-        Session.copy(tokens, 0, cached.ids(), prompt);
+        cached.setIds(Arrays.copyOf(tokens, prompt));
         cached.tape().forward(Step.forward(prompt, List.of(new Step.Past(0, 0))));
         for (int t = prompt - 1; t < T; t++) {
           if (t >= prompt) {
-            Session.copy(tokens, t, cached.ids(), 1);
+            cached.setIds(tokens[t]);
             cached.tape().forward(Step.forward(1, List.of(new Step.Past(0, t))));
           }
           double[] expected = Models.values(all.logits().rows(t, 1));
