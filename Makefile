@@ -12,7 +12,7 @@ GRADLEFLAGS ?=
 
 VENV_PYTHON := .venv/bin/python
 PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check
-ENGINE_SOURCES := build.gradle settings.gradle pyproject.toml pygpt/data/names.txt \
+ENGINE_SOURCES := build.gradle settings.gradle pyproject.toml pygpt/data/names.txt $(wildcard pygpt/model/layouts/*) \
     $(shell find java/src/main 2> /dev/null)
 ENGINE := jbridge/jars/.stamp
 JDK = jdk=$$($(PYTHON) -m jbridge jdk-home)

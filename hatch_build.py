@@ -42,7 +42,8 @@ def jars_are_current(root: Path) -> bool:
     if not stamp.exists():
         return False
     others = ("build.gradle", "settings.gradle", "pyproject.toml", "pygpt/data/names.txt")
-    sources = [*(root / name for name in others), *root.glob("java/src/main/**/*")]
+    sources = [root / name for name in others]
+    sources += [*root.glob("java/src/main/**/*"), *root.glob("pygpt/model/layouts/*")]
     return all(source.stat().st_mtime <= stamp.stat().st_mtime for source in sources)
 
 

@@ -1,29 +1,19 @@
 """GPTs trained and run on the JVM, driven from Python.
 
     errors.py      the exceptions
-    config.py      sizes of a model, options of a run: frozen dataclasses, checked when made
-    documents.py   text files, as one text or as lists of documents
-    lock.py        a lock that dies with its process
-    output.py      files that are there as a whole or not at all
+    fields.py      configurations: dataclasses whose fields are checked, and become flags
+    files/         text, locks, checksums, and outputs that are there whole or not at all
     memory.py      whether a model fits
     engine/        the one door to Java: the model, its training, its generation
     tokenizers/    text as token ids, and back
     datasets/      text as token files, and token files as batches
-    batch.py       token ids of a user, checked
-    embeddings.py  which tokens are alike
-    generate_config.py how a prompt is continued
-    text_stream.py text that comes token by token
-    generation.py  what follows a prompt, as ids or as text
-    model.py       GPT: a model's weights, and what is done with them
-    checksums.py   whether files are those that were written
-    tensors.py     safetensors files
-    huggingface.py Hugging Face's GPT-2 and Llama, to ours and back
-    hub.py         models by name
-    checkpoint.py  models as folders
-    train/         runs: schedules, evaluation, metrics, checkpoints
+    checkpoints/   models as folders, Hugging Face's too
+    generate/      what follows a prompt, as ids or as text
+    model/         GPT: a model's weights, and what is done with them
+    names/         the protocol of `python -m pygpt names`
+    training/      runs: recipes, schedules, evaluation, metrics, checkpoints
     plot.py        pictures of runs
-    names.py       the protocol of `python -m pygpt names`
-    log.py, progress.py, cli.py, commands/   what a user sees of it
+    cli/           the command line
 
 Importing this package starts no JVM; the first model does.
 """
@@ -34,110 +24,73 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pygpt.config import GPTConfig, NamesConfig, TrainConfig
-    from pygpt.datasets.dataset import Dataset
-    from pygpt.datasets.packed import PackedSampler
-    from pygpt.datasets.pairs import PairDataset, Pairs, PairSampler
-    from pygpt.datasets.prepare import prepare
-    from pygpt.datasets.token_file import TokenFile
-    from pygpt.datasets.windows import WindowSampler
-    from pygpt.errors import (
-        CheckpointError,
-        ConfigError,
-        DataError,
-        PygptError,
-        ShapeError,
-        TokenError,
-    )
-    from pygpt.files.text import read_documents, read_text
-    from pygpt.generate.config import GenerateConfig
-    from pygpt.model.gpt import GPT
-    from pygpt.names.protocol import NamesRun
-    from pygpt.plot import plot_runs
-    from pygpt.tokenizers.bpe import BPETokenizer
-    from pygpt.tokenizers.char import CharTokenizer
-    from pygpt.tokenizers.load import load_tokenizer
-    from pygpt.tokenizers.protocol import Tokenizer
-    from pygpt.training.evaluation import Evaluation, evaluate
-    from pygpt.training.finetune import finetune
-    from pygpt.training.metrics import JsonLines, Record, TensorBoard
-    from pygpt.training.trainer import Trainer
+    from pygpt.datasets.dataset import Dataset as Dataset
+    from pygpt.datasets.packed import PackedSampler as PackedSampler
+    from pygpt.datasets.pairs import PairDataset as PairDataset
+    from pygpt.datasets.pairs import Pairs as Pairs
+    from pygpt.datasets.pairs import PairSampler as PairSampler
+    from pygpt.datasets.prepare import prepare as prepare
+    from pygpt.datasets.token_file import TokenFile as TokenFile
+    from pygpt.datasets.windows import WindowSampler as WindowSampler
+    from pygpt.errors import CheckpointError as CheckpointError
+    from pygpt.errors import ConfigError as ConfigError
+    from pygpt.errors import DataError as DataError
+    from pygpt.errors import PygptError as PygptError
+    from pygpt.errors import ShapeError as ShapeError
+    from pygpt.errors import TokenError as TokenError
+    from pygpt.files.text import read_documents as read_documents
+    from pygpt.files.text import read_text as read_text
+    from pygpt.generate.config import GenerateConfig as GenerateConfig
+    from pygpt.model.config import GPTConfig as GPTConfig
+    from pygpt.model.gpt import GPT as GPT
+    from pygpt.names.config import NamesConfig as NamesConfig
+    from pygpt.names.protocol import NamesRun as NamesRun
+    from pygpt.plot import plot_runs as plot_runs
+    from pygpt.tokenizers.bpe import BPETokenizer as BPETokenizer
+    from pygpt.tokenizers.char import CharTokenizer as CharTokenizer
+    from pygpt.tokenizers.load import load_tokenizer as load_tokenizer
+    from pygpt.tokenizers.protocol import Tokenizer as Tokenizer
+    from pygpt.training.config import TrainConfig as TrainConfig
+    from pygpt.training.evaluation import Evaluation as Evaluation
+    from pygpt.training.evaluation import evaluate as evaluate
+    from pygpt.training.finetune import finetune as finetune
+    from pygpt.training.metrics import JsonLines as JsonLines
+    from pygpt.training.metrics import Record as Record
+    from pygpt.training.metrics import TensorBoard as TensorBoard
+    from pygpt.training.run import train as train
+    from pygpt.training.trainer import Trainer as Trainer
 
     __version__: str
 
-_HOMES = {
-    "BPETokenizer": "tokenizers.bpe",
-    "CharTokenizer": "tokenizers.char",
-    "CheckpointError": "errors",
-    "ConfigError": "errors",
-    "DataError": "errors",
-    "Dataset": "datasets.dataset",
-    "Evaluation": "training.evaluation",
-    "GPT": "model.gpt",
-    "GPTConfig": "config",
-    "GenerateConfig": "generate.config",
-    "JsonLines": "training.metrics",
-    "NamesConfig": "config",
-    "NamesRun": "names.protocol",
-    "PackedSampler": "datasets.packed",
-    "PairDataset": "datasets.pairs",
-    "PairSampler": "datasets.pairs",
-    "Pairs": "datasets.pairs",
-    "PygptError": "errors",
-    "Record": "training.metrics",
-    "ShapeError": "errors",
-    "TensorBoard": "training.metrics",
-    "TokenError": "errors",
-    "TokenFile": "datasets.token_file",
-    "Tokenizer": "tokenizers.protocol",
-    "TrainConfig": "config",
-    "Trainer": "training.trainer",
-    "WindowSampler": "datasets.windows",
-    "evaluate": "training.evaluation",
-    "finetune": "training.finetune",
-    "load_tokenizer": "tokenizers.load",
-    "plot_runs": "plot",
-    "prepare": "datasets.prepare",
-    "read_documents": "files.text",
-    "read_text": "files.text",
+# Room -> the public names of its modules; the imports above say the same to type checkers.
+_ROOMS = {
+    "datasets.dataset": "Dataset",
+    "datasets.packed": "PackedSampler",
+    "datasets.pairs": "PairDataset PairSampler Pairs",
+    "datasets.prepare": "prepare",
+    "datasets.token_file": "TokenFile",
+    "datasets.windows": "WindowSampler",
+    "errors": "CheckpointError ConfigError DataError PygptError ShapeError TokenError",
+    "files.text": "read_documents read_text",
+    "generate.config": "GenerateConfig",
+    "model.config": "GPTConfig",
+    "model.gpt": "GPT",
+    "names.config": "NamesConfig",
+    "names.protocol": "NamesRun",
+    "plot": "plot_runs",
+    "tokenizers.bpe": "BPETokenizer",
+    "tokenizers.char": "CharTokenizer",
+    "tokenizers.load": "load_tokenizer",
+    "tokenizers.protocol": "Tokenizer",
+    "training.config": "TrainConfig",
+    "training.evaluation": "Evaluation evaluate",
+    "training.finetune": "finetune",
+    "training.metrics": "JsonLines Record TensorBoard",
+    "training.run": "train",
+    "training.trainer": "Trainer",
 }
-
-__all__ = [
-    "GPT",
-    "BPETokenizer",
-    "CharTokenizer",
-    "CheckpointError",
-    "ConfigError",
-    "DataError",
-    "Dataset",
-    "Evaluation",
-    "GPTConfig",
-    "GenerateConfig",
-    "JsonLines",
-    "NamesConfig",
-    "NamesRun",
-    "PackedSampler",
-    "PairDataset",
-    "PairSampler",
-    "Pairs",
-    "PygptError",
-    "Record",
-    "ShapeError",
-    "TensorBoard",
-    "TokenError",
-    "TokenFile",
-    "Tokenizer",
-    "TrainConfig",
-    "Trainer",
-    "WindowSampler",
-    "evaluate",
-    "finetune",
-    "load_tokenizer",
-    "plot_runs",
-    "prepare",
-    "read_documents",
-    "read_text",
-]
+_HOMES = {name: room for room, names in _ROOMS.items() for name in names.split()}
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -9,16 +9,16 @@
     ├── TooLargeError     also a MemoryError: a model that does not fit into memory
     ├── ClosedError       a model that was closed
     ├── OutputError       a file or folder that cannot be written
-    └── CheckpointError   a model folder that cannot be read or that the engine cannot run
-
-What goes wrong below pygpt (no JDK, no jars, Java's own exceptions) is `jbridge.JBridgeError`.
+    ├── CheckpointError   a model folder that cannot be read or that the engine cannot run
+    └── EngineError       what goes wrong below pygpt: no JDK, no jars, Java's own exceptions; in
+                          `pygpt.engine`, and always one of jbridge's exceptions too
 """
 
 from __future__ import annotations
 
 
 class PygptError(Exception):
-    """Anything that pygpt itself refuses."""
+    """Anything that pygpt or its engine refuses."""
 
 
 class ConfigError(PygptError, ValueError):
@@ -34,8 +34,13 @@ class ConfigError(PygptError, ValueError):
         self.name = name
         self.problem = problem
 
+    def about(self, name: str) -> str:
+        """Return the message with another word for the field, such as its flag."""
+        between = " " if self.problem.startswith("does not") else ": "
+        return f"{name}{between}{self.problem}"
+
     def __str__(self) -> str:
-        return f"{self.name}: {self.problem}"
+        return self.about(self.name)
 
 
 class DataError(PygptError):

@@ -14,7 +14,9 @@ ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "pygpt").rglob("*.py")) + sorted((ROOT / "jbridge").rglob("*.py"))
 # A module of pygpt may import those before it; `pygpt` itself (lazy) stands for all of them.
 ORDER = (
-    "errors", "config", "files.text", "files.lock", "files.atomic", "memory", "model.batch",
+    "errors", "fields", "model.layout", "model.presets", "model.config", "training.config",
+    "generate.config", "names.config", "files.text", "files.lock", "files.atomic", "memory",
+    "model.batch",
     "engine.java", "engine.door", "engine.handle", "engine.model", "engine.training",
     "engine.generation", "engine",
     "tokenizers.protocol", "tokenizers.alphabet", "tokenizers.pretokenize", "tokenizers.merging",
@@ -24,10 +26,11 @@ ORDER = (
     "datasets.loaders", "datasets.windows", "datasets.rows", "datasets.packed", "datasets.dataset",
     "datasets.prepare", "datasets.pairs", "files.checksums", "checkpoints.safetensors",
     "checkpoints.huggingface", "checkpoints.hub", "checkpoints.folder",
-    "generate.text_stream", "model.embeddings", "generate.config", "generate.generation",
+    "generate.text_stream", "model.embeddings", "generate.generation",
     "model.gpt", "names.protocol", "cli.jsonlog", "cli.progress",
     "training.schedule", "training.evaluation", "training.metrics", "training.state",
     "training.run_folder", "training.trainer", "training.finetune", "training.recipes",
+    "training.run",
     "cli.display", "plot", "cli.flags", "cli.prepare", "cli.tokenizer", "cli.training",
     "cli.train", "cli.finetune", "cli.evaluate", "cli.info", "cli.plot", "cli.generate",
     "cli.chat", "cli.completion", "cli.main", "__main__",
@@ -110,7 +113,7 @@ def test_sizes(path: Path) -> None:
             assert (node.end_lineno or 0) - node.lineno < 60, f"{path}: {node.name} is long"
 
 
-@pytest.mark.parametrize("package", ["pygpt", "jbridge", "pygpt.cli.main", "pygpt.config"])
+@pytest.mark.parametrize("package", ["pygpt", "jbridge", "pygpt.cli.main", "pygpt.names.config"])
 def test_importing_loads_nothing_heavy(python: Callable[..., Any], package: str) -> None:
     heavy = (
         "{'jpype', 'matplotlib', 'numpy', 'prompt_toolkit', 'pyarrow', 'regex', 'rich', "

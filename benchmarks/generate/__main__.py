@@ -34,14 +34,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.command import exit_status, make_console, make_note, new_file
-from benchmarks.generate.check import DisagreementError
 from benchmarks.generate.measure import measure
-from benchmarks.generate.peer import PeerError
 from benchmarks.generate.report import as_json, table
 from benchmarks.generate.side import SIDES
 from benchmarks.generate.workload import GPT2_124M
-from benchmarks.train.report import machine, write
+from benchmarks.harness.command import exit_status, make_console, make_note, new_file
+from benchmarks.harness.report import machine, write
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -68,7 +66,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
     """Measure what the command line asks for; print the table, then the file's path.
 
     Raises:
-        PeerError: a side failed.
+        WorkerError: a side failed.
         DisagreementError: a side did other work.
     """
     parser = make_parser()
@@ -88,7 +86,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
 
 def main() -> int:
     """Run the command line; return the exit status."""
-    return exit_status(run, PeerError, DisagreementError)
+    return exit_status(run)
 
 
 if __name__ == "__main__":

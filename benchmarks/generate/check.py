@@ -7,11 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.harness.check import DisagreementError
+
 LOGITS = 1e-4  # of the largest: two float32 programs, sums in another order
-
-
-class DisagreementError(Exception):
-    """Two sides did different work: their times cannot be compared."""
 
 
 def compare_logits(name: str, got: NDArray[np.float32], expected: NDArray[np.float32]) -> float:

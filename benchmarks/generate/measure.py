@@ -12,8 +12,9 @@ import numpy as np
 
 from benchmarks.generate.bandwidth import MemoryReader
 from benchmarks.generate.check import check_greedy, compare_logits, equal_tokens
-from benchmarks.generate.peer import Peer
 from benchmarks.generate.workload import Workload
+from benchmarks.harness.measure import ratios, turns
+from benchmarks.harness.peer import Peer, environment
 
 WEIGHT_BITS = {"pygpt-int8": 8, "pygpt-bfloat16": 16}  # 32 otherwise
 
@@ -26,7 +27,7 @@ class Result:
         logits_apart: from the first float32 side, as a part of the largest; None for rounded sides.
         equal_tokens: greedy ones before the first that differs from the first side's.
         bytes_per_token: of the weights that a step reads.
-        generate_s: the continuations, one by one; the first are warm-up.
+        generate_s: the continuations, one by one.
         read_bytes_per_s: at which memory was read around each: the mean of just before and after.
         prefill_s: reading the long prompt, up to its first new token.
         forward_s: one forward of as many tokens, with the loss.
@@ -53,7 +54,7 @@ def measure(
     measured around each continuation.
 
     Raises:
-        PeerError: a side failed.
+        WorkerError: a side failed.
         DisagreementError: a side does other work than the first one.
     """
     folder = scratch / "model"
@@ -63,45 +64,40 @@ def measure(
         peers = []
         for name in sides:
             note(f"{name}: loads, and is compared")
-            peer = stack.enter_context(Peer(name, folder, threads))
-            peers.append((peer, Result(name, peer.description)))
+            variables, arguments = environment(name, threads, scratch), (name, folder, threads)
+            peer = Peer(name, "benchmarks.generate.side:make_side", arguments, variables)
+            peers.append((stack.enter_context(peer), Result(name, peer.description)))
         _check(work, peers)
-        for turn in range(work.warm_up + work.rounds):
-            note(f"turn {turn + 1} of {work.warm_up + work.rounds}")
-            # There and back again: a drift of the machine's speed meets all sides alike.
-            for peer, result in peers if turn % 2 == 0 else reversed(peers):
-                _turn(work, peer, result, reader)
+        for counts, (peer, result) in turns(peers, work.warm_up, work.rounds, note):
+            _turn(work, peer, result if counts else Result("", ""), reader)
         for peer, result in peers:
             result.peak_bytes = peer.peak_bytes
-            for turns in (
-                result.generate_s, result.read_bytes_per_s, result.prefill_s, result.forward_s,
-            ):  # fmt: skip
-                del turns[: work.warm_up]
     return [result for _, result in peers]
 
 
 def _check(work: Workload, peers: Sequence[tuple[Peer, Result]]) -> None:
     """Compare the sides before anything counts; also the first, cold continuation of each."""
     prompt = work.tokens(work.prompt)
-    first = next((peer for peer, _ in peers if peer.name not in WEIGHT_BITS), None)
-    expected = None if first is None else first.logits(prompt)
+    first = next((peer for peer, _ in peers if peer.label not in WEIGHT_BITS), None)
+    expected = None if first is None else first.ask("logits", prompt)
     tokens: list[int] = []
     for peer, result in peers:
-        result.bytes_per_token = work.weights_read * WEIGHT_BITS.get(peer.name, 32) // 8
-        if expected is not None and peer.name not in WEIGHT_BITS:
-            result.logits_apart = compare_logits(peer.name, peer.logits(prompt), expected)
-        _, mine = peer.generate(prompt, work.new)
+        result.bytes_per_token = work.weights_read * WEIGHT_BITS.get(result.name, 32) // 8
+        if expected is not None and result.name not in WEIGHT_BITS:
+            result.logits_apart = compare_logits(result.name, peer.ask("logits", prompt), expected)
+        _, mine = peer.ask("generate", prompt, work.new)
         tokens = tokens or mine
         result.equal_tokens = equal_tokens(mine, tokens)
-        check_greedy(peer.name, prompt, mine, peer.logits(np.append(prompt, mine)))
+        logits = peer.ask("logits", np.append(prompt, mine))
+        check_greedy(result.name, prompt, mine, logits)
 
 
 def _turn(work: Workload, peer: Peer, result: Result, reader: MemoryReader) -> None:
     before = reader.bytes_per_s()
-    result.generate_s.append(peer.generate(work.tokens(work.prompt), work.new)[0])
+    result.generate_s.append(peer.ask("generate", work.tokens(work.prompt), work.new)[0])
     result.read_bytes_per_s.append((before + reader.bytes_per_s()) / 2)
-    result.prefill_s.append(peer.generate(work.tokens(work.prefill), 1)[0])
-    result.forward_s.append(peer.forward(work.tokens(work.prefill + 1))[0])
+    result.prefill_s.append(peer.ask("generate", work.tokens(work.prefill), 1)[0])
+    result.forward_s.append(peer.ask("forward", work.tokens(work.prefill + 1))[0])
 
 
 def tokens_per_s(work: Workload, result: Result) -> float:
@@ -111,8 +107,7 @@ def tokens_per_s(work: Workload, result: Result) -> float:
 
 def times(result: Result, other: Result) -> list[float]:
     """Return how many times as fast as the other this side generated, turn by turn."""
-    pairs = zip(result.generate_s, other.generate_s, strict=True)
-    return [theirs / mine for mine, theirs in pairs]
+    return ratios(other.generate_s, result.generate_s)
 
 
 def shares(work: Workload, result: Result) -> list[float]:

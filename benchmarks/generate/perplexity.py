@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pygpt import GPT, Dataset, TrainConfig, evaluate
-from pygpt.engine import EngineError
 from pygpt.errors import PygptError
 
 TOKENS_AT_ONCE = 1 << 14
@@ -24,7 +23,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
     """Evaluate the checkpoint three times; print a line for each.
 
     Raises:
-        PygptError, EngineError: the checkpoint or the dataset cannot be used.
+        PygptError: the checkpoint or the dataset cannot be used.
     """
     parser = argparse.ArgumentParser(
         prog="benchmarks.generate.perplexity", description="What rounding costs in perplexity."
@@ -48,7 +47,7 @@ def main() -> int:
     """Run the command line; return the exit status."""
     try:
         run()
-    except (PygptError, EngineError) as error:
+    except PygptError as error:
         print(f"perplexity: error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from benchmarks.generate.measure import Result, shares, times, tokens_per_s
 from benchmarks.generate.workload import Workload
+from benchmarks.harness.report import spread
 
 
 def table(work: Workload, results: Sequence[Result]) -> Table:
@@ -33,8 +34,8 @@ def table(work: Workload, results: Sequence[Result]) -> Table:
         shown.add_row(
             result.name,
             f"{rate:.1f}",
-            _spread([100 * share for share in shares(work, result)], ".0f", "%"),
-            _spread(times(result, results[0]), ".2f"),
+            spread([100 * share for share in shares(work, result)], ".0f", "%"),
+            spread(times(result, results[0]), ".2f"),
             f"{prefill:,.0f}",
             f"{forward:,.0f}",
             f"{prefill / forward:.0%}",
@@ -45,12 +46,6 @@ def table(work: Workload, results: Sequence[Result]) -> Table:
     return shown
 
 
-def _spread(values: Sequence[float], form: str, unit: str = "") -> str:
-    """Median (lowest-highest)."""
-    median = statistics.median(values)
-    return f"{median:{form}}{unit} ({min(values):{form}}-{max(values):{form}})"
-
-
 def _reading(work: Workload, result: Result) -> tuple[float, float]:
     """Tokens/s of prefill and of forward."""
     prefill_s = statistics.median(result.prefill_s)
@@ -59,7 +54,7 @@ def _reading(work: Workload, result: Result) -> tuple[float, float]:
 
 def _remarks(work: Workload, results: Sequence[Result]) -> list[str]:
     rates = [rate / 1e9 for result in results for rate in result.read_bytes_per_s]
-    remarks = [f"memory was read at {_spread(rates, '.1f')} GB/s"]
+    remarks = [f"memory was read at {spread(rates, '.1f')} GB/s"]
     for result in results[1:]:
         same = f"{result.equal_tokens} of {work.new} greedy tokens"
         if result.logits_apart is None:

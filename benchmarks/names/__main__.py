@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import platform
-import re
 import statistics
 import subprocess
 import sys
@@ -28,12 +27,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.names.protocol import GOLDEN, LOSS_RTOL, ROOT
-
-# Some machines set these for the sake of old builds of OpenBLAS, which crash on new processors.
-# Today's NumPy brings a new one, which they only slow down: its processes, and PyTorch's, run
-# without both. pygpt's run with them, as its user's would: ND4J has an old one.
-FOR_OLD_OPENBLAS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+from benchmarks.harness.peer import OPENBLAS, ROOT
+from benchmarks.harness.report import processor, write
+from benchmarks.names.protocol import GOLDEN, LOSS_RTOL
 
 ROWS = {  # measure -> what the table calls it, its unit, and that unit in seconds
     "train_s": ("cold", "ms", 1e-3),
@@ -89,9 +85,9 @@ def run(command: list[str], environment: dict[str, str]) -> tuple[str, float]:
 
 def measure(name: str) -> dict[str, Any]:
     """Return the measures of one side in one round, and whether its results are the original's."""
-    side, environment = SIDES[name], dict(os.environ)
+    side, environment = SIDES[name], os.environ | {"PYTHONPATH": str(ROOT)}  # this tree's pygpt
     if name != "pygpt":
-        for variable in FOR_OLD_OPENBLAS:
+        for variable in OPENBLAS:
             environment.pop(variable, None)
     script = [sys.executable, str(Path(__file__).with_name(side.script))]
     output, seconds = run([*script, "--repeats", "0"], environment)
@@ -127,16 +123,6 @@ def machine() -> dict[str, str]:
 def load() -> str:
     """Return how many threads wanted to run in the last minute: above `cores`, distrust it all."""
     return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
-
-
-def processor() -> str:
-    """Return the processor's name, with its family where the name says little."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if not cpuinfo.exists():
-        return platform.processor() or "unknown"
-    fields = dict(re.findall(r"^(.*?)\s*: (.*)$", cpuinfo.read_text(), flags=re.MULTILINE))
-    name = fields.get("model name", platform.machine())
-    return f"{name}, family {fields['cpu family']}" if "cpu family" in fields else name
 
 
 def version_of(name: str) -> str | None:
@@ -233,9 +219,7 @@ def main() -> None:
     console.print(LEGEND.format(tolerance=LOSS_RTOL), highlight=False)
     console.print(", ".join(f"{name} {value}" for name, value in about.items()), highlight=False)
     if options.json is not None:
-        with options.json.open("x", encoding="utf-8") as file:
-            json.dump({"machine": about, "rounds": rounds}, file, indent=2)
-            file.write("\n")
+        write(options.json, {"machine": about, "rounds": rounds})
 
 
 if __name__ == "__main__":

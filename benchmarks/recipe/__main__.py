@@ -22,13 +22,12 @@ benchmark fails. Every 250 steps both are evaluated on all of the validation tex
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -37,11 +36,11 @@ from rich import box
 from rich.table import Table
 
 import pygpt
-from benchmarks.command import exit_status, make_console, new_file
+from benchmarks.harness.check import FLOAT32, Steps, Tolerance, compare
+from benchmarks.harness.command import exit_status, make_console, new_file
+from benchmarks.harness.peer import Peer, environment
+from benchmarks.harness.report import machine, write
 from benchmarks.recipe.recipe import MODEL, STEPS, options
-from benchmarks.train.check import FLOAT32, DisagreementError, Tolerance, compare
-from benchmarks.train.peer import ROOT, Steps, WorkerError, environment
-from benchmarks.train.report import machine, write
 
 SIDES = ("pygpt", "torch")
 AGREE = Tolerance(FLOAT32.steps, FLOAT32.loss, FLOAT32.grad_norm, weight_norm=None)
@@ -69,21 +68,11 @@ def run_side(name: str, data: Path, steps: int, threads: int) -> dict[str, Any]:
     Raises:
         WorkerError: it failed.
     """
-    command = [sys.executable, "-m", "benchmarks.recipe.worker", name, str(data)]
-    began = time.perf_counter()
-    done = subprocess.run(
-        [*command, str(steps), str(threads)],
-        cwd=ROOT,
-        env=environment(name, threads, data.parent),
-        capture_output=True,
-        text=True,
-    )
-    seconds = time.perf_counter() - began
-    if done.returncode != 0:
-        last = done.stderr.strip().rpartition("\n")[2] or "(nothing on stderr)"
-        raise WorkerError(f"{name}: its process ended with status {done.returncode}: {last}")
-    outcome: dict[str, Any] = json.loads(done.stdout)
-    return {"side": name, "process_s": seconds, **outcome}
+    began, variables = time.perf_counter(), environment(name, threads, data.parent)
+    arguments = name, data, steps, threads
+    with Peer(name, "benchmarks.recipe.recipe:Recipe", arguments, variables) as peer:
+        outcome = peer.ask("train")
+    return {"side": name, "process_s": time.perf_counter() - began, **asdict(outcome)}
 
 
 def check(first: dict[str, Any], other: dict[str, Any]) -> None:
@@ -156,7 +145,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
 
 def main() -> int:
     """Run the command line; return the exit status."""
-    return exit_status(run, WorkerError, DisagreementError)
+    return exit_status(run)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.train.workload import draw_weights
-from pygpt import GPTConfig, TrainConfig
+from pygpt import Dataset, GPTConfig, TrainConfig
 
 MODEL = GPTConfig(block_size=64, vocab_size=65, n_layer=4, n_head=4, n_embd=128, bias=False)
 STEPS = 2000
@@ -63,3 +65,19 @@ class Outcome:
     step_s: list[float] = field(default_factory=list)
     evaluations: list[tuple[int, float]] = field(default_factory=list)
     loop_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Immutable: a run that a worker is asked for; `description` is the side's name."""
+
+    description: str
+    data: Path
+    steps: int
+    threads: int
+
+    def train(self) -> Outcome:
+        """Train to the end."""
+        side = import_module(f"benchmarks.recipe.{self.description}_side")
+        outcome: Outcome = side.train(Dataset.load(self.data), options(self.steps), self.threads)
+        return outcome

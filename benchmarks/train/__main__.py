@@ -12,13 +12,14 @@ Five GPT-2s (`workload.py`), from 0.2 to 124 million weights, are trained by
 all on two threads, from the same weights, on the same batches of random tokens. A step is forward,
 loss, backward, clipping to norm 1, AdamW, and reading the loss. PyTorch has its fastest pieces:
 fused AdamW, scaled_dot_product_attention, gradients set to None, and a malloc that keeps its memory
-(`peer.py`; 10 % and more on the large models, for up to a tenth more memory).
+(`harness/peer.py`; 10 % and more on the large models, for up to a tenth more memory).
 
 Each side is a process of its own, which waits on its stdin unless it is asked: one side computes at
 a time. First each takes 10 steps in its fresh process: the cold figures, torch.compile's compiling
 among them. A side must then have the losses, gradient norms and weights of the first one
-(`check.py`), or the benchmark fails: other work cannot be compared. Then the sides take turns of a
-few steps, there and back again, so that noise meets all alike; the first turns do not count.
+(`harness/check.py`), or the benchmark fails: other work cannot be compared. Then the sides take
+turns of a few steps, there and back again, so that noise meets all alike; the first turns do not
+count.
 
 The table has, of the turns that count, the median, fastest and slowest step in ms, tokens/s and
 GF/s of the median (6 N + 12 L C T operations a token), the most memory that was ever resident, and
@@ -36,11 +37,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.command import exit_status, make_console, make_note, new_file
-from benchmarks.train.check import DisagreementError
+from benchmarks.harness.command import exit_status, make_console, make_note, new_file
+from benchmarks.harness.report import machine, write
 from benchmarks.train.measure import measure
-from benchmarks.train.peer import WorkerError
-from benchmarks.train.report import as_json, machine, table, write
+from benchmarks.train.report import as_json, table
 from benchmarks.train.workload import WORKLOADS
 
 SIDES = ("pygpt", "torch", "torch-compile", "torch-bf16")
@@ -95,7 +95,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
 
 def main() -> int:
     """Run the command line; return the exit status."""
-    return exit_status(run, WorkerError, DisagreementError)
+    return exit_status(run)
 
 
 if __name__ == "__main__":

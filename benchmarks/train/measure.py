@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import statistics
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.train.check import BFLOAT16, FLOAT32, Agreement, compare
-from benchmarks.train.peer import Peer, Steps
-from benchmarks.train.side import UnavailableError
+from benchmarks.harness.check import BFLOAT16, FLOAT32, Agreement, Steps, compare
+from benchmarks.harness.measure import labels, ratios, turns
+from benchmarks.harness.peer import Peer, environment
+from benchmarks.harness.worker import UnavailableError
 from benchmarks.train.workload import Workload
 
 FIRST_STEPS = 10
@@ -51,9 +51,10 @@ class Result:
 
     def times(self, other: Result) -> list[float]:
         """Return how many times as long as the other's this side's steps took, turn by turn."""
-        median = statistics.median
-        pairs = zip(self.turns_step_s, other.turns_step_s, strict=True)
-        return [median(mine) / median(theirs) for mine, theirs in pairs]
+        mine, theirs = (
+            [statistics.median(turn) for turn in side.turns_step_s] for side in (self, other)
+        )
+        return ratios(mine, theirs)
 
 
 def measure(
@@ -79,11 +80,11 @@ def measure(
             result = Result(label, side)
             results.append(result)
             try:
-                peer = stack.enter_context(Peer(side, label, work, threads, scratch))
+                peer = stack.enter_context(make_peer(label, side, work, threads, scratch))
             except UnavailableError as error:
                 result.unavailable = str(error)
                 continue
-            steps, norms = peer.run(FIRST_STEPS), peer.weight_norms()
+            steps, norms = peer.ask("run", FIRST_STEPS), peer.ask("weight_norms")
             peers.append((peer, result))
             result.description, result.start_s = peer.description, peer.start_s
             result.first_step_s, result.losses = steps.step_s, steps.losses
@@ -93,23 +94,17 @@ def measure(
             rough = any(one.side.endswith("bf16") for one in (peers[0][1], result))
             tolerance = BFLOAT16 if rough else FLOAT32
             result.agreement = compare(label, steps, norms, *first, tolerance)
-        for turn in range(work.warm_up + rounds):
-            note(f"{work.name}: turn {turn + 1} of {work.warm_up + rounds}")
-            # There and back again: a drift of the machine's speed meets all sides alike.
-            for peer, result in peers if turn % 2 == 0 else reversed(peers):
-                step_s = peer.run(work.chunk).step_s
-                if turn >= work.warm_up:
-                    result.turns_step_s.append(step_s)
+        for counts, (peer, result) in turns(peers, work.warm_up, rounds, note, f"{work.name}: "):
+            step_s = peer.ask("run", work.chunk).step_s
+            if counts:
+                result.turns_step_s.append(step_s)
         for peer, result in peers:
             result.peak_bytes, result.idle_cpu = peer.peak_bytes, peer.idle_cpu
     return results
 
 
-def labels(sides: Sequence[str]) -> list[str]:
-    """Return the sides' names, numbered where one takes part more than once."""
-    seen: Counter[str] = Counter()
-    names = []
-    for side in sides:
-        seen[side] += 1
-        names.append(side if seen[side] == 1 else f"{side} ({seen[side]})")
-    return names
+def make_peer(label: str, side: str, work: Workload, threads: int, scratch: Path) -> Peer:
+    """Start a side on a workload; torch.compile keeps in `scratch` what it makes."""
+    arguments = side, work, threads
+    variables = environment(side, threads, scratch)
+    return Peer(label, "benchmarks.train.side:make_runner", arguments, variables)

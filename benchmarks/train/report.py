@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from rich import box
 from rich.table import Table
 
-from benchmarks.train.check import Agreement
+from benchmarks.harness.check import Agreement
+from benchmarks.harness.report import spread
 from benchmarks.train.measure import Result
 from benchmarks.train.workload import Workload
 
@@ -46,7 +43,6 @@ def table(work: Workload, results: Sequence[Result]) -> Table:
 
 def _row(work: Workload, result: Result, first: Result) -> list[str]:
     median = statistics.median(result.step_s)
-    times = result.times(first)
     return [
         result.label,
         f"{result.start_s:.1f}",
@@ -58,7 +54,7 @@ def _row(work: Workload, result: Result, first: Result) -> list[str]:
         f"{work.tokens / median:,.0f}",
         f"{work.flops / median / 1e9:.1f}",
         f"{result.peak_bytes / 2**20:,.0f}",
-        f"{statistics.median(times):.2f} ({min(times):.2f}-{max(times):.2f})",
+        spread(result.times(first), ".2f"),
     ]
 
 
@@ -99,28 +95,3 @@ def as_json(work: Workload, results: Sequence[Result]) -> dict[str, Any]:
             }
         sides.append(side)
     return asdict(work) | {"parameters": work.parameters, "flops": work.flops, "sides": sides}
-
-
-def machine(threads: int) -> dict[str, Any]:
-    """Return what the figures depend on."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.partition(":")[2].strip() for line in lines if "model name" in line), "")
-    return {
-        "processor": model or platform.processor(),
-        "cores": os.cpu_count(),
-        "load": os.getloadavg()[0],
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "threads": threads,
-    }
-
-
-def write(path: Path, report: dict[str, Any]) -> None:
-    """Write the report in place of an earlier state of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(path.name + ".tmp")
-    with new.open("w", encoding="utf-8") as file:
-        json.dump(report, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)

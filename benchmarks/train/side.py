@@ -1,15 +1,15 @@
-"""What a side is, to the worker that runs it."""
+"""What a side is, and the worker's end of it: timed steps on batches that take turns."""
 
 from __future__ import annotations
 
+import time
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-
-class UnavailableError(Exception):
-    """This machine lacks what the side needs; the message says what, and what to do."""
+from benchmarks.harness.check import Steps
+from benchmarks.train.workload import Workload
 
 
 class Side(Protocol):
@@ -22,3 +22,41 @@ class Side(Protocol):
 
     def weight_norms(self) -> dict[str, float]:
         """Return the Euclidean norm of every weight, under GPT-2's names; without a large copy."""
+
+
+class Runner:
+    """Mutable: takes and times steps of a side on the workload's batches, which take turns."""
+
+    def __init__(self, side: Side, work: Workload) -> None:
+        self.description = side.description
+        self.weight_norms = side.weight_norms
+        self._side, self._batches, self._step = side, work.batches(), 0
+
+    def run(self, steps: int) -> Steps:
+        """Take so many steps."""
+        taken = Steps([], [], [])
+        for _ in range(steps):
+            ids, targets = self._batches[self._step % len(self._batches)]
+            began = time.perf_counter()
+            loss, grad_norm = self._side.step(ids, targets)
+            taken.step_s.append(time.perf_counter() - began)
+            taken.losses.append(loss)
+            taken.grad_norms.append(grad_norm)
+            self._step += 1
+        return taken
+
+
+def make_runner(name: str, work: Workload, threads: int) -> Runner:
+    """Return the side of this name, ready to run.
+
+    Raises:
+        UnavailableError: this machine lacks what it needs.
+    """
+    if name == "pygpt":
+        from benchmarks.train.pygpt_side import PygptSide
+
+        return Runner(PygptSide(work, threads), work)
+    from benchmarks.train.torch_side import TorchSide
+
+    compiled, bfloat16 = name == "torch-compile", name == "torch-bf16"
+    return Runner(TorchSide(work, threads, compiled, bfloat16), work)

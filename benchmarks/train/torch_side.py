@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.train.side import UnavailableError
+from benchmarks.harness.worker import UnavailableError
 from benchmarks.train.workload import (
     ADAM_EPS,
     BETA1,

@@ -1,6 +1,7 @@
 """What every side does: the five models, their first weights, their batches and one step's options.
 
-A side that trains on these must reach the same losses, whatever it is written in (see `check.py`).
+A side that trains on these must reach the same losses, whatever it is written in (see
+`harness/check.py`).
 """
 
 from __future__ import annotations

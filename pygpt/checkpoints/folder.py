@@ -30,12 +30,13 @@ from numpy.typing import NDArray
 from pygpt.checkpoints import huggingface
 from pygpt.checkpoints import safetensors as tensors
 from pygpt.checkpoints.safetensors import Place, StoredTensor
-from pygpt.config import NO_SPECIAL_IDS, GPTConfig, SpecialIds, from_dict
 from pygpt.errors import CheckpointError, ConfigError, OutputError, TokenError
+from pygpt.fields import from_dict
 from pygpt.files import checksums
 from pygpt.files.atomic import folder_beside, replace_folder, write_synced
+from pygpt.model.config import GPTConfig
 from pygpt.tokenizers.char import CharTokenizer
-from pygpt.tokenizers.protocol import Tokenizer
+from pygpt.tokenizers.protocol import NO_SPECIAL_IDS, SpecialIds, Tokenizer
 
 MODEL_TYPE = "pygpt"
 FORMATS = ("pygpt", "huggingface")

@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pygpt.checkpoints.safetensors import Place
-from pygpt.config import GPTConfig, SpecialIds, from_dict
 from pygpt.errors import ConfigError
+from pygpt.fields import from_dict
+from pygpt.model.config import GPTConfig
+from pygpt.tokenizers.protocol import SpecialIds
 
 LM_HEAD = "lm_head.weight"
 PREFIXES = {"gpt2": "transformer.", "llama": "model."}  # of all names but the output matrix

@@ -13,8 +13,8 @@ from pygpt.cli.generate import (
     given_options,
     load_model,
 )
-from pygpt.config import from_dict
 from pygpt.errors import ConfigError, PygptError
+from pygpt.fields import from_dict
 from pygpt.generate.config import GenerateConfig
 
 if TYPE_CHECKING:

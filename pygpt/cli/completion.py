@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from pygpt.config import PRESETS
 from pygpt.errors import PygptError
+from pygpt.model.presets import PRESETS
 
 SHELLS = ("bash", "zsh", "fish")
 PATHS = ("CHECKPOINT", "DATA", "DIR", "FILE", "RUN", "SOURCE", "TOKENIZER")
@@ -59,7 +59,7 @@ def _say_what_values_are(parser: argparse.ArgumentParser, file: Any) -> None:
             continue
         shown = action.metavar if isinstance(action.metavar, str) else ""
         if action.dest in WITH_PRESETS:
-            action.choices = tuple(PRESETS)
+            action.choices = PRESETS
         elif action.choices is None and "|" in shown:
             action.choices = shown.split("|")
         elif shown in PATHS:

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pygpt.cli.flags import add_fields, given_fields
-from pygpt.config import BACKENDS, TrainConfig, from_dict
+from pygpt.fields import from_dict
+from pygpt.model.config import BACKENDS
+from pygpt.training.config import TrainConfig
 
 if TYPE_CHECKING:
     from pygpt.datasets.sampler import Batch

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pygpt.cli.flags import UsageError, add_fields, given_fields
-from pygpt.cli.train import add_run_flags, saved_options
-from pygpt.config import DataConfig, TrainConfig, from_dict
+from pygpt.cli.train import add_run_flags
+from pygpt.fields import from_dict
+from pygpt.training.config import DataConfig, TrainConfig
 from pygpt.training.recipes import FINE_TUNING
 
 EXAMPLES = """\
@@ -58,14 +59,15 @@ def finetune(arguments: argparse.Namespace) -> None:
     if "out" not in given:
         raise UsageError("--out: expected a folder for the new run, got none")
     out, quiet, resume = Path(given["out"]), "quiet" in given, "resume" in given
-    saved = saved_options(out) if resume else None
-    base = FINE_TUNING if saved is None else saved[1]
-    config = from_dict(TrainConfig, {**base, **given_fields(arguments, TrainConfig)})
 
     import pygpt
     from pygpt.cli.training import describe, watch, writers_of
+    from pygpt.training.run import saved_options
     from pygpt.training.run_folder import best_in
 
+    saved = saved_options(out) if resume else None
+    base = FINE_TUNING if saved is None else saved[1]
+    config = from_dict(TrainConfig, {**base, **given_fields(arguments, TrainConfig)})
     with pygpt.finetune(
         os.fspath(best_in(Path(arguments.checkpoint))),
         arguments.data,

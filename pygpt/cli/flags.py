@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Collection, Mapping
-from dataclasses import fields
 from typing import Any
 
-from pygpt.config import Checked, rule_of, type_of
+from pygpt.fields import Checked, specs_of
 
 
 class UsageError(Exception):
@@ -24,6 +23,7 @@ def add_fields(
     kind: type[Checked],
     only: Collection[str] = (),
     defaults: Mapping[str, Any] | None = None,
+    without: Collection[str] = (),
 ) -> None:
     """Add a flag for each field of a configuration; `given_fields` returns what was given.
 
@@ -31,20 +31,24 @@ def add_fields(
         parser: an argparse parser or a group of one.
         only: fields that have a flag; all of them if empty.
         defaults: what the help names as defaults, where that is not the field's; None for none.
+        without: fields that have no flag.
     """
-    for spec in fields(kind):  # type: ignore[arg-type]
-        if only and spec.name not in only:
+    for name, spec in specs_of(kind).items():
+        if only and name not in only or name in without:
             continue
-        rule, type_ = rule_of(spec), type_of(spec)
-        default = spec.default if defaults is None else defaults.get(spec.name, spec.default)
-        help = rule.help if default is None else f"{rule.help} (default: {_shown(default)})"
+        default = spec.default if defaults is None else defaults.get(name, spec.default)
+        help = spec.rule.help + ("; may be repeated" if spec.many else "")
+        if default is not None:
+            help += f" (default: {_shown(default)})"
         options: dict[str, Any] = {"help": help, "default": argparse.SUPPRESS}
-        if type_ is bool:
+        if spec.type is bool:
             options["action"] = argparse.BooleanOptionalAction
         else:
-            letter = {int: "N", float: "X"}.get(type_, "TEXT")
-            options |= {"type": type_, "metavar": "|".join(rule.choices) or letter}
-        parser.add_argument(flag(spec.name), **options)
+            letter = {int: "N", float: "X"}.get(spec.type, "TEXT")
+            options |= {"type": spec.type, "metavar": "|".join(spec.rule.choices) or letter}
+            if spec.many:
+                options["action"] = "append"
+        parser.add_argument(flag(name), **options)
 
 
 def _shown(default: Any) -> str:
@@ -56,5 +60,4 @@ def _shown(default: Any) -> str:
 def given_fields(arguments: argparse.Namespace, kind: type[Checked]) -> dict[str, Any]:
     """Return name -> value of the flags of a configuration that were given."""
     given = vars(arguments)
-    names = [spec.name for spec in fields(kind)]  # type: ignore[arg-type]
-    return {name: given[name] for name in names if name in given}
+    return {name: given[name] for name in specs_of(kind) if name in given}

@@ -7,15 +7,15 @@ import json
 import sys
 import warnings
 from collections.abc import Collection, Iterator
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pygpt
-from pygpt.cli.flags import flag
-from pygpt.config import BACKENDS, from_dict, rule_of
+from pygpt.cli.flags import add_fields, given_fields
 from pygpt.errors import CheckpointError, ConfigError, ShapeError
+from pygpt.fields import from_dict
 from pygpt.generate.config import GenerateConfig
+from pygpt.model.config import BACKENDS
 
 if TYPE_CHECKING:
     from pygpt.model.gpt import GPT
@@ -28,13 +28,6 @@ examples:
 """
 SEPARATOR = "-" * 8  # between samples, where they are not side by side
 COLUMN = 32  # characters: a sample's column is never narrower, but on a narrower terminal
-_FLAGS: dict[str, dict[str, Any]] = {  # by the annotation of the field
-    "bool": {"action": "store_true"},
-    "int": {"type": int, "metavar": "N"},
-    "float": {"type": float, "metavar": "X"},
-    "tuple[int, ...]": {"type": int, "metavar": "N", "action": "append"},
-    "tuple[str, ...] | str": {"metavar": "TEXT", "action": "append"},
-}
 
 
 def add_parser(commands: Any) -> None:
@@ -123,16 +116,7 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
 
 def add_option_flags(parser: argparse.ArgumentParser, without: Collection[str] = ()) -> None:
     """Add a flag for each field of `GenerateConfig`; `given_options` returns those given."""
-    for spec in fields(GenerateConfig):
-        if spec.name in ("pad_token_id", *without):  # for ids; text has no padding
-            continue
-        flags = _FLAGS[str(spec.type).removesuffix(" | None")]
-        help = rule_of(spec).help
-        if flags.get("action") == "append":
-            help += "; may be repeated"
-        if spec.default:
-            help += f" (default: {spec.default})"
-        parser.add_argument(flag(spec.name), default=argparse.SUPPRESS, help=help, **flags)
+    add_fields(parser, GenerateConfig, without=("pad_token_id", *without))  # text has no padding
 
 
 def given_options(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -141,9 +125,7 @@ def given_options(arguments: argparse.Namespace) -> dict[str, Any]:
     Raises:
         ConfigError: a value that cannot be.
     """
-    given = vars(arguments)
-    names = [spec.name for spec in fields(GenerateConfig)]
-    options = {name: given[name] for name in names if name in given}
+    options = given_fields(arguments, GenerateConfig)
     from_dict(GenerateConfig, options)
     return options
 

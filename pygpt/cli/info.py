@@ -10,8 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pygpt.config import PRESETS, GPTConfig
 from pygpt.errors import DataError
+from pygpt.model.config import GPTConfig
+from pygpt.model.presets import PRESETS
 
 EXAMPLES = """\
 examples:
@@ -92,8 +93,8 @@ def _preset(name: str) -> dict[str, Any]:
 
     recipe = find_recipe(name)
     config = GPTConfig.preset(name)
-    options = {"train": recipe.base_train(), "data": recipe.base_data()}
-    return {"kind": "preset", **_sizes(config), **{k: v for k, v in options.items() if v}}
+    options = {name: recipe.base[name] for name in ("train", "data") if recipe.base[name]}
+    return {"kind": "preset", **_sizes(config), **options}
 
 
 def _sizes(config: GPTConfig) -> dict[str, Any]:

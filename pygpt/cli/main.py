@@ -33,8 +33,9 @@ from pygpt.cli import (
     train,
 )
 from pygpt.cli.flags import UsageError, add_fields, flag, given_fields
-from pygpt.config import NamesConfig, from_dict
-from pygpt.errors import ConfigError, PygptError
+from pygpt.errors import ConfigError, PygptError, TooLargeError
+from pygpt.fields import from_dict
+from pygpt.names.config import NamesConfig
 
 ERROR, USAGE, INTERRUPTED, NO_READER, TERMINATED = 1, 2, 130, 141, 143
 PATHS = {"data": "--data", "log": "--log", "out": "--out", "source": "--from"}
@@ -232,16 +233,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         return _fail(f"error: {error}", USAGE, debug)
     except ConfigError as error:
-        return _fail(f"error: {flag(error.name)}: {error.problem}", USAGE, debug)
-    except PygptError as error:
+        return _fail(f"error: {error.about(flag(error.name))}", USAGE, debug)
+    except TooLargeError as error:
         return _fail(f"error: {error}", ERROR, debug)
     except MemoryError as error:
         return _fail(f"error: out of memory: {error}; try a smaller model", ERROR, debug)
-    except Exception as error:
-        from pygpt.engine import EngineError
-
-        if not isinstance(error, EngineError):
-            raise
+    except PygptError as error:
         return _fail(f"error: {error}", ERROR, debug)
 
 

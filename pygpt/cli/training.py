@@ -13,11 +13,11 @@ from types import FrameType
 from typing import Any
 
 from pygpt.cli.display import Display, display_on, duration
-from pygpt.config import DataConfig, TrainConfig
 from pygpt.engine.training import TrainingMemory
 from pygpt.errors import TokenError
 from pygpt.model.gpt import GPT
 from pygpt.tokenizers.protocol import Tokenizer
+from pygpt.training.config import DataConfig, TrainConfig
 from pygpt.training.metrics import MetricsWriter, TensorBoard
 from pygpt.training.recipes import as_toml
 from pygpt.training.run_folder import steps_in

@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from pygpt.config import TrainConfig
 from pygpt.datasets.loaders import Streams
 from pygpt.datasets.packed import PackedSampler
 from pygpt.datasets.sampler import Sampler
@@ -17,6 +16,7 @@ from pygpt.tokenizers import tokenizer_json
 from pygpt.tokenizers.bpe import BPETokenizer
 from pygpt.tokenizers.char import CharTokenizer
 from pygpt.tokenizers.load import load_tokenizer
+from pygpt.training.config import TrainConfig
 
 TOKENIZER_FILE = tokenizer_json.FILE_NAME
 TRAIN_FILE = "train.bin"

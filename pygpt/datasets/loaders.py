@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pygpt.config import TrainConfig
 from pygpt.datasets.sampler import Batch
 from pygpt.tokenizers.protocol import Tokenizer
+from pygpt.training.config import TrainConfig
 
 
 class BatchSource(Protocol):

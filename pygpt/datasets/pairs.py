@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pygpt.config import TrainConfig
 from pygpt.datasets.loaders import Streams
 from pygpt.datasets.readers import json_lines, text_of
 from pygpt.datasets.rows import SpanSampler
@@ -17,6 +16,7 @@ from pygpt.datasets.sampler import BLANK
 from pygpt.datasets.validation import check_validation, choose, count_to_train
 from pygpt.errors import ConfigError, DataError
 from pygpt.tokenizers.protocol import Tokenizer
+from pygpt.training.config import TrainConfig
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,21 +11,63 @@ from typing import Any, TypeVar
 from numpy.typing import DTypeLike, NDArray
 
 import jbridge
-from jbridge import JarsNotFoundError
-from jbridge import JBridgeError as EngineError
+from jbridge import JarsNotFoundError, JavaError, JavaMemoryError, JBridgeError
 from jbridge.jvm import find_jars
 from pygpt.engine import java
+from pygpt.errors import PygptError, TooLargeError
 
 __all__ = ["EngineError", "jar_resource", "java_class", "translated", "view", "wait"]
 
 T = TypeVar("T")
 
 
+JAVA_TOO_LARGE = "org.pygpt.tensor.TooLargeError"
+
+
+class EngineError(PygptError, JBridgeError):
+    """What goes wrong below pygpt: no JDK, no jars, an exception thrown in Java.
+
+    Each is also the exception of jbridge that says what it is, such as `jbridge.JavaValueError`.
+    """
+
+
+class EngineTooLargeError(TooLargeError, EngineError, JavaMemoryError):
+    """What Java finds too large for the memory there is."""
+
+
+_OURS: dict[type[JBridgeError], type[EngineError]] = {
+    kind: type(kind.__name__, (EngineError, kind), {"__module__": __name__})
+    for kind in (
+        jbridge.JdkNotFoundError,
+        JarsNotFoundError,
+        jbridge.JvmStartError,
+        jbridge.ForkedProcessError,
+        JavaError,
+        jbridge.JavaValueError,
+        JavaMemoryError,
+        jbridge.JavaNumberError,
+    )
+}
+
+
 @contextmanager
 def translated() -> Iterator[None]:
-    """Within the block an exception of Java leaves as an EngineError."""
-    with jbridge.translate():
-        yield
+    """Within the block whatever jbridge or Java raises leaves as an EngineError.
+
+    Java's TooLargeError is then pygpt's TooLargeError too.
+    """
+    try:
+        with jbridge.translate():
+            yield
+    except EngineError:
+        raise
+    except JBridgeError as error:
+        is_too_large = isinstance(error, JavaError) and error.java_class == JAVA_TOO_LARGE
+        kind = EngineTooLargeError if is_too_large else _OURS.get(type(error), EngineError)
+        ours = kind(*error.args)
+        for note in getattr(error, "__notes__", ()):  # Java's stack
+            ours.add_note(note)
+        raise ours.with_traceback(error.__traceback__) from error.__cause__
 
 
 def java_class(protocol: type[T]) -> T:

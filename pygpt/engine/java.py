@@ -78,7 +78,7 @@ class GPTConfig(Protocol):
 class GPTConfigClass(Protocol):
     """See `GPTConfig`."""
 
-    def of(self, *fields: object) -> GPTConfig: ...
+    def ofJson(self, json: str, /) -> GPTConfig: ...
 
 
 @describes("org.pygpt.kernels.Kernels")

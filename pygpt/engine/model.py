@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pygpt.config import GPTConfig
 from pygpt.engine import java
 from pygpt.engine.door import java_class, translated
 from pygpt.engine.handle import Handle
+from pygpt.model.config import GPTConfig
 
 
 class Engine(Handle[java.GPT]):
@@ -27,7 +28,7 @@ class Engine(Handle[java.GPT]):
 
     def __init__(self, config: GPTConfig, backend: str, dtype: str, threads: int = 0) -> None:
         with translated():
-            sizes = java_class(java.GPTConfigClass).of(*config.to_dict().values())
+            sizes = java_class(java.GPTConfigClass).ofJson(json.dumps(config.to_dict()))
             java_dtype = java_class(java.DTypeClass).of(dtype)
             model = java_class(java.GPTClass).create(sizes, backend, java_dtype, threads)
         super().__init__("model", model, dtype)

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pygpt.config import AdamWConfig
 from pygpt.engine import java
 from pygpt.engine.door import EngineError, java_class, translated
 from pygpt.engine.handle import Handle
 from pygpt.engine.model import Engine
 from pygpt.errors import ShapeError
 from pygpt.model.batch import checked_batch
+from pygpt.training.config import AdamWConfig
 
 Losses = Callable[[int, NDArray[np.float64]], None]
 """Called with the number of the first step (from 0) and the losses of the steps since."""

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import Field, dataclass, field, fields
-from numbers import Integral, Real
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypedDict
 
-from pygpt.config import INT_MAX, Checked, Rule, rule_of
-from pygpt.errors import ConfigError
+from pygpt.fields import INT_MAX, Checked, option, size
 
 SEED_MAX = 2**62  # a Java long, with room for the number of the sequence
-_KINDS: dict[str, tuple[type, str]] = {  # NumPy's numbers are among these
-    "bool": (bool, "true or false"),
-    "float": (Real, "a number"),
-    "int": (Integral, "a whole number"),
-}
-
-
-def _option(default: Any, rule: Rule) -> Any:
-    return field(default=default, metadata={"rule": rule})
 
 
 @dataclass(frozen=True)
@@ -44,39 +33,35 @@ class GenerateConfig(Checked):
         truncate: a prompt that with max_new_tokens is longer than block_size loses its beginning;
             without it, it is an error.
     Raises:
-        ConfigError: a value that cannot be.
+        ConfigError: a value that is not allowed.
     """
 
-    max_new_tokens: int = _option(50, Rule("most tokens to add", minimum=1, maximum=INT_MAX))
-    repetition_penalty: float = _option(
-        1.0, Rule("makes tokens that occurred less likely", above=0)
+    max_new_tokens: int = size(50, "the most tokens to add")
+    repetition_penalty: float = option(
+        1.0, "makes tokens that have occurred less likely, if above 1", above=0
     )
-    temperature: float = _option(
-        1.0, Rule("divides the logits; 0: the likeliest token", minimum=0)
+    temperature: float = option(1.0, "divides the logits; 0 takes the likeliest token", minimum=0)
+    top_k: int | None = option(
+        None, "choose among this many of the likeliest tokens", minimum=1, maximum=INT_MAX
     )
-    top_k: int | None = _option(
-        None, Rule("choose among so many of the likeliest", minimum=1, maximum=INT_MAX)
+    top_p: float | None = option(
+        None,
+        "choose among the likeliest tokens that together have this probability",
+        above=0,
+        maximum=1,
     )
-    top_p: float | None = _option(
-        None, Rule("choose among the likeliest of this probability", above=0, maximum=1)
+    min_p: float | None = option(
+        None,
+        "choose among tokens with at least this share of the likeliest one's probability",
+        minimum=0,
+        maximum=1,
     )
-    min_p: float | None = _option(
-        None, Rule("least probability, as a share of the largest", minimum=0, maximum=1)
-    )
-    seed: int | None = _option(
-        None, Rule("of the random numbers", minimum=0, maximum=SEED_MAX)
-    )
-    stop_tokens: tuple[int, ...] | None = _option(None, Rule("end after this token"))
-    pad_token_id: int | None = _option(None, Rule("left out of prompts", minimum=0))
-    stop: tuple[str, ...] | str | None = _option(None, Rule("end before this text"))
-    top_logprobs: int = _option(0, Rule("likeliest tokens to tell of", minimum=0, maximum=INT_MAX))
-    truncate: bool = _option(False, Rule("a prompt that is too long loses its beginning"))
-
-    def __post_init__(self) -> None:
-        for spec in fields(self):
-            value = getattr(self, spec.name)
-            if value is not None or spec.default is not None:
-                object.__setattr__(self, spec.name, _checked(spec, value))
+    seed: int | None = option(None, "the seed of the random numbers", minimum=0, maximum=SEED_MAX)
+    stop_tokens: tuple[int, ...] | None = option(None, "end after the token with this id")
+    pad_token_id: int | None = option(None, "an id that prompts are padded with", minimum=0)
+    stop: tuple[str, ...] | str | None = option(None, "end before this text")
+    top_logprobs: int = size(0, "how many of the likeliest tokens to report at each step", 0)
+    truncate: bool = option(False, "cut off the beginning of a prompt that is too long")
 
     @property
     def sampling(self) -> tuple[float, int, float, float, float]:
@@ -85,26 +70,17 @@ class GenerateConfig(Checked):
         return self.temperature, top_k, top_p, min_p, self.repetition_penalty
 
 
-def _checked(spec: Field[Any], value: Any) -> Any:
-    """Return a field's value, checked, as a number of Python's; NumPy's are taken too."""
-    kind = str(spec.type).removesuffix(" | None")
-    if kind == "tuple[int, ...]":
-        values = tuple(value) if isinstance(value, Iterable) else (value,)
-        if not all(isinstance(token, Integral) for token in values):
-            raise ConfigError(spec.name, f"expected whole numbers, got {value!r}")
-        return tuple(map(int, values))
-    if kind == "tuple[str, ...] | str":
-        texts = (value,) if isinstance(value, str) else value
-        if not isinstance(texts, Sequence) or not all(isinstance(t, str) and t for t in texts):
-            raise ConfigError(spec.name, f"expected texts that are not empty, got {value!r}")
-        return tuple(texts)
-    type_, noun = _KINDS[kind]
-    if not isinstance(value, type_) or isinstance(value, bool) != (kind == "bool"):
-        raise ConfigError(spec.name, f"expected {noun}, got {value!r}")
-    number: Any = value
-    if kind != "bool":
-        number = int(number) if kind == "int" else float(number)
-    problem = rule_of(spec).problem(number)
-    if problem is not None:
-        raise ConfigError(spec.name, problem)
-    return number
+class GenerateOptions(TypedDict, total=False):
+    """The fields of `GenerateConfig` as keyword arguments, but for `max_new_tokens`."""
+
+    repetition_penalty: float
+    temperature: float
+    top_k: int | None
+    top_p: float | None
+    min_p: float | None
+    seed: int | None
+    stop_tokens: Sequence[int] | int | None
+    pad_token_id: int | None
+    stop: Sequence[str] | str | None
+    top_logprobs: int
+    truncate: bool

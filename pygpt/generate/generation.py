@@ -10,12 +10,13 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from pygpt.config import INT_MAX, GPTConfig
 from pygpt.engine.generation import EngineGeneration
 from pygpt.engine.model import Engine
 from pygpt.errors import ConfigError, ShapeError, TokenError
+from pygpt.fields import INT_MAX
 from pygpt.generate.config import SEED_MAX, GenerateConfig
 from pygpt.generate.text_stream import TextStream
+from pygpt.model.config import GPTConfig
 from pygpt.tokenizers.protocol import Tokenizer
 
 PIECE_MS = 50  # new tokens are looked at so often, or one by one where they take longer

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pygpt.config import GPTConfig
 from pygpt.errors import ShapeError, TokenError
+from pygpt.model.config import GPTConfig
 
 
 def checked_ids(

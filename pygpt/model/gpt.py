@@ -18,17 +18,19 @@ from numpy.typing import ArrayLike, NDArray
 from pygpt import memory
 from pygpt.checkpoints import folder as checkpoint
 from pygpt.checkpoints import hub
-from pygpt.config import BACKENDS, INT_MAX, NO_SPECIAL_IDS, AdamWConfig, GPTConfig, from_dict
 from pygpt.engine.generation import sample_documents
 from pygpt.engine.model import Engine
 from pygpt.engine.training import Losses, Training, TrainingMemory, train_documents
 from pygpt.errors import ConfigError, ShapeError
+from pygpt.fields import INT_MAX, from_dict
 from pygpt.generate.config import GenerateConfig
 from pygpt.generate.generation import Continuation, Generation
 from pygpt.model.batch import checked_batch, checked_ids
+from pygpt.model.config import BACKENDS, GPTConfig
 from pygpt.model.embeddings import Embeddings
 from pygpt.tokenizers.char import CharTokenizer
-from pygpt.tokenizers.protocol import Tokenizer
+from pygpt.tokenizers.protocol import NO_SPECIAL_IDS, Tokenizer
+from pygpt.training.config import AdamWConfig
 
 _log = logging.getLogger("pygpt")
 

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pygpt import memory
-from pygpt.config import NamesConfig
 from pygpt.engine import Losses
 from pygpt.model.gpt import GPT, dtype_of
+from pygpt.names.config import NamesConfig
 from pygpt.tokenizers.char import CharTokenizer
 
 INIT_STD = 0.08  # microgpt's, for every weight
@@ -79,9 +79,7 @@ class NamesRun:
 
     def train(self, on_losses: Losses | None = None) -> NDArray[np.float64]:
         """Train; return the loss of each step, float64, (steps,). See `GPT.train_documents`."""
-        return self.model.train_documents(
-            self.documents, learning_rates(self.options), on_losses
-        )
+        return self.model.train_documents(self.documents, learning_rates(self.options), on_losses)
 
     def sample(self) -> list[str]:
         """Return `options.samples` new documents; call it once, after `train`."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pygpt.config import INT_MAX
 from pygpt.errors import ConfigError, TokenError
+from pygpt.fields import INT_MAX
 from pygpt.tokenizers import merging, tokenizer_json
 from pygpt.tokenizers.alphabet import BYTES, unspell, utf8
 from pygpt.tokenizers.pretokenize import split_of

@@ -1,4 +1,4 @@
-"""What every tokenizer can do."""
+"""What every tokenizer can do, and the ids with a meaning."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Protocol, Self
 
 
@@ -75,3 +76,22 @@ class Tokenizer(Protocol):
 def fingerprint(content: list[object]) -> str:
     """Return the SHA-256, in hex, of a tokenizer's content as JSON without blanks, in ASCII."""
     return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class SpecialIds:
+    """Immutable: the ids with a meaning, as Hugging Face's files name them.
+
+    Attributes:
+        bos: begins a text, or None.
+        eos: each ends one; empty for none.
+        pad: fills up the shorter sequences of a batch, or None. `generate` of transformers masks
+            it in a prompt, wherever it is, unless it is among `eos`.
+    """
+
+    bos: int | None = None
+    eos: tuple[int, ...] = ()
+    pad: int | None = None
+
+
+NO_SPECIAL_IDS = SpecialIds()

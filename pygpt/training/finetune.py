@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from pygpt.config import TrainConfig
 from pygpt.datasets.dataset import Dataset
 from pygpt.datasets.pairs import PairDataset
 from pygpt.errors import ConfigError
 from pygpt.model.gpt import GPT
+from pygpt.training.config import TrainConfig
 from pygpt.training.evaluation import check_tokenizer
 from pygpt.training.metrics import MetricsWriter
 from pygpt.training.trainer import Trainer

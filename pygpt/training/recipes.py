@@ -19,57 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pygpt.config import PRESETS, Checked, DataConfig, GPTConfig, TrainConfig, check_some
 from pygpt.errors import ConfigError, DataError
-
-_GPT2_TRAINING = {
-    "batch_size": 12,
-    "gradient_accumulation_steps": 40,
-    "max_iters": 600_000,
-    "warmup_iters": 2000,
-    "beta2": 0.95,
-    "eval_interval": 1000,
-    "eval_iters": 200,
-    "checkpoint_interval": 1000,
-}
-_NAMES = {"source": "names", "tokenizer": "char"}
-_SHAKESPEARE = {"source": "shakespeare", "tokenizer": "char"}
-_TEXT_FOR_GPT2 = {"tokenizer": "gpt2"}
-
-
-def _gpt2(learning_rate: float) -> tuple[dict[str, Any], dict[str, Any]]:
-    rates = {"learning_rate": learning_rate, "min_lr": learning_rate / 10}
-    return _GPT2_TRAINING | rates, _TEXT_FOR_GPT2
-
-
-# Of each architecture of `PRESETS`: what differs from TrainConfig's defaults, and the data.
-_TRAINING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    # https://gist.github.com/karpathy/8627fe009c40f57531cb18360106ce95, but for its random stream
-    "microgpt": (
-        {
-            "learning_rate": 0.01, "min_lr": 0.0, "schedule": "linear", "warmup_iters": 0,
-            "batch_size": 1, "max_iters": 1000, "weight_decay": 0.0, "beta1": 0.85, "beta2": 0.99,
-            "grad_clip": 0.0, "batches": "packed",
-        },
-        _NAMES,
-    ),
-    # https://github.com/karpathy/makemore, which has no last step of its own
-    "makemore": (
-        {
-            "learning_rate": 5e-4, "schedule": "constant", "warmup_iters": 0, "batch_size": 32,
-            "max_iters": 10_000, "weight_decay": 0.01, "grad_clip": 0.0, "eval_interval": 500,
-            "checkpoint_interval": 500, "batches": "packed",
-        },
-        _NAMES,
-    ),
-    # TrainConfig's defaults are this one's
-    "shakespeare-char": ({}, _SHAKESPEARE),
-    # https://github.com/karpathy/nanoGPT; rates: table 2.1 of https://arxiv.org/abs/2005.14165
-    "gpt2": _gpt2(6e-4),
-    "gpt2-medium": _gpt2(3e-4),
-    "gpt2-large": _gpt2(2.5e-4),
-    "gpt2-xl": _gpt2(2e-4),
-}  # fmt: skip
+from pygpt.fields import Checked, check_some
+from pygpt.model.config import GPTConfig
+from pygpt.model.presets import PRESETS, TABLES, tables_of
+from pygpt.training.config import DataConfig, TrainConfig
 
 FINE_TUNING: dict[str, Any] = {
     "learning_rate": 1e-4, "min_lr": 1e-5, "max_iters": 500, "warmup_iters": 20,
@@ -84,33 +38,24 @@ class Recipe:
 
     Attributes:
         name: of the preset, or of the file without its ending.
-        preset: name of the preset that the rest comes from, or None.
+        base: the tables of the preset, `model`, `train` and `data`; without a preset empty ones.
         model, train, data: fields of GPTConfig, TrainConfig and DataConfig that a file gives.
     """
 
     name: str
-    preset: str | None = None
+    base: Mapping[str, Mapping[str, Any]]
     model: Mapping[str, Any] = field(default_factory=dict)
     train: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
 
-    def base_model(self) -> dict[str, Any]:
-        """Return the preset's fields of GPTConfig, but for those that follow from others."""
-        if self.preset is None:
-            return {}
-        values = PRESETS[self.preset].to_dict()
-        del values["vocab_size"]
-        for derived in ("n_kv_head", "n_inner"):  # which every preset leaves to GPTConfig
-            del values[derived]
-        return values
 
-    def base_train(self) -> dict[str, Any]:
-        """Return the fields of TrainConfig in which the preset differs from its defaults."""
-        return {} if self.preset is None else dict(_TRAINING[self.preset][0])
-
-    def base_data(self) -> dict[str, Any]:
-        """Return the preset's fields of DataConfig."""
-        return {} if self.preset is None else dict(_TRAINING[self.preset][1])
+def _base(preset: str | None) -> dict[str, dict[str, Any]]:
+    """Return the tables of a preset, without the vocabulary, which is the tokenizer's."""
+    if preset is None:
+        return {table: {} for table in TABLES}
+    tables = dict(tables_of(preset))
+    sizes = tables["model"].items()
+    return tables | {"model": {name: size for name, size in sizes if name != "vocab_size"}}
 
 
 def find_recipe(where: str) -> Recipe:
@@ -121,7 +66,7 @@ def find_recipe(where: str) -> Recipe:
             value of the wrong type, which the message names.
     """
     if where in PRESETS:
-        return Recipe(where, where)
+        return Recipe(where, _base(where))
     if not os.path.isfile(where):
         known = ", ".join(PRESETS)
         raise DataError(f"recipe {where}: expected one of {known}, or a TOML file; there is none")
@@ -138,15 +83,14 @@ def _read(path: Path) -> Recipe:
         raise DataError(f"{what}: expected TOML, got an error: {error}") from error
     except OSError as error:
         raise DataError(f"{what}: cannot be read: {error.strerror}") from error
-    tables: dict[str, type[Checked]] = {
-        "model": GPTConfig, "train": TrainConfig, "data": DataConfig,
-    }  # fmt: skip
+    kinds: tuple[type[Checked], ...] = (GPTConfig, TrainConfig, DataConfig)
+    tables = dict(zip(TABLES, kinds, strict=True))
     for key, value in values.items():
         if key not in ("preset", *tables):
             expected = ", ".join(("preset", *(f"[{table}]" for table in tables)))
             raise DataError(f"{what}: {key}: expected one of {expected}")
         if key == "preset":
-            if value not in tuple(PRESETS):
+            if value not in PRESETS:
                 expected = ", ".join(PRESETS)
                 raise DataError(f"{what}: preset: expected one of {expected}, got {value!r}")
             continue
@@ -157,13 +101,13 @@ def _read(path: Path) -> Recipe:
         except ConfigError as error:
             raise DataError(f"{what}: [{key}] {error}") from error
     given = (values.get(table, {}) for table in tables)
-    return Recipe(path.stem, values.get("preset"), *given)
+    return Recipe(path.stem, _base(values.get("preset")), *given)
 
 
 def as_toml(model: GPTConfig, train: TrainConfig, data: DataConfig) -> str:
     """Return a recipe as a file that `find_recipe` reads."""
     lines: list[str] = []
-    for table, config in (("model", model), ("train", train), ("data", data)):
+    for table, config in zip(TABLES, (model, train, data), strict=True):
         lines.append(f"[{table}]")
         for name, value in config.to_dict().items():
             text = json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool) else value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pygpt.config import TrainConfig
+from pygpt.training.config import TrainConfig
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:

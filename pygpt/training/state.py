@@ -14,11 +14,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pygpt.config import TrainConfig, from_dict
 from pygpt.engine.training import Training
 from pygpt.errors import CheckpointError
+from pygpt.fields import from_dict
 from pygpt.files.atomic import sync_file
 from pygpt.model.gpt import GPT
+from pygpt.training.config import TrainConfig
 
 STATE_FILE = "training.safetensors"
 VERSION = 1

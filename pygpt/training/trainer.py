@@ -6,20 +6,21 @@ import os
 import time
 import weakref
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
 from pygpt.checkpoints import folder as checkpoint
-from pygpt.config import GPTConfig, TrainConfig
 from pygpt.datasets.loaders import TrainingData
 from pygpt.errors import CheckpointError, ConfigError
 from pygpt.files.atomic import write_synced
+from pygpt.model.config import GPTConfig
 from pygpt.model.gpt import GPT
 from pygpt.tokenizers import tokenizer_json
 from pygpt.tokenizers.char import CharTokenizer
+from pygpt.training.config import TrainConfig
 from pygpt.training.evaluation import Evaluation, check_tokenizer, evaluate
 from pygpt.training.metrics import JsonLines, MetricsWriter, Record
 from pygpt.training.run_folder import RunFolder, check_unused, newest_in
@@ -51,7 +52,8 @@ class Trainer:
         model: to train; stays the caller's.
         data: to learn from and to validate with.
         config: the run's options.
-        run: a folder for checkpoints and metrics.jsonl; None for neither.
+        run: a folder for checkpoints and metrics.jsonl; None for neither. One that is held
+            already is the trainer's as soon as there is one.
         resume: whether to go on from the folder's last checkpoint, if it has one.
         writers: where records go beside the folder.
     Raises:
@@ -69,7 +71,7 @@ class Trainer:
         data: TrainingData,
         config: TrainConfig | None = None,
         *,
-        run: str | os.PathLike[str] | None = None,
+        run: str | os.PathLike[str] | RunFolder | None = None,
         resume: bool = False,
         writers: Sequence[MetricsWriter] = (),
     ) -> None:
@@ -95,15 +97,17 @@ class Trainer:
                 )
             )
             self._training.resume(0, first_dropout_key(config.seed))
-            if run is not None:
-                self._run = RunFolder(run)
-                stack.callback(self._run.close)
+            if isinstance(run, RunFolder):
+                self._run = run
+            elif run is not None:
+                self._run = stack.enter_context(closing(RunFolder(run)))
+            if self._run is not None:
                 self._continue(self._run, resume)
                 self._writers.insert(0, JsonLines(self._run.metrics_path))
             for writer in self._writers:
                 stack.callback(writer.close)
                 writer.begin(self.step)
-            self._release = weakref.finalize(self, stack.pop_all().close)
+            self._release = weakref.finalize(self, _release, stack.pop_all(), self._run)
             self._release.atexit = False  # then Java may be gone
 
     # ---- steps -------------------------------------------------------------------------------
@@ -274,6 +278,12 @@ class Trainer:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _release(stack: ExitStack, run: RunFolder | None) -> None:
+    stack.close()
+    if run is not None:
+        run.close()
 
 
 def first_dropout_key(seed: int) -> int:

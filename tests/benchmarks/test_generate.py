@@ -14,15 +14,15 @@ from benchmarks.generate import perplexity
 from benchmarks.generate.bandwidth import MemoryReader
 from benchmarks.generate.check import (
     LOGITS,
-    DisagreementError,
     check_greedy,
     compare_logits,
     equal_tokens,
 )
 from benchmarks.generate.measure import Result, measure, shares, times, tokens_per_s
-from benchmarks.generate.peer import Peer, PeerError
 from benchmarks.generate.report import as_json, table
 from benchmarks.generate.workload import GPT2_124M, Workload
+from benchmarks.harness.check import DisagreementError
+from benchmarks.harness.peer import Peer, WorkerError
 from pygpt import GPT, CharTokenizer, GPTConfig, prepare
 
 SMALL = Workload(61, 67, 2, 3, 15, prompt=5, new=17, prefill=29, warm_up=1, rounds=2)
@@ -98,7 +98,9 @@ def test_sides_of_pygpt_agree(tmp_path: Path) -> None:
 
 
 def test_a_side_that_fails_says_why(tmp_path: Path) -> None:
-    with pytest.raises(PeerError, match="pygpt: CheckpointError: "), Peer("pygpt", tmp_path, 1):
+    make, arguments = "benchmarks.generate.side:make_side", ("pygpt", tmp_path, 1)
+    expected = pytest.raises(WorkerError, match="pygpt: CheckpointError: ")
+    with expected, Peer("pygpt", make, arguments):
         pass
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.harness.check import DisagreementError
 from benchmarks.recipe.__main__ import check
 from benchmarks.recipe.recipe import MODEL, first_weights, options
-from benchmarks.train.check import DisagreementError
 from pygpt import GPTConfig, TrainConfig
 from tests.processes import completed
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 import math
 from dataclasses import replace
 
@@ -11,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.train.check import FLOAT32, DisagreementError, Tolerance, compare
-from benchmarks.train.measure import Result, labels
-from benchmarks.train.peer import Steps
-from benchmarks.train.worker import serve
+from benchmarks.harness.check import FLOAT32, DisagreementError, Steps, Tolerance, compare
+from benchmarks.harness.measure import labels
+from benchmarks.train.measure import Result
+from benchmarks.train.side import Runner
 from benchmarks.train.workload import BATCHES, WORKLOADS, Workload
 
 SMALL = Workload("small", 11, 3, 2, 1, 5, 7, 1, 1, 1, 1)
@@ -104,14 +102,14 @@ class _Counting:
         return {"steps": float(len(self.ids))}
 
 
-def test_worker_answers_line_by_line() -> None:
-    side, answers = _Counting(), io.StringIO()
-    serve(side, SMALL, io.StringIO('{"run": 2}\n{"weight_norms": {}}\n{"run": 9}\n'), answers)
-    ready, two, norms, nine = map(json.loads, answers.getvalue().splitlines())
-    assert ready == {"ready": "counting"} and norms == {"steps": 2.0}
-    assert two["losses"] == [1.0, 2.0] and two["grad_norms"] == [-1.0, -2.0]
-    assert nine["losses"] == [float(i) for i in range(3, 12)]
-    assert len(nine["step_s"]) == 9 and min(nine["step_s"]) >= 0
+def test_runner_takes_steps_one_after_another() -> None:
+    side = _Counting()
+    runner = Runner(side, SMALL)
+    two, norms, nine = runner.run(2), runner.weight_norms(), runner.run(9)
+    assert runner.description == "counting" and norms == {"steps": 2.0}
+    assert two.losses == [1.0, 2.0] and two.grad_norms == [-1.0, -2.0]
+    assert nine.losses == [float(i) for i in range(3, 12)]
+    assert len(nine.step_s) == 9 and min(nine.step_s) >= 0
     expected = [ids for ids, _ in SMALL.batches()]
     for step, ids in enumerate(side.ids):  # the batches take turns
         np.testing.assert_array_equal(ids, expected[step % BATCHES])

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from pygpt import GPT, GPTConfig
-from pygpt.config import SpecialIds
+from pygpt.tokenizers.protocol import SpecialIds
 from tests.reference.gpt import Params
 
 TARGET = Path(__file__).parent / "written.npz"

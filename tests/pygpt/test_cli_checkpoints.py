@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 import pygpt
 from pygpt import GPT, CharTokenizer, Dataset, GPTConfig, TrainConfig
 from pygpt.cli import main as cli
-from pygpt.config import PRESETS
+from pygpt.model.presets import PRESETS
 
 Capture = pytest.CaptureFixture[str]
 TRAIN = [
@@ -174,7 +174,7 @@ def test_info_of_a_model(capsys: Capture) -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_info_of_a_preset(name: str, capsys: Capture) -> None:
     values = _info(name, capsys)
-    count = PRESETS[name].num_parameters
+    count = GPTConfig.preset(name).num_parameters
     assert (values["kind"], values["parameters"]) == ("preset", count)
     assert values["training_without_activations_bytes"] == 16 * count
 

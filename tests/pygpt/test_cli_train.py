@@ -16,7 +16,7 @@ import pytest
 
 from pygpt import GPT, Dataset, GPTConfig, TrainConfig, prepare
 from pygpt.cli import main as cli
-from pygpt.config import PRESETS
+from pygpt.model.presets import PRESETS
 from pygpt.training.run_folder import RunFolder, newest_in
 from pygpt.training.trainer import FILES
 from tests.processes import started
@@ -162,11 +162,11 @@ def test_presets(name: str) -> None:
     from pygpt.training.recipes import find_recipe
 
     recipe = find_recipe(name)
-    sizes = GPTConfig(vocab_size=PRESETS[name].vocab_size, **recipe.base_model())
-    assert sizes == PRESETS[name]
-    options = TrainConfig(**recipe.base_train())
+    sizes = GPTConfig(vocab_size=GPTConfig.preset(name).vocab_size, **recipe.base["model"])
+    assert sizes == GPTConfig.preset(name)
+    options = TrainConfig(**recipe.base["train"])
     assert options.lr_decay_iters == options.max_iters
-    assert recipe.base_data()["tokenizer"] == ("gpt2" if name.startswith("gpt2") else "char")
+    assert recipe.base["data"]["tokenizer"] == ("gpt2" if name.startswith("gpt2") else "char")
 
 
 # ---- errors ----------------------------------------------------------------------------------

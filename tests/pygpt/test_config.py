@@ -7,11 +7,16 @@ import re
 from dataclasses import FrozenInstanceError, fields
 from typing import Any
 
+import numpy as np
 import pytest
 
 import jbridge
-from pygpt import ConfigError, GPTConfig, NamesConfig
-from pygpt.config import BACKENDS, PRESETS, from_dict, rule_of
+from pygpt import ConfigError, GenerateConfig, GPTConfig, NamesConfig, TrainConfig
+from pygpt.fields import Checked, from_dict, specs_of
+from pygpt.generate.config import GenerateOptions
+from pygpt.model.config import BACKENDS
+from pygpt.model.presets import PRESETS
+from pygpt.training.config import AdamWConfig, AdamWOptions, DataConfig
 
 SIZES = {"block_size": 7, "vocab_size": 11, "n_layer": 2, "n_head": 3, "n_embd": 6}
 
@@ -89,9 +94,23 @@ def test_whole_numbers_are_numbers() -> None:
     assert (config.temperature, type(config.temperature)) == (1.0, float)
 
 
-@pytest.mark.parametrize("kind", [GPTConfig, NamesConfig])
-def test_every_field_has_help(kind: type[Any]) -> None:
-    assert all(rule_of(field).help for field in fields(kind))
+CONFIGS = (GPTConfig, TrainConfig, AdamWConfig, GenerateConfig, NamesConfig, DataConfig)
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_every_field_has_help(kind: type[Checked]) -> None:
+    assert all(spec.rule.help for spec in specs_of(kind).values())
+
+
+def test_options_are_the_fields() -> None:
+    assert [*AdamWOptions.__annotations__] == [*specs_of(AdamWConfig)]
+    assert ["max_new_tokens", *GenerateOptions.__annotations__] == [*specs_of(GenerateConfig)]
+
+
+def test_numbers_of_numpy() -> None:
+    config = GPTConfig(block_size=np.int64(7), dropout=np.float32(0.5))  # type: ignore[arg-type]
+    assert [type(value) for value in (config.block_size, config.dropout)] == [int, float]
+    assert GenerateConfig(stop="a", stop_tokens=np.array([3])).stop == ("a",)  # type: ignore[arg-type]
 
 
 def test_java_has_the_same_fields() -> None:

@@ -20,8 +20,8 @@ from pygpt import GPT, BPETokenizer, CharTokenizer, CheckpointError, ConfigError
 from pygpt.checkpoints import folder as checkpoint
 from pygpt.checkpoints import hub
 from pygpt.checkpoints import safetensors as tensors
-from pygpt.config import SpecialIds
 from pygpt.errors import OutputError
+from pygpt.tokenizers.protocol import SpecialIds
 from tests import tolerances
 from tests.golden import make_written
 from tests.reference.frozen import GOLDEN, from_gpt2, from_llama, hugging_face

@@ -15,7 +15,7 @@ import jbridge
 from jbridge import JavaError
 from pygpt import CharTokenizer, CheckpointError, GPTConfig
 from pygpt.checkpoints import folder as checkpoint
-from pygpt.config import PRESETS
+from pygpt.model.presets import PRESETS
 from tests.reference.frozen import GOLDEN, GPT2_TINY, LLAMA_TINY, Frozen
 
 CASES = sorted(path.stem for path in (GOLDEN / "gpt").glob("*.npz"))
@@ -44,7 +44,8 @@ def _save(folder: Path, config: GPTConfig, tokenizer: CharTokenizer) -> None:
 
 
 def _java_config(config: GPTConfig) -> Any:
-    return jbridge.java_class("org.pygpt.model.GPTConfig").of(*config.to_dict().values())
+    text = json.dumps(config.to_dict())
+    return jbridge.java_class("org.pygpt.model.GPTConfig").ofJson(text)
 
 
 @pytest.fixture
@@ -76,14 +77,14 @@ def test_java_copies_a_folder_byte_by_byte(case: str, arena: Any, tmp_path: Path
         assert (read.config, read.tokenizer) == (config, tokenizer)
 
 
-@pytest.mark.parametrize("config", [*CONFIGS.values(), *PRESETS.values()])
+@pytest.mark.parametrize("config", [*CONFIGS.values(), *map(GPTConfig.preset, PRESETS)])
 def test_java_has_the_same_shapes(config: GPTConfig) -> None:
-    parameters = jbridge.java_class("org.pygpt.model.Parameters")
-    java = parameters.shapes(_java_config(config)).entrySet()
+    table = jbridge.java_class("org.pygpt.model.LayoutTable").of(_java_config(config))
+    java = table.layout().shapes().entrySet()
     shapes = [(str(e.getKey()), tuple(int(n) for n in e.getValue())) for e in java]
     assert shapes == list(config.weight_shapes().items())
-    assert int(parameters.tensorCount(_java_config(config))) == config.num_tensors
-    assert int(str(parameters.count(_java_config(config)))) == config.num_parameters
+    assert int(table.tensorCount()) == config.num_tensors
+    assert int(str(table.count())) == config.num_parameters
 
 
 WRONG: list[tuple[str, Any]] = [

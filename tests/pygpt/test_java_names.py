@@ -8,7 +8,6 @@ import re
 import shlex
 import signal
 import time
-from dataclasses import fields
 from pathlib import Path
 from subprocess import PIPE
 
@@ -19,7 +18,7 @@ import pygpt
 from jbridge import jvm
 from pygpt import GPT, CharTokenizer, GPTConfig, NamesConfig
 from pygpt.cli import main as cli
-from pygpt.config import rule_of
+from pygpt.fields import specs_of
 from tests.processes import completed, started
 
 ROOT = Path(__file__).parents[2]
@@ -178,8 +177,8 @@ def test_same_messages(case: str, capsys: Capture) -> None:
 def test_help_and_version() -> None:
     status, out, err = _java("--help")
     assert (status, err) == (0, "")
-    for spec in fields(NamesConfig):
-        shown = f"{rule_of(spec).help} (default: {spec.default})"
+    for spec in specs_of(NamesConfig).values():
+        shown = f"{spec.rule.help} (default: {spec.default})"
         assert re.search(rf"^  {cli.flag(spec.name)} .*{re.escape(shown)}$", out, re.MULTILINE)
     for flag in (*cli.PATHS.values(), "--quiet"):
         assert f"\n  {flag} " in out

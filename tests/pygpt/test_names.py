@@ -13,9 +13,10 @@ import pytest
 from tolerances import LOSS_RTOL_FLOAT32, LOSS_RTOL_FLOAT64
 
 from pygpt.cli import main as cli
-from pygpt.config import GPTConfig, NamesConfig
+from pygpt.model.config import GPTConfig
 from pygpt.model.gpt import GPT
-from pygpt.names.protocol import protocol as names
+from pygpt.names import protocol as names
+from pygpt.names.config import NamesConfig
 
 TESTS = Path(__file__).parents[1]
 PROTOCOLS = json.loads((TESTS / "golden" / "protocols.json").read_text(encoding="utf-8"))

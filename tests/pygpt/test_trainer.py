@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from pygpt import GPT, CharTokenizer, ConfigError, TrainConfig, Trainer, evaluate
-from pygpt.config import from_dict
 from pygpt.datasets.loaders import Streams
 from pygpt.engine import EngineError
 from pygpt.errors import ClosedError, DataError, OutputError
+from pygpt.fields import from_dict
 from pygpt.training.metrics import JsonLines, Record, TensorBoard
 from pygpt.training.schedule import learning_rate
 from pygpt.training.trainer import first_dropout_key, frozen_weights

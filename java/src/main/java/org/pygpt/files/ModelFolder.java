@@ -17,11 +17,12 @@ import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.stream.Stream;
-import org.nd4j.shade.jackson.databind.JsonNode;
 import org.pygpt.model.GPTConfig;
-import org.pygpt.model.Parameters;
+import org.pygpt.model.Layout;
+import org.pygpt.model.LayoutTable;
 import org.pygpt.python.PythonPath;
 import org.pygpt.text.CharTokenizer;
+import org.pygpt.text.Json;
 
 /**
  * Models as folders of two files, model.safetensors and config.json: those that Python's {@code
@@ -29,8 +30,8 @@ import org.pygpt.text.CharTokenizer;
  *
  * <p>config.json has {@code "model_type": "pygpt"}, the fields of {@link GPTConfig}, and {@code
  * "characters"}, the tokenizer's, where the model has one; if the vocabulary is one larger than
- * they are, it has BOS. The weights are float32, as {@link Parameters#shapes} has them. A folder is
- * written beside its place and then renamed.
+ * they are, it has BOS. The weights are float32, as {@link Layout} has them. A folder is written
+ * beside its place and then renamed.
  */
 public final class ModelFolder {
   private static final String CONFIG_FILE = "config.json";
@@ -140,7 +141,7 @@ public final class ModelFolder {
   }
 
   private static ConfigJson readConfig(Path file, String where) throws IOException, FileException {
-    JsonNode values;
+    Object values;
     try {
       values = readJson(file);
     } catch (NoSuchFileException error) {
@@ -155,12 +156,14 @@ public final class ModelFolder {
     }
   }
 
-  private static JsonNode readJson(Path file) throws IOException, DamageException {
+  private static Object readJson(Path file) throws IOException, DamageException {
     ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(file));
     try {
       return Json.parse(UTF_8.newDecoder().decode(bytes).toString());
     } catch (CharacterCodingException error) {
       throw new DamageException("expected UTF-8, got another byte at offset " + bytes.position());
+    } catch (IllegalArgumentException error) {
+      throw new DamageException(error.getMessage());
     }
   }
 
@@ -175,11 +178,11 @@ public final class ModelFolder {
     } catch (DamageException error) {
       throw new FileException(where + " is damaged: " + error.getMessage());
     }
-    long count = Parameters.tensorCount(config); // before a list that nLayer makes endless
+    long count = LayoutTable.of(config).tensorCount(); // before a list that nLayer makes endless
     if (arrays.size() < count) {
       throw new FileException(where + ": expected " + count + " tensors, got " + arrays.size());
     }
-    Map<String, List<Long>> shapes = Parameters.shapes(config);
+    Map<String, List<Long>> shapes = Layout.of(config).shapes();
     SortedSet<String> names = new TreeSet<>(arrays.keySet());
     names.addAll(shapes.keySet());
     for (String name : names) {

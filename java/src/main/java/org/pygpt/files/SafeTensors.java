@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
@@ -20,7 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.nd4j.shade.jackson.databind.JsonNode;
+import org.pygpt.text.Json;
 
 /**
  * Files of named arrays: 8 bytes with the length of the header, the header (JSON with dtype, shape
@@ -141,22 +142,18 @@ public final class SafeTensors {
         throw new DamageException(
             "header: expected at most " + most + " bytes, got " + Long.toUnsignedString(length));
       }
-      JsonNode header = parse(bytes.asSlice(8, length));
+      Map<String, Object> header = parse(bytes.asSlice(8, length));
       return arrays(header, bytes.asSlice(8 + length));
     }
   }
 
-  private static JsonNode parse(MemorySegment bytes) throws DamageException {
+  private static Map<String, Object> parse(MemorySegment bytes) throws DamageException {
     try {
       String text = UTF_8.newDecoder().decode(bytes.asByteBuffer()).toString();
-      JsonNode header = Json.parse(text);
-      if (!header.isObject()) {
-        throw new DamageException("expected an object, got " + Json.repr(header));
-      }
-      return header;
+      return Json.parseObject(text);
     } catch (CharacterCodingException error) {
       throw new DamageException("header: expected UTF-8");
-    } catch (DamageException error) {
+    } catch (IllegalArgumentException error) {
       throw new DamageException("header: " + error.getMessage());
     }
   }
@@ -165,13 +162,13 @@ public final class SafeTensors {
   private record Place(String name, String dtype, List<Long> shape, long from, long to) {}
 
   /** The arrays, once it is sure that they fill the data without gap or overlap. */
-  private static Map<String, Array> arrays(JsonNode header, MemorySegment data)
+  private static Map<String, Array> arrays(Map<String, Object> header, MemorySegment data)
       throws DamageException {
     List<Place> places = new ArrayList<>();
-    for (var fields = header.fields(); fields.hasNext(); ) {
-      var field = fields.next();
+    for (var field : header.entrySet()) {
       if (!field.getKey().equals(METADATA)) {
-        places.add(place(field.getKey(), field.getValue()));
+        Object value = field.getValue();
+        places.add(place(field.getKey(), value instanceof Map<?, ?> is ? is : Map.of()));
       }
     }
     places.sort(Comparator.comparingLong(Place::from).thenComparingLong(Place::to));
@@ -195,15 +192,14 @@ public final class SafeTensors {
     return arrays;
   }
 
-  private static Place place(String name, JsonNode value) throws DamageException {
-    JsonNode dtype = value.path("dtype");
-    Integer elementBytes = DTYPE_BYTES.get(dtype.asText());
-    if (!dtype.isTextual() || elementBytes == null) {
+  private static Place place(String name, Map<?, ?> value) throws DamageException {
+    Object dtype = value.get("dtype");
+    if (!(dtype instanceof String known) || !DTYPE_BYTES.containsKey(known)) {
       throw new DamageException(name + ": expected a known dtype, got " + Json.repr(dtype));
     }
     List<Long> shape = numbers(name, "shape", value);
     List<Long> offsets = numbers(name, "data_offsets", value);
-    long bytes = elementBytes;
+    long bytes = DTYPE_BYTES.get(known);
     try {
       for (long size : shape) {
         bytes = Math.multiplyExact(bytes, size);
@@ -215,23 +211,23 @@ public final class SafeTensors {
       throw new DamageException(
           name + ": expected data_offsets " + bytes + " apart, got " + offsets);
     }
-    return new Place(name, dtype.textValue(), shape, offsets.get(0), offsets.get(1));
+    return new Place(name, known, shape, offsets.get(0), offsets.get(1));
   }
 
-  private static List<Long> numbers(String name, String field, JsonNode array)
+  private static List<Long> numbers(String name, String field, Map<?, ?> array)
       throws DamageException {
+    Object values = array.get(field);
+    if (!(values instanceof List<?> items)) {
+      throw new DamageException(
+          name + ": expected a list as " + field + ", got " + Json.repr(values));
+    }
     List<Long> numbers = new ArrayList<>();
-    JsonNode values = array.path(field);
-    for (JsonNode value : values) {
-      if (!value.isIntegralNumber() || !value.canConvertToLong() || value.longValue() < 0) {
+    for (Object item : items) {
+      if (!(item instanceof BigInteger n) || n.signum() < 0 || n.bitLength() >= Long.SIZE) {
         throw new DamageException(
             name + ": expected whole numbers in " + field + ", got " + Json.repr(values));
       }
-      numbers.add(value.longValue());
-    }
-    if (!values.isArray()) {
-      throw new DamageException(
-          name + ": expected a list as " + field + ", got " + Json.repr(values));
+      numbers.add(n.longValue());
     }
     return numbers;
   }

@@ -46,7 +46,7 @@ public final class GPT implements AutoCloseable {
   private GPT(GPTConfig config, Kernels kernels, DType dtype) {
     this.config = config;
     this.kernels = kernels;
-    this.weights = new Parameters(config, dtype);
+    this.weights = new Parameters(Layout.of(config), dtype);
     this.angles =
         isRotary(config)
             ? Rotary.angles(dtype, config.blockSize(), config.headSize(), config.ropeTheta())
@@ -69,7 +69,7 @@ public final class GPT implements AutoCloseable {
   public static GPT create(GPTConfig config, String backend, DType dtype, int threads) {
     Backend chosen = Backend.of(backend);
     long angles = isRotary(config) ? (long) config.blockSize() * config.headSize() : 0;
-    BigInteger count = Parameters.count(config).add(BigInteger.valueOf(angles));
+    BigInteger count = LayoutTable.of(config).count().add(BigInteger.valueOf(angles));
     BigInteger bytes = count.multiply(BigInteger.valueOf(dtype.bytes()));
     AvailableMemory.require(bytes, "a model of these sizes");
     return new GPT(config, chosen.kernels(dtype, threads), dtype);
@@ -94,7 +94,7 @@ public final class GPT implements AutoCloseable {
 
   /** Draws every weight anew; see {@link Initializer}. */
   public void initialize(long seed) {
-    Initializer.initialize(config, weights, seed);
+    Initializer.initialize(weights, seed);
     changed();
   }
 
@@ -119,7 +119,7 @@ public final class GPT implements AutoCloseable {
               + rounded.format()
               + "; load the model again to round it otherwise");
     }
-    rounded = new QuantizedWeights(chosen, config, weights, kernels);
+    rounded = new QuantizedWeights(chosen, weights, kernels);
     changed();
   }
 

@@ -1,8 +1,11 @@
 package org.pygpt.model;
 
+import java.util.List;
+import java.util.Map;
 import org.pygpt.kernels.Activation;
 import org.pygpt.python.PythonNumber;
-import org.pygpt.text.Choice;
+import org.pygpt.text.Fields;
+import org.pygpt.text.Json;
 
 /**
  * Immutable: the architecture of a model. Field names are those of Python's {@code
@@ -48,6 +51,8 @@ public record GPTConfig(
     double ropeTheta) {
 
   private static final int FEED_FORWARD_FACTOR = 4; // GPT-2's
+  private static final Fields<GPTConfig> FIELDS = new Fields<>(GPTConfig.class);
+  private static final List<String> MAY_BE_ZERO = List.of("n_kv_head", "n_inner");
 
   /** Kinds of normalisation. */
   public enum Norm {
@@ -106,48 +111,37 @@ public record GPTConfig(
   }
 
   /**
-   * The configuration with these values, enumerations by their lower-case names.
+   * The configuration that a JSON object holds, or part of one, under the names of Python.
    *
-   * @throws IllegalArgumentException if a value cannot be; the message lists those that can
+   * @param values {@code n_kv_head} 0 stands for n_head, {@code n_inner} 0 for 4 * n_embd
+   * @throws IllegalArgumentException if a name is missing or unknown, or a value does not fit
    */
-  public static GPTConfig of(
-      int blockSize,
-      int vocabSize,
-      int nLayer,
-      int nHead,
-      int nEmbd,
-      double dropout,
-      boolean bias,
-      String norm,
-      String activation,
-      boolean tieWeights,
-      int nKvHead,
-      int nInner,
-      boolean normGain,
-      double normEps,
-      boolean finalNorm,
-      boolean embeddingNorm,
-      String positions,
-      double ropeTheta) {
-    return new GPTConfig(
-        blockSize,
-        vocabSize,
-        nLayer,
-        nHead,
-        nEmbd,
-        dropout,
-        bias,
-        Choice.of("norm", Norm.class, norm),
-        Choice.of("activation", Activation.class, activation),
-        tieWeights,
-        nKvHead,
-        nInner,
-        normGain,
-        normEps,
-        finalNorm,
-        embeddingNorm,
-        Choice.of("positions", Positions.class, positions),
-        ropeTheta);
+  public static GPTConfig of(Map<String, ?> values) {
+    Map<String, Object> fields = FIELDS.check(values, MAY_BE_ZERO);
+    fields.replace("n_kv_head", 0, fields.get("n_head"));
+    if (fields.get("n_inner").equals(0)) {
+      fields.put("n_inner", feedForwardWidth((int) fields.get("n_embd")));
+    }
+    return FIELDS.make(fields);
+  }
+
+  /**
+   * The configuration in a JSON text; errors are those of {@link #of}.
+   *
+   * @throws IllegalArgumentException if it is no JSON object
+   */
+  public static GPTConfig ofJson(String json) {
+    return of(Json.parseObject(json));
+  }
+
+  /** Every value by its name in Python, in order. */
+  public Map<String, Object> values() {
+    return FIELDS.values(this);
+  }
+
+  /** A copy with some values changed, by their names in Python; errors are those of {@link #of}. */
+  public GPTConfig with(Map<String, ?> changes) {
+    return FIELDS.with(this, changes);
   }
 
   /**
@@ -184,25 +178,16 @@ public record GPTConfig(
    * @see <a href="https://gist.github.com/karpathy/8627fe009c40f57531cb18360106ce95">microgpt</a>
    */
   public static GPTConfig microgpt(int blockSize, int vocabSize, int nLayer, int nHead, int nEmbd) {
-    return new GPTConfig(
-        blockSize,
-        vocabSize,
-        nLayer,
-        nHead,
-        nEmbd,
-        0,
-        false,
-        Norm.RMSNORM,
-        Activation.RELU,
-        false,
-        nHead,
-        feedForwardWidth(nEmbd),
-        false,
-        1e-5,
-        false,
-        true,
-        Positions.LEARNED,
-        1e4);
+    return gpt2(blockSize, vocabSize, nLayer, nHead, nEmbd)
+        .with(
+            Map.of(
+                "bias", false,
+                "norm", "rmsnorm",
+                "activation", "relu",
+                "tie_weights", false,
+                "norm_gain", false,
+                "final_norm", false,
+                "embedding_norm", true));
   }
 
   /**
@@ -220,15 +205,5 @@ public record GPTConfig(
   /** Size of one head: D. */
   public int headSize() {
     return nEmbd / nHead;
-  }
-
-  /** Columns of packed queries, keys and values: (H + 2 * H_kv) * D. */
-  public int qkvWidth() {
-    return (nHead + 2 * nKvHead) * headSize();
-  }
-
-  /** Whether a norm has a bias beside its gain. */
-  public boolean normBias() {
-    return bias && normGain && norm == Norm.LAYERNORM;
   }
 }

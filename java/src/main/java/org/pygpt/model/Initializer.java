@@ -1,14 +1,15 @@
 package org.pygpt.model;
 
+import java.util.List;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 import java.util.stream.IntStream;
 import org.pygpt.tensor.Tensor;
 
 /**
- * First weights, as nanoGPT draws them: N(0, 0.02) for matrices, projections back to the residual
- * stream N(0, 0.02 / sqrt(2 * n_layer)) so that its variance does not grow with depth, 0 for biases
- * and 1 for gains.
+ * First weights, as nanoGPT draws them: N(0, 0.02) for matrices, N(0, 0.02 / sqrt(n)) for the n
+ * projections back to the residual stream (two in each layer of a GPT), so that its variance does
+ * not grow with depth, 0 for biases and 1 for gains.
  *
  * <p>Each matrix has a generator of its own, seeded by the model's seed and its place, so that
  * matrices can be drawn in parallel.
@@ -20,20 +21,23 @@ final class Initializer {
 
   private Initializer() {}
 
-  static void initialize(GPTConfig config, Parameters weights, long seed) {
-    double residual = STD / Math.sqrt(2.0 * config.nLayer());
+  static void initialize(Parameters weights, long seed) {
+    List<Layout.Weight> layout = weights.layout().weights();
+    long projections = layout.stream().filter(w -> w.role() == Layout.Role.PROJECTION).count();
+    double residual = STD / Math.sqrt(projections);
     RandomGeneratorFactory<RandomGenerator.SplittableGenerator> factory =
         RandomGeneratorFactory.of("L64X128MixRandom");
-    IntStream.range(0, weights.names().size())
+    IntStream.range(0, layout.size())
         .parallel()
         .forEach(index -> {
-          String name = weights.names().get(index);
-          Tensor tensor = weights.get(name);
-          if (weights.isVector(name)) {
-            fill(tensor, name.endsWith(".weight") ? 1 : 0);
-          } else {
-            double std = name.endsWith("c_proj.weight") ? residual : STD;
-            draw(tensor, std, factory.create(seed * 0x9e3779b97f4a7c15L + index));
+          Layout.Weight weight = layout.get(index);
+          Tensor tensor = weights.get(weight.name());
+          RandomGenerator random = factory.create(seed * 0x9e3779b97f4a7c15L + index);
+          switch (weight.role()) {
+            case GAIN -> fill(tensor, 1);
+            case BIAS -> fill(tensor, 0);
+            case PROJECTION -> draw(tensor, residual, random);
+            default -> draw(tensor, STD, random);
           }
         });
   }

@@ -1,6 +1,7 @@
 package org.pygpt.model;
 
 import java.math.BigInteger;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -9,14 +10,12 @@ import org.pygpt.kernels.PackedMatrix;
 import org.pygpt.kernels.QuantizedMatrix;
 import org.pygpt.kernels.WeightFormat;
 import org.pygpt.tensor.AvailableMemory;
+import org.pygpt.tensor.Tensor;
 import org.pygpt.tensor.TooLargeError;
 import org.pygpt.text.Choice;
 
 /** The packed copies of a model's rounded matrices, by name. */
 final class QuantizedWeights implements AutoCloseable {
-  private static final String POSITIONS = "wpe.weight";
-  private static final List<String> OUTPUTS_ARE_ROWS = List.of("wte.weight", "lm_head.weight");
-
   private final WeightFormat format;
   private final Map<String, PackedMatrix> packed = new LinkedHashMap<>();
 
@@ -26,18 +25,20 @@ final class QuantizedWeights implements AutoCloseable {
    * @throws IllegalArgumentException if a weight is not finite; none is changed then
    * @throws TooLargeError if the copies do not fit into memory; no weight is changed then
    */
-  QuantizedWeights(WeightFormat format, GPTConfig config, Parameters weights, Kernels kernels) {
+  QuantizedWeights(WeightFormat format, Parameters weights, Kernels kernels) {
     this.format = format;
-    Map<String, QuantizedMatrix> matrices = new LinkedHashMap<>();
-    for (String name : weights.names()) {
-      if (!weights.isVector(name) && !name.equals(POSITIONS)) {
-        boolean outputsAreRows = OUTPUTS_ARE_ROWS.contains(name);
-        matrices.put(name, new QuantizedMatrix(format, weights.get(name), outputsAreRows));
+    List<QuantizedMatrix> all = new ArrayList<>();
+    Map<String, QuantizedMatrix> matrices = new LinkedHashMap<>(); // those of products
+    for (Layout.Weight weight : weights.layout().weights()) {
+      Layout.Role role = weight.role();
+      if (!role.isVector() && role != Layout.Role.POSITIONS) {
+        Tensor values = weights.get(weight.name());
+        QuantizedMatrix matrix = new QuantizedMatrix(format, values, role.outputsAreRows());
+        all.add(matrix);
+        if (role != Layout.Role.EMBEDDING) { // which is only looked up
+          matrices.put(weight.name(), matrix);
+        }
       }
-    }
-    List<QuantizedMatrix> all = List.copyOf(matrices.values());
-    if (!config.tieWeights()) {
-      matrices.remove("wte.weight"); // only looked up
     }
     long bytes = 0;
     for (QuantizedMatrix matrix : matrices.values()) {

@@ -8,8 +8,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.pygpt.files.FileException;
-import org.pygpt.files.Json;
 import org.pygpt.python.PythonNumber;
+import org.pygpt.text.Json;
 
 /**
  * Mutable: the log of a run, one JSON object a line: {@code {"step": 1, "loss": 3.3659…}} for each

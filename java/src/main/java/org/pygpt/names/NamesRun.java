@@ -20,7 +20,6 @@ import org.pygpt.jobs.DocumentJob;
 import org.pygpt.jobs.Job;
 import org.pygpt.model.GPT;
 import org.pygpt.model.GPTConfig;
-import org.pygpt.model.Parameters;
 import org.pygpt.python.PythonRandom;
 import org.pygpt.tensor.AvailableMemory;
 import org.pygpt.tensor.Tensor;
@@ -231,7 +230,7 @@ final class NamesRun implements AutoCloseable {
   void save(Path folder) throws FileException {
     try (Arena arena = Arena.ofShared()) {
       SortedMap<String, SafeTensors.Array> arrays = new TreeMap<>();
-      for (var entry : Parameters.shapes(model.config()).entrySet()) {
+      for (var entry : model.weights().layout().shapes().entrySet()) {
         Tensor weight = model.weights().get(entry.getKey());
         var array = SafeTensors.Array.ofFloats(arena, entry.getValue());
         for (int row = 0; row < weight.rows(); row++) {

@@ -69,9 +69,9 @@ public final class Training implements AutoCloseable {
     AvailableMemory.require(
         BigInteger.valueOf(state + model.activationBytes(B, T)),
         "training on batches of " + B + " x " + T + " tokens");
-    gradients = new Parameters(model.config(), model.dtype());
-    m = new Parameters(model.config(), model.dtype());
-    v = new Parameters(model.config(), model.dtype());
+    gradients = new Parameters(weights.layout(), model.dtype());
+    m = new Parameters(weights.layout(), model.dtype());
+    v = new Parameters(weights.layout(), model.dtype());
     program = model.training(B, T, gradients);
     maxRows = B * T;
     trained = ranges();

@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Function;
@@ -26,16 +27,34 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.pygpt.model.GPTConfig;
-import org.pygpt.model.Parameters;
+import org.pygpt.model.Layout;
 import org.pygpt.text.CharTokenizer;
 
 /** Model folders: round trip, replacement, refusal of what is not ours, and damage. */
 class ModelFolderTest {
   private static final GPTConfig CONFIG = GPTConfig.microgpt(3, 4, 2, 1, 5);
   private static final GPTConfig LLAMA =
-      GPTConfig.of(
-          3, 5, 2, 6, 12, 0.1, false, "rmsnorm", "swiglu", true, 2, 7, true, 1e-6, true, false,
-          "rotary", 5e5);
+      GPTConfig.gpt2(3, 5, 2, 6, 12)
+          .with(
+              Map.of(
+                  "dropout",
+                  0.1,
+                  "bias",
+                  false,
+                  "norm",
+                  "rmsnorm",
+                  "activation",
+                  "swiglu",
+                  "n_kv_head",
+                  2,
+                  "n_inner",
+                  7,
+                  "norm_eps",
+                  1e-6,
+                  "positions",
+                  "rotary",
+                  "rope_theta",
+                  5e5));
   private static final CharTokenizer TOKENIZER = new CharTokenizer("a\u00e9\ud83d\udc04");
   private static final String WEIGHTS = "model.safetensors";
   private static final String CONFIG_JSON = "config.json";
@@ -51,7 +70,8 @@ class ModelFolderTest {
   /** A weight of each name; element i is start + i. */
   private SortedMap<String, SafeTensors.Array> weights(GPTConfig config, float start) {
     SortedMap<String, SafeTensors.Array> weights = new TreeMap<>();
-    Parameters.shapes(config)
+    Layout.of(config)
+        .shapes()
         .forEach((name, shape) -> {
           SafeTensors.Array weight = SafeTensors.Array.ofFloats(arena, shape);
           for (long i = 0; i < weight.bytes().byteSize() / 4; i++) {

@@ -3,76 +3,47 @@ package org.pygpt.model;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.pygpt.kernels.Activation;
 
 class GPTConfigTest {
-  /** Arguments of the configuration that each error below changes one of, as Python names them. */
-  private static GPTConfig config(String changed, String value) {
-    return GPTConfig.of(
-        integer(changed, value, "block_size", 7),
-        integer(changed, value, "vocab_size", 11),
-        integer(changed, value, "n_layer", 2),
-        integer(changed, value, "n_head", 6),
-        integer(changed, value, "n_embd", 24),
-        number(changed, value, "dropout", 0.1),
-        true,
-        text(changed, value, "norm", "rmsnorm"),
-        text(changed, value, "activation", "swiglu"),
-        false,
-        integer(changed, value, "n_kv_head", 3),
-        integer(changed, value, "n_inner", 17),
-        true,
-        number(changed, value, "norm_eps", 1e-6),
-        true,
-        false,
-        text(changed, value, "positions", "rotary"),
-        number(changed, value, "rope_theta", 5e5));
-  }
-
-  private static int integer(String changed, String value, String name, int usual) {
-    return changed.equals(name) ? Integer.parseInt(value) : usual;
-  }
-
-  private static double number(String changed, String value, String name, double usual) {
-    return changed.equals(name) ? Double.parseDouble(value) : usual;
-  }
-
-  private static String text(String changed, String value, String name, String usual) {
-    return changed.equals(name) ? value : usual;
-  }
+  private static final GPTConfig BASE =
+      new GPTConfig(
+          7,
+          11,
+          2,
+          6,
+          24,
+          0.1,
+          true,
+          GPTConfig.Norm.RMSNORM,
+          Activation.SWIGLU,
+          false,
+          3,
+          17,
+          true,
+          1e-6,
+          true,
+          false,
+          GPTConfig.Positions.ROTARY,
+          5e5);
 
   @Test
   void namesBecomeValues() {
-    GPTConfig config = config("", "");
-    assertEquals(
-        new GPTConfig(
-            7,
-            11,
-            2,
-            6,
-            24,
-            0.1,
-            true,
-            GPTConfig.Norm.RMSNORM,
-            Activation.SWIGLU,
-            false,
-            3,
-            17,
-            true,
-            1e-6,
-            true,
-            false,
-            GPTConfig.Positions.ROTARY,
-            5e5),
-        config);
+    String json =
+        "{'block_size': 7, 'vocab_size': 11, 'n_layer': 2, 'n_head': 6, 'n_embd': 24, 'dropout':"
+            + " 0.1, 'bias': true, 'norm': 'rmsnorm', 'activation': 'swiglu', 'tie_weights': false,"
+            + " 'n_kv_head': 3, 'n_inner': 17, 'norm_gain': true, 'norm_eps': 1e-06, 'final_norm':"
+            + " true, 'embedding_norm': false, 'positions': 'rotary', 'rope_theta': 500000.0}";
+    GPTConfig config = GPTConfig.ofJson(json.replace('\'', '"'));
+    assertEquals(BASE, config);
+    assertEquals(BASE, GPTConfig.of(BASE.values()));
+    assertEquals(6, GPTConfig.ofJson(json.replace('\'', '"').replace(": 3", ": 0")).nKvHead());
+    assertEquals(96, GPTConfig.ofJson(json.replace('\'', '"').replace(": 17", ": 0")).nInner());
     assertEquals(4, config.headSize());
-    assertEquals((6 + 2 * 3) * 4, config.qkvWidth());
-    assertEquals(false, config.normBias(), "RMSNorm has no bias");
-    assertEquals(true, GPTConfig.gpt2(7, 11, 2, 3, 12).normBias());
-    assertEquals(false, GPTConfig.microgpt(7, 11, 2, 3, 12).normBias());
   }
 
   @Test
@@ -105,14 +76,17 @@ class GPTConfigTest {
         "norm_eps | 0 | norm_eps: expected more than 0, got 0.0",
         "rope_theta | Infinity | rope_theta: expected a finite number, got inf",
         "rope_theta | 1 | rope_theta: expected more than 1, got 1.0",
-        "norm | LayerNorm | norm: expected one of layernorm, rmsnorm, got LayerNorm",
-        "positions | none | positions: expected one of learned, rotary, got none",
+        "norm | LayerNorm | norm: expected one of layernorm, rmsnorm, got 'LayerNorm'",
+        "positions | none | positions: expected one of learned, rotary, got 'none'",
         "activation | silu | activation: expected one of gelu, gelu_exact, relu, relu2, swiglu, got"
-            + " silu",
+            + " 'silu'",
       })
   void errorsSayWhatIsExpected(String name, String value, String message) {
+    Object number = value.matches("-?\\d+") ? (Object) Integer.valueOf(value) : null;
+    Object changed = number == null && value.matches("[-NI].*") ? Double.valueOf(value) : number;
+    Map<String, ?> change = Map.of(name, changed == null ? value : changed);
     assertEquals(
         message,
-        assertThrows(IllegalArgumentException.class, () -> config(name, value)).getMessage());
+        assertThrows(IllegalArgumentException.class, () -> BASE.with(change)).getMessage());
   }
 }

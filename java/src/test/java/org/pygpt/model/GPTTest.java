@@ -129,25 +129,21 @@ class GPTTest {
   void backendsAgreeOnALargerModel(
       String activation, String norm, String positions, int kvHeads, double dropout) {
     GPTConfig config =
-        GPTConfig.of(
-            67,
-            101,
-            1,
-            3,
-            48,
-            dropout,
-            true,
-            norm,
-            activation,
-            true,
-            kvHeads,
-            131,
-            true,
-            1e-5,
-            true,
-            false,
-            positions,
-            1e4);
+        GPTConfig.gpt2(67, 101, 1, 3, 48)
+            .with(
+                Map.of(
+                    "dropout",
+                    dropout,
+                    "norm",
+                    norm,
+                    "activation",
+                    activation,
+                    "n_kv_head",
+                    kvHeads,
+                    "n_inner",
+                    131,
+                    "positions",
+                    positions));
     assertBackendsAgree(config, 3, 67);
   }
 

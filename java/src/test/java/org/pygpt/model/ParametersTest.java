@@ -22,25 +22,23 @@ import org.pygpt.tensor.Tensor;
 class ParametersTest {
   private static final GPTConfig GPT2 = GPTConfig.gpt2(7, 11, 1, 3, 15);
   private static final GPTConfig GATED =
-      GPTConfig.of(
-          7,
-          11,
-          2,
-          6,
-          24,
-          0,
-          true,
-          "layernorm",
-          "swiglu",
-          false,
-          2,
-          17,
-          true,
-          1e-5,
-          false,
-          true,
-          "rotary",
-          1e4);
+      GPTConfig.gpt2(7, 11, 2, 6, 24)
+          .with(
+              Map.of(
+                  "activation",
+                  "swiglu",
+                  "tie_weights",
+                  false,
+                  "n_kv_head",
+                  2,
+                  "n_inner",
+                  17,
+                  "final_norm",
+                  false,
+                  "embedding_norm",
+                  true,
+                  "positions",
+                  "rotary"));
 
   static Stream<GPTConfig> configurations() {
     return Stream.of(GPT2, GATED, GPTConfig.microgpt(7, 11, 3, 3, 15));
@@ -65,7 +63,7 @@ class ParametersTest {
     expected.put("h.0.mlp.c_proj.bias", List.of(15L));
     expected.put("ln_f.weight", List.of(15L));
     expected.put("ln_f.bias", List.of(15L));
-    assertInOrder(expected, Parameters.shapes(GPT2));
+    assertInOrder(expected, Layout.of(GPT2).shapes());
   }
 
   @Test
@@ -89,7 +87,7 @@ class ParametersTest {
       expected.put(block + "mlp.c_proj.bias", List.of(24L));
     }
     expected.put("lm_head.weight", List.of(11L, 24L));
-    assertInOrder(expected, Parameters.shapes(GATED));
+    assertInOrder(expected, Layout.of(GATED).shapes());
   }
 
   private static void assertInOrder(Map<String, List<Long>> expected, Map<String, List<Long>> got) {
@@ -100,11 +98,11 @@ class ParametersTest {
   @ParameterizedTest
   @MethodSource("configurations")
   void viewsHaveTheseShapesAndDoNotMeet(GPTConfig config) {
-    Map<String, List<Long>> shapes = Parameters.shapes(config);
-    assertEquals(shapes.size(), Parameters.tensorCount(config));
-    try (Parameters parameters = new Parameters(config, DType.FLOAT32)) {
+    Map<String, List<Long>> shapes = Layout.of(config).shapes();
+    assertEquals(shapes.size(), LayoutTable.of(config).tensorCount());
+    try (Parameters parameters = new Parameters(Layout.of(config), DType.FLOAT32)) {
       assertEquals(new ArrayList<>(shapes.keySet()), parameters.names());
-      assertEquals(BigInteger.valueOf(parameters.count()), Parameters.count(config));
+      assertEquals(BigInteger.valueOf(parameters.count()), LayoutTable.of(config).count());
       for (String name : parameters.names()) {
         Tensor tensor = parameters.get(name);
         boolean isVector = parameters.isVector(name);
@@ -130,31 +128,16 @@ class ParametersTest {
   void countsWhatNoMemoryHolds() {
     int most = Integer.MAX_VALUE;
     GPTConfig config =
-        GPTConfig.of(
-            most,
-            most,
-            most,
-            1,
-            most,
-            0,
-            true,
-            "layernorm",
-            "swiglu",
-            false,
-            1,
-            most,
-            true,
-            1e-5,
-            true,
-            false,
-            "learned",
-            1e4);
+        GPTConfig.gpt2(most, most, most, 1, 1)
+            .with(
+                Map.of(
+                    "n_embd", most, "activation", "swiglu", "tie_weights", false, "n_inner", most));
     BigInteger C = BigInteger.valueOf(most);
     // 3 + 1 + 2 + 1 matrices and 2 * 2 + 3 + 1 + 2 + 1 vectors of a block; 3 and 2 around them
     BigInteger block =
         C.pow(2).multiply(BigInteger.valueOf(7)).add(C.multiply(BigInteger.valueOf(11)));
     BigInteger outer = C.pow(2).multiply(BigInteger.valueOf(3)).add(C.multiply(BigInteger.TWO));
-    assertEquals(block.multiply(C).add(outer), Parameters.count(config));
-    assertEquals(12L * most + 5, Parameters.tensorCount(config));
+    assertEquals(block.multiply(C).add(outer), LayoutTable.of(config).count());
+    assertEquals(12L * most + 5, LayoutTable.of(config).tensorCount());
   }
 }

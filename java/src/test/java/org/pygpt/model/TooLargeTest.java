@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -44,25 +45,21 @@ class TooLargeTest {
   @Test
   void rotaryAnglesCount() {
     GPTConfig config =
-        GPTConfig.of(
-            Integer.MAX_VALUE,
-            11,
-            1,
-            1,
-            512,
-            0,
-            false,
-            "rmsnorm",
-            "relu",
-            true,
-            1,
-            3,
-            false,
-            1e-5,
-            true,
-            false,
-            "rotary",
-            1e4);
+        GPTConfig.gpt2(Integer.MAX_VALUE, 11, 1, 1, 512)
+            .with(
+                Map.of(
+                    "bias",
+                    false,
+                    "norm",
+                    "rmsnorm",
+                    "activation",
+                    "relu",
+                    "n_inner",
+                    3,
+                    "norm_gain",
+                    false,
+                    "positions",
+                    "rotary"));
     assertRefused(
         "a model of these sizes", "4,398.05", () -> GPT.create(config, "cpu", DType.FLOAT32, 1));
   }

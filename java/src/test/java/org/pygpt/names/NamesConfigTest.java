@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.pygpt.model.Parameters;
+import org.pygpt.model.LayoutTable;
 import org.pygpt.tensor.DType;
 
 /** The rules of each option, and of those that do not go together. */
@@ -81,7 +81,7 @@ class NamesConfigTest {
     for (String backend : new String[] {"cpu", "plain"}) {
       sizes[4] = "--backend=" + backend;
       NamesConfig config = config(sizes);
-      BigInteger count = Parameters.count(config.modelConfig(11));
+      BigInteger count = LayoutTable.of(config.modelConfig(11)).count();
       BigInteger times = BigInteger.valueOf(4 * config.dtype().bytes());
       assertEquals(count.multiply(times), config.trainingBytes(11));
     }

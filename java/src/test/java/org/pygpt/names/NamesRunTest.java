@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -29,7 +30,7 @@ import org.pygpt.files.FileException;
 import org.pygpt.files.ModelFolder;
 import org.pygpt.files.SafeTensors;
 import org.pygpt.model.GPTConfig;
-import org.pygpt.model.Parameters;
+import org.pygpt.model.Layout;
 import org.pygpt.support.Golden;
 import org.pygpt.support.Tolerances;
 import org.pygpt.text.CharTokenizer;
@@ -156,7 +157,8 @@ class NamesRunTest {
     Random random = new Random(5);
     SortedMap<String, SafeTensors.Array> weights = new TreeMap<>();
     try (Arena arena = Arena.ofConfined()) {
-      Parameters.shapes(config)
+      Layout.of(config)
+          .shapes()
           .forEach((name, shape) -> {
             SafeTensors.Array weight = SafeTensors.Array.ofFloats(arena, shape);
             for (long i = 0; i < weight.bytes().byteSize() / 4; i++) {
@@ -171,25 +173,23 @@ class NamesRunTest {
   @Test
   void aSavedModelOfAnotherArchitectureIsTheSame(@TempDir Path folder) throws Exception {
     GPTConfig architecture =
-        GPTConfig.of(
-            7,
-            4,
-            2,
-            6,
-            24,
-            0.1,
-            true,
-            "layernorm",
-            "swiglu",
-            false,
-            2,
-            17,
-            true,
-            1e-5,
-            true,
-            true,
-            "rotary",
-            1e4);
+        GPTConfig.gpt2(7, 4, 2, 6, 24)
+            .with(
+                Map.of(
+                    "dropout",
+                    0.1,
+                    "activation",
+                    "swiglu",
+                    "tie_weights",
+                    false,
+                    "n_kv_head",
+                    2,
+                    "n_inner",
+                    17,
+                    "embedding_norm",
+                    true,
+                    "positions",
+                    "rotary"));
     Path first = folder.resolve("first");
     Path second = folder.resolve("second");
     save(first, architecture, new CharTokenizer("abc"));

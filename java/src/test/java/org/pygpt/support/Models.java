@@ -1,6 +1,7 @@
 package org.pygpt.support;
 
 import java.util.Arrays;
+import java.util.Map;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Named;
@@ -58,9 +59,29 @@ public final class Models {
 
   /** RMSNorm with gain, rotary positions, a gate, grouped queries, an output matrix of its own. */
   public static GPTConfig llama(double dropout) {
-    return GPTConfig.of(
-        BLOCK, V, 2, 6, 24, dropout, false, "rmsnorm", "swiglu", false, 2, 17, true, 1e-6, true,
-        false, "rotary", 1e3);
+    return GPTConfig.gpt2(BLOCK, V, 2, 6, 24)
+        .with(
+            Map.of(
+                "dropout",
+                dropout,
+                "bias",
+                false,
+                "norm",
+                "rmsnorm",
+                "activation",
+                "swiglu",
+                "tie_weights",
+                false,
+                "n_kv_head",
+                2,
+                "n_inner",
+                17,
+                "norm_eps",
+                1e-6,
+                "positions",
+                "rotary",
+                "rope_theta",
+                1e3));
   }
 
   private static GPTConfig of(
@@ -74,25 +95,17 @@ public final class Models {
       boolean finalNorm,
       boolean embeddingNorm,
       String positions) {
-    return GPTConfig.of(
-        BLOCK,
-        V,
-        2,
-        3,
-        18,
-        dropout,
-        bias,
-        norm,
-        activation,
-        tied,
-        kvHeads,
-        19,
-        gain,
-        1e-5,
-        finalNorm,
-        embeddingNorm,
-        positions,
-        1e4);
+    return GPTConfig.gpt2(BLOCK, V, 2, 3, 18)
+        .with(Map.of("n_kv_head", kvHeads, "n_inner", 19, "dropout", dropout, "bias", bias))
+        .with(
+            Map.of(
+                "norm", norm,
+                "activation", activation,
+                "tie_weights", tied,
+                "norm_gain", gain,
+                "final_norm", finalNorm,
+                "embedding_norm", embeddingNorm,
+                "positions", positions));
   }
 
   /** A model with large random weights, so that no gradient is small; the same ones each time. */

@@ -23,7 +23,20 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from benchmarks.train.peer import Steps
+
+@dataclass(frozen=True)
+class Steps:
+    """What some steps in a row took and gave, one number each.
+
+    Attributes:
+        step_s: seconds, from token ids to updated weights and a loss that was read.
+        losses: mean nats per token.
+        grad_norms: of the whole gradient, before clipping.
+    """
+
+    step_s: list[float]
+    losses: list[float]
+    grad_norms: list[float]
 
 
 class DisagreementError(Exception):

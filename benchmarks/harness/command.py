@@ -10,7 +10,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.train.peer import ROOT
+from benchmarks.harness.check import DisagreementError
+from benchmarks.harness.peer import ROOT, WorkerError
 
 BUSY_LOAD = 0.5  # mean of processes that ran in the last minute
 WIDTH = 100  # of a table, where the output is no terminal
@@ -41,11 +42,11 @@ def make_console() -> Console:
     return Console(width=None if sys.stdout.isatty() else WIDTH)
 
 
-def exit_status(run: Callable[[], None], *errors: type[Exception]) -> int:
-    """Run a benchmark; return its exit status. These errors are one line on stderr."""
+def exit_status(run: Callable[[], None]) -> int:
+    """Run a benchmark; return its exit status. A mistake is one line on stderr."""
     try:
         run()
-    except errors as error:
+    except (WorkerError, DisagreementError) as error:
         print(f"bench: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -1,0 +1,120 @@
+package org.pygpt.model;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.math.BigInteger;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+
+/**
+ * Immutable: a table of weights, one line for each, in which the lines of a layer stand once. So it
+ * can be counted where there are too many layers for a {@link Layout}.
+ *
+ * <p>The GPT's is {@code pygpt/model/layouts/gpt.txt}, which Python reads too, and which says what
+ * a line means.
+ */
+public record LayoutTable(List<Row> rows) {
+  /**
+   * A line whose conditions hold.
+   *
+   * @param name with {@code {}} in place of the number of a repetition
+   * @param repeated the size that the lines around it are repeated by together; null for none
+   * @param times how often it is repeated
+   */
+  public record Row(String name, List<Long> shape, Layout.Role role, String repeated, long times) {}
+
+  /** The weights of a GPT. */
+  public static LayoutTable of(GPTConfig config) {
+    Map<String, Object> values = config.values();
+    values.put("qkv_width", (config.nHead() + 2L * config.nKvHead()) * config.headSize());
+    values.put("fc_width", (long) config.activation().inputsPerOutput() * config.nInner());
+    try (InputStream file = LayoutTable.class.getResourceAsStream("gpt.txt")) {
+      return parse(new String(file.readAllBytes(), UTF_8), values);
+    } catch (IOException error) {
+      throw new AssertionError(error); // it is in the jar
+    }
+  }
+
+  /**
+   * Reads a table; see {@code pygpt/model/layouts/gpt.txt}.
+   *
+   * @param values what its sizes and conditions are, by their names
+   * @throws IllegalArgumentException if a size or a role is unknown
+   */
+  public static LayoutTable parse(String text, Map<String, ?> values) {
+    List<Row> rows = new ArrayList<>();
+    for (String line : text.lines().toList()) {
+      String[] words = line.strip().split(" +");
+      if (words.length > 2 && !line.startsWith("#") && holds(words, values)) {
+        List<Long> shape = List.of(words[1].split(",")).stream().map(n -> size(n, values)).toList();
+        String[] parts = words[0].split("[{}]");
+        String repeated = parts.length > 1 ? parts[1] : null;
+        String name = repeated == null ? words[0] : parts[0] + "{}" + parts[2];
+        long times = repeated == null ? 1 : size(repeated, values);
+        var role = Layout.Role.valueOf(words[2].toUpperCase(Locale.ROOT));
+        rows.add(new Row(name, shape, role, repeated, times));
+      }
+    }
+    return new LayoutTable(List.copyOf(rows));
+  }
+
+  private static boolean holds(String[] words, Map<String, ?> values) {
+    for (String condition : List.of(words).subList(3, words.length)) {
+      boolean negated = condition.startsWith("!");
+      String[] sides = condition.substring(negated ? 1 : 0).split("=");
+      Object expected = sides.length > 1 ? sides[1] : (Object) !negated;
+      if (!expected.equals(values.get(sides[0]))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private static long size(String name, Map<String, ?> values) {
+    if (values.get(name) instanceof Number size) {
+      return size.longValue();
+    }
+    throw new IllegalArgumentException("layout: expected a size called " + name + ", got none");
+  }
+
+  /** Number of weights, also where no memory holds them. */
+  public BigInteger count() {
+    return rows.stream()
+        .map(row -> product(row).multiply(BigInteger.valueOf(row.times)))
+        .reduce(BigInteger.ZERO, BigInteger::add);
+  }
+
+  private static BigInteger product(Row row) {
+    return row.shape.stream().map(BigInteger::valueOf).reduce(BigInteger.ONE, BigInteger::multiply);
+  }
+
+  /** Number of weight arrays. */
+  public long tensorCount() {
+    return rows.stream().mapToLong(Row::times).sum();
+  }
+
+  /** All weights, every layer written out, all of them trainable; matrices decay. */
+  public Layout layout() {
+    List<Layout.Weight> weights = new ArrayList<>();
+    for (int first = 0, end; first < rows.size(); first = end) {
+      Row row = rows.get(first);
+      for (end = first + 1; end < rows.size(); end++) {
+        if (row.repeated == null || !Objects.equals(row.repeated, rows.get(end).repeated)) {
+          break;
+        }
+      }
+      for (long i = 0; i < row.times; i++) {
+        for (Row each : rows.subList(first, end)) {
+          String name = each.name.replace("{}", Long.toString(i));
+          weights.add(new Layout.Weight(name, each.shape, each.role, !each.role.isVector(), true));
+        }
+      }
+    }
+    return new Layout(weights);
+  }
+}

@@ -1,0 +1,139 @@
+"""The options of a training run: its optimizer, its schedule and where its text comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+from pygpt.errors import ConfigError
+from pygpt.fields import Checked, option, same_as, size
+
+SCHEDULES = ("cosine", "linear", "constant")
+BATCHES = ("windows", "packed")
+
+
+@dataclass(frozen=True)
+class AdamWConfig(Checked):
+    """Immutable: options of the optimizer, in the order of Java's `org.pygpt.train.AdamW`.
+
+    The defaults are nanoGPT's.
+    """
+
+    beta1: float = option(0.9, "the decay of the first moment", minimum=0, below=1)
+    beta2: float = option(0.95, "the decay of the second moment", minimum=0, below=1)
+    epsilon: float = option(1e-8, "what is added to the root of the second moment", above=0)
+    weight_decay: float = option(0.1, "the decay of matrices", minimum=0)
+    grad_clip: float = option(
+        1.0, "the largest norm of the gradient, which is clipped to it; 0: no limit", minimum=0
+    )
+
+
+class AdamWOptions(TypedDict, total=False):
+    """The fields of `AdamWConfig` as keyword arguments."""
+
+    beta1: float
+    beta2: float
+    epsilon: float
+    weight_decay: float
+    grad_clip: float
+
+
+@dataclass(frozen=True)
+class TrainConfig(Checked):
+    """Immutable: options of a training run, by nanoGPT's names.
+
+    The defaults are nanoGPT's recipe for Shakespeare's characters on a CPU.
+    https://github.com/karpathy/nanoGPT
+    """
+
+    learning_rate: float = option(
+        1e-3, "the learning rate of the first step after the warm-up", above=0
+    )
+    max_iters: int = size(2000, "how often the weights are updated")
+    batch_size: int = size(12, "the number of sequences in a batch")
+    gradient_accumulation_steps: int = size(1, "the number of batches in an update")
+    weight_decay: float = same_as(AdamWConfig, "weight_decay")
+    beta1: float = same_as(AdamWConfig, "beta1")
+    beta2: float = same_as(AdamWConfig, "beta2", default=0.99)
+    grad_clip: float = same_as(AdamWConfig, "grad_clip")
+    warmup_iters: int = size(100, "the updates until the learning rate is reached", minimum=0)
+    lr_decay_iters: int = size(
+        0, "the update at which the rate has fallen to --min-lr; 0: the last one", minimum=0
+    )
+    min_lr: float = option(1e-4, "what the learning rate falls to", minimum=0)
+    schedule: str = option("cosine", "how the learning rate falls", choices=SCHEDULES)
+    batches: str = option(
+        "windows",
+        "what a sequence is: a window anywhere in the text, or packed whole documents",
+        choices=BATCHES,
+    )
+    eval_interval: int = size(250, "the updates between evaluations; 0: no evaluations", minimum=0)
+    eval_iters: int = size(20, "the batches of an evaluation; 0: all there are", minimum=0)
+    patience: int = size(
+        0, "the run ends after this many evaluations without a new best; 0: no limit", minimum=0
+    )
+    checkpoint_interval: int = size(
+        250, "the updates between checkpoints; 0: only the best and the last", minimum=0
+    )
+    keep: int = size(2, "how many of the newest checkpoints are kept, beside the best")
+    seed: int = option(1337, "the seed of the first weights, the order of the data and dropout")
+    frozen: str = option(
+        "", "weights that stay as they are: beginnings of names, such as wte,wpe,h.0"
+    )
+
+    def _check_together(self) -> None:
+        if self.lr_decay_iters == 0:
+            object.__setattr__(self, "lr_decay_iters", self.max_iters)
+        if self.min_lr > self.learning_rate and self.schedule != "constant":
+            expected = f"expected at most learning_rate = {self.learning_rate}"
+            raise ConfigError("min_lr", f"{expected}, got {self.min_lr}")
+        if self.patience and not self.eval_interval:
+            problem = f"expected evaluations, since patience = {self.patience}, got 0"
+            raise ConfigError("eval_interval", problem)
+
+    def adamw(self) -> AdamWOptions:
+        """Return the options of the optimizer."""
+        return {
+            "beta1": self.beta1,
+            "beta2": self.beta2,
+            "weight_decay": self.weight_decay,
+            "grad_clip": self.grad_clip,
+        }
+
+
+class TrainOptions(TypedDict, total=False):
+    """The fields of `TrainConfig` as keyword arguments."""
+
+    learning_rate: float
+    max_iters: int
+    batch_size: int
+    gradient_accumulation_steps: int
+    weight_decay: float
+    beta1: float
+    beta2: float
+    grad_clip: float
+    warmup_iters: int
+    lr_decay_iters: int
+    min_lr: float
+    schedule: str
+    batches: str
+    eval_interval: int
+    eval_iters: int
+    patience: int
+    checkpoint_interval: int
+    keep: int
+    seed: int
+    frozen: str
+
+
+@dataclass(frozen=True)
+class DataConfig(Checked):
+    """Immutable: where the text of a training run comes from."""
+
+    source: str = option(
+        "", "what `prepare` reads, or a folder that it wrote; a preset has its own"
+    )
+    tokenizer: str = option(
+        "",
+        "which tokenizer reads the text: char, gpt2, cl100k_base, a tokenizer.json or its folder",
+    )
