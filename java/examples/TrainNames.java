@@ -41,10 +41,10 @@ public final class TrainNames {
     try (GPT model = GPT.create(config, "cpu", DType.FLOAT32, 0)) { // its weights are all zero
       for (String weight : model.weights().names()) {
         Tensor tensor = model.weights().get(weight);
+        double[] drawn = new double[tensor.columns()];
         for (int row = 0; row < tensor.rows(); row++) {
-          for (int column = 0; column < tensor.columns(); column++) {
-            tensor.set(row, column, random.gauss(0, 0.08));
-          }
+          Arrays.setAll(drawn, column -> random.gauss(0, 0.08));
+          tensor.writeRow(row, drawn);
         }
       }
 

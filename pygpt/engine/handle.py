@@ -9,8 +9,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from pygpt.engine.door import translated, view, wait
-from pygpt.engine.java import Closeable, Job, Parameters, Tensor
+from pygpt.engine.door import java_class, translated, view, wait
+from pygpt.engine.java import Closeable, HostMemoryClass, Job, Parameters, Tensor
 from pygpt.errors import ClosedError
 
 J = TypeVar("J", bound=Closeable)
@@ -49,7 +49,8 @@ class Handle(Generic[J]):
     ) -> NDArray[Any]:
         """Return the memory of a Java tensor as an array; shared, and kept alive by the array."""
         with translated():
-            array = view(self.java, tensor.address(), shape, dtype or self.dtype)
+            address = java_class(HostMemoryClass).address(tensor)
+            array = view(self.java, address, shape, dtype or self.dtype)
         self._views = [view for view in self._views if view() is not None]
         self._views.append(weakref.ref(array))
         return array

@@ -52,9 +52,15 @@ class DTypeClass(Protocol):
 class Tensor(Protocol):
     """A matrix or a vector in somebody's memory."""
 
-    def address(self) -> int: ...
     def rows(self) -> int: ...
     def columns(self) -> int: ...
+
+
+@describes("org.pygpt.tensor.HostMemory")
+class HostMemoryClass(Protocol):
+    """Memory that Python sees too."""
+
+    def address(self, tensor: Tensor, /) -> int: ...
 
 
 @describes("org.pygpt.model.Parameters")

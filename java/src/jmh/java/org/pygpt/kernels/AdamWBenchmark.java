@@ -15,7 +15,8 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 import org.pygpt.kernels.cpu.Contender;
 import org.pygpt.tensor.DType;
-import org.pygpt.tensor.Memory;
+import org.pygpt.tensor.Flat;
+import org.pygpt.tensor.HostDevice;
 
 /**
  * The optimizer's two passes over flat arrays, with as many weights as makemore and char have. The
@@ -40,10 +41,10 @@ public class AdamWBenchmark {
 
   private final AdamStep step = new AdamStep(1e-3, 0.9, 0.95, 1e-8, 0.1, 1, 1, 1);
   private Kernels kernels;
-  private Memory weights;
-  private Memory gradients;
-  private Memory m;
-  private Memory v;
+  private Flat weights;
+  private Flat gradients;
+  private Flat m;
+  private Flat v;
 
   @Setup
   public void open() throws InterruptedException {
@@ -51,8 +52,8 @@ public class AdamWBenchmark {
     Inputs inputs = new Inputs();
     weights = inputs.normal(length);
     gradients = inputs.normal(length);
-    m = Memory.allocate(DType.FLOAT32, length);
-    v = Memory.allocate(DType.FLOAT32, length);
+    m = Flat.of(HostDevice.host().allocate(DType.FLOAT32, length), DType.FLOAT32);
+    v = Flat.of(HostDevice.host().allocate(DType.FLOAT32, length), DType.FLOAT32);
   }
 
   @TearDown
@@ -61,13 +62,13 @@ public class AdamWBenchmark {
   }
 
   @Benchmark
-  public Memory adamW() {
-    kernels.adamW(step, 0, length, weights, gradients, m, v);
+  public Flat adamW() {
+    kernels.adamW(step, weights, gradients, m, v);
     return weights;
   }
 
   @Benchmark
   public double sumOfSquares() {
-    return kernels.sumOfSquares(gradients, length);
+    return kernels.sumOfSquares(gradients);
   }
 }

@@ -3,7 +3,9 @@ package org.pygpt.kernels;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 import org.pygpt.tensor.DType;
-import org.pygpt.tensor.Memory;
+import org.pygpt.tensor.Flat;
+import org.pygpt.tensor.HostDevice;
+import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -15,29 +17,34 @@ final class Inputs {
 
   /** Float32 zeros. */
   static Tensor zeros(int rows, int columns) {
-    return Tensor.of(Memory.allocate(DType.FLOAT32, (long) rows * columns), 0, rows, columns);
+    return tensor(DType.FLOAT32, rows, columns);
   }
 
   /** Numbers of the standard normal distribution, as activations behind a norm have it. */
   Tensor normal(int rows, int columns) {
-    return Tensor.of(normal((long) rows * columns), 0, rows, columns);
+    return Tensor.of(normal((long) rows * columns).memory(), DType.FLOAT32, 0, rows, columns);
   }
 
   /** Likewise, without a shape. */
-  Memory normal(long length) {
-    Memory memory = Memory.allocate(DType.FLOAT32, length);
+  Flat normal(long length) {
+    HostMemory memory = HostDevice.host().allocate(DType.FLOAT32, length);
     for (long i = 0; i < length; i++) {
-      memory.set(i, random.nextGaussian());
+      memory.set(DType.FLOAT32, i, random.nextGaussian());
     }
-    return memory;
+    return Flat.of(memory, DType.FLOAT32);
   }
 
   /** One int32 column of numbers in [0, bound). */
   Tensor ids(int rows, int bound) {
-    Tensor ids = Tensor.of(Memory.allocate(DType.INT32, rows), 0, rows, 1);
+    Tensor ids = tensor(DType.INT32, rows, 1);
     for (int row = 0; row < rows; row++) {
-      ids.set(row, 0, random.nextInt(bound));
+      HostMemory.set(ids, row, 0, random.nextInt(bound));
     }
     return ids;
+  }
+
+  private static Tensor tensor(DType dtype, int rows, int columns) {
+    long length = (long) rows * columns;
+    return Tensor.of(HostDevice.host().allocate(dtype, length), dtype, 0, rows, columns);
   }
 }

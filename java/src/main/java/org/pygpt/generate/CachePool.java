@@ -6,7 +6,6 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.SequencedSet;
 import org.pygpt.model.GPT;
-import org.pygpt.tensor.AvailableMemory;
 
 /**
  * Mutable: the key/value caches of a generator, within a bound of memory. Each is allocated when a
@@ -38,7 +37,7 @@ final class CachePool implements AutoCloseable {
     this.model = model;
     this.most = most;
     this.reuse = reuse;
-    limitBytes = AvailableMemory.bytes() / PART_OF_MEMORY;
+    limitBytes = model.kernels().device().freeBytes() / PART_OF_MEMORY;
     version = model.version();
   }
 
@@ -51,7 +50,7 @@ final class CachePool implements AutoCloseable {
     long bytes = model.cacheBytes(positions);
     if (bytes > limitBytes) {
       String what = "a key/value cache of 1 x " + positions + " tokens";
-      AvailableMemory.require(BigInteger.valueOf(bytes), what);
+      model.kernels().device().require(BigInteger.valueOf(bytes), what);
     }
   }
 

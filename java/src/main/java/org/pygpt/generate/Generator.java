@@ -194,7 +194,7 @@ public final class Generator implements AutoCloseable {
     int count = Math.min(reading.unread(), PART);
     boolean last = count == reading.unread();
     prepare(1, count);
-    Session.copy(prompt, start, session.ids(), count);
+    session.setIds(Arrays.copyOfRange(prompt, start, start + count));
     session.tape().forward(last ? Step.forward(count, List.of(cache)) : Step.part(count, cache));
     cache.add(prompt, start, count);
     budget -= count;
@@ -228,7 +228,7 @@ public final class Generator implements AutoCloseable {
     int count = running.size();
     int[] last = running.stream().mapToInt(Sequence::last).toArray();
     prepare(count, count);
-    Session.copy(last, 0, session.ids(), count);
+    session.setIds(last);
     session.tape().forward(Step.forward(1, running.stream().map(Sequence::cache).toList()));
     for (int row = 0; row < count; row++) {
       Sequence sequence = running.get(row);

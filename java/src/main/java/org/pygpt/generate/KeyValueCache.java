@@ -5,6 +5,7 @@ import org.pygpt.graph.Step;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.model.GPT;
 import org.pygpt.model.GPTConfig;
+import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
 
@@ -22,11 +23,13 @@ public final class KeyValueCache implements Step.Past, AutoCloseable {
     GPTConfig config = model.config();
     int width = config.nKvHead() * config.headSize();
     long size = (long) positions * width; // of one layer's keys
-    memory = Memory.allocate(model.dtype(), 2 * config.nLayer() * size);
+    DType dtype = model.dtype();
+    memory = model.kernels().device().allocate(dtype, 2 * config.nLayer() * size);
     keys = new Tensor[config.nLayer()];
     values = new Tensor[config.nLayer()];
-    Arrays.setAll(keys, layer -> Tensor.of(memory, 2 * layer * size, positions, width));
-    Arrays.setAll(values, layer -> Tensor.of(memory, (2 * layer + 1) * size, positions, width));
+    Arrays.setAll(keys, layer -> Tensor.of(memory, dtype, 2 * layer * size, positions, width));
+    Arrays.setAll(
+        values, layer -> Tensor.of(memory, dtype, (2 * layer + 1) * size, positions, width));
     tokens = new int[positions];
   }
 

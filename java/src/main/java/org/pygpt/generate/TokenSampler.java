@@ -40,7 +40,7 @@ final class TokenSampler {
    */
   Choice choose(
       Tensor logits, int row, SamplingOptions options, BitSet seen, double uniform, int topCount) {
-    logits.memory().get(logits.at(row), scores);
+    logits.readRow(row, scores);
     int chosen = likeliest();
     double max = scores[chosen];
     double sum = softmax.weigh(scores, max, 1);
@@ -64,7 +64,11 @@ final class TokenSampler {
       }
       chosen = softmax.pick(uniform * sum);
     }
-    return new Choice(chosen, logits.get(row, chosen) - logSum, top, topValues);
+    double[] logit = {scores[chosen]};
+    if (penalized) {
+      logits.columns(chosen, 1).readRow(row, logit); // as the model has it
+    }
+    return new Choice(chosen, logit[0] - logSum, top, topValues);
   }
 
   private int likeliest() {

@@ -1,5 +1,6 @@
 package org.pygpt.graph;
 
+import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
 
@@ -8,6 +9,7 @@ import org.pygpt.tensor.Tensor;
  * to the last. Slots whose lifetimes do not meet may lie at the same place.
  */
 public final class Slot {
+  private final DType dtype;
   private final int rows;
   private final int columns;
   private int first = Integer.MAX_VALUE;
@@ -15,7 +17,8 @@ public final class Slot {
   private long offset = -1;
   private Tensor tensor;
 
-  Slot(int rows, int columns) {
+  Slot(DType dtype, int rows, int columns) {
+    this.dtype = dtype;
     this.rows = rows;
     this.columns = columns;
   }
@@ -47,12 +50,13 @@ public final class Slot {
     return first <= other.last && other.first <= last;
   }
 
-  /** Number of elements, rounded up to whole cache lines. */
-  long length(int elementBytes) {
-    long line = Memory.ALIGNMENT_BYTES / elementBytes;
-    return ((long) rows * columns + line - 1) / line * line;
+  /** Size in bytes, rounded up to whole cache lines. */
+  long byteSize() {
+    int line = Memory.ALIGNMENT_BYTES;
+    return ((long) rows * columns * dtype.bytes() + line - 1) / line * line;
   }
 
+  /** Byte of the arena at which it begins. */
   long offset() {
     return offset;
   }
@@ -63,7 +67,7 @@ public final class Slot {
 
   void bind(Memory arena) {
     if (isUsed()) {
-      tensor = Tensor.of(arena, offset, rows, columns);
+      tensor = Tensor.of(arena, dtype, offset / dtype.bytes(), rows, columns);
     }
   }
 }

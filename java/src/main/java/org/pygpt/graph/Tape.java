@@ -11,8 +11,9 @@ import org.pygpt.tensor.Memory;
 
 /**
  * Mutable: the ops of a model in order, bound to one arena that holds every activation and
- * gradient. Build it once ({@link #variable}, {@link #use}, {@link #add}), {@link #plan} it, which
- * tells its size, {@link #allocate} it, then run it many times; running allocates nothing.
+ * gradient, of whatever dtype. Build it once ({@link #variable}, {@link #use}, {@link #add}),
+ * {@link #plan} it, which tells its size, {@link #allocate} it, then run it many times; running
+ * allocates nothing.
  *
  * <p>Forward runs the ops in order, backward in reverse. One thread runs a tape; any thread may
  * {@link #cancel} it.
@@ -24,13 +25,14 @@ public final class Tape implements AutoCloseable {
   private final List<Slot> slots = new ArrayList<>();
   private final List<Slot> persistent = new ArrayList<>();
   private final List<Op> ops = new ArrayList<>();
-  private long length;
+  private long byteSize;
   private Memory arena;
   private volatile boolean cancelled;
 
   /**
    * An empty tape.
    *
+   * @param dtype of activations and their gradients where none is given
    * @param training whether it will run backward, and so needs gradients
    */
   public Tape(Kernels kernels, DType dtype, boolean training) {
@@ -49,14 +51,24 @@ public final class Tape implements AutoCloseable {
     return training;
   }
 
-  /** A new activation of at most (rows, columns). */
+  /** A new activation of at most (rows, columns), of the tape's dtype. */
   public Variable variable(int rows, int columns) {
-    return new Variable(slot(rows, columns), training ? slot(rows, columns) : null);
+    return variable(dtype, rows, columns);
+  }
+
+  /** A new activation of at most (rows, columns); its gradient has its dtype. */
+  public Variable variable(DType dtype, int rows, int columns) {
+    return new Variable(slot(dtype, rows, columns), training ? slot(dtype, rows, columns) : null);
+  }
+
+  /** Room of (rows, columns), of the tape's dtype, that forward fills for backward. */
+  public Slot slot(int rows, int columns) {
+    return slot(dtype, rows, columns);
   }
 
   /** Room of (rows, columns) that forward fills for backward. */
-  public Slot slot(int rows, int columns) {
-    Slot slot = new Slot(rows, columns);
+  public Slot slot(DType dtype, int rows, int columns) {
+    Slot slot = new Slot(dtype, rows, columns);
     slots.add(slot);
     return slot;
   }
@@ -104,7 +116,7 @@ public final class Tape implements AutoCloseable {
     }
     touch(persistent, 0);
     touch(persistent, end);
-    length = place();
+    byteSize = place();
   }
 
   private static void touch(List<Slot> slots, int time) {
@@ -113,42 +125,41 @@ public final class Tape implements AutoCloseable {
 
   /**
    * Gives each slot the lowest offset that no slot of an overlapping lifetime has, largest first;
-   * returns the length of the arena.
+   * returns the size of the arena in bytes.
    *
    * @see <a href="https://arxiv.org/abs/2001.03288">Pisarchyk and Lee 2020, greedy by size</a>
    */
   private long place() {
-    int bytes = dtype.bytes();
     List<Slot> bySize = new ArrayList<>(slots.stream().filter(Slot::isUsed).toList());
-    bySize.sort(Comparator.comparingLong((Slot slot) -> slot.length(bytes)).reversed());
+    bySize.sort(Comparator.comparingLong(Slot::byteSize).reversed());
     List<Slot> placed = new ArrayList<>(); // by offset
     long total = 0;
     for (Slot slot : bySize) {
       long offset = 0;
       for (Slot other : placed) {
         if (other.meets(slot)) {
-          if (other.offset() - offset >= slot.length(bytes)) {
+          if (other.offset() - offset >= slot.byteSize()) {
             break;
           }
-          offset = Math.max(offset, other.offset() + other.length(bytes));
+          offset = Math.max(offset, other.offset() + other.byteSize());
         }
       }
       slot.place(offset);
       placed.add(slot);
       placed.sort(Comparator.comparingLong(Slot::offset));
-      total = Math.max(total, offset + slot.length(bytes));
+      total = Math.max(total, offset + slot.byteSize());
     }
     return total;
   }
 
   /** Size of the arena in bytes, known once planned. */
   public long byteSize() {
-    return length * dtype.bytes();
+    return byteSize;
   }
 
   /** Allocates the arena and binds every op to it. */
   public void allocate() {
-    arena = Memory.allocate(dtype, length);
+    arena = kernels.device().allocate(byteSize);
     slots.forEach(slot -> slot.bind(arena));
     ops.forEach(Op::bind);
   }

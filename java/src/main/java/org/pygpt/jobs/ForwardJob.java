@@ -18,7 +18,7 @@ public final class ForwardJob extends Job {
   protected void run() {
     program.tape().resetCancel();
     throwIfCancelled(); // a cancel that came before the reset
-    program.check(step);
+    program.load(step);
     program.tape().forward(step);
   }
 

@@ -1,12 +1,13 @@
 package org.pygpt.kernels;
 
-import org.pygpt.tensor.Memory;
+import org.pygpt.tensor.Device;
+import org.pygpt.tensor.Flat;
 import org.pygpt.tensor.Tensor;
 
 /**
  * What ops are made of: every computation on tensors, forward and backward side by side.
  *
- * <p>A backend implements all of it on {@link org.pygpt.tensor.Memory}; no op reads memory itself.
+ * <p>A backend implements all of it on memory of its {@link #device}; no op reads memory itself.
  * Tensors are planned for the largest batch, so each call names how many leading {@code rows} are
  * in use: rows = B * T. Arguments called {@code dX} receive gradients: they are overwritten, or
  * added to where {@code add} says so. Tensors that may be null say so. A backend keeps scratch
@@ -18,6 +19,9 @@ public interface Kernels extends AutoCloseable {
 
   /** What runs the products, for the one line that is logged: library and threads. */
   String description();
+
+  /** Where the memory lies that these kernels compute on. */
+  Device device();
 
   // ---- linear layers ---------------------------------------------------------------------------
 
@@ -247,18 +251,17 @@ public interface Kernels extends AutoCloseable {
    */
   double crossEntropy(int rows, Tensor logits, Tensor targets, Tensor dLogits);
 
-  /** Sum of the squares of the first {@code length} elements, for the gradient's norm. */
-  double sumOfSquares(Memory x, long length);
+  /** Sum of the squares of all elements, for the gradient's norm. */
+  double sumOfSquares(Flat x);
 
   /**
-   * AdamW, bias-corrected, on elements [from, to): with g = gradientScale * gradient, m and v are
-   * moved, then weights -= rate * (m̂ / (sqrt(v̂) + ε) + decay * weights).
+   * AdamW, bias-corrected: with g = gradientScale * gradient, m and v are moved, then weights -=
+   * rate * (m̂ / (sqrt(v̂) + ε) + decay * weights). All four are equally long.
    *
    * @see <a href="https://arxiv.org/abs/1412.6980">Kingma and Ba 2014</a>
    * @see <a href="https://arxiv.org/abs/1711.05101">Loshchilov and Hutter 2017</a>
    */
-  void adamW(
-      AdamStep step, long from, long to, Memory weights, Memory gradients, Memory m, Memory v);
+  void adamW(AdamStep step, Flat weights, Flat gradients, Flat m, Flat v);
 
   @Override
   default void close() {}

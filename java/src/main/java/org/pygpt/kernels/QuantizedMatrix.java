@@ -1,5 +1,6 @@
 package org.pygpt.kernels;
 
+import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -37,10 +38,12 @@ public final class QuantizedMatrix {
     this.weight = weight;
     this.outputsAreRows = outputsAreRows;
     scales = new float[outputs()]; // the largest magnitudes at first
+    double[] values = new double[weight.columns()];
     for (int row = 0; row < weight.rows(); row++) {
-      for (int c = 0; c < weight.columns(); c++) {
+      weight.readRow(row, values);
+      for (int c = 0; c < values.length; c++) {
         int output = outputsAreRows ? row : c;
-        scales[output] = Math.max(scales[output], Math.abs((float) weight.get(row, c)));
+        scales[output] = Math.max(scales[output], Math.abs((float) values[c]));
       }
     }
     for (int output = 0; output < scales.length; output++) {
@@ -76,7 +79,10 @@ public final class QuantizedMatrix {
 
   /** The number that is stored, as a whole number of so many bits as the format has. */
   public int code(int output, int input) {
-    double value = outputsAreRows ? weight.get(output, input) : weight.get(input, output);
+    double value =
+        outputsAreRows
+            ? HostMemory.get(weight, output, input)
+            : HostMemory.get(weight, input, output);
     return code((float) value, output);
   }
 
@@ -90,13 +96,16 @@ public final class QuantizedMatrix {
 
   /** Rounds the weights themselves. */
   public void apply() {
+    double[] values = new double[weight.columns()];
     for (int row = 0; row < weight.rows(); row++) {
-      for (int c = 0; c < weight.columns(); c++) {
+      weight.readRow(row, values);
+      for (int c = 0; c < values.length; c++) {
         int output = outputsAreRows ? row : c;
-        int code = code((float) weight.get(row, c), output);
+        int code = code((float) values[c], output);
         boolean whole = format == WeightFormat.INT8;
-        weight.set(row, c, whole ? code * scales[output] : Float.intBitsToFloat(code << 16));
+        values[c] = whole ? code * scales[output] : Float.intBitsToFloat(code << 16);
       }
+      weight.writeRow(row, values);
     }
   }
 }

@@ -18,7 +18,6 @@ import org.pygpt.ops.Loss;
 import org.pygpt.ops.Parameter;
 import org.pygpt.ops.ResidualNorm;
 import org.pygpt.ops.Rotary;
-import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -57,9 +56,9 @@ final class Decoder {
    * Wires and plans; {@link #session} allocates.
    *
    * @param gradients of the parameters; null on a tape that only runs forward
-   * @param tokens int32, ids and targets, one after the other
+   * @param tokens what the tape reads and scores
    */
-  Decoder(GPT model, Purpose purpose, int B, int T, int rows, Parameters gradients, Memory tokens) {
+  Decoder(GPT model, Purpose purpose, int B, int T, int rows, Parameters gradients, Tokens tokens) {
     this.model = model;
     this.config = model.config();
     this.C = config.nEmbd();
@@ -73,13 +72,12 @@ final class Decoder {
     int keyColumns = config.nKvHead() * config.headSize();
     this.units =
         purpose == Purpose.ATTENTION ? tape.persistent(Math.multiplyExact(2, T), keyColumns) : null;
-    int count = Math.toIntExact(tokens.length() / 2);
-    Variable x = embedding(Tensor.of(tokens, 0, count, 1));
+    Variable x = embedding(tokens.ids());
     logits = logits(blocks(x), config.tieWeights() ? "wte" : "lm_head");
     if (purpose != Purpose.TRAINING) {
       tape.keep(logits);
     }
-    loss = new Loss(logits, Tensor.of(tokens, count, count, 1));
+    loss = new Loss(logits, tokens.targets());
     if (scoresAll()) {
       tape.add(loss);
     }
@@ -92,7 +90,7 @@ final class Decoder {
   }
 
   /** Allocates the tape; the session owns it, and the tokens. */
-  Session session(Memory tokens) {
+  Session session(Tokens tokens) {
     tape.allocate();
     return new Session(tape, tokens, logits, loss, probabilities);
   }

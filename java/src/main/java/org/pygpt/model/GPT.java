@@ -11,9 +11,7 @@ import org.pygpt.kernels.QuantizedMatrix;
 import org.pygpt.kernels.WeightFormat;
 import org.pygpt.ops.Parameter;
 import org.pygpt.ops.Rotary;
-import org.pygpt.tensor.AvailableMemory;
 import org.pygpt.tensor.DType;
-import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
 import org.pygpt.tensor.TooLargeError;
 import org.pygpt.text.Choice;
@@ -39,17 +37,18 @@ public final class GPT implements AutoCloseable {
   private final GPTConfig config;
   private final Kernels kernels;
   private final Parameters weights;
-  private final Memory angles;
+  private final Tensor angles;
   private QuantizedWeights rounded;
   private volatile long version;
 
   private GPT(GPTConfig config, Kernels kernels, DType dtype) {
     this.config = config;
     this.kernels = kernels;
-    this.weights = new Parameters(Layout.of(config), dtype);
+    this.weights = new Parameters(kernels.device(), Layout.of(config), dtype);
     this.angles =
         isRotary(config)
-            ? Rotary.angles(dtype, config.blockSize(), config.headSize(), config.ropeTheta())
+            ? Rotary.angles(
+                kernels.device(), dtype, config.blockSize(), config.headSize(), config.ropeTheta())
             : null;
   }
 
@@ -71,8 +70,9 @@ public final class GPT implements AutoCloseable {
     long angles = isRotary(config) ? (long) config.blockSize() * config.headSize() : 0;
     BigInteger count = LayoutTable.of(config).count().add(BigInteger.valueOf(angles));
     BigInteger bytes = count.multiply(BigInteger.valueOf(dtype.bytes()));
-    AvailableMemory.require(bytes, "a model of these sizes");
-    return new GPT(config, chosen.kernels(dtype, threads), dtype);
+    Kernels kernels = chosen.kernels(dtype, threads);
+    kernels.device().require(bytes, "a model of these sizes");
+    return new GPT(config, kernels, dtype);
   }
 
   /**
@@ -152,7 +152,7 @@ public final class GPT implements AutoCloseable {
   }
 
   public DType dtype() {
-    return weights.memory().dtype();
+    return weights.dtype();
   }
 
   public Kernels kernels() {
@@ -161,7 +161,7 @@ public final class GPT implements AutoCloseable {
 
   /** Rotary angles, (block_size, D); null for other positions. */
   Tensor angles() {
-    return angles == null ? null : Tensor.of(angles, 0, config.blockSize(), config.headSize());
+    return angles;
   }
 
   /** What an op reads and writes of the weight called {@code name}. */
@@ -223,10 +223,10 @@ public final class GPT implements AutoCloseable {
     long count = 2L * rows; // ids and targets
     long embedded = (long) rows * config.nEmbd(); // not all there is, but before anything is there
     BigInteger least = BigInteger.valueOf(embedded).multiply(BigInteger.valueOf(dtype().bytes()));
-    AvailableMemory.require(least.add(BigInteger.valueOf(count * DType.INT32.bytes())), what);
-    Memory tokens = Memory.allocate(DType.INT32, count);
+    kernels.device().require(least.add(BigInteger.valueOf(count * DType.INT32.bytes())), what);
+    Tokens tokens = new Tokens(kernels.device(), rows);
     Decoder decoder = new Decoder(this, purpose, B, T, rows, gradients, tokens);
-    AvailableMemory.require(BigInteger.valueOf(decoder.tape().byteSize()), what);
+    kernels.device().require(BigInteger.valueOf(decoder.tape().byteSize()), what);
     return decoder.session(tokens);
   }
 
@@ -246,7 +246,7 @@ public final class GPT implements AutoCloseable {
   }
 
   private Tape plan(int B, int T, Decoder.Purpose purpose) {
-    try (Memory tokens = Memory.allocate(DType.INT32, 2)) { // planning reads none
+    try (Tokens tokens = new Tokens(kernels.device(), 1)) { // planning reads none
       int rows = Math.multiplyExact(B, T);
       return new Decoder(this, purpose, B, T, rows, null, tokens).tape();
     }
@@ -256,7 +256,7 @@ public final class GPT implements AutoCloseable {
   public void close() {
     weights.close();
     if (angles != null) {
-      angles.close();
+      angles.memory().close();
     }
     if (rounded != null) {
       rounded.close();

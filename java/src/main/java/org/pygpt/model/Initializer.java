@@ -1,5 +1,6 @@
 package org.pygpt.model;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
@@ -43,16 +44,18 @@ final class Initializer {
   }
 
   private static void fill(Tensor vector, double value) {
-    for (int c = 0; c < vector.columns(); c++) {
-      vector.set(0, c, value);
-    }
+    double[] row = new double[vector.columns()];
+    Arrays.fill(row, value);
+    vector.writeRow(0, row);
   }
 
   private static void draw(Tensor matrix, double std, RandomGenerator random) {
+    double[] drawn = new double[matrix.columns()];
     for (int row = 0; row < matrix.rows(); row++) {
-      for (int c = 0; c < matrix.columns(); c++) {
-        matrix.set(row, c, std * random.nextGaussian());
+      for (int c = 0; c < drawn.length; c++) {
+        drawn[c] = std * random.nextGaussian();
       }
+      matrix.writeRow(row, drawn);
     }
   }
 }

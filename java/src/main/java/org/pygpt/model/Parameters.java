@@ -5,6 +5,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.pygpt.tensor.DType;
+import org.pygpt.tensor.Device;
+import org.pygpt.tensor.Flat;
 import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
 
@@ -16,11 +18,12 @@ import org.pygpt.tensor.Tensor;
 public final class Parameters implements AutoCloseable {
   private final Layout layout;
   private final Memory memory;
+  private final DType dtype;
   private final Map<String, Tensor> tensors = new LinkedHashMap<>();
   private final long matrixLength;
 
   /** Zeros for every weight of a layout. */
-  public Parameters(Layout layout, DType dtype) {
+  public Parameters(Device device, Layout layout, DType dtype) {
     this.layout = layout;
     long line = Memory.ALIGNMENT_BYTES / dtype.bytes();
     Map<String, Long> offsets = new HashMap<>();
@@ -36,13 +39,14 @@ public final class Parameters implements AutoCloseable {
       matrices = vectors ? matrices : length;
     }
     matrixLength = matrices;
-    memory = Memory.allocate(dtype, length);
+    memory = device.allocate(dtype, length);
+    this.dtype = dtype;
     layout
         .shapes()
         .forEach((name, shape) -> {
           int rows = shape.size() == 2 ? Math.toIntExact(shape.getFirst()) : 1;
           int columns = Math.toIntExact(shape.getLast());
-          tensors.put(name, Tensor.of(memory, offsets.get(name), rows, columns));
+          tensors.put(name, Tensor.of(memory, dtype, offsets.get(name), rows, columns));
         });
   }
 
@@ -90,8 +94,17 @@ public final class Parameters implements AutoCloseable {
     return matrixLength;
   }
 
+  public DType dtype() {
+    return dtype;
+  }
+
   public Memory memory() {
     return memory;
+  }
+
+  /** All weights and the padding between them. */
+  public Flat flat() {
+    return Flat.of(memory, dtype);
   }
 
   @Override

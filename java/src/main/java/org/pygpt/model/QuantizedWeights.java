@@ -9,7 +9,6 @@ import org.pygpt.kernels.Kernels;
 import org.pygpt.kernels.PackedMatrix;
 import org.pygpt.kernels.QuantizedMatrix;
 import org.pygpt.kernels.WeightFormat;
-import org.pygpt.tensor.AvailableMemory;
 import org.pygpt.tensor.Tensor;
 import org.pygpt.tensor.TooLargeError;
 import org.pygpt.text.Choice;
@@ -44,7 +43,7 @@ final class QuantizedWeights implements AutoCloseable {
     for (QuantizedMatrix matrix : matrices.values()) {
       bytes += kernels.packedBytes(format, matrix.inputs(), matrix.outputs());
     }
-    AvailableMemory.require(BigInteger.valueOf(bytes), "a copy of the weights as " + format());
+    kernels.device().require(BigInteger.valueOf(bytes), "a copy of the weights as " + format());
     all.parallelStream().forEach(QuantizedMatrix::apply);
     if (bytes > 0) {
       matrices.forEach((name, matrix) -> packed.put(name, kernels.pack(matrix)));

@@ -5,6 +5,7 @@ import java.math.BigInteger;
 import java.nio.IntBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.SortedMap;
@@ -21,7 +22,7 @@ import org.pygpt.jobs.Job;
 import org.pygpt.model.GPT;
 import org.pygpt.model.GPTConfig;
 import org.pygpt.python.PythonRandom;
-import org.pygpt.tensor.AvailableMemory;
+import org.pygpt.tensor.HostDevice;
 import org.pygpt.tensor.Tensor;
 import org.pygpt.tensor.TooLargeError;
 import org.pygpt.text.CharTokenizer;
@@ -73,7 +74,7 @@ final class NamesRun implements AutoCloseable {
     random.shuffle(shuffled);
     CharTokenizer tokenizer = CharTokenizer.train(shuffled);
     BigInteger needed = config.trainingBytes(tokenizer.vocabSize());
-    AvailableMemory.require(needed, "training a model of these sizes");
+    HostDevice.host().require(needed, "training a model of these sizes");
     GPTConfig sizes = config.modelConfig(tokenizer.vocabSize());
     GPT model = GPT.create(sizes, config.backend(), config.dtype(), 0);
     drawWeights(model, random);
@@ -100,10 +101,11 @@ final class NamesRun implements AutoCloseable {
       for (String name : model.weights().names()) {
         Tensor weight = model.weights().get(name);
         SafeTensors.Array array = saved.weights().get(name);
+        double[] values = new double[weight.columns()];
         for (int row = 0; row < weight.rows(); row++) {
-          for (int column = 0; column < weight.columns(); column++) {
-            weight.set(row, column, array.getFloat((long) row * weight.columns() + column));
-          }
+          long start = (long) row * values.length;
+          Arrays.setAll(values, column -> array.getFloat(start + column));
+          weight.writeRow(row, values);
         }
       }
       PythonRandom random = new PythonRandom(config.seed());
@@ -119,19 +121,23 @@ final class NamesRun implements AutoCloseable {
   private static void drawWeights(GPT model, PythonRandom random) {
     for (String name : List.of("wte", "wpe", "lm_head")) {
       Tensor weight = model.weights().get(name + ".weight"); // (out, in)
+      double[] row = new double[weight.columns()];
       for (int output = 0; output < weight.rows(); output++) {
-        for (int input = 0; input < weight.columns(); input++) {
-          weight.set(output, input, random.gauss(0, INIT_DEVIATION));
-        }
+        Arrays.setAll(row, input -> random.gauss(0, INIT_DEVIATION));
+        weight.writeRow(output, row);
       }
     }
     for (int layer = 0; layer < model.config().nLayer(); layer++) {
       for (String name : List.of("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")) {
         Tensor weight = model.weights().get("h." + layer + "." + name + ".weight"); // (in, out)
+        double[][] rows = new double[weight.rows()][weight.columns()];
         for (int output = 0; output < weight.columns(); output++) {
-          for (int input = 0; input < weight.rows(); input++) {
-            weight.set(input, output, random.gauss(0, INIT_DEVIATION));
+          for (double[] row : rows) {
+            row[output] = random.gauss(0, INIT_DEVIATION);
           }
+        }
+        for (int input = 0; input < rows.length; input++) {
+          weight.writeRow(input, rows[input]);
         }
       }
     }
@@ -233,10 +239,11 @@ final class NamesRun implements AutoCloseable {
       for (var entry : model.weights().layout().shapes().entrySet()) {
         Tensor weight = model.weights().get(entry.getKey());
         var array = SafeTensors.Array.ofFloats(arena, entry.getValue());
+        double[] values = new double[weight.columns()];
         for (int row = 0; row < weight.rows(); row++) {
-          for (int column = 0; column < weight.columns(); column++) {
-            float value = (float) weight.get(row, column);
-            array.setFloat((long) row * weight.columns() + column, value);
+          weight.readRow(row, values);
+          for (int column = 0; column < values.length; column++) {
+            array.setFloat((long) row * values.length + column, (float) values[column]);
           }
         }
         arrays.put(entry.getKey(), array);

@@ -59,9 +59,11 @@ public final class AttentionProbabilities implements Op {
     heads = Attention.Heads.of(qkv.value(), mixed.columns(), H, kvHeads);
     int D = mixed.columns() / H;
     for (int d = 0; d < Math.min(D, mixed.rows()); d++) {
+      double[] row = new double[kvHeads * D];
       for (int g = 0; g < kvHeads; g++) {
-        units.tensor().set(mixed.rows() + d, g * D + d, 1);
+        row[g * D + d] = 1;
       }
+      units.tensor().writeRow(mixed.rows() + d, row);
     }
   }
 

@@ -7,7 +7,7 @@ import org.pygpt.graph.Step;
 import org.pygpt.graph.Variable;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.tensor.DType;
-import org.pygpt.tensor.Memory;
+import org.pygpt.tensor.Device;
 import org.pygpt.tensor.Tensor;
 
 /** Rotary positions, in place on the heads of queries and keys that lead the packed columns. */
@@ -25,16 +25,18 @@ public final class Rotary implements Op {
 
   /**
    * Angles of positions below T for heads of size D: cosines, then sines, of position *
-   * theta^(-2d/D), (T, D).
+   * theta^(-2d/D), (T, D); owned by the caller.
    */
-  public static Memory angles(DType dtype, int T, int D, double theta) {
-    Memory angles = Memory.allocate(dtype, (long) T * D);
+  public static Tensor angles(Device device, DType dtype, int T, int D, double theta) {
+    Tensor angles = Tensor.of(device.allocate(dtype, (long) T * D), dtype, 0, T, D);
+    double[] row = new double[D];
     for (int position = 0; position < T; position++) {
       for (int d = 0; d < D / 2; d++) {
         double angle = position * Math.pow(theta, -2.0 * d / D);
-        angles.set((long) position * D + d, Math.cos(angle));
-        angles.set((long) position * D + D / 2 + d, Math.sin(angle));
+        row[d] = Math.cos(angle);
+        row[D / 2 + d] = Math.sin(angle);
       }
+      angles.writeRow(position, row);
     }
     return angles;
   }

@@ -22,31 +22,22 @@ import java.util.regex.Pattern;
  * <p>Below the engine nothing asks: a request that the system refuses ends the process, and one
  * that it grants may still be for more than there is, and end the process later.
  */
-public final class AvailableMemory {
+final class AvailableMemory {
   private static final Path ROOT = Path.of("/");
   private static final String NUMBER = "(\\d{1,18})"; // 19 digits are version 1's "no limit"
 
   private AvailableMemory() {}
 
-  /**
-   * Passes if this much memory is there.
-   *
-   * @param what needs it; begins the message
-   * @throws TooLargeError if it is not
-   */
-  public static void require(BigInteger neededBytes, String what) {
-    BigInteger available = BigInteger.valueOf(bytes());
-    if (neededBytes.compareTo(available) > 0) {
-      throw new TooLargeError(
-          String.format(
-              "%s needs at least %s of memory and %s are available; choose smaller sizes, or end "
-                  + "other programs",
-              what, gigabytes(neededBytes), gigabytes(available)));
-    }
+  /** One line that says what was needed and what there is. */
+  static String message(BigInteger neededBytes, long availableBytes, String what) {
+    return String.format(
+        "%s needs at least %s of memory and %s are available; choose smaller sizes, or end other "
+            + "programs",
+        what, gigabytes(neededBytes), gigabytes(BigInteger.valueOf(availableBytes)));
   }
 
-  /** How much this process can still allocate; see {@link #require}. */
-  public static long bytes() {
+  /** How much this process can still allocate. */
+  static long bytes() {
     return bytes(ROOT);
   }
 

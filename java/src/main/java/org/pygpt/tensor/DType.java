@@ -1,19 +1,22 @@
 package org.pygpt.tensor;
 
-import org.nd4j.linalg.api.buffer.DataType;
+import java.util.Locale;
 
-/** Element types of the engine, with their size and ND4J's name for them. */
+/** Element types of the engine. */
 public enum DType {
-  FLOAT32(4, DataType.FLOAT),
-  FLOAT64(8, DataType.DOUBLE),
-  INT32(4, DataType.INT32);
+  FLOAT32(4),
+  FLOAT64(8),
+  /** The upper half of a float32: its sign, its 8 bits of exponent, 7 of the fraction. */
+  BFLOAT16(2),
+  INT32(4);
+
+  /** Half of what bfloat16 cuts off, less one: with the last kept bit it rounds ties to even. */
+  private static final int BELOW_HALF = (1 << 15) - 1;
 
   private final int bytes;
-  private final DataType nd4j;
 
-  DType(int bytes, DataType nd4j) {
+  DType(int bytes) {
     this.bytes = bytes;
-    this.nd4j = nd4j;
   }
 
   /** Size of one element in bytes. */
@@ -21,13 +24,20 @@ public enum DType {
     return bytes;
   }
 
-  /** The same type in ND4J. */
-  public DataType nd4j() {
-    return nd4j;
+  /** The bfloat16 nearest to {@code value}, ties to even; NaN stays NaN. */
+  public static short toBfloat16(float value) {
+    int bits = Float.floatToRawIntBits(value);
+    return (short) (value == value ? bits + BELOW_HALF + (bits >>> 16 & 1) >> 16 : 0x7fc0);
+  }
+
+  /** The number that {@code bits} are in bfloat16. */
+  public static float fromBfloat16(short bits) {
+    return Float.intBitsToFloat(bits << 16);
   }
 
   /**
-   * The type called {@code name}: {@code float32}, {@code float64} or {@code int32}.
+   * The type called {@code name}: {@code float32}, {@code float64}, {@code bfloat16} or {@code
+   * int32}.
    *
    * @throws IllegalArgumentException if there is none; the message lists the names
    */
@@ -37,11 +47,12 @@ public enum DType {
         return type;
       }
     }
-    throw new IllegalArgumentException("dtype: expected float32, float64 or int32, got " + name);
+    throw new IllegalArgumentException(
+        "dtype: expected float32, float64, bfloat16 or int32, got " + name);
   }
 
   @Override
   public String toString() {
-    return name().toLowerCase(java.util.Locale.ROOT);
+    return name().toLowerCase(Locale.ROOT);
   }
 }

@@ -1,5 +1,6 @@
 package org.pygpt.tensor;
 
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
@@ -11,21 +12,24 @@ import java.util.Arrays;
  */
 public final class Tensor {
   private final Memory memory;
+  private final DType dtype;
   private final long offset;
   private final int rows;
   private final int columns;
   private final int rowStride;
 
-  private Tensor(Memory memory, long offset, int rows, int columns, int rowStride) {
+  private Tensor(Memory memory, DType dtype, long offset, int rows, int columns, int rowStride) {
+    long length = memory.byteSize() / dtype.bytes();
     long end = offset + (long) (rows - 1) * rowStride + columns;
-    if (rows < 1 || columns < 1 || rowStride < columns || offset < 0 || end > memory.length()) {
+    if (rows < 1 || columns < 1 || rowStride < columns || offset < 0 || end > length) {
       throw new IllegalArgumentException(
           "tensor: expected a view inside "
-              + memory.length()
+              + length
               + " elements, got offset, rows, columns, row stride "
               + Arrays.toString(new long[] {offset, rows, columns, rowStride}));
     }
     this.memory = memory;
+    this.dtype = dtype;
     this.offset = offset;
     this.rows = rows;
     this.columns = columns;
@@ -33,18 +37,18 @@ public final class Tensor {
   }
 
   /** A dense (rows, columns) view that starts at element {@code offset}. */
-  public static Tensor of(Memory memory, long offset, int rows, int columns) {
-    return new Tensor(memory, offset, rows, columns, columns);
+  public static Tensor of(Memory memory, DType dtype, long offset, int rows, int columns) {
+    return new Tensor(memory, dtype, offset, rows, columns, columns);
   }
 
   /** Columns [from, from + count) of every row, shared. */
   public Tensor columns(int from, int count) {
-    return new Tensor(memory, offset + from, rows, count, rowStride);
+    return new Tensor(memory, dtype, offset + from, rows, count, rowStride);
   }
 
   /** Rows [from, from + count), shared. */
   public Tensor rows(int from, int count) {
-    return new Tensor(memory, offset + (long) from * rowStride, count, columns, rowStride);
+    return new Tensor(memory, dtype, offset + (long) from * rowStride, count, columns, rowStride);
   }
 
   public Memory memory() {
@@ -52,10 +56,10 @@ public final class Tensor {
   }
 
   public DType dtype() {
-    return memory.dtype();
+    return dtype;
   }
 
-  /** Index in {@link #memory} of element (0, 0). */
+  /** Index in {@link #memory} of element (0, 0), in elements. */
   public long offset() {
     return offset;
   }
@@ -77,41 +81,89 @@ public final class Tensor {
     return (long) rows * columns;
   }
 
-  /** Address of element (0, 0), for native code. */
-  public long address() {
-    return memory.address() + offset * memory.dtype().bytes();
-  }
-
-  /** Index in {@link #memory} of element (row, 0). */
+  /** Index in {@link #memory} of element (row, 0), in elements. */
   public long at(int row) {
     return offset + (long) row * rowStride;
   }
 
-  /** Element (row, column), widened; for references, tests and set-up. */
-  public double get(int row, int column) {
-    return memory.get(at(row) + column);
+  /** Uploads to the elements from (row, 0) on: one row of them, or several where they are dense. */
+  public void write(int row, MemorySegment from) {
+    memory.write(dtype, at(row), from);
   }
 
-  /** Stores {@code value}, rounded to this tensor's type. */
-  public void set(int row, int column, double value) {
-    memory.set(at(row) + column, value);
+  /** Downloads the elements from (row, 0) on: one row of them, or several where they are dense. */
+  public void read(int row, MemorySegment to) {
+    memory.read(dtype, at(row), to);
   }
 
-  /** Adds {@code value} to element (row, column). */
-  public void add(int row, int column, double value) {
-    set(row, column, get(row, column) + value);
+  /** Uploads {@code values}, rounded to this tensor's type, to the start of a row. */
+  public void writeRow(int row, double[] values) {
+    int length = values.length;
+    write(
+        row,
+        switch (dtype) {
+          case FLOAT64 -> MemorySegment.ofArray(values);
+          case FLOAT32 -> {
+            float[] rounded = new float[length];
+            for (int i = 0; i < length; i++) {
+              rounded[i] = (float) values[i];
+            }
+            yield MemorySegment.ofArray(rounded);
+          }
+          case BFLOAT16 -> {
+            short[] rounded = new short[length];
+            for (int i = 0; i < length; i++) {
+              rounded[i] = DType.toBfloat16((float) values[i]);
+            }
+            yield MemorySegment.ofArray(rounded);
+          }
+          case INT32 ->
+              MemorySegment.ofArray(Arrays.stream(values).mapToInt(v -> (int) v).toArray());
+        });
+  }
+
+  /** Downloads the start of a row, widened. */
+  public void readRow(int row, double[] to) {
+    int length = to.length;
+    switch (dtype) {
+      case FLOAT64 -> read(row, MemorySegment.ofArray(to));
+      case FLOAT32 -> {
+        float[] values = new float[length];
+        read(row, MemorySegment.ofArray(values));
+        for (int i = 0; i < length; i++) {
+          to[i] = values[i];
+        }
+      }
+      case BFLOAT16 -> {
+        short[] values = new short[length];
+        read(row, MemorySegment.ofArray(values));
+        for (int i = 0; i < length; i++) {
+          to[i] = DType.fromBfloat16(values[i]);
+        }
+      }
+      case INT32 -> {
+        int[] values = new int[length];
+        read(row, MemorySegment.ofArray(values));
+        for (int i = 0; i < length; i++) {
+          to[i] = values[i];
+        }
+      }
+    }
   }
 
   /** Sets every element to zero. */
   public void zero() {
-    long bytes = memory.dtype().bytes();
-    for (int row = 0; row < rows; row++) {
-      memory.segment().asSlice(at(row) * bytes, columns * bytes).fill((byte) 0);
+    if (rowStride == columns) {
+      memory.zero(dtype, offset, size());
+    } else {
+      for (int row = 0; row < rows; row++) {
+        memory.zero(dtype, at(row), columns);
+      }
     }
   }
 
   @Override
   public String toString() {
-    return "Tensor(" + rows + ", " + columns + ") of " + memory.dtype();
+    return "Tensor(" + rows + ", " + columns + ") of " + dtype;
   }
 }

@@ -11,8 +11,7 @@ import org.pygpt.kernels.Kernels;
 import org.pygpt.model.GPT;
 import org.pygpt.model.Parameters;
 import org.pygpt.model.Session;
-import org.pygpt.tensor.AvailableMemory;
-import org.pygpt.tensor.Memory;
+import org.pygpt.tensor.Flat;
 import org.pygpt.tensor.Tensor;
 import org.pygpt.tensor.TooLargeError;
 
@@ -42,7 +41,11 @@ public final class Training implements AutoCloseable {
   private double gradientNorm;
 
   /** Elements [from, to) of the flat arrays, and their weight decay. */
-  private record Range(long from, long to, double decay) {}
+  private record Range(long from, long to, double decay) {
+    Flat of(Parameters parameters) {
+      return parameters.flat().part(from, to - from);
+    }
+  }
 
   /**
    * Plans the training of {@code model} on batches of at most B * T tokens.
@@ -66,12 +69,14 @@ public final class Training implements AutoCloseable {
     this.options = options;
     weights = model.weights();
     long state = 3 * weights.count() * model.dtype().bytes();
-    AvailableMemory.require(
-        BigInteger.valueOf(state + model.activationBytes(B, T)),
-        "training on batches of " + B + " x " + T + " tokens");
-    gradients = new Parameters(weights.layout(), model.dtype());
-    m = new Parameters(weights.layout(), model.dtype());
-    v = new Parameters(weights.layout(), model.dtype());
+    kernels
+        .device()
+        .require(
+            BigInteger.valueOf(state + model.activationBytes(B, T)),
+            "training on batches of " + B + " x " + T + " tokens");
+    gradients = new Parameters(kernels.device(), weights.layout(), model.dtype());
+    m = new Parameters(kernels.device(), weights.layout(), model.dtype());
+    v = new Parameters(kernels.device(), weights.layout(), model.dtype());
     program = model.training(B, T, gradients);
     maxRows = B * T;
     trained = ranges();
@@ -136,8 +141,7 @@ public final class Training implements AutoCloseable {
               "batch: expected %d ids and targets, got %d and %d",
               B * T, ids.length, targets.length));
     }
-    Session.copy(ids, 0, program.ids(), B * T);
-    Session.copy(targets, 0, program.targets(), B * T);
+    program.setBatch(ids, targets, B * T);
   }
 
   private void checkSize(int B, int T) {
@@ -161,7 +165,7 @@ public final class Training implements AutoCloseable {
   public double backward(int B, int T) {
     checkSize(B, T);
     Step step = new Step(B, T, accumulated > 0, dropoutKey);
-    program.check(step);
+    program.load(step);
     int before = accumulated;
     accumulated = 0; // until this step has succeeded
     dropoutKey++;
@@ -214,15 +218,13 @@ public final class Training implements AutoCloseable {
               correction1,
               correction2,
               scale);
-      kernels.adamW(
-          step, range.from, range.to, weights.memory(), gradients.memory(), m.memory(), v.memory());
+      kernels.adamW(step, range.of(weights), range.of(gradients), range.of(m), range.of(v));
     }
   }
 
   /** What keeps the norm of the mean gradient within the limit. */
   private double clip(double scale) {
-    Memory flat = gradients.memory();
-    gradientNorm = scale * Math.sqrt(kernels.sumOfSquares(flat, flat.length()));
+    gradientNorm = scale * Math.sqrt(kernels.sumOfSquares(gradients.flat()));
     if (!Double.isFinite(gradientNorm)) {
       accumulated = 0;
       throw new ArithmeticException(

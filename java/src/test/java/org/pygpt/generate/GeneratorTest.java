@@ -25,6 +25,7 @@ import org.pygpt.model.GPTConfig;
 import org.pygpt.model.Session;
 import org.pygpt.support.Models;
 import org.pygpt.tensor.DType;
+import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.TooLargeError;
 
 /** Generation: the caches, the sequences of a batch, their ends. */
@@ -89,7 +90,7 @@ class GeneratorTest {
   private static double[] logProbabilities(GPT model, int[] tokens) {
     int T = tokens.length;
     try (Session program = model.evaluation(1, T)) {
-      Session.copy(tokens, 0, program.ids(), T);
+      program.setIds(Arrays.copyOf(tokens, T));
       program.tape().forward(Step.forward(1, T));
       double[] logits = Models.values(program.logits().rows(T - 1, 1));
       double max = Arrays.stream(logits).max().getAsDouble();
@@ -289,7 +290,7 @@ class GeneratorTest {
         Generator generator = new Generator(model)) {
       Options options = options(3, SamplingOptions.GREEDY, 1);
       List<Sequence> sequences = submitted(generator, new int[][] {{1}, {2}}, options);
-      model.weights().get("wte.weight").set(1, 0, Double.NaN); // read by token 1 alone
+      HostMemory.set(model.weights().get("wte.weight"), 1, 0, Double.NaN); // read by token 1 alone
       generator.advance();
       generator.advance();
       assertThrows(ArithmeticException.class, sequences.get(0)::throwIfFailed);

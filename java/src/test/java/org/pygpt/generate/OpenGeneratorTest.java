@@ -28,6 +28,7 @@ import org.pygpt.model.GPT;
 import org.pygpt.model.GPTConfig;
 import org.pygpt.support.Models;
 import org.pygpt.tensor.DType;
+import org.pygpt.tensor.HostMemory;
 import org.pygpt.train.AdamW;
 import org.pygpt.train.Training;
 
@@ -220,7 +221,7 @@ class OpenGeneratorTest {
               () -> model.initialize(1),
               () -> train(model, prompt[0]),
               () -> {
-                model.weights().get("wte.weight").set(prompt[0][3], 1, 3);
+                HostMemory.set(model.weights().get("wte.weight"), prompt[0][3], 1, 3);
                 generator.forget();
               },
               () -> model.quantize("int8"));

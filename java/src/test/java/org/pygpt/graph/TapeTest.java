@@ -17,6 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.kernels.reference.PlainKernels;
 import org.pygpt.tensor.DType;
+import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 class TapeTest {
@@ -105,7 +106,7 @@ class TapeTest {
         Tensor tensor = life.slot.tensor();
         assertEquals(life.slot.rows(), tensor.rows());
         assertEquals(life.slot.columns(), tensor.columns());
-        assertEquals(0, tensor.address() % 64);
+        assertEquals(0, HostMemory.address(tensor) % 64);
         end = Math.max(end, end(tensor));
         for (Life other : lives) {
           boolean meet = life.first <= other.last && other.first <= life.last;

@@ -9,6 +9,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.pygpt.backends.Backend;
+import org.pygpt.tensor.Flat;
 import org.pygpt.tensor.Tensor;
 
 /** Loss and optimizer of every backend against the plain kernels. */
@@ -68,8 +69,7 @@ class OptimizerKernelsTest extends KernelsTest {
     compare(
         SUM,
         "length",
-        (kernels, tensors) ->
-            tensors.result(kernels.sumOfSquares(tensors.input(1, length).memory(), length)));
+        (kernels, tensors) -> tensors.result(kernels.sumOfSquares(flat(tensors.input(1, length)))));
   }
 
   @ParameterizedTest
@@ -83,12 +83,15 @@ class OptimizerKernelsTest extends KernelsTest {
           (kernels, tensors) ->
               kernels.adamW(
                   step,
-                  from,
-                  to,
-                  tensors.flat(to),
-                  tensors.flat(to),
-                  tensors.flat(to),
-                  tensors.flat(to)));
+                  tensors.flat(to).part(from, to - from),
+                  tensors.flat(to).part(from, to - from),
+                  tensors.flat(to).part(from, to - from),
+                  tensors.flat(to).part(from, to - from)));
     }
+  }
+
+  /** The elements of a tensor of one row. */
+  private static Flat flat(Tensor tensor) {
+    return new Flat(tensor.memory(), tensor.dtype(), tensor.offset(), tensor.columns());
   }
 }

@@ -12,6 +12,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.pygpt.backends.Backend;
 import org.pygpt.kernels.reference.PlainKernels;
 import org.pygpt.tensor.DType;
+import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /** Products by packed copies against the plain product by the rounded weights themselves. */
@@ -134,7 +135,10 @@ class PackedMatrixTest {
     for (int row = 0; row < PackedMatrix.MOST_ROWS; row++) {
       product.multiply(1, x.rows(row, 1), alone);
       for (int c = 0; c < out; c++) {
-        assertEquals(alone.get(0, c), together.get(row, c), "row " + row + ", output " + c);
+        assertEquals(
+            HostMemory.get(alone, 0, c),
+            HostMemory.get(together, row, c),
+            "row " + row + ", output " + c);
       }
     }
   }

@@ -12,6 +12,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.pygpt.kernels.reference.PlainKernels;
 import org.pygpt.tensor.DType;
+import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -34,7 +35,7 @@ class PlainKernelsGradientTest {
     double sum = 0;
     for (int row = 0; row < rows; row++) {
       for (int c = 0; c < a.columns(); c++) {
-        sum += a.get(row, c) * b.get(row, c);
+        sum += HostMemory.get(a, row, c) * HostMemory.get(b, row, c);
       }
     }
     return sum;
@@ -45,7 +46,7 @@ class PlainKernelsGradientTest {
     double[][] values = new double[rows][x.columns()];
     for (int row = 0; row < rows; row++) {
       for (int c = 0; c < x.columns(); c++) {
-        values[row][c] = x.get(row, c);
+        values[row][c] = HostMemory.get(x, row, c);
       }
     }
     return values;
@@ -57,12 +58,12 @@ class PlainKernelsGradientTest {
     double[][] gradient = values(rows, dX);
     for (int row = 0; row < rows; row++) {
       for (int c = 0; c < x.columns(); c++) {
-        double value = x.get(row, c);
-        x.set(row, c, value + FINITE_STEP);
+        double value = HostMemory.get(x, row, c);
+        HostMemory.set(x, row, c, value + FINITE_STEP);
         double above = loss.getAsDouble();
-        x.set(row, c, value - FINITE_STEP);
+        HostMemory.set(x, row, c, value - FINITE_STEP);
         double below = loss.getAsDouble();
-        x.set(row, c, value);
+        HostMemory.set(x, row, c, value);
         double slope = (above - below) / (2 * FINITE_STEP);
         double got = gradient[row][c] - (before == null ? 0 : before[row][c]);
         assertEquals(
@@ -208,7 +209,7 @@ class PlainKernelsGradientTest {
           double sum = 0;
           for (int row = 0; row < 6; row++) {
             for (int c = 0; c < 12; c++) {
-              sum += dOut[row][c] * turned.get(row, c);
+              sum += dOut[row][c] * HostMemory.get(turned, row, c);
             }
           }
           return sum;

@@ -9,6 +9,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.pygpt.tensor.DType;
+import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /** Rounding of weights: how far, to what, and that twice is once. */
@@ -30,13 +31,13 @@ class QuantizedMatrixTest {
         matrix.apply();
         for (int row = 0; row < weight.rows(); row++) {
           for (int c = 0; c < weight.columns(); c++) {
-            double value = weight.get(row, c);
+            double value = HostMemory.get(weight, row, c);
             float scale = matrix.scale(outputsAreRows ? row : c);
             double step = format == WeightFormat.INT8 ? scale : Math.ulp((float) value) * (1 << 16);
-            assertTrue(Math.abs(rounded.get(row, c) - value) <= step / 2);
+            assertTrue(Math.abs(HostMemory.get(rounded, row, c) - value) <= step / 2);
             int code = matrix.code(outputsAreRows ? row : c, outputsAreRows ? c : row);
             double exact = format == WeightFormat.INT8 ? (double) code * scale : bfloat16(code);
-            assertEquals(exact, rounded.get(row, c));
+            assertEquals(exact, HostMemory.get(rounded, row, c));
           }
         }
         QuantizedMatrix again = new QuantizedMatrix(format, rounded, outputsAreRows);
@@ -69,7 +70,8 @@ class QuantizedMatrixTest {
   void bfloat16IsTheNearestAndEvenInBetween(String value, String code) {
     try (Tensors tensors = new Tensors(DType.FLOAT32, 0)) {
       Tensor weight = tensors.whole(1, 1);
-      weight.set(0, 0, Double.parseDouble(value.startsWith("0x") ? value : value + "d"));
+      HostMemory.set(
+          weight, 0, 0, Double.parseDouble(value.startsWith("0x") ? value : value + "d"));
       QuantizedMatrix matrix = new QuantizedMatrix(WeightFormat.BFLOAT16, weight, true);
       assertEquals(Integer.decode(code), matrix.code(0, 0));
     }
@@ -84,7 +86,7 @@ class QuantizedMatrixTest {
       matrix.apply();
       for (int input = 0; input < 3; input++) {
         assertEquals(0, matrix.code(1, input));
-        assertEquals(0, weight.get(1, input));
+        assertEquals(0, HostMemory.get(weight, 1, input));
       }
     }
   }
@@ -95,7 +97,7 @@ class QuantizedMatrixTest {
     for (double wrong : new double[] {Double.NaN, Double.NEGATIVE_INFINITY}) {
       try (Tensors tensors = new Tensors(DType.FLOAT32, 0)) {
         Tensor weight = tensors.whole(2, 3);
-        weight.set(1, 2, wrong);
+        HostMemory.set(weight, 1, 2, wrong);
         assertThrows(
             IllegalArgumentException.class, () -> new QuantizedMatrix(format, weight, false));
       }

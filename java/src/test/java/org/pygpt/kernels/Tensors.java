@@ -7,7 +7,9 @@ import java.util.List;
 import java.util.Random;
 import java.util.function.DoubleSupplier;
 import org.pygpt.tensor.DType;
-import org.pygpt.tensor.Memory;
+import org.pygpt.tensor.Flat;
+import org.pygpt.tensor.HostDevice;
+import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -53,8 +55,9 @@ final class Tensors implements AutoCloseable {
   }
 
   /** Positive numbers for an op to overwrite, and some more that it may not, without padding. */
-  Memory flat(int length) {
-    return make(dtype, 1, length, 0, 1, () -> Math.abs(random.nextGaussian())).memory();
+  Flat flat(int length) {
+    Tensor made = make(dtype, 1, length, 0, 1, () -> Math.abs(random.nextGaussian()));
+    return Flat.of(made.memory(), dtype);
   }
 
   /** Whole numbers in [from, to), one a row. */
@@ -65,12 +68,13 @@ final class Tensors implements AutoCloseable {
   private Tensor make(
       DType type, int rows, int columns, int padding, int changed, DoubleSupplier numbers) {
     int width = columns + padding;
-    Memory memory = Memory.allocate(type, (long) (rows + UNUSED_ROWS) * width);
-    for (long i = 0; i < memory.length(); i++) {
-      memory.set(i, numbers.getAsDouble());
+    HostMemory memory = HostDevice.host().allocate(type, (long) (rows + UNUSED_ROWS) * width);
+    for (long i = 0; i < memory.byteSize() / type.bytes(); i++) {
+      memory.set(type, i, numbers.getAsDouble());
     }
     Tensor tensor =
-        Tensor.of(memory, 0, rows + UNUSED_ROWS, width).columns((width - columns) / 2, columns);
+        Tensor.of(memory, type, 0, rows + UNUSED_ROWS, width)
+            .columns((width - columns) / 2, columns);
     all.add(new Made(tensor, changed));
     return tensor;
   }
@@ -107,15 +111,16 @@ final class Tensors implements AutoCloseable {
     double largest = terms;
     for (int row = 0; row < expected.changed; row++) {
       for (int c = 0; c < reference.columns(); c++) {
-        largest = Math.max(largest, Math.abs(reference.get(row, c)));
+        largest = Math.max(largest, Math.abs(HostMemory.get(reference, row, c)));
       }
     }
-    Memory memory = reference.memory();
-    for (long i = 0; i < memory.length(); i++) {
+    DType type = reference.dtype();
+    HostMemory memory = HostMemory.of(reference);
+    for (long i = 0; i < memory.byteSize() / type.bytes(); i++) {
       long row = i / reference.rowStride();
       long column = i % reference.rowStride() - reference.offset();
       boolean changed = row < expected.changed && column >= 0 && column < reference.columns();
-      double error = Math.abs(got.tensor.memory().get(i) - memory.get(i));
+      double error = Math.abs(HostMemory.of(got.tensor).get(type, i) - memory.get(type, i));
       if (!(error <= (changed ? tolerance * largest : 0))) {
         throw new AssertionError(
             String.format(
@@ -124,8 +129,8 @@ final class Tensors implements AutoCloseable {
                 row,
                 column,
                 changed ? "" : ", which must stay",
-                memory.get(i),
-                got.tensor.memory().get(i),
+                memory.get(type, i),
+                HostMemory.of(got.tensor).get(type, i),
                 error / largest,
                 largest));
       }

@@ -23,6 +23,7 @@ import org.pygpt.generate.KeyValueCache;
 import org.pygpt.graph.Step;
 import org.pygpt.support.Models;
 import org.pygpt.tensor.DType;
+import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 import org.pygpt.train.AdamW;
 import org.pygpt.train.Training;
@@ -103,12 +104,12 @@ class GPTTest {
   }
 
   private static double slope(Training trainer, Tensor weight, int row, int c, int B, int T) {
-    double value = weight.get(row, c);
-    weight.set(row, c, value + FINITE_STEP);
+    double value = HostMemory.get(weight, row, c);
+    HostMemory.set(weight, row, c, value + FINITE_STEP);
     double above = loss(trainer, B, T);
-    weight.set(row, c, value - FINITE_STEP);
+    HostMemory.set(weight, row, c, value - FINITE_STEP);
     double below = loss(trainer, B, T);
-    weight.set(row, c, value);
+    HostMemory.set(weight, row, c, value);
     return (above - below) / (2 * FINITE_STEP);
   }
 
@@ -287,15 +288,15 @@ class GPTTest {
     try (GPT model = Models.create(config, backend, dtype, 2);
         Session all = model.evaluation(1, T);
         Session cached = model.generation(1, T)) {
-      Session.copy(tokens, 0, all.ids(), T);
+      all.setIds(tokens);
       all.tape().forward(Step.forward(1, T));
       for (int prompt : new int[] {1, 3, T}) {
         try (KeyValueCache past = new KeyValueCache(model, T)) {
           for (int t = prompt - 1; t < T; t++) {
-            int count = t + 1 - past.length();
-            Session.copy(tokens, past.length(), cached.ids(), count);
-            cached.tape().forward(Step.forward(count, List.of(past)));
-            past.add(tokens, past.length(), count);
+            int[] next = Arrays.copyOfRange(tokens, past.length(), t + 1);
+            cached.setIds(next);
+            cached.tape().forward(Step.forward(next.length, List.of(past)));
+            past.add(next, 0, next.length);
             double[] expected = Models.values(all.logits().rows(t, 1));
             double[] got = Models.values(cached.logits());
             String where = backend + " at position " + t + " after a prompt of " + prompt;

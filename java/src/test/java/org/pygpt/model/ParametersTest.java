@@ -14,6 +14,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.pygpt.tensor.DType;
+import org.pygpt.tensor.HostDevice;
+import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -100,7 +102,8 @@ class ParametersTest {
   void viewsHaveTheseShapesAndDoNotMeet(GPTConfig config) {
     Map<String, List<Long>> shapes = Layout.of(config).shapes();
     assertEquals(shapes.size(), LayoutTable.of(config).tensorCount());
-    try (Parameters parameters = new Parameters(Layout.of(config), DType.FLOAT32)) {
+    try (Parameters parameters =
+        new Parameters(HostDevice.host(), Layout.of(config), DType.FLOAT32)) {
       assertEquals(new ArrayList<>(shapes.keySet()), parameters.names());
       assertEquals(BigInteger.valueOf(parameters.count()), LayoutTable.of(config).count());
       for (String name : parameters.names()) {
@@ -112,13 +115,13 @@ class ParametersTest {
                 : List.of((long) tensor.rows(), (long) tensor.columns());
         assertEquals(shapes.get(name), shape, name);
         assertTrue(!isVector || tensor.rows() == 1, name);
-        tensor.add(0, 0, 1);
-        tensor.add(tensor.rows() - 1, tensor.columns() - 1, 1);
+        HostMemory.add(tensor, 0, 0, 1);
+        HostMemory.add(tensor, tensor.rows() - 1, tensor.columns() - 1, 1);
       }
       for (String name : parameters.names()) { // no end of one is the end of another
         Tensor tensor = parameters.get(name);
-        assertEquals(1, tensor.get(0, 0), name);
-        assertEquals(1, tensor.get(tensor.rows() - 1, tensor.columns() - 1), name);
+        assertEquals(1, HostMemory.get(tensor, 0, 0), name);
+        assertEquals(1, HostMemory.get(tensor, tensor.rows() - 1, tensor.columns() - 1), name);
       }
       assertFalse(parameters.has("h.9.ln_1.weight"));
     }

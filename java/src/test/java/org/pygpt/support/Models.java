@@ -9,6 +9,7 @@ import org.pygpt.model.GPT;
 import org.pygpt.model.GPTConfig;
 import org.pygpt.model.Parameters;
 import org.pygpt.tensor.DType;
+import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /** Small models and batches for tests; sizes are different primes wherever they may be. */
@@ -118,7 +119,7 @@ public final class Models {
       for (int row = 0; row < tensor.rows(); row++) {
         for (int c = 0; c < tensor.columns(); c++) {
           // Rounded to float32, so that models of both types have equal weights.
-          tensor.set(row, c, (float) ((isGain ? 1 : 0) + 0.3 * random.nextGaussian()));
+          HostMemory.set(tensor, row, c, (float) ((isGain ? 1 : 0) + 0.3 * random.nextGaussian()));
         }
       }
     }
@@ -138,7 +139,7 @@ public final class Models {
   /** Every element of a tensor, row by row. */
   public static double[] values(Tensor tensor) {
     double[] values = new double[Math.toIntExact(tensor.size())];
-    Arrays.setAll(values, i -> tensor.get(i / tensor.columns(), i % tensor.columns()));
+    Arrays.setAll(values, i -> HostMemory.get(tensor, i / tensor.columns(), i % tensor.columns()));
     return values;
   }
 

@@ -98,9 +98,9 @@ class AvailableMemoryTest {
 
   @Test
   void message() {
-    AvailableMemory.require(BigInteger.ONE, "this");
+    HostDevice.host().require(BigInteger.ONE, "this");
     BigInteger needed = BigInteger.TEN.pow(21).add(BigInteger.valueOf(12_345_678));
-    var error = assertThrows(TooLargeError.class, () -> AvailableMemory.require(needed, "this"));
+    var error = assertThrows(TooLargeError.class, () -> HostDevice.host().require(needed, "this"));
     assertTrue(
         error
             .getMessage()

@@ -18,11 +18,11 @@ class MemoryTest {
   @EnumSource(DType.class)
   void startsAtACacheLineAndIsZero(DType dtype) {
     for (int length : new int[] {1, 15, 16, 17, 1021}) {
-      try (Memory memory = Memory.allocate(dtype, length)) {
+      try (HostMemory memory = HostDevice.host().allocate(dtype, length)) {
         assertEquals(0, memory.address() % Memory.ALIGNMENT_BYTES);
         assertEquals((long) length * dtype.bytes(), memory.byteSize());
         for (int i = 0; i < length; i++) {
-          assertEquals(0, memory.get(i));
+          assertEquals(0, memory.get(dtype, i));
         }
       }
     }
@@ -30,26 +30,19 @@ class MemoryTest {
 
   @ParameterizedTest
   @EnumSource(DType.class)
-  void sharesItsElementsWithNd4j(DType dtype) {
-    try (Memory memory = Memory.allocate(dtype, 7)) {
-      memory.set(5, 3);
-      assertEquals(3, memory.buffer().getDouble(memory.firstElement() + 5));
-      memory.buffer().put(memory.firstElement() + 6, 2);
-      assertEquals(2, memory.get(6));
-    }
-  }
-
-  @ParameterizedTest
-  @EnumSource(DType.class)
-  void givesSeveralElements(DType dtype) {
-    try (Memory memory = Memory.allocate(dtype, 7)) {
-      for (int i = 0; i < 7; i++) {
-        memory.set(i, 3 * i - 5);
-      }
-      double[] some = new double[3];
-      memory.get(2, some);
-      assertArrayEquals(new double[] {1, 4, 7}, some);
-      assertThrows(IndexOutOfBoundsException.class, () -> memory.get(5, some));
+  void tensorsAreUploadedAndDownloaded(DType dtype) {
+    try (HostMemory memory = HostDevice.host().allocate(dtype, 21)) {
+      Tensor tensor = Tensor.of(memory, dtype, 0, 3, 7).columns(2, 3);
+      tensor.writeRow(1, new double[] {-3, 4, 7});
+      assertEquals(4, HostMemory.get(tensor, 1, 1));
+      assertEquals(7, memory.get(dtype, 11));
+      assertEquals(0, memory.get(dtype, 12));
+      double[] row = new double[3];
+      tensor.readRow(1, row);
+      assertArrayEquals(new double[] {-3, 4, 7}, row);
+      tensor.zero();
+      assertEquals(0, memory.get(dtype, 11));
+      assertThrows(IndexOutOfBoundsException.class, () -> tensor.readRow(2, new double[6]));
     }
   }
 
@@ -58,14 +51,14 @@ class MemoryTest {
   void segmentKeepsItsBytes() throws InterruptedException {
     List<MemorySegment> segments = new ArrayList<>();
     for (int i = 0; i < 50; i++) {
-      MemorySegment segment = Memory.allocate(DType.FLOAT32, 1 << 14).segment();
+      MemorySegment segment = HostDevice.host().allocate(DType.FLOAT32, 1 << 14).segment();
       segment.fill((byte) 1);
       segments.add(segment);
     }
     for (int i = 0; i < 50; i++) {
       System.gc();
       Thread.sleep(5); // for the thread that frees what the collector found
-      try (Memory other = Memory.allocate(DType.FLOAT32, 1 << 14)) {
+      try (HostMemory other = HostDevice.host().allocate(DType.FLOAT32, 1 << 14)) {
         other.segment().fill((byte) 2);
       }
     }
@@ -77,12 +70,12 @@ class MemoryTest {
   /** Arrays so large that Linux is asked for other pages. */
   @Test
   void largeArraysAreZero() {
-    try (Memory memory = Memory.allocate(DType.FLOAT32, 5_000_011)) {
-      double[] all = new double[5_000_011];
-      memory.set(0, 1);
-      memory.set(5_000_010, 2);
-      memory.get(0, all);
-      double[] expected = new double[5_000_011];
+    try (HostMemory memory = HostDevice.host().allocate(DType.FLOAT32, 5_000_011)) {
+      float[] all = new float[5_000_011];
+      memory.set(DType.FLOAT32, 0, 1);
+      memory.set(DType.FLOAT32, 5_000_010, 2);
+      memory.read(DType.FLOAT32, 0, MemorySegment.ofArray(all));
+      float[] expected = new float[5_000_011];
       expected[0] = 1;
       expected[5_000_010] = 2;
       assertArrayEquals(expected, all);
@@ -91,18 +84,18 @@ class MemoryTest {
 
   @Test
   void refusesAccessOutsideOrAfterClose() {
-    Memory memory = Memory.allocate(DType.FLOAT32, 7);
-    assertThrows(IndexOutOfBoundsException.class, () -> memory.get(7));
-    assertThrows(IndexOutOfBoundsException.class, () -> memory.set(-1, 0));
+    HostMemory memory = HostDevice.host().allocate(DType.FLOAT32, 7);
+    assertThrows(IndexOutOfBoundsException.class, () -> memory.get(DType.FLOAT32, 7));
+    assertThrows(IndexOutOfBoundsException.class, () -> memory.set(DType.FLOAT32, -1, 0));
     memory.close();
     memory.close(); // a second close does nothing
     for (Runnable access :
         new Runnable[] {
           memory::segment,
           memory::address,
-          memory::zero,
-          () -> memory.get(0),
-          () -> memory.set(0, 1)
+          () -> memory.zero(DType.FLOAT32, 0, 7),
+          () -> memory.get(DType.FLOAT32, 0),
+          () -> memory.set(DType.FLOAT32, 0, 1)
         }) {
       String message = assertThrows(IllegalStateException.class, access::run).getMessage();
       assertTrue(message.contains("closed"), message);
@@ -112,8 +105,9 @@ class MemoryTest {
   @Test
   void refusesNoElements() {
     String message =
-        assertThrows(IllegalArgumentException.class, () -> Memory.allocate(DType.FLOAT32, 0))
+        assertThrows(
+                IllegalArgumentException.class, () -> HostDevice.host().allocate(DType.FLOAT32, 0))
             .getMessage();
-    assertEquals("length: expected at least 1, got 0", message);
+    assertEquals("bytes: expected at least 1, got 0", message);
   }
 }

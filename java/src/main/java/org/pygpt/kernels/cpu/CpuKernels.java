@@ -10,6 +10,10 @@ import org.pygpt.kernels.NormSpec;
 import org.pygpt.kernels.PackedMatrix;
 import org.pygpt.kernels.QuantizedMatrix;
 import org.pygpt.kernels.WeightFormat;
+import org.pygpt.tensor.Device;
+import org.pygpt.tensor.Flat;
+import org.pygpt.tensor.HostDevice;
+import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
 
@@ -81,6 +85,11 @@ public final class CpuKernels implements Kernels {
   public String description() {
     String library = GemmLibrary.hasOneDnn() ? "oneDNN" : "OpenBLAS";
     return library + " for large products, own kernels, " + team.size() + " threads";
+  }
+
+  @Override
+  public Device device() {
+    return HostDevice.host();
   }
 
   @Override
@@ -299,8 +308,8 @@ public final class CpuKernels implements Kernels {
   public void copy(int rows, Tensor from, Tensor to, int toRow) {
     long bytes = 4L * from.columns();
     for (int row = 0; row < rows; row++) {
-      MemorySegment source = from.memory().segment();
-      MemorySegment target = to.memory().segment();
+      MemorySegment source = HostMemory.segment(from);
+      MemorySegment target = HostMemory.segment(to);
       MemorySegment.copy(source, from.at(row) * 4, target, to.at(toRow + row) * 4, bytes);
     }
   }
@@ -352,21 +361,18 @@ public final class CpuKernels implements Kernels {
   }
 
   @Override
-  public double sumOfSquares(Memory x, long length) {
-    return squares.sum(team, x, length);
+  public double sumOfSquares(Flat x) {
+    return squares.sum(team, x);
   }
 
   @Override
-  public void adamW(
-      AdamStep step, long from, long to, Memory weights, Memory gradients, Memory m, Memory v) {
+  public void adamW(AdamStep step, Flat weights, Flat gradients, Flat m, Flat v) {
     adam.step = step;
-    adam.from = from;
-    adam.to = to;
     adam.weights = weights;
     adam.gradients = gradients;
     adam.m = m;
     adam.v = v;
-    team.run(adam, FlatTasks.blocks(to - from), BLOCKS_AT_ONCE);
+    team.run(adam, FlatTasks.blocks(weights.length()), BLOCKS_AT_ONCE);
   }
 
   @Override

@@ -1,6 +1,7 @@
 package org.pygpt.kernels.cpu;
 
 import java.lang.foreign.ValueLayout;
+import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /** Embedding, its gradient, and clearing. */
@@ -9,7 +10,7 @@ final class EmbeddingTasks {
 
   /** Element {@code row} of an int32 column. */
   static int id(Tensor ids, int row) {
-    return ids.memory().segment().getAtIndex(ValueLayout.JAVA_INT, ids.at(row));
+    return HostMemory.segment(ids).getAtIndex(ValueLayout.JAVA_INT, ids.at(row));
   }
 
   /** Mutable: out = wte[id] + wpe[position]. */
@@ -91,7 +92,7 @@ final class EmbeddingTasks {
       for (int row = from; row < to; row += step) {
         long start = tensor.at(row) * Float.BYTES;
         long length = (long) step * tensor.columns() * Float.BYTES;
-        tensor.memory().segment().asSlice(start, length).fill((byte) 0);
+        HostMemory.segment(tensor).asSlice(start, length).fill((byte) 0);
       }
     }
   }

@@ -1,7 +1,7 @@
 package org.pygpt.kernels.cpu;
 
 import org.pygpt.kernels.AdamStep;
-import org.pygpt.tensor.Memory;
+import org.pygpt.tensor.Flat;
 
 /** Passes over flat arrays, in blocks that are the units of work. */
 final class FlatTasks {
@@ -16,12 +16,10 @@ final class FlatTasks {
   static final class Adam implements Team.Task {
     private final Staging[] stagings;
     AdamStep step;
-    long from;
-    long to;
-    Memory weights;
-    Memory gradients;
-    Memory m;
-    Memory v;
+    Flat weights;
+    Flat gradients;
+    Flat m;
+    Flat v;
 
     Adam(Staging[] stagings) {
       this.stagings = stagings;
@@ -31,8 +29,8 @@ final class FlatTasks {
     public void run(int worker, int firstBlock, int lastBlock) {
       Staging staging = stagings[worker];
       for (int block = firstBlock; block < lastBlock; block++) {
-        long start = from + (long) block * Staging.BLOCK;
-        int count = (int) Math.min(Staging.BLOCK, to - start);
+        long start = (long) block * Staging.BLOCK;
+        int count = (int) Math.min(Staging.BLOCK, weights.length() - start);
         float[] w = staging.read(0, weights, start, count);
         float[] g = staging.read(1, gradients, start, count);
         float[] first = staging.read(2, m, start, count);
@@ -49,17 +47,15 @@ final class FlatTasks {
   static final class Squares implements Team.Task {
     private final Staging[] stagings;
     private double[] sums = new double[0];
-    private Memory x;
-    private long length;
+    private Flat x;
 
     Squares(Staging[] stagings) {
       this.stagings = stagings;
     }
 
-    double sum(Team team, Memory x, long length) {
+    double sum(Team team, Flat x) {
       this.x = x;
-      this.length = length;
-      int blocks = blocks(length);
+      int blocks = blocks(x.length());
       if (sums.length < blocks) {
         sums = new double[blocks];
       }
@@ -76,7 +72,7 @@ final class FlatTasks {
       boolean vectors = Simd.ready();
       for (int block = firstBlock; block < lastBlock; block++) {
         long start = (long) block * Staging.BLOCK;
-        int count = (int) Math.min(Staging.BLOCK, length - start);
+        int count = (int) Math.min(Staging.BLOCK, x.length() - start);
         Staging staging = stagings[worker];
         float[] values = staging.read(0, x, start, count);
         sums[block] = NormMath.sumOfSquares(vectors, values, 0, count, 0, staging.lanes());

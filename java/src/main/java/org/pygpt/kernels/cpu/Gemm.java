@@ -1,5 +1,6 @@
 package org.pygpt.kernels.cpu;
 
+import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -82,12 +83,12 @@ final class Gemm implements Team.Task {
         splitRows ? to - from : m,
         splitRows ? n : to - from,
         k,
-        a.address() + 4L * row * (transposeA ? 1 : a.rowStride()),
+        HostMemory.address(a) + 4L * row * (transposeA ? 1 : a.rowStride()),
         a.rowStride(),
-        b.address() + 4L * column * (transposeB ? b.rowStride() : 1),
+        HostMemory.address(b) + 4L * column * (transposeB ? b.rowStride() : 1),
         b.rowStride(),
         add,
-        c.address() + 4L * row * c.rowStride() + 4L * column,
+        HostMemory.address(c) + 4L * row * c.rowStride() + 4L * column,
         c.rowStride());
   }
 

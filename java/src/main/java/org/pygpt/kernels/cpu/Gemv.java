@@ -6,7 +6,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import org.pygpt.kernels.PackedMatrix;
 import org.pygpt.tensor.DType;
-import org.pygpt.tensor.Memory;
+import org.pygpt.tensor.HostDevice;
+import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -35,7 +36,7 @@ final class Gemv implements Team.Task {
 
   private final Team team;
   private final boolean[] used;
-  private Memory partial; // (workers - 1, MOST_ROWS, n)
+  private HostMemory partial; // (workers - 1, MOST_ROWS, n)
   private boolean outputsAreRows;
   private int m;
   private int n;
@@ -81,9 +82,9 @@ final class Gemv implements Team.Task {
   private void prepare() {
     Arrays.fill(used, false);
     long length = (long) (team.size() - 1) * PackedMatrix.MOST_ROWS * n;
-    if (length > 0 && (partial == null || partial.length() < length)) {
+    if (length > 0 && (partial == null || partial.byteSize() < length * Float.BYTES)) {
       close();
-      partial = Memory.allocate(DType.FLOAT32, length);
+      partial = HostDevice.host().allocate(DType.FLOAT32, length);
     }
   }
 
@@ -107,7 +108,7 @@ final class Gemv implements Team.Task {
   private void dot(int row, int from, int to) {
     long x = address(a, row);
     long weights = address(b, from);
-    MemorySegment result = c.memory().segment();
+    MemorySegment result = HostMemory.segment(c);
     for (long o = c.at(row) + from; o < c.at(row) + to; o++) {
       result.setAtIndex(JAVA_FLOAT, o, OpenBlas.dot(k, x, weights));
       weights += 4L * b.rowStride();
@@ -120,8 +121,8 @@ final class Gemv implements Team.Task {
       sums.zero();
     }
     long weights = address(b, from);
-    long y = sums.address();
-    MemorySegment inputs = a.memory().segment();
+    long y = HostMemory.address(sums);
+    MemorySegment inputs = HostMemory.segment(a);
     for (long p = a.at(row) + from; p < a.at(row) + to; p++) {
       OpenBlas.add(n, inputs.getAtIndex(JAVA_FLOAT, p), weights, y);
       weights += 4L * b.rowStride();
@@ -129,7 +130,7 @@ final class Gemv implements Team.Task {
   }
 
   private static long address(Tensor tensor, int row) {
-    return tensor.address() + 4L * row * tensor.rowStride();
+    return HostMemory.address(tensor) + 4L * row * tensor.rowStride();
   }
 
   /** Where a worker sums a row up, (1, n). */
@@ -137,13 +138,14 @@ final class Gemv implements Team.Task {
     if (worker == 0) {
       return c.rows(row, 1);
     }
-    return Tensor.of(partial, ((long) (worker - 1) * PackedMatrix.MOST_ROWS + row) * n, 1, n);
+    long start = ((long) (worker - 1) * PackedMatrix.MOST_ROWS + row) * n;
+    return Tensor.of(partial, DType.FLOAT32, start, 1, n);
   }
 
   private void addPartial() {
     for (int worker = 1; worker < used.length; worker++) {
       for (int row = 0; row < m && used[worker]; row++) {
-        OpenBlas.add(n, 1, sums(worker, row).address(), address(c, row));
+        OpenBlas.add(n, 1, HostMemory.address(sums(worker, row)), address(c, row));
       }
     }
   }

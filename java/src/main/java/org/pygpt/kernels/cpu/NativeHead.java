@@ -1,6 +1,7 @@
 package org.pygpt.kernels.cpu;
 
 import java.lang.foreign.MemorySegment;
+import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -32,7 +33,7 @@ final class NativeHead implements AttentionTask.Head {
 
   /** Address of (row, column) of a tensor. */
   private static long at(Tensor tensor, int row, int column) {
-    return tensor.address() + 4L * ((long) row * tensor.rowStride() + column);
+    return HostMemory.address(tensor) + 4L * ((long) row * tensor.rowStride() + column);
   }
 
   private static MemorySegment segment(Tensor tensor, int row, int column) {

@@ -3,7 +3,8 @@ package org.pygpt.kernels.cpu;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
-import org.pygpt.tensor.Memory;
+import org.pygpt.tensor.Flat;
+import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -47,7 +48,7 @@ final class Staging {
   /** Likewise, of columns [column, column + columns) only. */
   float[] read(int slot, Tensor tensor, int column, int columns, int from, int rows) {
     float[] array = array(slot, rows * columns);
-    MemorySegment memory = tensor.memory().segment();
+    MemorySegment memory = HostMemory.segment(tensor);
     boolean dense = tensor.rowStride() == columns;
     int chunks = dense ? 1 : rows;
     int length = dense ? rows * columns : columns;
@@ -68,10 +69,11 @@ final class Staging {
     return array;
   }
 
-  /** Copies elements [from, from + count) of {@code memory} to the start of that slot. */
-  float[] read(int slot, Memory memory, long from, int count) {
+  /** Copies elements [from, from + count) of {@code flat} to the start of that slot. */
+  float[] read(int slot, Flat flat, long from, int count) {
     float[] array = array(slot, count);
-    MemorySegment.copy(memory.segment(), ValueLayout.JAVA_FLOAT, from * 4, array, 0, count);
+    long start = (flat.from() + from) * Float.BYTES;
+    MemorySegment.copy(segment(flat), ValueLayout.JAVA_FLOAT, start, array, 0, count);
     return array;
   }
 
@@ -82,7 +84,7 @@ final class Staging {
 
   /** Likewise, to columns [column, column + columns) only. */
   static void write(float[] array, Tensor tensor, int column, int columns, int from, int rows) {
-    MemorySegment memory = tensor.memory().segment();
+    MemorySegment memory = HostMemory.segment(tensor);
     boolean dense = tensor.rowStride() == columns;
     int chunks = dense ? 1 : rows;
     int length = dense ? rows * columns : columns;
@@ -92,8 +94,13 @@ final class Staging {
     }
   }
 
-  /** Copies the start of {@code array} to elements [from, from + count) of {@code memory}. */
-  static void write(float[] array, Memory memory, long from, int count) {
-    MemorySegment.copy(array, 0, memory.segment(), ValueLayout.JAVA_FLOAT, from * 4, count);
+  /** Copies the start of {@code array} to elements [from, from + count) of {@code flat}. */
+  static void write(float[] array, Flat flat, long from, int count) {
+    long start = (flat.from() + from) * Float.BYTES;
+    MemorySegment.copy(array, 0, segment(flat), ValueLayout.JAVA_FLOAT, start, count);
+  }
+
+  private static MemorySegment segment(Flat flat) {
+    return ((HostMemory) flat.memory()).segment();
   }
 }

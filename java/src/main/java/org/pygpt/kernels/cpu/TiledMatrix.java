@@ -8,8 +8,8 @@ import java.lang.foreign.ValueLayout;
 import org.pygpt.kernels.PackedMatrix;
 import org.pygpt.kernels.QuantizedMatrix;
 import org.pygpt.kernels.WeightFormat;
-import org.pygpt.tensor.DType;
-import org.pygpt.tensor.Memory;
+import org.pygpt.tensor.HostDevice;
+import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -22,7 +22,7 @@ final class TiledMatrix implements PackedMatrix {
   private final WeightFormat format;
   private final int inputs;
   private final int outputs;
-  private final Memory words; // int32
+  private final HostMemory words; // int32
   private final float[] scales; // of whole tiles
 
   /** Copies the matrix; {@code task} is what will multiply by it. */
@@ -31,7 +31,7 @@ final class TiledMatrix implements PackedMatrix {
     format = matrix.format();
     inputs = matrix.inputs();
     outputs = matrix.outputs();
-    words = Memory.allocate(DType.INT32, byteSize(format, inputs, outputs) / DType.INT32.bytes());
+    words = HostDevice.host().allocate(byteSize(format, inputs, outputs));
     scales = new float[tiles() * WIDTH];
     float unit = format == WeightFormat.INT8 ? TileMath.INT8_UNIT : 1;
     for (int output = 0; output < outputs; output++) {

@@ -26,7 +26,9 @@ import org.pygpt.kernels.AdamStep;
 import org.pygpt.kernels.DropoutMask;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.kernels.NormSpec;
-import org.pygpt.tensor.Memory;
+import org.pygpt.tensor.Device;
+import org.pygpt.tensor.Flat;
+import org.pygpt.tensor.HostDevice;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -62,6 +64,11 @@ public final class Nd4jKernels implements Kernels {
   public String description() {
     Object blas = Nd4j.factory().blas().getBlasVendor();
     return "ND4J " + Nd4j.getBackend().getClass().getSimpleName() + ", BLAS " + blas;
+  }
+
+  @Override
+  public Device device() {
+    return HostDevice.host();
   }
 
   /** Where this thread's arrays lie until the block that opened it ends. */
@@ -385,7 +392,8 @@ public final class Nd4jKernels implements Kernels {
   }
 
   @Override
-  public double sumOfSquares(Memory x, long length) {
+  public double sumOfSquares(Flat x) {
+    long length = x.length();
     double sum = 0;
     for (long from = 0; from < length; from += PART) {
       try (MemoryWorkspace _ = scratch()) {
@@ -398,9 +406,9 @@ public final class Nd4jKernels implements Kernels {
   }
 
   @Override
-  public void adamW(
-      AdamStep step, long from, long to, Memory weights, Memory gradients, Memory m, Memory v) {
-    for (long start = from; start < to; start += PART) {
+  public void adamW(AdamStep step, Flat weights, Flat gradients, Flat m, Flat v) {
+    long to = weights.length();
+    for (long start = 0; start < to; start += PART) {
       long end = Math.min(to, start + PART);
       try (MemoryWorkspace _ = scratch()) {
         INDArray g = elements(gradients, start, end).mul(step.gradientScale());

@@ -1,11 +1,18 @@
 package org.pygpt.kernels.reference;
 
+import static org.pygpt.tensor.HostMemory.add;
+import static org.pygpt.tensor.HostMemory.get;
+import static org.pygpt.tensor.HostMemory.set;
+
 import org.pygpt.kernels.Activation;
 import org.pygpt.kernels.AdamStep;
 import org.pygpt.kernels.DropoutMask;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.kernels.NormSpec;
-import org.pygpt.tensor.Memory;
+import org.pygpt.tensor.Device;
+import org.pygpt.tensor.Flat;
+import org.pygpt.tensor.HostDevice;
+import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -32,6 +39,11 @@ public final class PlainKernels implements Kernels {
   }
 
   @Override
+  public Device device() {
+    return HostDevice.host();
+  }
+
+  @Override
   public void gemm(
       boolean transposeA,
       boolean transposeB,
@@ -44,12 +56,13 @@ public final class PlainKernels implements Kernels {
       Tensor c) {
     for (int i = 0; i < m; i++) {
       for (int j = 0; j < n; j++) {
-        double sum = add ? c.get(i, j) : 0;
+        double sum = add ? get(c, i, j) : 0;
         for (int p = 0; p < k; p++) {
           sum +=
-              (transposeA ? a.get(p, i) : a.get(i, p)) * (transposeB ? b.get(j, p) : b.get(p, j));
+              (transposeA ? get(a, p, i) : get(a, i, p))
+                  * (transposeB ? get(b, j, p) : get(b, p, j));
         }
-        c.set(i, j, sum);
+        set(c, i, j, sum);
       }
     }
   }
@@ -58,7 +71,7 @@ public final class PlainKernels implements Kernels {
   public void bias(int rows, Tensor bias, Tensor x) {
     for (int row = 0; row < rows; row++) {
       for (int c = 0; c < x.columns(); c++) {
-        x.add(row, c, bias.get(0, c));
+        add(x, row, c, get(bias, 0, c));
       }
     }
   }
@@ -66,20 +79,20 @@ public final class PlainKernels implements Kernels {
   @Override
   public void biasBackward(int rows, Tensor dX, boolean add, Tensor dBias) {
     for (int c = 0; c < dX.columns(); c++) {
-      double sum = add ? dBias.get(0, c) : 0;
+      double sum = add ? get(dBias, 0, c) : 0;
       for (int row = 0; row < rows; row++) {
-        sum += dX.get(row, c);
+        sum += get(dX, row, c);
       }
-      dBias.set(0, c, sum);
+      set(dBias, 0, c, sum);
     }
   }
 
   @Override
   public void embedding(int B, int T, int past, Tensor ids, Tensor wte, Tensor wpe, Tensor out) {
     for (int row = 0; row < B * T; row++) {
-      int id = (int) ids.get(row, 0);
+      int id = (int) get(ids, row, 0);
       for (int c = 0; c < out.columns(); c++) {
-        out.set(row, c, wte.get(id, c) + (wpe == null ? 0 : wpe.get(past + row % T, c)));
+        set(out, row, c, get(wte, id, c) + (wpe == null ? 0 : get(wpe, past + row % T, c)));
       }
     }
   }
@@ -101,11 +114,11 @@ public final class PlainKernels implements Kernels {
       dWpe.zero();
     }
     for (int row = 0; row < B * T; row++) {
-      int id = (int) ids.get(row, 0);
+      int id = (int) get(ids, row, 0);
       for (int c = 0; c < dOut.columns(); c++) {
-        dWte.add(id, c, dOut.get(row, c));
+        add(dWte, id, c, get(dOut, row, c));
         if (dWpe != null) {
-          dWpe.add(row % T, c, dOut.get(row, c));
+          add(dWpe, row % T, c, get(dOut, row, c));
         }
       }
     }
@@ -115,14 +128,14 @@ public final class PlainKernels implements Kernels {
   public void residual(int rows, Tensor x, Tensor branch, Tensor bias, Tensor sum) {
     for (int row = 0; row < rows; row++) {
       for (int c = 0; c < x.columns(); c++) {
-        sum.set(row, c, x.get(row, c) + branch.get(row, c) + at(bias, c, 0));
+        set(sum, row, c, get(x, row, c) + get(branch, row, c) + at(bias, c, 0));
       }
     }
   }
 
   /** Element c of a vector, or {@code otherwise} where there is none. */
   private static double at(Tensor vector, int c, double otherwise) {
-    return vector == null ? otherwise : vector.get(0, c);
+    return vector == null ? otherwise : get(vector, 0, c);
   }
 
   @Override
@@ -138,21 +151,21 @@ public final class PlainKernels implements Kernels {
     for (int row = 0; row < rows; row++) {
       double sum = 0;
       for (int c = 0; c < C; c++) {
-        sum += x.get(row, c);
+        sum += get(x, row, c);
       }
       double mean = spec.centred() ? sum / C : 0;
       double squares = 0;
       for (int c = 0; c < C; c++) {
-        double centred = x.get(row, c) - mean;
+        double centred = get(x, row, c) - mean;
         squares += centred * centred;
       }
       double rstd = 1 / Math.sqrt(squares / C + spec.epsilon());
       for (int c = 0; c < C; c++) {
-        double normed = (x.get(row, c) - mean) * rstd;
-        out.set(row, c, normed * at(weight, c, 1) + at(bias, c, 0));
+        double normed = (get(x, row, c) - mean) * rstd;
+        set(out, row, c, normed * at(weight, c, 1) + at(bias, c, 0));
       }
-      statistics.set(row, 0, mean);
-      statistics.set(row, 1, rstd);
+      set(statistics, row, 0, mean);
+      set(statistics, row, 1, rstd);
     }
   }
 
@@ -173,23 +186,23 @@ public final class PlainKernels implements Kernels {
     double[] weightSums = new double[C];
     double[] biasSums = new double[C];
     for (int row = 0; row < rows; row++) {
-      double mean = statistics.get(row, 0);
-      double rstd = statistics.get(row, 1);
+      double mean = get(statistics, row, 0);
+      double rstd = get(statistics, row, 1);
       double dSum = 0;
       double dDot = 0;
       for (int c = 0; c < C; c++) {
-        double normed = (x.get(row, c) - mean) * rstd;
-        double dNormed = dOut.get(row, c) * at(weight, c, 1);
+        double normed = (get(x, row, c) - mean) * rstd;
+        double dNormed = get(dOut, row, c) * at(weight, c, 1);
         dSum += dNormed;
         dDot += dNormed * normed;
-        weightSums[c] += dOut.get(row, c) * normed;
-        biasSums[c] += dOut.get(row, c);
+        weightSums[c] += get(dOut, row, c) * normed;
+        biasSums[c] += get(dOut, row, c);
       }
       double dMean = spec.centred() ? dSum / C : 0;
       for (int c = 0; c < C; c++) {
-        double normed = (x.get(row, c) - mean) * rstd;
-        double d = rstd * (dOut.get(row, c) * at(weight, c, 1) - dMean - normed * dDot / C);
-        dX.set(row, c, addX ? dX.get(row, c) + d : d);
+        double normed = (get(x, row, c) - mean) * rstd;
+        double d = rstd * (get(dOut, row, c) * at(weight, c, 1) - dMean - normed * dDot / C);
+        set(dX, row, c, addX ? get(dX, row, c) + d : d);
       }
     }
     store(weightSums, addParameters, dWeight);
@@ -198,7 +211,7 @@ public final class PlainKernels implements Kernels {
 
   private static void store(double[] sums, boolean add, Tensor gradient) {
     for (int c = 0; gradient != null && c < sums.length; c++) {
-      gradient.set(0, c, add ? gradient.get(0, c) + sums[c] : sums[c]);
+      set(gradient, 0, c, add ? get(gradient, 0, c) + sums[c] : sums[c]);
     }
   }
 
@@ -207,12 +220,12 @@ public final class PlainKernels implements Kernels {
     int F = out.columns();
     for (int row = 0; row < rows; row++) {
       for (int c = 0; c < F; c++) {
-        double u = x.get(row, c) + at(bias, c, 0);
+        double u = get(x, row, c) + at(bias, c, 0);
         if (kind == Activation.SWIGLU) {
-          double up = x.get(row, F + c) + at(bias, F + c, 0);
-          out.set(row, c, u * sigmoid(u) * up);
+          double up = get(x, row, F + c) + at(bias, F + c, 0);
+          set(out, row, c, u * sigmoid(u) * up);
         } else {
-          out.set(row, c, activated(kind, u));
+          set(out, row, c, activated(kind, u));
         }
       }
     }
@@ -231,15 +244,15 @@ public final class PlainKernels implements Kernels {
     int F = dOut.columns();
     for (int row = 0; row < rows; row++) {
       for (int c = 0; c < F; c++) {
-        double u = x.get(row, c) + at(bias, c, 0);
-        double d = dOut.get(row, c);
+        double u = get(x, row, c) + at(bias, c, 0);
+        double d = get(dOut, row, c);
         if (kind == Activation.SWIGLU) {
-          double up = x.get(row, F + c) + at(bias, F + c, 0);
+          double up = get(x, row, F + c) + at(bias, F + c, 0);
           double s = sigmoid(u);
-          dX.set(row, c, d * up * (s + u * s * (1 - s)));
-          dX.set(row, F + c, d * u * s);
+          set(dX, row, c, d * up * (s + u * s * (1 - s)));
+          set(dX, row, F + c, d * u * s);
         } else {
-          dX.set(row, c, d * slope(kind, u));
+          set(dX, row, c, d * slope(kind, u));
         }
       }
     }
@@ -293,13 +306,13 @@ public final class PlainKernels implements Kernels {
       int position = past + row % T;
       for (int h = 0; h < heads; h++) {
         for (int d = 0; d < D / 2; d++) {
-          double cosine = angles.get(position, d);
+          double cosine = get(angles, position, d);
           double sine =
-              inverse ? -angles.get(position, D / 2 + d) : angles.get(position, D / 2 + d);
-          double first = x.get(row, h * D + d);
-          double second = x.get(row, h * D + D / 2 + d);
-          x.set(row, h * D + d, first * cosine - second * sine);
-          x.set(row, h * D + D / 2 + d, second * cosine + first * sine);
+              inverse ? -get(angles, position, D / 2 + d) : get(angles, position, D / 2 + d);
+          double first = get(x, row, h * D + d);
+          double second = get(x, row, h * D + D / 2 + d);
+          set(x, row, h * D + d, first * cosine - second * sine);
+          set(x, row, h * D + D / 2 + d, second * cosine + first * sine);
         }
       }
     }
@@ -310,7 +323,7 @@ public final class PlainKernels implements Kernels {
     for (int row = 0; row < rows; row++) {
       for (int c = 0; c < x.columns(); c++) {
         float factor = mask.factor((long) row * x.columns() + c);
-        out.set(row, c, (x.get(row, c) + at(bias, c, 0)) * factor);
+        set(out, row, c, (get(x, row, c) + at(bias, c, 0)) * factor);
       }
     }
   }
@@ -324,7 +337,7 @@ public final class PlainKernels implements Kernels {
   public void copy(int rows, Tensor from, Tensor to, int toRow) {
     for (int row = 0; row < rows; row++) {
       for (int c = 0; c < from.columns(); c++) {
-        to.set(toRow + row, c, from.get(row, c));
+        set(to, toRow + row, c, get(from, row, c));
       }
     }
   }
@@ -356,12 +369,12 @@ public final class PlainKernels implements Kernels {
           for (int d = 0; d < D; d++) {
             double sum = 0;
             for (int s = 0; s < length; s++) {
-              sum += p[s] * v.get(b * T + s, column + d);
+              sum += p[s] * get(v, b * T + s, column + d);
             }
-            out.set(b * T + t, h * D + d, sum);
+            set(out, b * T + t, h * D + d, sum);
           }
           if (logSums != null) {
-            logSums.set(b * H + h, t, logSum);
+            set(logSums, b * H + h, t, logSum);
           }
         }
       }
@@ -383,7 +396,7 @@ public final class PlainKernels implements Kernels {
     for (int s = 0; s < length; s++) {
       double dot = 0;
       for (int d = 0; d < D; d++) {
-        dot += q.get(row, qColumn + d) * k.get(kRow + s, column + d);
+        dot += get(q, row, qColumn + d) * get(k, kRow + s, column + d);
       }
       p[s] = dot / Math.sqrt(D);
       max = Math.max(max, p[s]);
@@ -428,21 +441,21 @@ public final class PlainKernels implements Kernels {
           double logSum = scores(q, row, h * D, k, b * T, column, D, t + 1, p);
           double mean = 0; // sum over s of p[s] * dP[s]
           for (int d = 0; d < D; d++) {
-            mean += dOut.get(row, h * D + d) * out.get(row, h * D + d);
+            mean += get(dOut, row, h * D + d) * get(out, row, h * D + d);
           }
           for (int s = 0; s <= t; s++) {
             double probability = Math.exp(p[s] - logSum);
             float factor = kept(mask, b * H + h, t, s, T);
             double dP = 0;
             for (int d = 0; d < D; d++) {
-              double gradient = dOut.get(row, h * D + d);
-              dP += gradient * v.get(b * T + s, column + d) * factor;
-              dV.add(b * T + s, column + d, probability * factor * gradient);
+              double gradient = get(dOut, row, h * D + d);
+              dP += gradient * get(v, b * T + s, column + d) * factor;
+              add(dV, b * T + s, column + d, probability * factor * gradient);
             }
             double dScore = probability * (dP - mean) / Math.sqrt(D);
             for (int d = 0; d < D; d++) {
-              dQ.add(row, h * D + d, dScore * k.get(b * T + s, column + d));
-              dK.add(b * T + s, column + d, dScore * q.get(row, h * D + d));
+              add(dQ, row, h * D + d, dScore * get(k, b * T + s, column + d));
+              add(dK, b * T + s, column + d, dScore * get(q, row, h * D + d));
             }
           }
         }
@@ -455,50 +468,58 @@ public final class PlainKernels implements Kernels {
     int V = logits.columns();
     int scored = 0;
     for (int row = 0; row < rows; row++) {
-      scored += targets.get(row, 0) >= 0 ? 1 : 0;
+      scored += get(targets, row, 0) >= 0 ? 1 : 0;
     }
     double loss = 0;
     for (int row = 0; row < rows; row++) {
-      int target = (int) targets.get(row, 0);
+      int target = (int) get(targets, row, 0);
       double max = Double.NEGATIVE_INFINITY;
       for (int i = 0; i < V; i++) {
-        max = Math.max(max, logits.get(row, i));
+        max = Math.max(max, get(logits, row, i));
       }
       double sum = 0;
       for (int i = 0; i < V; i++) {
-        sum += Math.exp(logits.get(row, i) - max);
+        sum += Math.exp(get(logits, row, i) - max);
       }
       if (target >= 0) {
-        loss += max + Math.log(sum) - logits.get(row, target);
+        loss += max + Math.log(sum) - get(logits, row, target);
       }
       for (int i = 0; dLogits != null && i < V; i++) {
-        double probability = Math.exp(logits.get(row, i) - max) / sum;
+        double probability = Math.exp(get(logits, row, i) - max) / sum;
         double d = target < 0 ? 0 : (probability - (i == target ? 1 : 0)) / scored;
-        dLogits.set(row, i, d);
+        set(dLogits, row, i, d);
       }
     }
     return scored == 0 ? 0 : loss / scored;
   }
 
   @Override
-  public double sumOfSquares(Memory x, long length) {
+  public double sumOfSquares(Flat x) {
     double sum = 0;
-    for (long i = 0; i < length; i++) {
-      sum += x.get(i) * x.get(i);
+    for (long i = 0; i < x.length(); i++) {
+      double element = at(x, i);
+      sum += element * element;
     }
     return sum;
   }
 
   @Override
-  public void adamW(
-      AdamStep step, long from, long to, Memory weights, Memory gradients, Memory m, Memory v) {
-    for (long i = from; i < to; i++) {
-      double g = gradients.get(i) * step.gradientScale();
-      m.set(i, step.beta1() * m.get(i) + (1 - step.beta1()) * g);
-      v.set(i, step.beta2() * v.get(i) + (1 - step.beta2()) * g * g);
-      double root = Math.sqrt(v.get(i) * step.correction2()) + step.epsilon();
-      double move = m.get(i) * step.correction1() / root + step.decay() * weights.get(i);
-      weights.set(i, weights.get(i) - step.rate() * move);
+  public void adamW(AdamStep step, Flat weights, Flat gradients, Flat m, Flat v) {
+    for (long i = 0; i < weights.length(); i++) {
+      double g = at(gradients, i) * step.gradientScale();
+      put(m, i, step.beta1() * at(m, i) + (1 - step.beta1()) * g);
+      put(v, i, step.beta2() * at(v, i) + (1 - step.beta2()) * g * g);
+      double root = Math.sqrt(at(v, i) * step.correction2()) + step.epsilon();
+      double move = at(m, i) * step.correction1() / root + step.decay() * at(weights, i);
+      put(weights, i, at(weights, i) - step.rate() * move);
     }
+  }
+
+  private static double at(Flat x, long index) {
+    return ((HostMemory) x.memory()).get(x.dtype(), x.from() + index);
+  }
+
+  private static void put(Flat x, long index, double value) {
+    ((HostMemory) x.memory()).set(x.dtype(), x.from() + index, value);
   }
 }

@@ -1,0 +1,39 @@
+package org.pygpt.tensor;
+
+import java.math.BigInteger;
+
+/** Where memory is: it allocates it, and knows how much is free. */
+public interface Device {
+  /** What messages call it. */
+  String name();
+
+  /**
+   * Allocates zeroed memory, aligned to {@link Memory#ALIGNMENT_BYTES}.
+   *
+   * @throws IllegalArgumentException if {@code bytes} is not positive
+   * @throws OutOfMemoryError if there is no room for it; the message says how much was asked
+   */
+  Memory allocate(long bytes);
+
+  /** Allocates room for {@code length} elements. */
+  default Memory allocate(DType dtype, long length) {
+    return allocate(Math.multiplyExact(length, dtype.bytes()));
+  }
+
+  /** Bytes that could be allocated now, as far as the system tells. */
+  long freeBytes();
+
+  /**
+   * Refuses what would not fit, before any of it is allocated.
+   *
+   * @param bytes what would be allocated
+   * @param what it is for, for the message
+   * @throws TooLargeError if there is less
+   */
+  default void require(BigInteger bytes, String what) {
+    long free = freeBytes();
+    if (bytes.compareTo(BigInteger.valueOf(free)) > 0) {
+      throw new TooLargeError(AvailableMemory.message(bytes, free, what));
+    }
+  }
+}
