@@ -10,7 +10,7 @@ import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeGuard, overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,7 +24,9 @@ from pygpt.engine.training import Losses, Training, TrainingMemory, train_docume
 from pygpt.errors import ConfigError, ShapeError
 from pygpt.fields import INT_MAX, from_dict
 from pygpt.generate.config import GenerateConfig
-from pygpt.generate.generation import Continuation, Generation
+from pygpt.generate.generation import Generation
+from pygpt.generate.generator import PARALLEL, Continuation, Generator
+from pygpt.generate.prompts import is_texts, needed, prompt_ids
 from pygpt.model.batch import checked_batch, checked_ids
 from pygpt.model.config import BACKENDS, GPTConfig
 from pygpt.model.embeddings import Embeddings
@@ -37,10 +39,6 @@ _log = logging.getLogger("pygpt")
 DTYPES = ("float32", "float64")
 ROUNDED_BITS = {"int8": 8, "bfloat16": 16}  # of a weight
 LOGITS_AT_ONCE = 1 << 26  # numbers: 256 MB
-
-
-def _is_texts(prompt: Any) -> TypeGuard[list[str]]:
-    return isinstance(prompt, list) and bool(prompt) and all(isinstance(p, str) for p in prompt)
 
 
 def dtype_of(backend: str) -> str:
@@ -448,7 +446,7 @@ class GPT:
             generation.run()
             if isinstance(prompt, str):
                 return prompt + generation.texts()[0]
-            if _is_texts(prompt):
+            if is_texts(prompt):
                 return [*map(operator.add, prompt, generation.texts())]
             ids = generation.ids()
             return ids[0] if np.ndim(prompt) == 1 else ids
@@ -491,6 +489,18 @@ class GPT:
             generation.run()
             return generation.continuations()
 
+    def generator(self, parallel: int = PARALLEL, *, reuse: bool = True) -> Generator:
+        """Return what continues prompts that come one by one; use it in a `with` block.
+
+        Args:
+            parallel: most prompts that are continued at once, 1 to 32; others wait.
+            reuse: whether a prompt that begins as one that was read before is read only from where
+                it differs; its logits then differ by rounding from those of a whole reading.
+        Raises:
+            ConfigError: parallel is out of range.
+        """
+        return Generator(self._engine, self.tokenizer, parallel, reuse)
+
     def _generation(
         self,
         prompt: str | list[str] | ArrayLike,
@@ -499,31 +509,14 @@ class GPT:
         spells: bool = False,
     ) -> Generation:
         config = from_dict(GenerateConfig, {"max_new_tokens": max_new_tokens, **options})
-        texts = [prompt] if isinstance(prompt, str) else prompt if _is_texts(prompt) else None
-        if texts is None:
-            rows = [*checked_ids("prompt", prompt, self.config, longest=INT_MAX)]
-        else:
-            rows = [self._encoded(text) for text in texts]
+        rows = prompt_ids(prompt, self.config, self.tokenizer)
         if spells:
-            self._needed_tokenizer()
-        spells = spells or texts is not None
-        return Generation(self._engine, self.config, self.tokenizer, config, rows, spells)
-
-    def _encoded(self, text: str) -> NDArray[np.int32]:
-        tokenizer = self._needed_tokenizer()
-        if not text:
-            raise ShapeError("prompt: expected text, got none; ids may be BOS alone")
-        tokens = tokenizer.encode(text)
-        (ids,) = checked_ids("prompt", tokens, self.config, longest=INT_MAX)
-        return np.asarray(ids, np.int32)
-
-    def _needed_tokenizer(self) -> Tokenizer:
-        if self.tokenizer is None:
-            raise ConfigError("tokenizer", "expected one, since there is text; got none")
-        return self.tokenizer
+            needed(self.tokenizer)
+        spells = spells or isinstance(prompt, str) or is_texts(prompt)
+        return Generation(self.generator(reuse=False), config, rows, spells)
 
     def _text(self) -> CharTokenizer:
-        tokenizer = self._needed_tokenizer()
+        tokenizer = needed(self.tokenizer)
         if not isinstance(tokenizer, CharTokenizer):
             raise ConfigError("tokenizer", "expected one of characters, which documents are")
         return tokenizer
