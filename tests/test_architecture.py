@@ -27,11 +27,11 @@ ORDER = (
     "datasets.prepare", "datasets.pairs", "files.checksums", "checkpoints.safetensors",
     "checkpoints.huggingface", "checkpoints.hub", "checkpoints.folder",
     "generate.text_stream", "model.embeddings", "generate.generation",
-    "model.gpt", "names.protocol", "cli.jsonlog", "cli.progress",
+    "model.gpt", "generate.chat", "names.protocol", "cli.progress",
     "training.schedule", "training.evaluation", "training.metrics", "training.state",
     "training.run_folder", "training.trainer", "training.finetune", "training.recipes",
     "training.run",
-    "cli.display", "plot", "cli.flags", "cli.prepare", "cli.tokenizer", "cli.training",
+    "cli.display", "plot", "cli.flags", "cli.names", "cli.prepare", "cli.tokenizer", "cli.training",
     "cli.train", "cli.finetune", "cli.evaluate", "cli.info", "cli.plot", "cli.generate",
     "cli.chat", "cli.completion", "cli.main", "__main__",
 )  # fmt: skip
