@@ -82,8 +82,7 @@ public interface Kernels extends AutoCloseable {
   void norm(int rows, Norm norm, Tensor x, Tensor out, Tensor statistics);
 
   /** {@link #residual}, then {@link #norm} of the sum. */
-  default void residualNorm(
-      int rows, Residual residual, Norm norm, Tensor out, Tensor statistics) {
+  default void residualNorm(int rows, Residual residual, Norm norm, Tensor out, Tensor statistics) {
     residual(rows, residual);
     norm(rows, norm, residual.sum(), out, statistics);
   }

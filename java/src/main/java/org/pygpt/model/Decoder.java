@@ -168,8 +168,7 @@ final class Decoder {
     } else {
       Attention.Source source = new Attention.Packed(tape.use(qkv));
       Slot logsumexp = tape.slot(Math.multiplyExact(B, H), T);
-      tape.add(new Attention(
-              source, H, kvHeads, true, dropouts++, dropout, logsumexp, out));
+      tape.add(new Attention(source, H, kvHeads, true, dropouts++, dropout, logsumexp, out));
     }
     return branch(out, name);
   }

@@ -15,8 +15,8 @@ import org.pygpt.tensor.Tensor;
 
 /**
  * Multi-head attention: of a sequence to itself, on packed queries, keys and values, (B * T, (H + 2
- * kvHeads) D) -> (B * T, C); or of one sequence to another. Keeps its output and one number a query;
- * backward computes the scores again.
+ * kvHeads) D) -> (B * T, C); or of one sequence to another. Keeps its output and one number a
+ * query; backward computes the scores again.
  */
 public final class Attention implements Op {
   private final Source source;

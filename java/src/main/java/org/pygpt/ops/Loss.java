@@ -42,7 +42,8 @@ public final class Loss implements Op {
 
   @Override
   public void forward(Kernels kernels, Step step) {
-    value = kernels.crossEntropy(
+    value =
+        kernels.crossEntropy(
             step.rows(), logits.value(), CrossEntropy.mean(targets, logits.gradient()));
   }
 

@@ -35,8 +35,7 @@ public record Parameter(String name, Tensor value, Tensor gradient, PackedMatrix
     if (packed != null && rows <= PackedMatrix.MOST_ROWS) {
       packed.multiply(rows, x, out);
     } else {
-      MatMul shape =
-          new MatMul(rows, out.columns(), x.columns(), false, outputsAreRows, false);
+      MatMul shape = new MatMul(rows, out.columns(), x.columns(), false, outputsAreRows, false);
       kernels.gemm(shape, x, value, out);
     }
   }

@@ -46,15 +46,9 @@ public final class ResidualNorm implements Op {
    * @param statistics (rows, 2)
    */
   public record Norm(
-      NormSpec spec,
-      Input input,
-      Parameter weight,
-      Parameter bias,
-      Variable out,
-      Slot statistics) {
+      NormSpec spec, Input input, Parameter weight, Parameter bias, Variable out, Slot statistics) {
     private org.pygpt.kernels.Norm kernel() {
-      return new org.pygpt.kernels.Norm(
-          spec, Parameter.valueOf(weight), Parameter.valueOf(bias));
+      return new org.pygpt.kernels.Norm(spec, Parameter.valueOf(weight), Parameter.valueOf(bias));
     }
   }
 
@@ -110,11 +104,7 @@ public final class ResidualNorm implements Op {
       kernels.norm(rows, norm.kernel(), x.value(), norm.out.value(), norm.statistics.tensor());
     } else {
       kernels.residualNorm(
-          rows,
-          branch.residual(x),
-          norm.kernel(),
-          norm.out.value(),
-          norm.statistics.tensor());
+          rows, branch.residual(x), norm.kernel(), norm.out.value(), norm.statistics.tensor());
     }
   }
 

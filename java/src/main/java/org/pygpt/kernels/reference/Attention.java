@@ -12,8 +12,8 @@ import org.pygpt.tensor.Tensor;
 /**
  * Multi-head attention, one query of one head after another; derived in docs/maths/attention.md.
  *
- * <p>Query t of head h sees the first {@code spec.visible(t)} keys of its sequence; its head of keys
- * and values is h / (H / kvHeads).
+ * <p>Query t of head h sees the first {@code spec.visible(t)} keys of its sequence; its head of
+ * keys and values is h / (H / kvHeads).
  */
 final class Attention {
   private final AttentionSpec spec;
@@ -39,7 +39,9 @@ final class Attention {
     return new Query(row, h * D, b * spec.keys(), keyColumn, spec.visible(t), b * spec.H() + h);
   }
 
-  /** out = sum over s of p[s] * v[s], with p = softmax(q . k[s] / sqrt(D)), some of them dropped. */
+  /**
+   * out = sum over s of p[s] * v[s], with p = softmax(q . k[s] / sqrt(D)), some of them dropped.
+   */
   void forward(Tensor out, Tensor logsumexp) {
     for (int b = 0; b < spec.B(); b++) {
       for (int h = 0; h < spec.H(); h++) {

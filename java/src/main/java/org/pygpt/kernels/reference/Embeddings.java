@@ -24,8 +24,7 @@ final class Embeddings {
   }
 
   /** dWte[ids[row]] += dOut[row], dWpe[row % T] += dOut[row]: a token may occur many times. */
-  static void backward(
-      Positions positions, Tensor ids, Tensor dOut, Gradient dWte, Gradient dWpe) {
+  static void backward(Positions positions, Tensor ids, Tensor dOut, Gradient dWte, Gradient dWpe) {
     for (Gradient gradient : new Gradient[] {dWte, dWpe}) {
       if (gradient != null && !gradient.add()) {
         gradient.tensor().zero();

@@ -11,7 +11,9 @@ import org.pygpt.tensor.Tensor;
 final class Rotations {
   private Rotations() {}
 
-  /** (first, second) = (first * cos - second * sin, second * cos + first * sin), each head's halves. */
+  /**
+   * (first, second) = (first * cos - second * sin, second * cos + first * sin), each head's halves.
+   */
   static void rotate(Rotation rotation, Positions positions, Tensor x) {
     Tensor angles = rotation.angles();
     int D = angles.columns();
