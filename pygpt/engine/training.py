@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pygpt.engine import java
+from pygpt.engine.arrays import FlatArrays, upload
 from pygpt.engine.door import EngineError, java_class, translated
 from pygpt.engine.handle import Handle
 from pygpt.engine.model import Engine
@@ -86,10 +87,6 @@ class Training(Handle[java.Training]):
             training.freeze(list(frozen))
         super().__init__("training", training, engine.dtype, engine)
         self._config, self._tokens = engine.config, B * T
-        with translated():
-            self._ids = self.view(training.ids(), (B * T,), np.int32)
-            self._targets = self.view(training.targets(), (B * T,), np.int32)
-        self._views.clear()  # these two live as long as this object does
 
     def step(
         self, ids: ArrayLike, targets: ArrayLike, learning_rate: float
@@ -124,11 +121,11 @@ class Training(Handle[java.Training]):
             got = f"{tokens.shape}"
             raise ShapeError(f"batch: expected at most {self._tokens} tokens, got {got}")
         training, (B, T) = self.java, tokens.shape
-        self._ids[: B * T] = tokens.ravel()
-        self._targets[: B * T] = wanted.ravel()
         with translated():
+            upload(tokens, training.ids())
+            upload(wanted, training.targets())
             job = java_class(java.StepJobClass)(training, B, T, learning_rate)
-        self.run(job)
+        self.run(job, changes=True)
         return float(job.loss())
 
     def update(self, learning_rate: float) -> float:
@@ -137,7 +134,7 @@ class Training(Handle[java.Training]):
         Raises:
             EngineError: nothing was accumulated, or the gradient is no number.
         """
-        with translated():
+        with self.computing(changes=True):
             self.java.update(learning_rate)
         return self._gradient_norm
 
@@ -147,12 +144,44 @@ class Training(Handle[java.Training]):
 
     def gradients(self) -> dict[str, NDArray[Any]]:
         """Return name -> gradient of every weight, of the last backward, unclipped; shared."""
-        return self.named_views(self.java.gradients())
+        return self._gradients.named()
+
+    @property
+    def flat_gradient(self) -> NDArray[Any]:
+        """All gradients as one array, (n,), in the model's dtype; `gradients` are parts of it.
+
+        Matrices come first, then vectors (biases and gains), each in the order of `gradients` and
+        filled up with zeros to a multiple of 64 bytes. Shared: an `update` takes what is written to
+        it. After several batches it is their sum.
+        """
+        return self._gradients.flat()
+
+    def read_gradient(self, out: NDArray[Any]) -> None:
+        """Copy `flat_gradient` to an array.
+
+        On a device with memory of its own this is one copy, and `flat_gradient`, which is kept as
+        it is on the device, costs two in every step.
+
+        Args:
+            out: (n,), contiguous, in the model's dtype.
+        Raises:
+            ShapeError: another array.
+        """
+        self._gradients.read(out)
+
+    def write_gradient(self, array: NDArray[Any]) -> None:
+        """Copy an array to `flat_gradient`; see `read_gradient`."""
+        self._gradients.write(array)
+
+    @property
+    def _gradients(self) -> FlatArrays:
+        return self.arrays("gradients", self.java.gradients())
 
     def moments(self) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
         """Return AdamW's first and second moments, name -> array; shared, not copied."""
-        first, second = self.java.firstMoments(), self.java.secondMoments()
-        return self.named_views(first), self.named_views(second)
+        first = self.arrays("first moments", self.java.firstMoments())
+        second = self.arrays("second moments", self.java.secondMoments())
+        return first.named(), second.named()
 
     @property
     def updates(self) -> int:
@@ -167,11 +196,6 @@ class Training(Handle[java.Training]):
     def resume(self, updates: int, dropout_key: int) -> None:
         """Continue a training that was at these numbers; its moments are set by themselves."""
         self.java.resume(updates, dropout_key)
-
-    def close(self) -> None:
-        """Free the memory, at once if it can; a second call does nothing."""
-        self._ids = self._targets = np.empty(0, np.int32)
-        super().close()
 
     def __enter__(self) -> Training:
         return self
@@ -215,7 +239,7 @@ def train_documents(
             on_losses(first, np.array(job.losses(first, done), dtype=np.float64))
 
     try:
-        engine.run(job, poll)
+        engine.run(job, poll, changes=True)
     except EngineError:
         poll()  # the steps before the one that failed
         raise

@@ -246,7 +246,7 @@ class GPT:
         logits = np.empty((B, T, self.config.vocab_size), self.dtype)
         blank = np.full_like(tokens, -1)
         for some in self._chunks(B, T):
-            _, logits[some] = self._engine.evaluate(tokens[some], blank[some])
+            self._engine.evaluate(tokens[some], blank[some], logits[some])
         return logits
 
     def loss(self, ids: ArrayLike, targets: ArrayLike) -> float:
@@ -265,7 +265,7 @@ class GPT:
         tokens, wanted = checked_batch(self.config, ids, targets)
         total, scored = 0.0, 0
         for some in self._chunks(*tokens.shape):
-            loss, _ = self._engine.evaluate(tokens[some], wanted[some])
+            loss = self._engine.evaluate(tokens[some], wanted[some])
             count = int(np.count_nonzero(wanted[some] >= 0))
             total, scored = total + loss * count, scored + count
         return total / scored if scored else 0.0
