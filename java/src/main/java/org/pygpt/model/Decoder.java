@@ -164,8 +164,9 @@ final class Decoder {
     if (purpose == Purpose.GENERATION) {
       tape.add(new CachedAttention(qkv, layer, H, kvHeads, out));
     } else {
-      Slot logSums = tape.slot(Math.multiplyExact(B, H), T);
-      tape.add(new Attention(tape.use(qkv), H, kvHeads, dropouts++, dropout, logSums, out));
+      Attention.Source source = new Attention.Packed(tape.use(qkv));
+      Slot logsumexp = tape.slot(Math.multiplyExact(B, H), T);
+      tape.add(new Attention(source, H, kvHeads, true, dropouts++, dropout, logsumexp, out));
     }
     return branch(out, name);
   }

@@ -5,6 +5,8 @@ import org.pygpt.graph.Op;
 import org.pygpt.graph.Slot;
 import org.pygpt.graph.Step;
 import org.pygpt.graph.Variable;
+import org.pygpt.kernels.AttentionSpec;
+import org.pygpt.kernels.Heads;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.tensor.Tensor;
 
@@ -21,7 +23,7 @@ public final class CachedAttention implements Op {
   private final int H;
   private final int kvHeads;
   private final Variable out;
-  private Attention.Heads heads;
+  private Heads heads;
 
   /** Binds the op, the attention of layer {@code layer} of a past. */
   public CachedAttention(Variable qkv, int layer, int H, int kvHeads, Variable out) {
@@ -44,7 +46,7 @@ public final class CachedAttention implements Op {
 
   @Override
   public void bind() {
-    heads = Attention.Heads.of(qkv.value(), out.columns(), H, kvHeads);
+    heads = Heads.packed(qkv.value(), H, kvHeads);
   }
 
   @Override
@@ -61,18 +63,9 @@ public final class CachedAttention implements Op {
     Tensor values = past.values(layer);
     kernels.copy(T, heads.k().rows(row, T), keys, past.length());
     kernels.copy(T, heads.v().rows(row, T), values, past.length());
-    kernels.attention(
-        1,
-        T,
-        past.length(),
-        H,
-        kvHeads,
-        heads.q().rows(row, T),
-        keys.rows(0, length),
-        values.rows(0, length),
-        null,
-        out.value().rows(row, T),
-        null);
+    Heads all = new Heads(heads.q().rows(row, T), keys.rows(0, length), values.rows(0, length));
+    AttentionSpec spec = new AttentionSpec(1, T, length, H, kvHeads, true);
+    kernels.attention(spec, all, null, out.value().rows(row, T), null);
   }
 
   @Override
