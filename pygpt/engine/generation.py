@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pygpt.engine import java
 from pygpt.engine.door import java_class, translated
 from pygpt.engine.handle import Handle
-from pygpt.engine.model import Engine
+from pygpt.engine.model import Model
 from pygpt.fields import INT_MAX
 
 
@@ -177,10 +177,10 @@ class EngineGenerator(Handle[JavaGenerator]):
         reuse: whether a prompt is read from where it differs from what a cache holds.
     """
 
-    def __init__(self, engine: Engine, at_once: int, reuse: bool) -> None:
+    def __init__(self, model: Model, at_once: int, reuse: bool) -> None:
         with translated():
-            generator = java_class(JavaGeneratorClass)(engine.java, at_once, reuse)
-        super().__init__("generator", generator, np.float64, engine)
+            generator = java_class(JavaGeneratorClass)(model.java, at_once, reuse)
+        super().__init__("generator", generator, model.dtype, model)
 
     def submit(
         self,
@@ -227,7 +227,7 @@ class EngineGenerator(Handle[JavaGenerator]):
 
 
 def sample_documents(
-    engine: Engine,
+    model: Model,
     bos: int,
     count: int,
     max_tokens: int,
@@ -242,8 +242,7 @@ def sample_documents(
         EngineError: Java refused, or failed.
         KeyboardInterrupt: Ctrl-C.
     """
-    generator = EngineGenerator(engine, at_once=1, reuse=False)
-    try:
+    with EngineGenerator(model, at_once=1, reuse=False) as generator:
         with translated():
             requests = java_class(JavaRequestClass)
             ends = np.array([bos], np.int32)
@@ -256,5 +255,3 @@ def sample_documents(
             for document in documents:
                 document.throwIfFailed()
             return [[int(token) for token in d.tokensBeforeStop()] for d in documents]
-    finally:
-        generator.close()

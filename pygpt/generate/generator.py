@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pygpt.engine.generation import EngineGenerator, EngineSequence
-from pygpt.engine.model import Engine
+from pygpt.engine.model import Model
 from pygpt.errors import ConfigError, ShapeError
 from pygpt.fields import from_dict
 from pygpt.generate.config import SEED_MAX, GenerateConfig, GenerateOptions
-from pygpt.generate.prompts import prompt_ids, read_by_model, stop_tokens
+from pygpt.generate.prompts import prompt_rows, read_by_model, stop_tokens
 from pygpt.generate.text_stream import TextStream
 from pygpt.tokenizers.protocol import Tokenizer
 
@@ -142,7 +142,6 @@ class Generator:
                 print(request.take(), end="", flush=True)
 
     Args:
-        engine: the model.
         tokenizer: for text; None if there is only ids.
         parallel: most prompts that are continued at once, 1 to 32; others wait in their order.
         reuse: whether what was read before is reused; logits then differ by rounding.
@@ -152,16 +151,16 @@ class Generator:
 
     def __init__(
         self,
-        engine: Engine,
+        model: Model,
         tokenizer: Tokenizer | None,
         parallel: int = PARALLEL,
         reuse: bool = True,
     ) -> None:
         if not 1 <= parallel <= PARALLEL:
             raise ConfigError("parallel", f"expected 1 to {PARALLEL}, got {parallel}")
-        self._model = engine.config
+        self._config = model.config
         self._tokenizer = tokenizer
-        self._engine = EngineGenerator(engine, parallel, reuse)
+        self._engine = EngineGenerator(model, parallel, reuse)
         self._requests: list[Request] = []
 
     def submit(
@@ -181,7 +180,7 @@ class Generator:
         config = from_dict(GenerateConfig, {"max_new_tokens": max_new_tokens, **options})
         if not isinstance(prompt, str) and np.ndim(prompt) != 1:
             raise ShapeError(f"prompt: expected text or (T,), got {np.shape(prompt)}")
-        rows = prompt_ids(prompt, self._model, self._tokenizer)
+        rows = prompt_rows(prompt, self._tokenizer, self._config)
         return self.submit_rows(rows, config, isinstance(prompt, str))[0]
 
     def submit_rows(
@@ -197,8 +196,8 @@ class Generator:
             TokenError: a stop token outside the vocabulary.
             ConfigError: stop strings without a tokenizer; no room for a truncated prompt.
         """
-        stops = stop_tokens(config, self._model, self._tokenizer)
-        read = read_by_model(prompts, config, self._model.block_size)
+        stops = stop_tokens(config, self._config, self._tokenizer)
+        read = read_by_model(prompts, config, self._config.block_size)
         seed = config.seed
         if seed is None:
             seed = random.SystemRandom().randrange(SEED_MAX)

@@ -1,4 +1,4 @@
-"""Prompts, checked: the ids that a model reads, and the tokens that end what follows them."""
+"""What a user gives as prompt: text, texts or ids, as rows of ids; and what ends a sequence."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from pygpt.model.batch import checked_ids
 from pygpt.model.config import GPTConfig
 from pygpt.tokenizers.protocol import Tokenizer
 
+Prompt = str | list[str] | ArrayLike
+"""Text, a list of texts, or ids: int32 or int64, (T,) or (B, T)."""
+
 
 def is_texts(prompt: Any) -> TypeGuard[list[str]]:
     """Return whether a prompt is a list of texts."""
@@ -22,35 +25,31 @@ def is_texts(prompt: Any) -> TypeGuard[list[str]]:
 
 
 def needed(tokenizer: Tokenizer | None) -> Tokenizer:
-    """Return the tokenizer; without one there is no text."""
+    """Return the tokenizer, which text needs; ConfigError if there is none."""
     if tokenizer is None:
         raise ConfigError("tokenizer", "expected one, since there is text; got none")
     return tokenizer
 
 
-def prompt_ids(
-    prompt: str | list[str] | ArrayLike, model: GPTConfig, tokenizer: Tokenizer | None
+def prompt_rows(
+    prompt: Prompt, tokenizer: Tokenizer | None, config: GPTConfig
 ) -> list[NDArray[np.int32]]:
-    """Return the ids of prompts: int32, (T,) each, in [0, V).
+    """Return the ids of each prompt, int32, (T,).
 
-    Args:
-        prompt: text, a list of texts, or ids, (T,) or (B, T).
     Raises:
-        ShapeError: an empty prompt, or no such array.
-        TokenError: an id outside the vocabulary, a character that the tokenizer lacks.
         ConfigError: text without a tokenizer.
+        ShapeError, TokenError: as in `GPT.generate`.
     """
-    if isinstance(prompt, str):
-        return [_encoded(prompt, model, needed(tokenizer))]
-    if is_texts(prompt):
-        return [_encoded(text, model, needed(tokenizer)) for text in prompt]
-    return [*checked_ids("prompt", prompt, model, longest=INT_MAX)]
+    texts = [prompt] if isinstance(prompt, str) else prompt if is_texts(prompt) else None
+    if texts is None:
+        return [*checked_ids("prompt", prompt, config, longest=INT_MAX)]
+    return [_encoded(text, needed(tokenizer), config) for text in texts]
 
 
-def _encoded(text: str, model: GPTConfig, tokenizer: Tokenizer) -> NDArray[np.int32]:
+def _encoded(text: str, tokenizer: Tokenizer, config: GPTConfig) -> NDArray[np.int32]:
     if not text:
         raise ShapeError("prompt: expected text, got none; ids may be BOS alone")
-    (ids,) = checked_ids("prompt", tokenizer.encode(text), model, longest=INT_MAX)
+    (ids,) = checked_ids("prompt", tokenizer.encode(text), config, longest=INT_MAX)
     return np.asarray(ids, np.int32)
 
 
