@@ -43,14 +43,11 @@ class AttentionKernelsTest extends KernelsTest {
           "sums " + summed,
           (kernels, tensors) ->
               kernels.attention(
-                  B,
-                  T,
-                  past,
-                  H,
-                  kvHeads,
-                  tensors.input(B * T, H * D),
-                  tensors.input(B * T + past, kvHeads * D),
-                  tensors.input(B * T + past, kvHeads * D),
+                  new AttentionSpec(B, T, past + T, H, kvHeads, true),
+                  new Heads(
+                      tensors.input(B * T, H * D),
+                      tensors.input(B * T + past, kvHeads * D),
+                      tensors.input(B * T + past, kvHeads * D)),
                   null,
                   tensors.output(B * T, H * D),
                   summed ? tensors.output(B * H, T) : null));
@@ -86,23 +83,70 @@ class AttentionKernelsTest extends KernelsTest {
             Tensor k = qkv.columns(H * D, kvHeads * D);
             Tensor v = qkv.columns((H + kvHeads) * D, kvHeads * D);
             Tensor out = tensors.output(B * T, H * D);
-            Tensor logSums = tensors.output(B * H, T);
-            kernels.attention(B, T, 0, H, kvHeads, q, k, v, mask, out, logSums);
-            kernels.attentionBackward(
-                B,
-                T,
-                H,
-                kvHeads,
-                tensors.input(B * T, H * D),
-                q,
-                k,
-                v,
+            Tensor logsumexp = tensors.output(B * H, T);
+            kernels.attention(
+                new AttentionSpec(B, T, T, H, kvHeads, true),
+                new Heads(q, k, v),
                 mask,
                 out,
-                logSums,
-                tensors.output(B * T, H * D),
-                tensors.output(B * T, kvHeads * D),
-                tensors.output(B * T, kvHeads * D));
+                logsumexp);
+            kernels.attentionBackward(
+                AttentionSpec.causal(B, T, H, kvHeads),
+                new Heads(q, k, v),
+                mask,
+                out,
+                logsumexp,
+                tensors.input(B * T, H * D),
+                new Heads(
+                    tensors.output(B * T, H * D),
+                    tensors.output(B * T, kvHeads * D),
+                    tensors.output(B * T, kvHeads * D)));
+          });
+    }
+  }
+
+  /** One sequence attends to another, or a sequence to itself in both directions. */
+  @ParameterizedTest
+  @CsvSource({
+    "1, 1, 1, 1, 1, 1, false",
+    "2, 3, 5, 3, 1, 7, false",
+    "3, 17, 5, 4, 2, 13, false",
+    "2, 67, 31, 3, 3, 16, false",
+    "1, 31, 131, 2, 1, 64, false",
+    "2, 64, 64, 4, 4, 64, false",
+    "2, 17, 17, 6, 2, 37, false",
+    "2, 3, 7, 3, 1, 5, true",
+    "3, 17, 67, 4, 2, 8, true",
+    "2, 31, 131, 2, 2, 64, true"
+  })
+  void attentionToOtherKeys(
+      int B, int queries, int keys, int H, int kvHeads, int D, boolean causal) {
+    AttentionSpec spec = new AttentionSpec(B, queries, keys, H, kvHeads, causal);
+    for (boolean dropped : NO_AND_YES) {
+      compare(
+          SUMS_OF_SUMS,
+          "dropout " + dropped,
+          (kernels, tensors) -> {
+            DropoutMask mask = dropped ? new DropoutMask(0.2) : null;
+            if (dropped) {
+              mask.setKey(-987654321L);
+            }
+            Tensor packed = tensors.input(B * keys, 2 * kvHeads * D); // keys beside values
+            Heads in =
+                new Heads(
+                    tensors.input(B * queries, H * D),
+                    packed.columns(0, kvHeads * D),
+                    packed.columns(kvHeads * D, kvHeads * D));
+            Tensor out = tensors.output(B * queries, H * D);
+            Tensor logsumexp = tensors.output(B * H, queries);
+            kernels.attention(spec, in, mask, out, logsumexp);
+            Heads gradients =
+                new Heads(
+                    tensors.output(B * queries, H * D),
+                    tensors.output(B * keys, kvHeads * D),
+                    tensors.output(B * keys, kvHeads * D));
+            Tensor dOut = tensors.input(B * queries, H * D);
+            kernels.attentionBackward(spec, in, mask, out, logsumexp, dOut, gradients);
           });
     }
   }
@@ -115,14 +159,11 @@ class AttentionKernelsTest extends KernelsTest {
         "deviation 10",
         (kernels, tensors) ->
             kernels.attention(
-                1,
-                17,
-                0,
-                3,
-                3,
-                tensors.input(17, 21, 0, 10),
-                tensors.input(17, 21, 0, 10),
-                tensors.input(17, 21),
+                new AttentionSpec(1, 17, 17, 3, 3, true),
+                new Heads(
+                    tensors.input(17, 21, 0, 10),
+                    tensors.input(17, 21, 0, 10),
+                    tensors.input(17, 21)),
                 null,
                 tensors.output(17, 21),
                 tensors.output(3, 17)));

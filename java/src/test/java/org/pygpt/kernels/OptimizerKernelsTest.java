@@ -46,9 +46,30 @@ class OptimizerKernelsTest extends KernelsTest {
                 kernels.copy(rows, logits, dLogits, 0);
                 logits = dLogits;
               }
-              tensors.result(kernels.crossEntropy(rows, logits, targets, dLogits));
+              tensors.result(
+                  kernels.crossEntropy(rows, logits, CrossEntropy.mean(targets, dLogits)));
             });
       }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1, 2", "3, 207", "67, 1021"})
+  void crossEntropyOfWeightedRows(int rows, int V) {
+    for (boolean trains : new boolean[] {false, true}) {
+      compare(
+          SUMS_OF_SUMS,
+          "gradient " + trains,
+          (kernels, tensors) ->
+              tensors.result(
+                  kernels.crossEntropy(
+                      rows,
+                      tensors.input(rows, V),
+                      new CrossEntropy(
+                          tensors.integers(rows, -1, V),
+                          tensors.input(rows, 1),
+                          tensors.output(rows, 1),
+                          trains ? tensors.output(rows, V) : null))));
     }
   }
 
@@ -60,7 +81,9 @@ class OptimizerKernelsTest extends KernelsTest {
         (kernels, tensors) ->
             tensors.result(
                 kernels.crossEntropy(
-                    3, tensors.input(3, 7), tensors.integers(3, -5, 0), tensors.output(3, 7))));
+                    3,
+                    tensors.input(3, 7),
+                    CrossEntropy.mean(tensors.integers(3, -5, 0), tensors.output(3, 7)))));
   }
 
   @ParameterizedTest
