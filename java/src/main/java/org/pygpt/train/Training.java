@@ -18,9 +18,8 @@ import org.pygpt.tensor.TooLargeError;
 /**
  * Mutable: trains a model by AdamW; owns gradients, moments and activations, all allocated here.
  *
- * <p>A step is {@link #setBatch} (or writing to {@link #ids} and {@link #targets}), {@link
- * #backward}, once or, to accumulate, several times, and {@link #update}. One thread uses a
- * trainer, but any may {@link #cancel} it.
+ * <p>A step is {@link #setBatch} and {@link #backward}, once or, to accumulate, several times, and
+ * {@link #update}. One thread uses a trainer, but any may {@link #cancel} it.
  */
 public final class Training implements AutoCloseable {
   private final GPT model;
@@ -118,18 +117,8 @@ public final class Training implements AutoCloseable {
     return ranges;
   }
 
-  /** Token ids of the next batch, int32, (B, T) row by row, to be written. */
-  public Tensor ids() {
-    return program.ids();
-  }
-
-  /** Targets of the next batch, int32, (B, T) row by row; a negative one is not scored. */
-  public Tensor targets() {
-    return program.targets();
-  }
-
   /**
-   * Copies a batch to {@link #ids} and {@link #targets}.
+   * Copies the next batch, (B, T) row by row; a negative target is not scored.
    *
    * @throws IllegalArgumentException if an array is too short or the batch too large
    */
@@ -186,11 +175,11 @@ public final class Training implements AutoCloseable {
   /**
    * One AdamW update of the weights by the mean of the gradients since the last.
    *
-   * @param rate learning rate of this step
+   * @param learningRate of this step
    * @throws IllegalStateException if there was no {@link #backward} since the last
    * @throws ArithmeticException if the gradient's norm is no number; the weights are as they were
    */
-  public void update(double rate) {
+  public void update(double learningRate) {
     if (accumulated == 0) {
       throw new IllegalStateException("update: expected a backward before it, got none");
     }
@@ -210,7 +199,7 @@ public final class Training implements AutoCloseable {
     for (Range range : trained) {
       AdamStep step =
           new AdamStep(
-              rate,
+              learningRate,
               options.beta1(),
               options.beta2(),
               options.epsilon(),
