@@ -28,17 +28,17 @@ public final class CharTokenizer {
     if (characters.length == 0) {
       throw new IllegalArgumentException("characters: expected at least one, got none");
     }
-    for (int i = 1; i < characters.length; i++) {
-      if (characters[i] <= characters[i - 1]) {
+    int last = -1;
+    for (int character : characters) {
+      if (character <= last) {
         throw new IllegalArgumentException(
             "characters: expected different ones in code point order");
       }
-    }
-    for (int character : characters) {
       if (character >= Character.MIN_SURROGATE && character <= Character.MAX_SURROGATE) {
         throw new IllegalArgumentException(
             "characters: expected whole characters, got half a surrogate pair");
       }
+      last = character;
     }
     this.characters = characters;
     this.hasBos = hasBos;
@@ -52,11 +52,7 @@ public final class CharTokenizer {
   /** The tokenizer of the characters that occur in the documents, with BOS. */
   public static CharTokenizer train(List<String> documents) {
     BitSet seen = new BitSet();
-    for (String document : documents) {
-      for (int i = 0; i < document.length(); i = document.offsetByCodePoints(i, 1)) {
-        seen.set(document.codePointAt(i));
-      }
-    }
+    documents.forEach(document -> document.codePoints().forEach(seen::set));
     return new CharTokenizer(seen.stream().toArray(), true);
   }
 

@@ -40,8 +40,8 @@ class NamesRunTest {
   /** What a run gives. */
   private record Result(double[] losses, List<String> names) {}
 
-  private static NamesConfig config(String... arguments) throws UsageException {
-    return NamesConfig.of(CommandLine.parse(arguments));
+  private static NamesConfig config(String... arguments) {
+    return NamesConfig.of(Option.parse(arguments));
   }
 
   private static Result run(NamesConfig config, List<String> documents) throws Exception {
