@@ -40,6 +40,6 @@ public final class Input {
   }
 
   void plan() {
-    add = variable.writeGradient();
+    add = !variable.isConstant() && variable.writeGradient();
   }
 }

@@ -80,7 +80,8 @@ public interface Kernels extends AutoCloseable {
    * Gradient of {@link #embedding} with past = 0.
    *
    * @param addWte whether to add to dWte rather than to overwrite all of it
-   * @param addWpe likewise for dWpe, which is null for a model without learned positions
+   * @param dWte null where it is not wanted
+   * @param addWpe likewise for dWpe, which may be null too
    */
   void embeddingBackward(
       int B,
@@ -130,8 +131,8 @@ public interface Kernels extends AutoCloseable {
    *
    * @param addX whether to add to dX
    * @param addParameters whether to add to dWeight and dBias
-   * @param dWeight null where there is no weight
-   * @param dBias null where there is no bias
+   * @param dWeight null where there is no weight, or its gradient is not wanted
+   * @param dBias likewise
    */
   void normBackward(
       NormSpec spec,
@@ -154,7 +155,8 @@ public interface Kernels extends AutoCloseable {
   /**
    * Gradient of {@link #activation}; dX may be dOut unless the activation has a gate.
    *
-   * @param addBias whether to add to dBias, which is null where there is no bias
+   * @param addBias whether to add to dBias, which is null where there is no bias, or its gradient
+   *     is not wanted
    */
   void activationBackward(
       Activation kind,
@@ -250,6 +252,12 @@ public interface Kernels extends AutoCloseable {
    * @return the mean over scored rows, 0 if there is none
    */
   double crossEntropy(int rows, Tensor logits, Tensor targets, Tensor dLogits);
+
+  /**
+   * Number of elements that {@link #sumOfSquares} sums by themselves, from the first on: where such
+   * a block is zero, it may as well be left out, and no bit of the sum changes.
+   */
+  int squaresBlock();
 
   /** Sum of the squares of all elements, for the gradient's norm. */
   double sumOfSquares(Flat x);

@@ -52,11 +52,17 @@ public final class Attention implements Op {
     this.mask = dropout == 0 ? null : new DropoutMask(dropout);
     this.logSums = logSums;
     this.out = out;
+    out.constantIf(qkv.variable().isConstant());
   }
 
   @Override
   public List<Input> inputs() {
     return List.of(qkv);
+  }
+
+  @Override
+  public boolean isConstant() {
+    return out.isConstant();
   }
 
   @Override

@@ -1,5 +1,6 @@
 package org.pygpt.ops;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.pygpt.graph.Input;
 import org.pygpt.graph.Op;
@@ -35,11 +36,18 @@ public final class Linear implements Op {
     this.bias = bias;
     this.outputsAreRows = outputsAreRows;
     this.out = out;
+    out.constantIf(
+        x.variable().isConstant() && Parameter.isFrozen(weight) && Parameter.isFrozen(bias));
   }
 
   @Override
   public List<Input> inputs() {
     return List.of(x);
+  }
+
+  @Override
+  public boolean isConstant() {
+    return out.isConstant();
   }
 
   @Override
@@ -49,7 +57,11 @@ public final class Linear implements Op {
 
   @Override
   public List<Slot> backwardSlots() {
-    return List.of(x.valueSlot(), out.gradientSlot(), x.gradientSlot());
+    List<Slot> slots = new ArrayList<>();
+    slots.add(out.gradientSlot());
+    slots.add(Parameter.isFrozen(weight) ? null : x.valueSlot());
+    slots.add(x.variable().isConstant() ? null : x.gradientSlot());
+    return slots;
   }
 
   @Override
@@ -64,23 +76,27 @@ public final class Linear implements Op {
   @Override
   public void backward(Kernels kernels, Step step) {
     Tensor dOut = out.gradient();
-    int in = x.value().columns();
+    int in = x.variable().columns();
     int features = out.columns();
     int rows = step.rows();
     boolean add = step.accumulate();
-    if (outputsAreRows) {
+    if (Parameter.isFrozen(weight)) {
+      // its gradient is not wanted
+    } else if (outputsAreRows) {
       // (out, rows) @ (rows, in) -> (out, in)
       kernels.gemm(true, false, features, in, rows, dOut, x.value(), add, weight.gradient());
     } else {
       // (in, rows) @ (rows, out) -> (in, out)
       kernels.gemm(true, false, in, features, rows, x.value(), dOut, add, weight.gradient());
     }
-    if (bias != null) {
+    if (!Parameter.isFrozen(bias)) {
       kernels.biasBackward(rows, dOut, add, bias.gradient());
     }
-    // (rows, out) @ (out, in) -> (rows, in)
-    kernels.gemm(
-        false, !outputsAreRows, rows, in, features, dOut, weight.value(), x.add(), x.gradient());
+    if (!x.variable().isConstant()) {
+      // (rows, out) @ (out, in) -> (rows, in)
+      kernels.gemm(
+          false, !outputsAreRows, rows, in, features, dOut, weight.value(), x.add(), x.gradient());
+    }
   }
 
   @Override

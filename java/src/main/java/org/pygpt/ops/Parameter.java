@@ -9,13 +9,18 @@ import org.pygpt.tensor.Tensor;
  *
  * @param name the checkpoint's name for it, as Hugging Face's GPT-2 has it
  * @param value (rows, columns)
- * @param gradient of the same shape; null on a tape that only runs forward
+ * @param gradient of the same shape; null if it is frozen, or on a tape that only runs forward
  * @param packed a smaller copy of a rounded matrix; null for none
  */
 public record Parameter(String name, Tensor value, Tensor gradient, PackedMatrix packed) {
   /** The value of a parameter that may be null. */
   static Tensor valueOf(Parameter parameter) {
     return parameter == null ? null : parameter.value;
+  }
+
+  /** Whether a parameter, which may be null, is not trained. */
+  static boolean isFrozen(Parameter parameter) {
+    return parameter == null || parameter.gradient == null;
   }
 
   /** The gradient of a parameter that may be null. */

@@ -60,7 +60,9 @@ final class EmbeddingTasks {
       Staging staging = stagings[worker];
       for (int row = 0; row < rows; row++) {
         float[] gradient = staging.read(0, dOut, from, to - from, row, 1);
-        addTo(vectors, staging, gradient, dWte, id(ids, row), from, to - from);
+        if (dWte != null) {
+          addTo(vectors, staging, gradient, dWte, id(ids, row), from, to - from);
+        }
         if (dWpe != null) {
           addTo(vectors, staging, gradient, dWpe, row % T, from, to - from);
         }

@@ -40,7 +40,7 @@ import org.pygpt.tensor.Tensor;
  */
 public final class Nd4jKernels implements Kernels {
   /** Elements of a flat array that are treated at once, so that little scratch space is needed. */
-  private static final long PART = 1 << 18;
+  private static final int PART = 1 << 18;
 
   private static final NDBase OPS = new NDBase();
 
@@ -149,16 +149,18 @@ public final class Nd4jKernels implements Kernels {
       boolean addWpe,
       Tensor dWpe) {
     try (MemoryWorkspace _ = scratch()) {
-      INDArray tokens = rows(dWte, dWte.rows());
-      if (!addWte) {
-        tokens.assign(0);
+      if (dWte != null) {
+        INDArray tokens = rows(dWte, dWte.rows());
+        if (!addWte) {
+          tokens.assign(0);
+        }
+        Nd4j.exec(
+            DynamicCustomOp.builder("scatter_add")
+                .addInputs(tokens, rows(ids, B * T).reshape(B * T), rows(dOut, B * T))
+                .addOutputs(tokens)
+                .addBooleanArguments(true) // one update at a time: ids may be equal
+                .build());
       }
-      Nd4j.exec(
-          DynamicCustomOp.builder("scatter_add")
-              .addInputs(tokens, rows(ids, B * T).reshape(B * T), rows(dOut, B * T))
-              .addOutputs(tokens)
-              .addBooleanArguments(true) // one update at a time: ids may be equal
-              .build());
       if (dWpe != null) {
         if (!addWpe) {
           rows(dWpe, dWpe.rows()).assign(0);
@@ -389,6 +391,11 @@ public final class Nd4jKernels implements Kernels {
       }
       return losses.castTo(DataType.DOUBLE).sumNumber().doubleValue() / scored;
     }
+  }
+
+  @Override
+  public int squaresBlock() {
+    return PART;
   }
 
   @Override

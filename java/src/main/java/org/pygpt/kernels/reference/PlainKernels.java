@@ -107,7 +107,7 @@ public final class PlainKernels implements Kernels {
       Tensor dWte,
       boolean addWpe,
       Tensor dWpe) {
-    if (!addWte) {
+    if (dWte != null && !addWte) {
       dWte.zero();
     }
     if (dWpe != null && !addWpe) {
@@ -116,7 +116,9 @@ public final class PlainKernels implements Kernels {
     for (int row = 0; row < B * T; row++) {
       int id = (int) get(ids, row, 0);
       for (int c = 0; c < dOut.columns(); c++) {
-        add(dWte, id, c, get(dOut, row, c));
+        if (dWte != null) {
+          add(dWte, id, c, get(dOut, row, c));
+        }
         if (dWpe != null) {
           add(dWpe, row % T, c, get(dOut, row, c));
         }
@@ -491,6 +493,11 @@ public final class PlainKernels implements Kernels {
       }
     }
     return scored == 0 ? 0 : loss / scored;
+  }
+
+  @Override
+  public int squaresBlock() {
+    return 1;
   }
 
   @Override
