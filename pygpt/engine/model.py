@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -62,10 +63,16 @@ class Engine(Handle[java.GPT]):
         """Return name -> array of every weight; shared: writing to one changes the model."""
         return self.arrays("weights", self.java.weights()).named()
 
-    def activation_bytes(self, B: int, T: int) -> int:
-        """Return the size of what a training step keeps between forward and backward."""
+    def layout(self, frozen: Sequence[str]) -> java.Layout:
+        """Return Java's list of the weights, in which these are not trained."""
         with translated():
-            return int(self.java.activationBytes(B, T))
+            return self.java.weights().layout().freeze(list(frozen))
+
+    def activation_bytes(self, B: int, T: int, frozen: Sequence[str] = ()) -> int:
+        """Return the size of what a training step keeps between forward and backward."""
+        layout = self.layout(frozen)
+        with translated():
+            return int(self.java.activationBytes(B, T, layout))
 
     def evaluation_bytes(self, B: int, T: int) -> int:
         """Return the size of what `evaluate` keeps for batches of at most B * T tokens."""

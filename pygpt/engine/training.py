@@ -83,8 +83,8 @@ class Training(Handle[java.Training]):
                 options.weight_decay,
                 options.grad_clip,
             )
-            training = java_class(java.TrainingClass)(engine.java, B, T, adamw)
-            training.freeze(list(frozen))
+            layout = engine.layout(frozen)
+            training = java_class(java.TrainingClass)(engine.java, B, T, adamw, layout)
         super().__init__("training", training, engine.dtype, engine)
         self._config, self._tokens = engine.config, B * T
 
@@ -143,7 +143,7 @@ class Training(Handle[java.Training]):
         return float(self.java.gradientNorm())
 
     def gradients(self) -> dict[str, NDArray[Any]]:
-        """Return name -> gradient of every weight, of the last backward, unclipped; shared."""
+        """Return name -> gradient of every trained weight, of the last backward, unclipped; shared."""
         return self._gradients.named()
 
     @property
@@ -151,7 +151,8 @@ class Training(Handle[java.Training]):
         """All gradients as one array, (n,), in the model's dtype; `gradients` are parts of it.
 
         Matrices come first, then vectors (biases and gains), each in the order of `gradients` and
-        filled up with zeros to a multiple of 64 bytes. Shared: an `update` takes what is written to
+        filled up with zeros to a multiple of 64 bytes; beside frozen weights, which have no
+        gradient, by more of them. Shared: an `update` takes what is written to
         it. After several batches it is their sum.
         """
         return self._gradients.flat()
@@ -178,7 +179,7 @@ class Training(Handle[java.Training]):
         return self.arrays("gradients", self.java.gradients())
 
     def moments(self) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
-        """Return AdamW's first and second moments, name -> array; shared, not copied."""
+        """Return AdamW's first and second moments of the trained weights, name -> array; shared."""
         first = self.arrays("first moments", self.java.firstMoments())
         second = self.arrays("second moments", self.java.secondMoments())
         return first.named(), second.named()
