@@ -26,7 +26,7 @@ ORDER = (
     "datasets.loaders", "datasets.windows", "datasets.rows", "datasets.packed", "datasets.dataset",
     "datasets.prepare", "datasets.pairs", "files.checksums", "checkpoints.safetensors",
     "checkpoints.huggingface", "checkpoints.hub", "checkpoints.folder",
-    "generate.text_stream", "model.embeddings", "generate.generation",
+    "generate.text_stream", "model.embeddings", "model.documents", "generate.generation",
     "model.gpt", "generate.chat", "names.protocol", "cli.progress",
     "training.schedule", "training.evaluation", "training.metrics", "training.state",
     "training.run_folder", "training.trainer", "training.finetune", "training.recipes",

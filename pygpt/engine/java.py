@@ -234,23 +234,24 @@ class StepJobClass(Protocol):
     ) -> StepJob: ...
 
 
-@describes("org.pygpt.jobs.DocumentJob")
-class DocumentJob(Job, Protocol):
-    """Many steps, each on one document."""
+@describes("org.pygpt.jobs.StepsJob")
+class StepsJob(Job, Protocol):
+    """Many steps, batch after batch and round again."""
 
     def completed(self) -> int: ...
     def losses(self, first: int, end: int, /) -> Sequence[float]: ...
 
 
-@describes("org.pygpt.jobs.DocumentJob")
-class DocumentJobClass(Protocol):
-    """See `DocumentJob`."""
+@describes("org.pygpt.jobs.StepsJob")
+class StepsJobClass(Protocol):
+    """See `StepsJob`."""
 
     def __call__(
         self,
-        model: GPT,
-        tokens: NDArray[np.int32],
-        starts: NDArray[np.int32],
+        training: Training,
+        ids: NDArray[np.int32],
+        targets: NDArray[np.int32],
+        sizes: NDArray[np.int32],
         learning_rates: NDArray[np.float64],
         /,
-    ) -> DocumentJob: ...
+    ) -> StepsJob: ...

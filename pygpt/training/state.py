@@ -1,7 +1,7 @@
 """A run's state in a checkpoint: training.safetensors.
 
-It has AdamW's moments as `m.NAME` and `v.NAME` (zeros of a frozen weight), of a float64 model also its weights as
-`weight.NAME`, and everything else as JSON in the file's metadata.
+It has AdamW's moments as `m.NAME` and `v.NAME` (zeros of a frozen weight), of a float64 model also
+its weights as `weight.NAME`, and everything else as JSON in the file's metadata.
 """
 
 from __future__ import annotations

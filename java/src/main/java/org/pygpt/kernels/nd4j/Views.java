@@ -9,6 +9,7 @@ import org.nd4j.linalg.api.buffer.DataBuffer;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
+import org.pygpt.kernels.Gradient;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Flat;
 import org.pygpt.tensor.HostMemory;
@@ -81,6 +82,11 @@ final class Views {
     At(long address) {
       this.address = address;
     }
+  }
+
+  /** Stores the gradient of a vector, or adds it. */
+  static void store(INDArray value, Gradient gradient) {
+    store(value, gradient.add(), row(gradient.tensor()));
   }
 
   /** target = value, or target += value. */
