@@ -10,7 +10,7 @@ import pytest
 
 from jbridge import JavaMemoryError
 from pygpt import GPT, CharTokenizer, GPTConfig, NamesConfig, NamesRun, Trainer, memory
-from pygpt.errors import TooLargeError
+from pygpt.errors import ConfigError, TooLargeError
 from tests.pygpt import training_runs
 
 MEMINFO = "MemTotal:       24684084 kB\nMemFree: 7 kB\nMemAvailable:   22949260 kB\n"
@@ -137,15 +137,29 @@ def test_plan_of_training() -> None:
         assert str(plan).startswith("0.2 MB = 0.0 weights + ")
 
 
+def test_frozen_weights_take_no_gradients_and_moments() -> None:
+    frozen = [name for name in CONFIG.weight_shapes() if not name.startswith("h.1.mlp.c_proj")]
+    with GPT(CONFIG) as model:
+        plan, whole = model.memory(5, frozen=frozen), model.memory(5)
+        assert plan.weights_bytes == whole.weights_bytes
+        assert plan.moments_bytes == 2 * plan.gradients_bytes == 2 * 4 * 60 * 15
+        assert plan.activations_bytes < whole.activations_bytes
+        with model.training(5, frozen=frozen) as training:
+            assert list(training.gradients()) == ["h.1.mlp.c_proj.weight"]
+            assert training.flat_gradient.size <= 60 * 15 + 2 * 2048  # and the blocks around it
+        with pytest.raises(ConfigError, match="^frozen: expected names of weights, got 'h.1'$"):
+            model.memory(5, frozen=["h.1"])
+
+
 @pytest.mark.parametrize(("at_once", "B"), [(2**26, 5), (2 * 7 * 4, 2), (1, 1)])
 def test_plan_of_evaluation(at_once: int, B: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is the size of the tape that evaluating makes, however many sequences that takes."""
-    monkeypatch.setattr("pygpt.model.gpt.LOGITS_AT_ONCE", at_once)
+    monkeypatch.setattr("pygpt.engine.model.LOGITS_AT_ONCE", at_once)
     ids = np.zeros((5, 7), np.int32)
     with GPT(CONFIG) as model:
         plan = model.memory(5, evaluation=True)
         model.loss(ids, ids)
-        assert plan.evaluation_bytes == model._engine._evaluation.tape().byteSize()
+        assert plan.evaluation_bytes == model._evaluation.tape().byteSize()
         assert plan.evaluation_bytes > 4 * B * 7 * (4 + 15)  # logits, and what they are made of
         without = model.memory(5)
         assert without.evaluation_bytes == 0
