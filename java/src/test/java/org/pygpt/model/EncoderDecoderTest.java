@@ -7,23 +7,27 @@ import static org.pygpt.support.Tolerances.FINITE_STEP;
 import java.lang.reflect.Proxy;
 import java.util.Map;
 import java.util.Random;
+import java.util.function.BiConsumer;
+import java.util.function.DoubleSupplier;
+import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.pygpt.graph.Input;
 import org.pygpt.graph.Op;
+import org.pygpt.graph.Slot;
 import org.pygpt.graph.Step;
 import org.pygpt.graph.Tape;
 import org.pygpt.graph.Variable;
-import org.pygpt.kernels.Activation;
 import org.pygpt.kernels.NormSpec;
 import org.pygpt.kernels.reference.PlainKernels;
 import org.pygpt.ops.Attention;
 import org.pygpt.ops.Embedding;
-import org.pygpt.ops.FeedForwardActivation;
 import org.pygpt.ops.Linear;
 import org.pygpt.ops.Loss;
 import org.pygpt.ops.Parameter;
 import org.pygpt.ops.ResidualNorm;
-import org.pygpt.support.Models;
+import org.pygpt.ops.ResidualNorm.Branch;
+import org.pygpt.ops.ResidualNorm.Norm;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.HostDevice;
 import org.pygpt.tensor.HostMemory;
@@ -40,10 +44,6 @@ class EncoderDecoderTest {
       enc.{layers}.attn.weight      C,3C      linear
       enc.{layers}.proj.weight      C,C       projection
       enc.{layers}.proj.bias        C         bias
-      enc.{layers}.ln_2.weight      C         gain
-      enc.{layers}.fc.weight        C,F       linear
-      enc.{layers}.fc.bias          F         bias
-      enc.{layers}.out.weight       F,C       projection
       enc.ln.weight                 C         gain
       dec.wte.weight                V,C       embedding
       dec.wpe.weight                T,C       positions
@@ -59,37 +59,36 @@ class EncoderDecoderTest {
       dec.ln.weight                 C         gain
       dec.head.weight               V,C       output
       """;
-  private static final int B = 2,
-      S = 5,
-      T = 3,
-      C = 6,
-      H = 2,
-      F = 13,
-      V = 7,
-      SOURCE = 11,
-      LAYERS = 2;
+  private static final int B = 2;
+  private static final int S = 5; // positions of the source
+  private static final int T = 3; // and of the target
+  private static final Map<String, Integer> SIZES =
+      Map.of("source", 11, "V", 7, "S", S, "T", T, "C", 6, "3C", 18, "layers", 2);
 
-  private final PlainKernels kernels = new PlainKernels();
-  private final Tape tape = new Tape(kernels, DType.FLOAT64, true);
+  private final Tape tape = new Tape(new PlainKernels(), DType.FLOAT64, true);
   private Parameters weights;
   private Parameters gradients;
   private int rows; // of the stack that is being wired
 
-  /** Adds an op of a stack whose sequences have {@code length} positions. */
+  /** Adds an op, which sees the length of its own stack's sequences. */
   private void add(Op op) {
     int length = rows / B;
-    Op sized =
+    Class<?>[] type = {Op.class};
+    tape.add(
         (Op)
             Proxy.newProxyInstance(
                 Op.class.getClassLoader(),
-                new Class<?>[] {Op.class},
-                (proxy, method, arguments) -> {
-                  if (arguments != null && method.getName().matches("forward|backward")) {
+                type,
+                (_, method, arguments) -> {
+                  if (method.getName().matches("forward|backward")) {
                     arguments[1] = new Step(B, length, ((Step) arguments[1]).accumulate(), 0);
                   }
                   return method.invoke(op, arguments);
-                });
-    tape.add(sized);
+                }));
+  }
+
+  private Variable variable() {
+    return tape.variable(rows, SIZES.get("C"));
   }
 
   private Parameter parameter(String name) {
@@ -98,47 +97,40 @@ class EncoderDecoderTest {
   }
 
   private Variable embedding(String name, Tensor ids) {
-    Variable out = tape.variable(rows, C);
-    add(
-        new Embedding(
-            ids, parameter(name + ".wte.weight"), parameter(name + ".wpe.weight"), false, out));
+    Variable out = variable();
+    Parameter positions = parameter(name + ".wpe.weight");
+    add(new Embedding(ids, parameter(name + ".wte.weight"), positions, false, out));
     return out;
   }
 
   private Variable linear(Variable x, String name) {
     Parameter weight = parameter(name + ".weight");
-    boolean isHead = name.endsWith("head");
-    Variable out = tape.variable(rows, isHead ? V : weight.value().columns());
-    add(new Linear(tape.use(x), weight, null, isHead, out));
+    boolean isOutput = name.equals("dec.head");
+    Tensor value = weight.value();
+    Variable out = tape.variable(rows, isOutput ? value.rows() : value.columns());
+    add(new Linear(tape.use(x), weight, null, isOutput, out));
     return out;
   }
 
-  private ResidualNorm.Branch branch(Variable x, String name) {
-    return new ResidualNorm.Branch(
-        linear(x, name), parameter(name + ".bias"), tape.variable(rows, C));
+  private Branch attention(Attention.Source source, boolean causal, String projection) {
+    Variable out = variable();
+    add(new Attention(source, 2, 2, causal, 0, 0, tape.slot(B * 2, rows / B), out));
+    return new Branch(linear(out, projection), parameter(projection + ".bias"), variable());
   }
 
-  private Variable norm(Variable x, ResidualNorm.Branch branch, String name) {
-    Variable sum = branch == null ? x : branch.sum();
-    Parameter gain = parameter(name + ".weight");
-    Variable out = tape.variable(rows, C);
-    add(
-        new ResidualNorm(
-            x,
-            branch,
-            new ResidualNorm.Norm(
-                new NormSpec(true, 1e-5),
-                tape.use(sum),
-                gain,
-                parameter(name + ".bias"),
-                out,
-                tape.slot(rows, 2))));
-    return out;
+  private Branch selfAttention(Variable x, boolean causal, String name) {
+    var source = new Attention.Packed(tape.use(linear(x, name + ".attn")));
+    return attention(source, causal, name + ".proj");
   }
 
-  private Variable attention(Attention.Source source, boolean causal) {
-    Variable out = tape.variable(rows, C);
-    add(new Attention(source, H, H, causal, 0, 0, tape.slot(B * H, rows / B), out));
+  private Variable norm(Variable x, Branch branch, String name) {
+    Variable out = variable();
+    Input sum = tape.use(branch == null ? x : branch.sum());
+    Parameter bias = parameter(name + ".bias");
+    NormSpec spec = new NormSpec(true, 1e-5);
+    Slot statistics = tape.slot(rows, 2);
+    Norm norm = new Norm(spec, sum, parameter(name + ".weight"), bias, out, statistics);
+    add(new ResidualNorm(x, branch, norm));
     return out;
   }
 
@@ -146,116 +138,88 @@ class EncoderDecoderTest {
     rows = B * S;
     Variable x = embedding("enc", ids);
     Variable normed = norm(x, null, "enc.0.ln_1");
-    for (int layer = 0; layer < LAYERS; layer++) {
-      String name = "enc." + layer;
-      Variable qkv = linear(normed, name + ".attn");
-      var mixed = branch(attention(new Attention.Packed(tape.use(qkv)), false), name + ".proj");
-      Variable hidden = linear(norm(x, mixed, name + ".ln_2"), name + ".fc");
-      Variable active = tape.variable(rows, F);
-      add(
-          new FeedForwardActivation(
-              Activation.GELU, tape.use(hidden), parameter(name + ".fc.bias"), active));
-      var out = branch(active, name + ".out");
-      normed =
-          norm(mixed.sum(), out, layer + 1 < LAYERS ? "enc." + (layer + 1) + ".ln_1" : "enc.ln");
-      x = out.sum();
+    for (int layer = 0; layer < 2; layer++) {
+      Branch mixed = selfAttention(normed, false, "enc." + layer);
+      normed = norm(x, mixed, layer == 1 ? "enc.ln" : "enc.1.ln_1");
+      x = mixed.sum();
     }
     return normed;
   }
 
-  private Variable decoder(Tensor ids, Variable memory) {
+  private Variable decoder(Tensor ids, Variable source) {
     rows = B * T;
     Variable x = embedding("dec", ids);
     Variable normed = norm(x, null, "dec.0.ln_1");
-    for (int layer = 0; layer < LAYERS; layer++) {
+    for (int layer = 0; layer < 2; layer++) {
       String name = "dec." + layer;
-      Variable qkv = linear(normed, name + ".attn");
-      var mixed = branch(attention(new Attention.Packed(tape.use(qkv)), true), name + ".proj");
-      Variable q = linear(norm(x, mixed, name + ".ln_2"), name + ".q");
+      Branch mixed = selfAttention(normed, true, name);
+      Input q = tape.use(linear(norm(x, mixed, name + ".ln_2"), name + ".q"));
       rows = B * S;
-      Variable k = linear(memory, name + ".k");
-      Variable v = linear(memory, name + ".v");
+      Input k = tape.use(linear(source, name + ".k"));
+      Input v = tape.use(linear(source, name + ".v"));
       rows = B * T;
-      var source = new Attention.Separate(tape.use(q), tape.use(k), tape.use(v), S);
-      var out = branch(attention(source, false), name + ".cross");
-      normed =
-          norm(mixed.sum(), out, layer + 1 < LAYERS ? "dec." + (layer + 1) + ".ln_1" : "dec.ln");
-      x = out.sum();
+      Branch read = attention(new Attention.Separate(q, k, v, S), false, name + ".cross");
+      normed = norm(mixed.sum(), read, layer == 1 ? "dec.ln" : "dec.1.ln_1");
+      x = read.sum();
     }
     return linear(normed, "dec.head");
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"enc", "dec", "none"})
-  void gradientsOfAStackAreFiniteDifferences(String frozen) {
-    Map<String, Object> sizes =
-        Map.of(
-            "source", SOURCE, "S", S, "T", T, "C", C, "3C", 3 * C, "F", F, "V", V, "layers",
-            LAYERS);
-    Layout all = LayoutTable.parse(TABLE, sizes).layout();
-    String[] names =
-        all.shapes().keySet().stream()
-            .filter(name -> name.startsWith(frozen))
-            .toArray(String[]::new);
-    Layout layout = all.freeze(names);
+  void gradientsAreFiniteDifferencesWhileAStackIsFrozen(String frozen) {
+    Layout all = LayoutTable.parse(TABLE, SIZES).layout();
+    Stream<String> names = all.shapes().keySet().stream().filter(name -> name.startsWith(frozen));
+    Layout layout = all.freeze(names.toArray(String[]::new));
     HostDevice host = HostDevice.host();
-    try (Parameters w = new Parameters(host, layout, DType.FLOAT64);
-        Parameters g = Parameters.trainable(host, layout, DType.FLOAT64, 1);
-        Tokens source = new Tokens(host, B * S);
-        Tokens target = new Tokens(host, B * T);
+    Tokens source = new Tokens(host, B * S);
+    Tokens target = new Tokens(host, B * T);
+    weights = new Parameters(host, layout, DType.FLOAT64);
+    gradients = Parameters.trainable(host, layout, DType.FLOAT64, 1);
+    Random random = new Random(5);
+    weights.views().forEach((name, w) -> fill(w, () -> 0.3 * random.nextGaussian()));
+    fill(source.ids(), () -> random.nextInt(11));
+    fill(target.ids(), () -> random.nextInt(7));
+    fill(target.targets(), () -> random.nextInt(-1, 7));
+    Loss loss = new Loss(decoder(target.ids(), encoder(source.ids())), target.targets());
+    add(loss);
+    tape.plan();
+    tape.allocate();
+    tape.forward(new Step(B, T, false, 0));
+    tape.backward(new Step(B, T, false, 0));
+    assertEquals(layout.trainable().size(), gradients.names().size());
+    try (source;
+        target;
         tape) {
-      weights = w;
-      gradients = g;
-      Random random = new Random(5);
-      weights
-          .views()
-          .forEach((name, weight) -> {
-            for (int i = 0; i < weight.size(); i++) {
-              double mean = name.contains("ln") && name.endsWith("weight") ? 1 : 0;
-              HostMemory.set(
-                  weight,
-                  i / weight.columns(),
-                  i % weight.columns(),
-                  mean + 0.3 * random.nextGaussian());
-            }
-          });
-      Variable logits = decoder(target.ids(), encoder(source.ids()));
-      Loss loss = new Loss(logits, target.targets());
-      add(loss);
-      tape.plan();
-      tape.allocate();
-      fill(source.ids(), Models.tokens(B * S, SOURCE, 1));
-      fill(target.ids(), Models.tokens(B * T, V, 2));
-      fill(target.targets(), Models.targets(B * T, V, 3));
-      Step step = new Step(B, T, false, 0);
-      tape.forward(step);
-      tape.backward(step);
-      assertEquals(all.weights().size() - names.length, gradients.names().size());
       gradients
           .views()
-          .forEach((name, gradient) -> {
-            Tensor weight = weights.get(name);
-            for (int i = 0; i < weight.size(); i++) {
-              int row = i / weight.columns();
-              int c = i % weight.columns();
-              double value = HostMemory.get(weight, row, c);
-              double[] losses = new double[2];
-              for (int side = 0; side < 2; side++) {
-                HostMemory.set(weight, row, c, value + (2 * side - 1) * FINITE_STEP);
-                tape.forward(step);
-                losses[side] = loss.value();
-              }
-              HostMemory.set(weight, row, c, value);
-              double slope = (losses[1] - losses[0]) / (2 * FINITE_STEP);
-              assertEquals(slope, HostMemory.get(gradient, row, c), FINITE_DIFFERENCE, name);
-            }
-          });
+          .forEach((name, gradient) ->
+              forEach(
+                  gradient,
+                  (row, c) -> {
+                    double slope =
+                        (loss(loss, name, row, c, 1) - loss(loss, name, row, c, -1))
+                            / (2 * FINITE_STEP);
+                    assertEquals(slope, HostMemory.get(gradient, row, c), FINITE_DIFFERENCE, name);
+                  }));
     }
   }
 
-  private static void fill(Tensor column, int[] values) {
-    for (int row = 0; row < values.length; row++) {
-      HostMemory.set(column, row, 0, values[row]);
+  /** The loss with one element of a weight moved. */
+  private double loss(Loss loss, String name, int row, int c, int steps) {
+    HostMemory.add(weights.get(name), row, c, steps * FINITE_STEP);
+    tape.forward(new Step(B, T, false, 0));
+    HostMemory.add(weights.get(name), row, c, -steps * FINITE_STEP);
+    return loss.value();
+  }
+
+  private static void fill(Tensor tensor, DoubleSupplier values) {
+    forEach(tensor, (row, c) -> HostMemory.set(tensor, row, c, values.getAsDouble()));
+  }
+
+  private static void forEach(Tensor tensor, BiConsumer<Integer, Integer> action) {
+    for (int i = 0; i < tensor.size(); i++) {
+      action.accept(i / tensor.columns(), i % tensor.columns());
     }
   }
 }
