@@ -224,9 +224,8 @@ def family_for(config: GPTConfig) -> str:
     return family
 
 
-def config_as_json(config: GPTConfig, ids: SpecialIds) -> dict[str, Any]:
-    """Return the config.json of an architecture that `family_for` knows."""
-    family = family_for(config)
+def config_as_json(config: GPTConfig, family: str, ids: SpecialIds) -> dict[str, Any]:
+    """Return the config.json of an architecture whose `family_for` is this family."""
     values: dict[str, Any] = {"model_type": family, "dtype": "float32", "use_cache": True}
     values |= {key: getattr(config, name) for name, key in _KEYS[family].items()}
     if family == "gpt2":

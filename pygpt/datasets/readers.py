@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import Any
 
 from pygpt.datasets.cut import Piece, cut
 from pygpt.errors import DataError
+from pygpt.files.text import decoded
 
 JSON_LINES = (".jsonl", ".ndjson")
 PARQUET = (".parquet",)
@@ -54,24 +54,8 @@ def read_pieces(path: Path, field: str, lines: bool) -> Iterator[Piece]:
 
 def _decoded(path: Path) -> Iterator[str]:
     """Yield a text file in blocks, line ends and all."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    offset = 0
     with _reading(path), path.open("rb") as file:
-        for block in chain(iter(lambda: file.read(BLOCK), b""), [b""]):
-            nul = block.find(0)
-            if nul >= 0:
-                got = f"a binary file (a zero byte at offset {offset + nul})"
-                raise DataError(f"data file {path}: expected text, got {got}")
-            try:
-                yield decoder.decode(block, final=not block)
-            except UnicodeDecodeError as error:
-                kept = len(error.object) - len(block)  # of a character that began before
-                got = f"byte 0x{error.object[error.start]:02x} at offset"
-                raise DataError(
-                    f"data file {path}: expected UTF-8, got {got} {offset - kept + error.start}; "
-                    "convert the file to UTF-8"
-                ) from error
-            offset += len(block)
+        yield from decoded(iter(lambda: file.read(BLOCK), b""), path)
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -38,6 +38,12 @@ def dtype_of(vocab_size: int) -> np.dtype[Any]:
     return _DTYPES[2 if vocab_size <= 2**16 else 4]
 
 
+def is_token_file(path: Path) -> bool:
+    """Whether a file begins as token files do."""
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
+
+
 @dataclass(frozen=True, eq=False)
 class TokenFile:
     """Immutable: a file of tokens, mapped into memory: what is not looked at is not read.

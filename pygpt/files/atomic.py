@@ -7,7 +7,7 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -123,6 +123,28 @@ def _remove_left_over(target: Path) -> None:
         shutil.rmtree(hidden / _NEW, ignore_errors=True)
         lock.close()
         shutil.rmtree(hidden, ignore_errors=True)
+
+
+def free_or_ours(folder: Path, kind: str, is_ours: Callable[[Path], bool]) -> Path:
+    """Return the real path to write a folder to, once it is known to be free or ours.
+
+    Args:
+        kind: what it will be, for the message.
+        is_ours: whether what is there may be replaced; an OSError means no.
+    Raises:
+        OutputError: it is neither.
+    """
+    target = Path(os.path.realpath(folder))
+    try:
+        allowed = not os.path.lexists(target) or is_ours(target)
+    except OSError:
+        allowed = False
+    if not allowed:
+        raise OutputError(
+            f"output folder {folder}: exists and is no {kind} that pygpt wrote; "
+            "choose another name, or remove it"
+        )
+    return target
 
 
 def replace_folder(target: Path, staged: Path) -> None:

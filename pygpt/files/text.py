@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import os
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from pygpt.errors import DataError
@@ -24,8 +28,7 @@ def read_documents(path: str | os.PathLike[str] | None = None) -> list[str]:
         DataError: no such file, a folder, not readable, binary, not UTF-8, or without text.
     """
     path = SHIPPED_NAMES if path is None else Path(path)
-    text = _decode(_read(path), path)
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = re.split("[\r\n]", _read(path))  # \r\n gives an empty line more, which is left out
     documents = [line for line in map(str.strip, lines) if line]
     if not documents:
         raise DataError(f"data file {path}: expected at least one line of text, got none")
@@ -43,15 +46,15 @@ def read_text(path: str | os.PathLike[str]) -> str:
     """
     shipped = {"names": SHIPPED_NAMES, "shakespeare": SHIPPED_SHAKESPEARE}
     path = shipped.get(os.fspath(path), Path(path))
-    text = _decode(_read(path), path)
+    text = _read(path)
     if not text:
         raise DataError(f"data file {path}: expected text, got an empty file")
     return text
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path) -> str:
     try:
-        return path.read_bytes()
+        data = path.read_bytes()
     except FileNotFoundError as error:
         raise DataError(f"data file {path}: there is no such file") from error
     except IsADirectoryError as error:
@@ -59,18 +62,29 @@ def _read(path: Path) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"data file {path}: cannot be read: {reason}") from error
+    return "".join(decoded([data], path))
 
 
-def _decode(data: bytes, path: Path) -> str:
-    nul = data.find(0)
-    if nul >= 0:
-        raise DataError(
-            f"data file {path}: expected text, got a binary file (a zero byte at offset {nul})"
-        )
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"data file {path}: expected UTF-8, got byte 0x{data[error.start]:02x} at offset "
-            f"{error.start}; convert the file to UTF-8"
-        ) from error
+def decoded(blocks: Iterable[bytes], path: Path) -> Iterator[str]:
+    """Yield the blocks of a file as text, line ends and all.
+
+    Raises:
+        DataError: it is binary, or not UTF-8.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    offset = 0
+    for block in chain(blocks, [b""]):
+        nul = block.find(0)
+        if nul >= 0:
+            got = f"a binary file (a zero byte at offset {offset + nul})"
+            raise DataError(f"data file {path}: expected text, got {got}")
+        try:
+            yield decoder.decode(block, final=not block)
+        except UnicodeDecodeError as error:
+            kept = len(error.object) - len(block)  # of a character that began before
+            got = f"byte 0x{error.object[error.start]:02x} at offset"
+            raise DataError(
+                f"data file {path}: expected UTF-8, got {got} {offset - kept + error.start}; "
+                "convert the file to UTF-8"
+            ) from error
+        offset += len(block)
