@@ -209,7 +209,8 @@ def _is_ours(folder: Path, names: set[str]) -> bool:
         config = json.loads((folder / CONFIG_FILE).read_bytes())
         if isinstance(config, dict) and config.get("model_type") == MODEL_TYPE:
             return True
-        return tensors.read_metadata(folder / WEIGHTS_FILE) == _HUGGING_FACE_METADATA
+        with tensors.opened(folder / WEIGHTS_FILE) as (_, metadata):
+            return metadata == _HUGGING_FACE_METADATA
     except (ValueError, RecursionError, CheckpointError):
         return False
 
@@ -366,7 +367,7 @@ def _open_file(folder: Path, file: str, files: ExitStack) -> dict[str, StoredTen
     if not (folder / file).is_file():
         raise CheckpointError(f"{file} is missing")
     try:
-        return files.enter_context(tensors.opened(folder / file))
+        return files.enter_context(tensors.opened(folder / file))[0]
     except CheckpointError as error:
         separator = " " if str(error).startswith("is ") else ": "
         raise CheckpointError(f"{file}{separator}{error}") from error

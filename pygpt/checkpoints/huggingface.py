@@ -52,23 +52,10 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "llama": {"n_kv_head": 0, "norm_eps": 1e-6, "tie_weights": False, "bias": False},
 }
 # What all models of a family are.
+_BOTH = {"norm_gain": True, "final_norm": True, "embedding_norm": False}
 _FIXED: dict[str, dict[str, Any]] = {
-    "gpt2": {
-        "norm": "layernorm",
-        "positions": "learned",
-        "bias": True,
-        "norm_gain": True,
-        "final_norm": True,
-        "embedding_norm": False,
-    },
-    "llama": {
-        "norm": "rmsnorm",
-        "positions": "rotary",
-        "activation": "swiglu",
-        "norm_gain": True,
-        "final_norm": True,
-        "embedding_norm": False,
-    },
+    "gpt2": {"norm": "layernorm", "positions": "learned", "bias": True, **_BOTH},
+    "llama": {"norm": "rmsnorm", "positions": "rotary", "activation": "swiglu", **_BOTH},
 }
 # Key -> the one value that the engine does, which is also what a missing key means there.
 _REFUSED: dict[str, dict[str, Any]] = {

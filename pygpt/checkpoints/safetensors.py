@@ -115,8 +115,8 @@ class StoredTensor:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[dict[str, StoredTensor]]:
-    """Give name -> tensor of a file, which is open within the block.
+def opened(path: Path) -> Iterator[tuple[dict[str, StoredTensor], Mapping[str, str]]]:
+    """Give name -> tensor of a file, which is open within the block, and the file's own notes.
 
     Raises:
         CheckpointError: it is no safetensors file, or damaged; the message says only how.
@@ -134,6 +134,7 @@ def opened(path: Path) -> Iterator[dict[str, StoredTensor]]:
         offset = _LENGTH_BYTES + header_bytes
         try:
             with safe_open(path, framework="numpy") as checked:
+                metadata = checked.metadata() or {}
                 for name in checked.offset_keys():  # one after another, without holes
                     found = checked.get_slice(name)
                     dtype, shape = str(found.get_dtype()), tuple(found.get_shape())
@@ -147,25 +148,7 @@ def opened(path: Path) -> Iterator[dict[str, StoredTensor]]:
         size = os.fstat(file.fileno()).st_size
         if offset != size:  # not the file that was checked
             raise CheckpointError(f"is damaged: expected {offset} bytes, got {size}")
-        yield tensors
-
-
-def read_metadata(path: Path) -> Mapping[str, str]:
-    """Return the file's own notes.
-
-    Raises:
-        CheckpointError: it is no safetensors file, or damaged.
-        OSError: it cannot be read.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    with opened(path):
-        pass
-    try:
-        with safe_open(path, framework="numpy") as file:
-            return file.metadata() or {}
-    except SafetensorError as error:
-        raise CheckpointError(f"is damaged: {error}") from error
+        yield tensors, metadata
 
 
 # ---- writing ---------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ A piece ends between a character that is no blank and a space or tab, or between
 and a line end. At both places the split patterns of GPT-2 and of cl100k end a word whatever stands
 around: none of their words has a space or tab after a non-blank, or a line end after a letter or
 digit (cl100k's has line ends after punctuation, GPT-2's ends a run of blanks before its last one).
-Nor does either pattern look back. See `pygpt/tokenizers/split.py`.
+Nor does either pattern look back. See `pygpt/tokenizers/pretokenize.py`.
 """
 
 from __future__ import annotations

@@ -89,7 +89,9 @@ def prepare(
     target = target_folder(Path(out))
     if read.folder is not None and Path(os.path.realpath(read.folder)) in target.parents:
         raise ConfigError("out", f"expected a folder outside of the source, got {out}")
-    chosen = _load(tokenizer)
+    chosen = None if tokenizer == CHARACTERS else tokenizer
+    if isinstance(chosen, str | os.PathLike):
+        chosen = load_tokenizer(chosen)
     report = on_progress if on_progress is not None else lambda progress: None
     with folder_beside(target) as staged:
         found = _survey(read, chosen is None, report)
@@ -103,13 +105,6 @@ def prepare(
         _encode(allotted, found, chosen, staged, report)
         replace_folder(target, staged)
     return Dataset.load(out)
-
-
-def _load(tokenizer: str | os.PathLike[str] | Tokenizer) -> Tokenizer | None:
-    """Return a tokenizer, or None if it is to be made from the characters of the source."""
-    if not isinstance(tokenizer, str | os.PathLike):
-        return tokenizer
-    return None if tokenizer == CHARACTERS else load_tokenizer(tokenizer)
 
 
 # ---- what there is ---------------------------------------------------------------------------

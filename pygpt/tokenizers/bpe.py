@@ -178,11 +178,7 @@ class BPETokenizer:
             return [i for word in words for i in self.encoding.encode(word, disallowed_special=())]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of these ids; what is not UTF-8, such as half a character, is U+FFFD.
-
-        Raises:
-            TokenError: an id that the vocabulary lacks.
-        """
+        """Return the text of these ids; what is not UTF-8, such as half a character, is U+FFFD."""
         return self.decode_bytes(ids).decode("utf-8", "replace")
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
@@ -218,26 +214,13 @@ class BPETokenizer:
         Raises:
             TokenError: the file is missing, damaged, or another kind of tokenizer's.
         """
-        return tokenizer_json.load(Path(path), cls.of)
-
-    @classmethod
-    def of(cls, content: tokenizer_json.Content) -> BPETokenizer:
-        """Return the tokenizer of a file's content.
-
-        Raises:
-            TokenError: it is another kind of tokenizer's, or impossible.
-        """
-        if not isinstance(content, tokenizer_json.Merges):
-            raise TokenError("expected a tokenizer of merged bytes, got one of characters")
-        return cls(content.ranks, content.specials, content.split)
+        return tokenizer_json.load(Path(path), {tokenizer_json.Merges: cls})
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, BPETokenizer)
-            and other.split == self.split
-            and other._specials == self._specials
-            and other._ranks == self._ranks
-        )
+        if not isinstance(other, BPETokenizer):
+            return False
+        mine = (self.split, self._specials, self._ranks)
+        return (other.split, other._specials, other._ranks) == mine
 
     def __hash__(self) -> int:
         return hash((self.split, len(self._ranks), *self._specials))
