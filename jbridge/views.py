@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from typing import TYPE_CHECKING, Any
 
 from jbridge import jvm
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
 
 
 class _Memory:
@@ -42,6 +42,8 @@ def view(
         TypeError: a dtype that is not a plain number in this machine's byte order.
         ForkedProcessError: this process was forked from the one that has the memory.
     """
+    import numpy as np
+
     jvm.check_process()
     kind = np.dtype(dtype)
     if kind.kind not in "biufc" or not kind.isnative:
