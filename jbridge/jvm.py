@@ -42,11 +42,7 @@ _started: list[Started] = []  # a process has one JVM or none, and it cannot sta
 
 
 def find_jdk() -> Jdk:
-    """Return the JDK that `start` uses.
-
-    Raises:
-        JdkNotFoundError: none fits; the message, one line, says which were seen.
-    """
+    """Return the JDK that `start` uses; a `JdkNotFoundError` if none fits."""
     return jdk.find(os.environ, application.used().variable("JAVA_HOME"))
 
 

@@ -193,11 +193,7 @@ def _json(values: Mapping[str, Any]) -> list[bytes]:
 
 
 def _target(folder: Path, names: Iterable[str]) -> Path:
-    """Return the real path to write, once it is known to be free or ours.
-
-    Args:
-        names: of files that may be replaced, beside those that a model always has.
-    """
+    """Return the real path to write, once free, or ours with no other files than these."""
     return free_or_ours(folder, "model", lambda target: _is_ours(target, {*_ALWAYS_OURS, *names}))
 
 

@@ -166,11 +166,7 @@ def _check_llama(values: Mapping[str, Any], config: GPTConfig) -> None:
 
 
 def read_special_ids(values: Mapping[str, Any]) -> SpecialIds:
-    """Return the special ids of a config.json or generation_config.json.
-
-    Raises:
-        ConfigError: one that is no whole number.
-    """
+    """Return the special ids of a config.json or generation_config.json; whole numbers alone."""
     found: dict[str, Any] = {}
     for key in ("bos_token_id", "eos_token_id", "pad_token_id"):
         value = values.get(key)
@@ -191,11 +187,7 @@ def special_ids_as_json(ids: SpecialIds) -> dict[str, Any]:
 
 
 def family_for(config: GPTConfig) -> str:
-    """Return the family that has this architecture: `gpt2` or `llama`.
-
-    Raises:
-        ConfigError: neither has; the message says by what it differs from the nearer one.
-    """
+    """Return the family that has this architecture; a `ConfigError` says why neither has."""
     family = "llama" if config.norm == "rmsnorm" else "gpt2"
     required = dict(_FIXED[family])
     if family == "gpt2":

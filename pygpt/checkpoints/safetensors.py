@@ -71,11 +71,7 @@ class StoredTensor:
     offset: int
 
     def copy_to(self, target: NDArray[Any]) -> None:
-        """Convert every number to the target's dtype; the target has this shape.
-
-        Raises:
-            CheckpointError: the file was cut meanwhile.
-        """
+        """Convert every number to the target's dtype; the target has this shape."""
         for first, block in self._blocks({"F32": "<f4", "F16": "<f2", "BF16": "<u2"}[self.dtype]):
             if self.dtype == "BF16":  # the upper half of a float32, a dtype that NumPy lacks
                 block = (block.astype(np.uint32) << 16).view(np.float32)

@@ -73,11 +73,7 @@ class Dataset:
 
 
 def target_folder(folder: Path) -> Path:
-    """Return the real path to write a dataset to, once it is known to be free or ours.
-
-    Raises:
-        OutputError: it exists, and is no dataset.
-    """
+    """Return the real path to write a dataset to, once it is known to be free or ours."""
     return free_or_ours(folder, "dataset", _is_ours)
 
 

@@ -21,11 +21,7 @@ class BatchSource(Protocol):
         """Return where the stream is, as values that JSON can hold."""
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go to where another stream of the same data was.
-
-        Raises:
-            DataError: the state is that of other data.
-        """
+        """Go to where another stream was; a `DataError` if that was one of other data."""
 
     def eval_batches(self, count: int | None = None) -> Iterator[Batch]:
         """Yield batches to evaluate with, at most `count`: the same at each call."""

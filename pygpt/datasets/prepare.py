@@ -142,11 +142,7 @@ def _survey(source: Source, alphabet: bool, report: Report) -> _Found:
 def _allot(
     source: Source, found: _Found, validation: float, seed: int
 ) -> Iterator[tuple[int, Piece]]:
-    """Return the pieces of a source, each with 0 if it is to train on, 1 if for validation.
-
-    Raises:
-        DataError: there are none for one of the two.
-    """
+    """Return the pieces of a source, each with 0 if it is to train on, 1 if for validation."""
     if found.documents == 1:
         train = count_to_train(found.characters, validation, "characters", found.name)
         return _by_characters(source.pieces(), train)
@@ -198,11 +194,7 @@ def _encode(
     folder: Path,
     report: Report,
 ) -> None:
-    """Write the two token files.
-
-    Raises:
-        DataError: the source has not any more what was found.
-    """
+    """Write the two token files, if the source still has what was found."""
     bos = tokenizer.bos if found.documents > 1 else None
     dtype = dtype_of(tokenizer.vocab_size)
 

@@ -49,11 +49,7 @@ def read_pieces(path: Path, field: str, lines: bool) -> Iterator[Piece]:
 
 
 def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield where each object of a file is, for messages, and the object; blank lines are left out.
-
-    Raises:
-        DataError: not readable, a line that is no JSON object, or too long.
-    """
+    """Yield where each object of a file is, for messages, and the object; blank lines have none."""
     with reading(path) as file:
         read: Iterable[bytes] = iter(lambda: file.readline(LONGEST_LINE + 1), b"")
         for number, line in enumerate(read, start=1):

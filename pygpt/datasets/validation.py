@@ -10,11 +10,7 @@ from pygpt.errors import ConfigError, DataError
 
 
 def check_validation(validation: float) -> None:
-    """Check that this is a part.
-
-    Raises:
-        ConfigError: it is not between 0 and 1.
-    """
+    """Raise a ConfigError if this is no part: not between 0 and 1."""
     if not 0 < validation < 1:
         raise ConfigError("validation", f"expected more than 0 and less than 1, got {validation}")
 

@@ -182,11 +182,7 @@ class BPETokenizer:
         return self.decode_bytes(ids).decode("utf-8", "replace")
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
-        """Return the bytes of these ids.
-
-        Raises:
-            TokenError: an id that the vocabulary lacks.
-        """
+        """Return the bytes of these ids; a `TokenError` for one that the vocabulary lacks."""
         numbers = list(ids)
         try:
             return self.encoding.decode_bytes(numbers)
@@ -198,22 +194,13 @@ class BPETokenizer:
     # ---- files -------------------------------------------------------------------------------
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a new file in the form of Hugging Face's tokenizer.json.
-
-        Raises:
-            OutputError: the file exists, or cannot be written.
-            TokenError: the ranks are no order of merges.
-        """
+        """Write a new tokenizer.json, as `Tokenizer.save`; a `TokenError` if `merges` has one."""
         content = tokenizer_json.Merges(self._ranks, self._specials, self.split)
         tokenizer_json.write(Path(path), content, self.fingerprint)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> BPETokenizer:
-        """Return the tokenizer of a file that `save` or Hugging Face's `tokenizers` wrote.
-
-        Raises:
-            TokenError: the file is missing, damaged, or another kind of tokenizer's.
-        """
+        """Return the tokenizer of a file that `save` or Hugging Face's `tokenizers` wrote."""
         return tokenizer_json.load(Path(path), {tokenizer_json.Merges: cls})
 
     def __eq__(self, other: object) -> bool:

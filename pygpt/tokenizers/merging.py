@@ -121,11 +121,7 @@ def tokens_of(merges: list[Pair]) -> list[bytes]:
 
 
 def merges_of(ranks: Mapping[bytes, int]) -> list[tuple[bytes, bytes]]:
-    """Return the two halves of every merged token, in the order of the ranks.
-
-    Raises:
-        TokenError: a token that is no merge of two others of lower rank.
-    """
+    """Return the halves of every merged token, by rank; a `TokenError` if a token has none."""
     merges = []
     for token in sorted(ranks, key=ranks.__getitem__):
         if len(token) > 1:

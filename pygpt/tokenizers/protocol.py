@@ -29,25 +29,13 @@ class Tokenizer(Protocol):
         """SHA-256, in hex, of what decides the ids: equal for equal tokenizers, and only then."""
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of a text, without BOS.
-
-        Raises:
-            TokenError: a character that the vocabulary lacks.
-        """
+        """Return the ids of a text, without BOS; a `TokenError` for a character without one."""
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of these ids.
-
-        Raises:
-            TokenError: an id that the vocabulary lacks.
-        """
+        """Return the text of these ids; a `TokenError` for one that the vocabulary lacks."""
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
-        """Return the text of these ids as UTF-8, which may end within a character.
-
-        Raises:
-            TokenError: an id that the vocabulary lacks.
-        """
+        """Return the text of these ids as UTF-8, which may end within a character; see `decode`."""
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a new file in the form of Hugging Face's tokenizer.json.

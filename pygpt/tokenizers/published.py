@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pygpt.errors import TokenError
 from pygpt.tokenizers.bpe import END_OF_TEXT, BPETokenizer
 
-_FOLDER = "com/knuddels/jtokkit"
-
 
 @dataclass(frozen=True)
 class Published:
@@ -74,11 +72,7 @@ def published(name: str) -> BPETokenizer:
 
 
 def rank_file(name: str) -> bytes:
-    """Return a file of ranks, unchecked.
-
-    Raises:
-        EngineError: the jar is not there, or it does not have the file.
-    """
+    """Return a file of ranks, unchecked; an `EngineError` if its jar is not there."""
     from pygpt.engine import jar_resource
 
-    return jar_resource("jtokkit", f"{_FOLDER}/{name}")
+    return jar_resource("jtokkit", f"com/knuddels/jtokkit/{name}")
