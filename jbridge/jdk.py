@@ -76,8 +76,7 @@ def find(env: Mapping[str, str], forced: str) -> Jdk:
     """Return the JDK to use.
 
     Args:
-        env: environment variables; see the module for those that count.
-        forced: name of the variable that is a choice.
+        forced: name of the variable that is a choice; see the module for the others in `env`.
     Raises:
         JdkNotFoundError: none fits; the message, one line, names all that were refused.
     """
@@ -163,13 +162,7 @@ def _installed(env: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
 
 
 def usual_folders(system: str, env: Mapping[str, str], user: Path) -> list[str]:
-    """Return glob patterns of the folders in which JDKs are installed.
-
-    Args:
-        system: as `sys.platform`.
-        env: for the folders that variables move.
-        user: the user's home folder.
-    """
+    """Return glob patterns of the folders in which JDKs are installed on a `sys.platform`."""
     if system == "win32":
         programs = env.get("ProgramFiles", r"C:\Program Files")
         local = env.get("LOCALAPPDATA", str(user / "AppData/Local"))

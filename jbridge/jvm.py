@@ -54,11 +54,7 @@ def jars_folder() -> Path:
 
 
 def find_jars(folder: Path | None = None) -> tuple[Path, ...]:
-    """Return the jars in `folder` (default: `jars_folder()`), sorted by name.
-
-    Raises:
-        JarsNotFoundError: there is no such folder, or no jar in it.
-    """
+    """Return the jars in `folder` (default: `jars_folder()`), at least one, sorted by name."""
     folder = jars_folder() if folder is None else folder.absolute()
     jars = tuple(sorted(folder.glob("*.jar")))
     if not jars:

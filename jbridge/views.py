@@ -5,22 +5,13 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from jbridge import jvm
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
-
-
-class _Memory:
-    """What NumPy sees of a piece of Java's memory; NumPy keeps it, and it keeps the owner."""
-
-    __slots__ = ("__array_interface__", "owner")
-
-    def __init__(self, owner: object, interface: dict[str, Any]) -> None:
-        self.owner = owner
-        self.__array_interface__ = interface
 
 
 def view(
@@ -63,4 +54,5 @@ def view(
             f"address: expected a multiple of {kind.alignment} for {kind}, got {where:#x}"
         )
     interface = {"version": 3, "shape": sizes, "typestr": kind.str, "data": (where, False)}
-    return np.asarray(_Memory(owner, interface))
+    memory = SimpleNamespace(owner=owner, __array_interface__=interface)  # NumPy keeps it
+    return np.asarray(memory)

@@ -76,11 +76,7 @@ class Saved:
 
 
 def check_writable(folder: Path) -> None:
-    """Check that `save` can write this folder; nothing is left behind.
-
-    Raises:
-        OutputError: it exists and pygpt did not write it, or its parent does not take new folders.
-    """
+    """Raise an OutputError if `save` cannot write this folder; leave nothing behind."""
     with folder_beside(_target(folder, ())):
         pass
 
@@ -128,10 +124,7 @@ def write_files(
 ) -> None:
     """Write a model's two files, in our own format, into a folder; wait until the disk has them.
 
-    Args:
-        tokenizer: one of characters, or None.
-    Raises:
-        OSError: they cannot be written.
+    The tokenizer is one of characters, or None.
     """
     for name, parts in _own_files(config, weights, tokenizer, NO_SPECIAL_IDS).items():
         write_synced(folder / name, parts)

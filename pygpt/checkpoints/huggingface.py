@@ -75,8 +75,6 @@ _ACTIVATIONS = {
     "relu2": "relu2",
 }
 _GPT2_DROPOUTS = ("resid_pdrop", "embd_pdrop", "attn_pdrop")
-_GPT2_DROPOUT = 0.1  # of a missing key
-_MISTRAL_WINDOW = 4096  # of a missing key
 
 
 # ---- config.json -----------------------------------------------------------------------------
@@ -121,7 +119,7 @@ def read_config(values: Mapping[str, Any]) -> GPTConfig:
 
 def _gpt2_fields(values: Mapping[str, Any]) -> dict[str, Any]:
     activation = _choice(values, "activation_function", "gelu_new", _ACTIVATIONS)
-    first, *others = (values.get(key, _GPT2_DROPOUT) for key in _GPT2_DROPOUTS)
+    first, *others = (values.get(key, 0.1) for key in _GPT2_DROPOUTS)
     return {"activation": activation, "dropout": first if others == [first, first] else 0.0}
 
 
@@ -159,7 +157,7 @@ def _check_llama(values: Mapping[str, Any], config: GPTConfig) -> None:
     if values["model_type"] == "mistral":
         if "num_key_value_heads" not in values:
             raise ConfigError("num_key_value_heads", "expected a value, got none")
-        window = values.get("sliding_window", _MISTRAL_WINDOW)
+        window = values.get("sliding_window", 4096)
         if window is not None and not (type(window) is int and window >= config.block_size):
             expected = f"expected none, or at least max_position_embeddings = {config.block_size}"
             raise ConfigError("sliding_window", f"{expected}, got {window!r}")

@@ -74,13 +74,7 @@ def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def text_of(values: Mapping[str, Any], field: str, where: str) -> str:
-    """Return the text in a field.
-
-    Args:
-        where: the file and the line, for messages.
-    Raises:
-        DataError: there is no such field, or it is no text, or text with half a surrogate pair.
-    """
+    """Return the text in a field; `where` (file and line) begins the message if there is none."""
     if field not in values:
         raise DataError(f"{where}: expected a field {field!r}, got {_names(values)}")
     text = values[field]

@@ -21,10 +21,8 @@ class Source:
 
     Attributes:
         name: what the user called it.
-        files: not empty.
-        folder: that they are in, if it is a folder that was named.
-        field: where JSON-lines and Parquet have the text.
-        lines: whether each line of a text file is a document, and not the file.
+        folder: that the files are in, if it is a folder that was named.
+        field, lines: see `find_source`.
     """
 
     name: str

@@ -121,11 +121,8 @@ def _read(path: Path, header: bytes, size: int) -> tuple[int, np.dtype[Any], int
 class TokenWriter:
     """Mutable: writes a token file; its header last, so that half a file is none.
 
-    Args:
-        path: is written over.
-        tokenizer: which the tokens are of.
     Attributes:
-        dtype: uint16 or uint32, little endian.
+        dtype: uint16 or uint32, little endian: that of the tokens.
         count: of the tokens so far.
         text_bytes: that they stand for.
     Raises:
@@ -141,13 +138,10 @@ class TokenWriter:
         self._file.write(bytes(_HEADER.size))
 
     def write(self, tokens: NDArray[Any], text_bytes: int) -> None:
-        """Append tokens.
+        """Append tokens, (count,), and how many bytes of UTF-8 they stand for.
 
-        Args:
-            tokens: of the type `dtype`, (count,), each less than the tokenizer's vocab_size.
-            text_bytes: bytes of the text that they stand for.
         Raises:
-            TypeError: tokens of another type, which might not fit.
+            TypeError: tokens of another type than `dtype`, which might not fit.
         """
         self._file.write(tokens.astype(self.dtype, order="C", casting="equiv").data)
         self.count += len(tokens)

@@ -61,11 +61,7 @@ class CharTokenizer:
             raise TokenError(f"text: expected known characters, got {error.args[0]!r}") from None
 
     def encode_document(self, text: str) -> list[int]:
-        """Return BOS, the ids of the characters, BOS.
-
-        Raises:
-            TokenError: a character that the vocabulary lacks, or there is no BOS.
-        """
+        """Return BOS, the ids of the characters, BOS; a `TokenError` if there is no BOS."""
         if self.bos is None:
             raise TokenError("bos: expected a tokenizer with BOS for documents, got one without")
         return [self.bos, *self.encode(text), self.bos]

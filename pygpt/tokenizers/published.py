@@ -53,14 +53,7 @@ PUBLISHED = {
 
 
 def published(name: str) -> BPETokenizer:
-    """Return a published tokenizer.
-
-    Args:
-        name: `gpt2` or `cl100k_base`.
-    Raises:
-        EngineError: the jar is not there.
-        TokenError: the file in it is not the one that it should be.
-    """
+    """Return one of `PUBLISHED`, if its jar is there and has the file that it should have."""
     source = PUBLISHED[name]
     data = rank_file(source.file)
     sha256 = hashlib.sha256(data).hexdigest()

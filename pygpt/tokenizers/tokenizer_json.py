@@ -57,10 +57,8 @@ Content = Characters | Merges
 
 
 def write(path: Path, content: Content, fingerprint: str) -> None:
-    """Write a new file.
+    """Write a new file, with the fingerprint of the tokenizer that `load` shall make of it.
 
-    Args:
-        fingerprint: of the tokenizer that `load` shall make of the content.
     Raises:
         OutputError: it exists, or cannot be written.
         TokenError: ranks that are no order of merges.
@@ -116,10 +114,8 @@ def _as_json(content: Content) -> dict[str, Any]:
 
 
 def load(path: Path, kinds: Mapping[type[Content], Callable[..., Built]]) -> Built:
-    """Return the tokenizer of a file.
+    """Return the tokenizer of a file, made by one of `kinds`.
 
-    Args:
-        kinds: what makes it of each kind of content that is allowed.
     Raises:
         TokenError: the file is missing or damaged, asks for what we lack, is of another kind, or
             the tokenizer cannot be.
