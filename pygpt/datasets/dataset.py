@@ -12,7 +12,6 @@ from pygpt.datasets.sampler import Sampler
 from pygpt.datasets.token_file import TokenFile, is_token_file
 from pygpt.datasets.windows import WindowSampler
 from pygpt.errors import DataError
-from pygpt.files.atomic import free_or_ours
 from pygpt.tokenizers import tokenizer_json
 from pygpt.tokenizers.bpe import BPETokenizer
 from pygpt.tokenizers.char import CharTokenizer
@@ -72,12 +71,8 @@ class Dataset:
         return Streams(sampler(self.train), sampler(self.val), bytes_per_token)
 
 
-def target_folder(folder: Path) -> Path:
-    """Return the real path to write a dataset to, once it is known to be free or ours."""
-    return free_or_ours(folder, "dataset", _is_ours)
-
-
-def _is_ours(folder: Path) -> bool:
+def is_dataset(folder: Path) -> bool:
+    """Whether a folder has a dataset's files, and no others."""
     if sorted(os.listdir(folder)) != sorted([TOKENIZER_FILE, TRAIN_FILE, VAL_FILE]):
         return False
     return all(is_token_file(folder / name) for name in (TRAIN_FILE, VAL_FILE))

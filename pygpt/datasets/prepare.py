@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pygpt.datasets.cut import PIECE, Piece
-from pygpt.datasets.dataset import TOKENIZER_FILE, TRAIN_FILE, VAL_FILE, Dataset, target_folder
+from pygpt.datasets.dataset import TOKENIZER_FILE, TRAIN_FILE, VAL_FILE, Dataset, is_dataset
 from pygpt.datasets.sources import Source, find_source
 from pygpt.datasets.token_file import TokenWriter, dtype_of
 from pygpt.datasets.validation import check_validation, choose, count_to_train
 from pygpt.errors import ConfigError, DataError
-from pygpt.files.atomic import folder_beside, replace_folder
+from pygpt.files.atomic import folder_beside, free_or_ours, replace_folder
 from pygpt.tokenizers.char import CharTokenizer
 from pygpt.tokenizers.load import load_tokenizer
 from pygpt.tokenizers.protocol import Tokenizer
@@ -86,7 +86,7 @@ def prepare(
     """
     check_validation(validation)
     read = find_source(source, field, lines)
-    target = target_folder(Path(out))
+    target = free_or_ours(Path(out), "dataset", is_dataset)
     if read.folder is not None and Path(os.path.realpath(read.folder)) in target.parents:
         raise ConfigError("out", f"expected a folder outside of the source, got {out}")
     chosen = None if tokenizer == CHARACTERS else tokenizer
