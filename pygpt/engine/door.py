@@ -13,12 +13,15 @@ from numpy.typing import DTypeLike, NDArray
 import jbridge
 from jbridge import JarsNotFoundError, JavaError, JavaMemoryError, JBridgeError
 from jbridge.jvm import find_jars
+from pygpt.application import APPLICATION
 from pygpt.engine import java
 from pygpt.errors import PygptError, TooLargeError
 
 __all__ = ["EngineError", "jar_resource", "java_class", "translated", "view", "wait"]
 
 T = TypeVar("T")
+
+jbridge.use(APPLICATION)
 
 
 JAVA_TOO_LARGE = "org.pygpt.tensor.TooLargeError"

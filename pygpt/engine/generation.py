@@ -222,7 +222,7 @@ class EngineGenerator(Handle[JavaGenerator]):
         """
         with translated():
             job = java_class(GenerateJobClass)(self.java, time_ms)
-        self.run(job)
+        self._run(job)
         return not job.ended()
 
 

@@ -110,11 +110,9 @@ class Tape(Protocol):
 
 @describes("org.pygpt.model.Session")
 class Session(Closeable, Protocol):
-    """A tape, and where it reads its tokens from."""
+    """A tape, and what comes out of it."""
 
     def tape(self) -> Tape: ...
-    def ids(self) -> Tensor: ...
-    def targets(self) -> Tensor: ...
     def logits(self) -> Tensor: ...
     def loss(self) -> float: ...
     def probabilities(self, layer: int, /) -> Tensor: ...
@@ -172,8 +170,6 @@ class Training(Closeable, Protocol):
     """Gradients, AdamW's moments and activations of training one model."""
 
     def freeze(self, names: list[str], /) -> None: ...
-    def ids(self) -> Tensor: ...
-    def targets(self) -> Tensor: ...
     def update(self, learning_rate: float, /) -> None: ...
     def gradients(self) -> Parameters: ...
     def firstMoments(self) -> Parameters: ...
@@ -206,12 +202,20 @@ class Job(Protocol):
 class ForwardJobClass(Protocol):
     """Forward of a program's tokens."""
 
-    def __call__(self, session: Session, B: int, T: int, /) -> Job: ...
+    def __call__(
+        self,
+        session: Session,
+        ids: NDArray[np.int32],
+        targets: NDArray[np.int32],
+        B: int,
+        T: int,
+        /,
+    ) -> Job: ...
 
 
 @describes("org.pygpt.jobs.StepJob")
 class StepJob(Job, Protocol):
-    """Backward of a training's tokens, and an update unless the learning rate is NaN."""
+    """Backward of a batch, and an update unless the learning rate is NaN."""
 
     def loss(self) -> float: ...
 
@@ -221,7 +225,14 @@ class StepJobClass(Protocol):
     """See `StepJob`."""
 
     def __call__(
-        self, training: Training, B: int, T: int, learning_rate: float, /
+        self,
+        training: Training,
+        ids: NDArray[np.int32],
+        targets: NDArray[np.int32],
+        B: int,
+        T: int,
+        learning_rate: float,
+        /,
     ) -> StepJob: ...
 
 
