@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pygpt.datasets.sampler import BLANK, Batch, Sampler, generator
+from pygpt.datasets.sampler import IGNORE_INDEX, Batch, Sampler, generator
 from pygpt.errors import DataError
 
 
@@ -52,7 +52,7 @@ class WindowSampler(Sampler):
 
     def _windows(self, starts: Iterable[int]) -> Batch:
         shape = (self.batch_size, self.block_size)
-        batch = Batch(np.zeros(shape, np.int32), np.full(shape, BLANK, np.int32))
+        batch = Batch(np.zeros(shape, np.int32), np.full(shape, IGNORE_INDEX, np.int32))
         for ids, targets, start in zip(*batch, starts, strict=False):
             window = self._tokens[start : start + self.block_size + 1]
             ids[: len(window) - 1] = window[:-1]
