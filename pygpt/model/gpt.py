@@ -277,7 +277,8 @@ class GPT(Model):
         if spells:
             needed(self.tokenizer)
         spells = spells or isinstance(prompt, str) or is_texts(prompt)
-        return Generation(self.generator(reuse=False), config, rows, spells)
+        generator = Generator(self, self.tokenizer, reuse=False, in_parts=False)
+        return Generation(generator, config, rows, spells)
 
     def _text(self) -> CharTokenizer:
         tokenizer = needed(self.tokenizer)
