@@ -49,11 +49,11 @@ public class AdamWBenchmark {
   @Setup
   public void open() throws InterruptedException {
     kernels = contender.open();
-    Inputs inputs = new Inputs();
+    Inputs inputs = new Inputs(kernels.device());
     weights = inputs.normal(length);
     gradients = inputs.normal(length);
-    m = Flat.of(HostDevice.host().allocate(DType.FLOAT32, length), DType.FLOAT32);
-    v = Flat.of(HostDevice.host().allocate(DType.FLOAT32, length), DType.FLOAT32);
+    m = Flat.of(kernels.device().allocate(DType.FLOAT32, length), DType.FLOAT32);
+    v = Flat.of(kernels.device().allocate(DType.FLOAT32, length), DType.FLOAT32);
   }
 
   @TearDown

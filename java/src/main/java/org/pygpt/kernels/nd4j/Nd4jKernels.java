@@ -28,11 +28,10 @@ import org.pygpt.kernels.Kernels;
 import org.pygpt.kernels.NormSpec;
 import org.pygpt.tensor.Device;
 import org.pygpt.tensor.Flat;
-import org.pygpt.tensor.HostDevice;
 import org.pygpt.tensor.Tensor;
 
 /**
- * The readable backend: each matrix operation is one ND4J call on views of the same memory.
+ * The readable backend: each matrix operation is one ND4J call on views of ND4J's memory.
  *
  * <p>Each call costs ND4J some 10 µs of dispatch, whatever its size, so this is slow for small
  * models. The arrays that a kernel makes on its way lie in a workspace, which is used again by the
@@ -43,6 +42,8 @@ public final class Nd4jKernels implements Kernels {
   private static final long PART = 1 << 18;
 
   private static final NDBase OPS = new NDBase();
+
+  private static final Device DEVICE = new Nd4jDevice();
 
   /** Takes the size of the largest kernel's arrays once that has run. */
   private static final WorkspaceConfiguration SCRATCH =
@@ -68,7 +69,7 @@ public final class Nd4jKernels implements Kernels {
 
   @Override
   public Device device() {
-    return HostDevice.host();
+    return DEVICE;
   }
 
   /** Where this thread's arrays lie until the block that opened it ends. */
