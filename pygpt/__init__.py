@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pygpt.errors import TokenError as TokenError
     from pygpt.files.text import read_documents as read_documents
     from pygpt.files.text import read_text as read_text
+    from pygpt.generate.chat import Conversation as Conversation
     from pygpt.generate.config import GenerateConfig as GenerateConfig
     from pygpt.model.config import GPTConfig as GPTConfig
     from pygpt.model.gpt import GPT as GPT
@@ -72,6 +73,7 @@ _ROOMS = {
     "datasets.windows": "WindowSampler",
     "errors": "CheckpointError ConfigError DataError PygptError ShapeError TokenError",
     "files.text": "read_documents read_text",
+    "generate.chat": "Conversation",
     "generate.config": "GenerateConfig",
     "model.config": "GPTConfig",
     "model.gpt": "GPT",

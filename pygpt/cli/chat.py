@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pygpt.cli.generate import (
     add_model_flags,
@@ -14,11 +13,8 @@ from pygpt.cli.generate import (
     load_model,
 )
 from pygpt.errors import ConfigError, PygptError
-from pygpt.fields import from_dict
-from pygpt.generate.config import GenerateConfig
-
-if TYPE_CHECKING:
-    from pygpt.model.gpt import GPT
+from pygpt.generate.chat import Conversation
+from pygpt.generate.config import GenerateOptions
 
 EXAMPLES = """\
 examples:
@@ -28,11 +24,10 @@ examples:
 COMMANDS = {
     "/help": "show these lines",
     "/reset": "forget what was said, with --remember",
-    "/seed N": "of the answers from here on",
-    "/temperature X": "0 takes the likeliest token, 1 the model's own chances",
+    "/seed N": "set the seed of the answers to come",
+    "/temperature X": "0 takes the likeliest token, 1 the model's own probabilities",
     "/quit": "end; so does Ctrl-D. Ctrl-C stops an answer",
 }
-LONGEST_ANSWER = 256  # tokens, unless --max-new-tokens says otherwise
 
 
 def add_parser(commands: Any) -> None:
@@ -60,66 +55,11 @@ def chat(arguments: argparse.Namespace) -> None:
     """Answer lines until they end or /quit comes."""
     options = given_options(arguments)
     with load_model(arguments) as model:
-        conversation = Conversation(model, options, arguments.remember)
+        conversation = Conversation(model, remembers=arguments.remember, **options)
         if sys.stdin.isatty():
             _on_terminal(conversation)
         else:
             _on_lines(conversation)
-
-
-class Conversation:
-    """Mutable: what was said, as tokens, and the options of the next answer.
-
-    Prompt and answer are encoded each by itself and BOS ends an answer, as in the pairs that the
-    model was fine-tuned on. Of what is too long the model sees the end.
-
-    Args:
-        remembers: whether the model sees what was said before; else each prompt stands alone.
-    """
-
-    def __init__(self, model: GPT, options: dict[str, Any], remembers: bool) -> None:
-        assert model.tokenizer is not None
-        self._model = model
-        self._tokenizer = model.tokenizer
-        longest = min(LONGEST_ANSWER, model.config.block_size // 2) or 1
-        self._options = {"max_new_tokens": longest} | options
-        self._remembers = remembers
-        self._ids: list[int] = []
-
-    def answer(self, prompt: str) -> Iterator[str]:
-        """Yield the answer, piece by piece; where it is left, it counts as said so far.
-
-        Raises:
-            TokenError: a character that the tokenizer lacks.
-        """
-        ids = self._ids + self._tokenizer.encode(prompt)
-        said = ""
-        try:
-            for piece in self._model.stream(ids, truncate=True, **self._options):
-                said += piece
-                yield piece
-        finally:
-            if self._remembers:
-                end = [] if self._tokenizer.bos is None else [self._tokenizer.bos]
-                self._ids = [*ids, *self._tokenizer.encode(said), *end]
-
-    def reset(self) -> None:
-        """Forget what was said."""
-        self._ids = []
-
-    def set(self, name: str, value: str) -> None:
-        """Set an option of the answers to come.
-
-        Raises:
-            ConfigError: a value that cannot be.
-        """
-        try:
-            number = int(value) if name == "seed" else float(value)
-        except ValueError:
-            raise ConfigError(name, f"expected a number, got {value!r}") from None
-        options = self._options | {name: number}
-        from_dict(GenerateConfig, options)
-        self._options = options
 
 
 def _run_command(conversation: Conversation, line: str) -> bool:
@@ -130,12 +70,19 @@ def _run_command(conversation: Conversation, line: str) -> bool:
     if name == "/reset":
         conversation.reset()
     elif name in ("/seed", "/temperature"):
-        conversation.set(name.removeprefix("/"), value.strip())
+        conversation.set(**_option(name.removeprefix("/"), value.strip()))
     elif name == "/help":
         print("\n".join(f"{command:16} {text}" for command, text in COMMANDS.items()))
     else:
         raise PygptError(f"{name}: expected one of {', '.join(COMMANDS)}")
     return True
+
+
+def _option(name: str, value: str) -> GenerateOptions:
+    try:
+        return {"seed": int(value)} if name == "seed" else {"temperature": float(value)}
+    except ValueError:
+        raise ConfigError(name, f"expected a number, got {value!r}") from None
 
 
 def _print_answer(conversation: Conversation, line: str) -> None:

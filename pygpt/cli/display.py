@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, TextIO
 
+from pygpt.cli.progress import RECENT, Lines, Progress, mean
 from pygpt.training.metrics import Record
 
-RECENT = 100  # the loss and the speed that are shown are means of this many steps
 LEVELS = "▁▂▃▄▅▆▇█"
 PLAIN_LEVELS = "_.-=+*#@"  # where there is ASCII alone
 REFRESHES_PER_S = 4
@@ -30,9 +30,9 @@ class Sparkline:
         self._waiting.append(value)
         if len(self._waiting) < self._each:
             return
-        means = [*self._means, _mean(self._waiting)]
+        means = [*self._means, mean(self._waiting)]
         if len(means) == SPARKS:
-            means = [_mean(pair) for pair in zip(means[::2], means[1::2], strict=True)]
+            means = [mean(pair) for pair in zip(means[::2], means[1::2], strict=True)]
             self._each *= 2
         self._means, self._waiting = means, []
 
@@ -47,11 +47,12 @@ class Sparkline:
 
 
 class Display:
-    """Mutable: shows nothing; the base of the others, which override what they need.
+    """Mutable: a line for each evaluation and each tenth of the run; or nothing, without `lines`.
 
     Args:
         total: steps of the run.
         done: those that it has had.
+        lines: where the lines go.
 
     Attributes:
         stopping: number of the signal after which the run ends with this step; 0 for none.
@@ -59,7 +60,9 @@ class Display:
 
     samples = False  # whether it shows text of the model after an evaluation
 
-    def __init__(self, total: int, done: int = 0) -> None:
+    def __init__(self, total: int, done: int = 0, lines: Progress | None = None) -> None:
+        self._lines = Progress() if lines is None else lines
+        self._lines.begin(total, done)
         self.total = total
         self.step = self._first = done
         self.stopping = 0
@@ -76,12 +79,20 @@ class Display:
 
     def show(self, record: Record) -> None:
         """Show where the run is, after a step."""
+        evaluated = record.validation_loss is not None
+        self._lines.update(self.step, lambda: self._state(record), always=evaluated)
+
+    def _state(self, record: Record) -> str:
+        parts = [f"loss {self.loss:.4f}"]
+        if record.validation_loss is not None:
+            parts.append(f"validation {record.validation_loss:.4f}")
+        parts.append(f"learning rate {record.learning_rate:.2e}")
+        parts.append(f"{self.tokens_per_s:,.0f} tokens/s")
+        parts.append(f"{duration(self.seconds_left)} left")
+        return "  ".join(parts)
 
     def sample(self, step: int, text: str) -> None:
         """Show text that the model made after a step."""
-
-    def note(self, text: str) -> None:
-        """Show one line about the run."""
 
     def close(self) -> None:
         """Leave the terminal as it was; a second call does nothing."""
@@ -89,12 +100,12 @@ class Display:
     @property
     def loss(self) -> float:
         """Mean loss of the newest steps."""
-        return _mean(list(self._losses))
+        return mean(self._losses)
 
     @property
     def tokens_per_s(self) -> float:
         """Mean speed of the newest steps."""
-        return _mean(list(self._rates))
+        return mean(self._rates)
 
     @property
     def seconds_left(self) -> float:
@@ -112,31 +123,6 @@ class Display:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-class Lines(Display):
-    """Mutable: a plain line for each evaluation and each tenth of the run, for a pipe or a file."""
-
-    def __init__(self, stream: TextIO, total: int, done: int = 0) -> None:
-        super().__init__(total, done)
-        self._stream = stream
-        self._tenths = 10 * done // total
-
-    def note(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
-
-    def show(self, record: Record) -> None:
-        tenths = 10 * self.step // self.total
-        if tenths == self._tenths and record.validation_loss is None:
-            return
-        self._tenths = tenths
-        parts = [f"step {self.step:{len(str(self.total))}}/{self.total}", f"loss {self.loss:.4f}"]
-        if record.validation_loss is not None:
-            parts.append(f"validation {record.validation_loss:.4f}")
-        parts.append(f"learning rate {record.learning_rate:.2e}")
-        parts.append(f"{self.tokens_per_s:,.0f} tokens/s")
-        parts.append(f"{duration(self.seconds_left)} left")
-        self.note("  ".join(parts))
 
 
 class Live(Display):
@@ -166,9 +152,6 @@ class Live(Display):
         )
         self._live.start()
 
-    def note(self, text: str) -> None:
-        self._console.print(text, highlight=False, markup=False)
-
     def show(self, record: Record) -> None:
         self._sparkline.add(record.loss)
         self._record = record
@@ -194,13 +177,13 @@ class Live(Display):
         step = f"step {self.step:,}/{self.total:,}"
         rows.add_row(step, self._bar, f"{duration(self.seconds_left)} left")
         rows.add_row(f"loss {self.loss:.4f}", Text(self._sparkline.text(levels)))
-        parts: list[Any] = [rows, *(Text(line) for line in self._lines(record))]
+        parts: list[Any] = [rows, *(Text(line) for line in self._texts(record))]
         if self._sample is not None:
             after, text = self._sample
             parts.append(Panel(Text(printable(text)), title=f"after step {after:,}"))
         return Group(*parts)
 
-    def _lines(self, record: Record) -> Iterator[str]:
+    def _texts(self, record: Record) -> Iterator[str]:
         yield f"{self.tokens_per_s:,.0f} tokens/s, learning rate {record.learning_rate:.2e}"
         if self._validation:
             (newest, _), (best, step) = self._validation
@@ -216,7 +199,9 @@ def display_on(stream: TextIO, quiet: bool, total: int, done: int = 0) -> Displa
     """Return what fits the stream: live on a terminal, lines on others, nothing if quiet."""
     if quiet:
         return Display(total, done)
-    return Live(stream, total, done) if stream.isatty() else Lines(stream, total, done)
+    if stream.isatty():
+        return Live(stream, total, done)
+    return Display(total, done, Lines(stream, steps=True))
 
 
 def duration(seconds: float) -> str:
@@ -229,7 +214,3 @@ def duration(seconds: float) -> str:
 def printable(text: str) -> str:
     """Return a model's text without what a terminal would obey."""
     return "".join(c if c.isprintable() or c == "\n" else "·" for c in text)
-
-
-def _mean(values: list[float] | tuple[float, ...]) -> float:
-    return sum(values) / len(values) if values else float("nan")

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import random
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -27,28 +25,17 @@ from pygpt.cli import (
     finetune,
     generate,
     info,
+    names,
     plot,
     prepare,
     tokenizer,
     train,
 )
-from pygpt.cli.flags import UsageError, add_fields, flag, given_fields
+from pygpt.cli.flags import UsageError, flag
 from pygpt.errors import ConfigError, PygptError, TooLargeError
-from pygpt.fields import from_dict
-from pygpt.names.config import NamesConfig
 
 ERROR, USAGE, INTERRUPTED, NO_READER, TERMINATED = 1, 2, 130, 141, 143
-PATHS = {"data": "--data", "log": "--log", "out": "--out", "source": "--from"}
-WITH_FROM = ("seed", "samples", "temperature", "backend")  # the options that --from goes with
-
-EXAMPLES = """\
-examples:
-  python -m pygpt names                             train on 32,033 names, print 20 new ones
-  python -m pygpt names --steps 5000 --n-embd 32 --out model
-  python -m pygpt names --from model --samples 5 --seed 7
-  python -m pygpt names --data words.txt --log run.jsonl --quiet
-"""
-MORE_EXAMPLES = """\
+EXAMPLES = names.EXAMPLES + """\
   python -m pygpt train shakespeare-char            train on Shakespeare, as nanoGPT does
   python -m pygpt generate model --prompt "To be" --samples 3
   python -m pygpt prepare shakespeare --tokenizer char --out data
@@ -74,14 +61,14 @@ def make_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="pygpt",
         description="Train and run GPTs on the JVM.",
-        epilog=EXAMPLES + MORE_EXAMPLES,
+        epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     parser.add_argument("--debug", action="store_true", help="show an error's stacks, Java's too")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    _add_names(commands)
+    names.add_parser(commands)
     generate.add_parser(commands)
     chat.add_parser(commands)
     prepare.add_parser(commands)
@@ -93,118 +80,6 @@ def make_parser() -> argparse.ArgumentParser:
     tokenizer.add_parser(commands)
     completion.add_parser(commands, make_parser)
     return parser
-
-
-# ---- names -----------------------------------------------------------------------------------
-
-
-def _add_names(commands: Any) -> None:
-    parser = commands.add_parser(
-        "names",
-        help="train the talk's GPT on baby names and make new ones",
-        description="Train Karpathy's microgpt on one document a step, then make new ones.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        argument_default=argparse.SUPPRESS,  # so that it is known which ones were given
-        allow_abbrev=False,
-    )
-    add_fields(parser, NamesConfig)
-    parser.add_argument(
-        "--data", metavar="FILE", help="UTF-8 text, one document a line (default: 32,033 names)"
-    )
-    parser.add_argument("--log", metavar="FILE", help="write losses and names as lines of JSON")
-    parser.add_argument(
-        "--out", metavar="DIR", help="save the model there: model.safetensors and config.json"
-    )
-    parser.add_argument(
-        "--from", metavar="DIR", dest="source", help="make names with a saved model, do not train"
-    )
-    parser.add_argument("--quiet", action="store_true", help="nothing but the names")
-    parser.set_defaults(run=names)
-
-
-def names(arguments: argparse.Namespace) -> None:
-    """Run `pygpt names`: check all that can be checked, then train or load, then sample."""
-    given = vars(arguments)
-    values = given_fields(arguments, NamesConfig)
-    options = from_dict(NamesConfig, values)
-    paths: dict[str, Path] = {}
-    for name in PATHS:
-        if name in given:
-            if not given[name]:
-                raise UsageError(f"{PATHS[name]}: expected a path, got ''")
-            paths[name] = Path(given[name])
-    _check_log(paths)
-    if "source" in paths:
-        for option in (*values, *paths):
-            if option not in (*WITH_FROM, "log", "source"):
-                raise UsageError(f"{flag(option)} does not go with --from, which does not train")
-        _sample_saved(options, paths)
-    else:
-        _train_and_sample(options, paths, quiet="quiet" in given)
-
-
-def _check_log(paths: dict[str, Path]) -> None:
-    """Refuse a log file that would overwrite what is read, or get into a model folder."""
-    if "log" not in paths:
-        return
-    log = Path(os.path.realpath(paths["log"]))
-    if "data" in paths and log == Path(os.path.realpath(paths["data"])):
-        raise UsageError(f"--log: expected another file than --data, got {paths['log']}")
-    for name in ("out", "source"):
-        if name in paths and Path(os.path.realpath(paths[name])) in (log, *log.parents):
-            raise UsageError(f"--log: expected a file outside the model, got {paths['log']}")
-
-
-def _train_and_sample(options: NamesConfig, paths: dict[str, Path], quiet: bool) -> None:
-    documents = pygpt.read_documents(paths.get("data"))
-    if "out" in paths:
-        from pygpt.checkpoints.folder import check_writable
-
-        check_writable(paths["out"])
-
-    from pygpt.cli.jsonlog import JsonLog
-    from pygpt.cli.progress import progress_on
-    from pygpt.names.protocol import NamesRun
-
-    with progress_on(sys.stderr, options.steps, quiet) as progress:
-        with NamesRun(options, documents) as run, JsonLog(paths.get("log")) as log:
-            model = run.model
-            progress.note(
-                f"{len(documents):,} documents, {model.config.vocab_size - 1} characters, "
-                f"{model.num_parameters:,} parameters; backend {model.backend}: {model.description}"
-            )
-
-            def on_losses(first: int, losses: Any) -> None:
-                log.losses(first, losses)
-                progress.update(first, losses)
-
-            progress.begin()
-            run.train(on_losses)
-            progress.close()
-            if "out" in paths:
-                model.save_pretrained(paths["out"])
-            _show(run.sample(), log)
-
-
-def _sample_saved(options: NamesConfig, paths: dict[str, Path]) -> None:
-    from pygpt.cli.jsonlog import JsonLog
-    from pygpt.model.gpt import GPT
-
-    with GPT.from_pretrained(paths["source"], backend=options.backend) as model:
-        if model.tokenizer is None or model.tokenizer.bos is None:
-            problem = "expected a model of documents, got one without characters or BOS"
-            raise PygptError(f"model folder {paths['source']}: {problem}")
-        rng = random.Random(options.seed)
-        with JsonLog(paths.get("log")) as log:
-            _show(model.sample_documents(options.samples, rng, options.temperature), log)
-
-
-def _show(samples: list[str], log: Any) -> None:
-    log.samples(samples)
-    for sample in samples:
-        print(sample)
-    sys.stdout.flush()
 
 
 # ---- errors and signals ----------------------------------------------------------------------

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
-from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import pygpt
+from pygpt.cli.progress import Progress, progress_on
 
 if TYPE_CHECKING:
     from pygpt.datasets.prepare import Prepared
@@ -71,7 +71,7 @@ def add_parser(commands: Any) -> None:
 
 def prepare(arguments: argparse.Namespace) -> None:
     """Prepare a dataset, and print what its files have."""
-    with _display(sys.stderr, arguments.quiet) as show:
+    with progress_on(sys.stderr, arguments.quiet, first="count", then="encode") as progress:
         dataset = pygpt.prepare(
             arguments.source,
             arguments.tokenizer,
@@ -80,7 +80,7 @@ def prepare(arguments: argparse.Namespace) -> None:
             arguments.seed,
             arguments.field,
             arguments.lines,
-            show,
+            report_to(progress),
         )
     for file in (dataset.train, dataset.val):
         sizes = f"{len(file):,} tokens of {file.text_bytes:,} bytes of text"
@@ -88,77 +88,22 @@ def prepare(arguments: argparse.Namespace) -> None:
     print(f"{dataset.tokenizer_path}: {dataset.tokenizer.vocab_size:,} ids")
 
 
-# ---- progress --------------------------------------------------------------------------------
+def report_to(progress: Progress) -> Callable[[Prepared], None]:
+    """Return what shows how far a preparation is: first what is counted, then each tenth."""
 
-
-def _display(stream: TextIO, quiet: bool) -> AbstractContextManager[Any]:
-    """Return what fits the stream: a bar for a terminal, lines for others, nothing if quiet."""
-    if quiet:
-        return nullcontext()
-    return _Bar(stream) if stream.isatty() else nullcontext(_Lines(stream))
-
-
-def _found(at: Prepared) -> str:
-    count = "1 document" if at.documents == 1 else f"{at.documents:,} documents"
-    return f"{count}, {at.characters if at.of is None else at.of:,} characters"
-
-
-class _Lines:
-    """Mutable: plain lines, for a pipe or a file: what there is, and each tenth of the way."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._tenths = -1
-        self._began = 0.0
-
-    def __call__(self, at: Prepared) -> None:
+    def report(at: Prepared) -> None:
+        count = "1 document" if at.documents == 1 else f"{at.documents:,} documents"
+        found = f"{count}, {at.characters if at.of is None else at.of:,} characters"
         if at.of is None:
+            progress.update(0, lambda: found)
             return
-        if self._tenths < 0:
-            self._tenths, self._began = 0, time.perf_counter()
-            self._print(_found(at))
-        tenths = 10 * at.characters // at.of
-        if tenths > self._tenths:
-            self._tenths = tenths
-            rate = at.tokens / max(time.perf_counter() - self._began, 1e-9)
-            self._print(f"{10 * tenths:3}%  {at.tokens:,} tokens  {rate:,.0f} tokens/s")
+        if progress.total is None:
+            progress.note(found)
+            progress.begin(at.of)
+        progress.update(at.characters, lambda: _speed(at.tokens, progress))
 
-    def _print(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
+    return report
 
 
-class _Bar:
-    """Mutable: a live bar, for a terminal: first over what is counted, then over the way."""
-
-    def __init__(self, stream: TextIO) -> None:
-        from rich import progress
-        from rich.console import Console
-
-        self._bar = progress.Progress(
-            progress.TextColumn("{task.description}"),
-            progress.BarColumn(),
-            progress.TextColumn("{task.fields[state]}"),
-            progress.TimeRemainingColumn(elapsed_when_finished=True),
-            console=Console(file=stream),
-        )
-        self._task = self._bar.add_task("count", total=None, state="")
-        self._began: float | None = None
-
-    def __call__(self, at: Prepared) -> None:
-        if at.of is None:
-            self._bar.update(self._task, state=_found(at))
-            return
-        if self._began is None:
-            self._began = time.perf_counter()
-            self._bar.console.print(_found(at), highlight=False)
-            self._bar.reset(self._task, total=at.of, description="encode")
-        rate = at.tokens / max(time.perf_counter() - self._began, 1e-9)
-        state = f"{at.tokens:,} tokens  {rate:,.0f} tokens/s"
-        self._bar.update(self._task, completed=at.characters, state=state)
-
-    def __enter__(self) -> _Bar:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+def _speed(tokens: int, progress: Progress) -> str:
+    return f"{tokens:,} tokens  {progress.per_s(tokens):,.0f} tokens/s"

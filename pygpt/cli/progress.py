@@ -1,60 +1,47 @@
-"""How a run shows itself while it trains: a live bar, plain lines, or nothing. All on stderr."""
+"""How far a command is: a live bar on a terminal, plain lines elsewhere, or nothing. On stderr."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Self, TextIO
 
-from numpy.typing import NDArray
-
-RECENT = 100  # the loss that is shown is the mean of this many
+RECENT = 100  # the loss and the speed that are shown are means of this many steps
 
 
 class Progress:
-    """Mutable: shows nothing; the base of the others, which override `show` and `close`.
+    """Mutable: shows nothing; the base of the others."""
 
-    Args:
-        total: steps there are.
-    """
-
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self.step = 0
-        self._recent: list[float] = []
+    def __init__(self) -> None:
+        self.total: int | None = None
         self._began = time.perf_counter()
 
     def note(self, text: str) -> None:
-        """Show one line about the run."""
+        """Show one line about the command."""
 
-    def begin(self) -> None:
-        """The training begins now: count its time from here."""
+    def begin(self, total: int, done: int = 0) -> None:
+        """Count the time, and what is done of a total, from here."""
+        self.total = total
         self._began = time.perf_counter()
 
-    def update(self, first: int, losses: Sequence[float] | NDArray[Any]) -> None:
-        """Take the losses of the steps from `first` (counted from 0) on, and show where it is."""
-        self._recent = [*self._recent, *map(float, losses)][-RECENT:]
-        self.step = first + len(losses)
-        self.show()
+    def update(self, done: int, state: Callable[[], str], always: bool = False) -> None:
+        """Show how much is done.
 
-    def show(self) -> None:
-        """Show step, loss, speed and time left."""
+        Args:
+            state: returns the rest of the line; called only where it is shown.
+            always: also where only each tenth is shown.
+        """
+
+    def per_s(self, count: int) -> float:
+        """Return how many that is for each second since `begin`."""
+        return count / max(time.perf_counter() - self._began, 1e-9)
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Leave the terminal as it was; a second call does nothing."""
 
-    @property
-    def loss(self) -> float:
-        """Mean of the newest losses; not a number before the first."""
-        return sum(self._recent) / len(self._recent) if self._recent else float("nan")
-
-    @property
-    def names_per_s(self) -> float:
-        """Steps, and so names, for each second since `begin`."""
-        return self.step / max(time.perf_counter() - self._began, 1e-9)
-
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -67,70 +54,118 @@ class Progress:
 
 
 class Lines(Progress):
-    """Mutable: a plain line for each tenth of the run, for a pipe or a file."""
+    """Mutable: a plain line for each tenth of the way, for a pipe or a file.
 
-    def __init__(self, total: int, stream: TextIO) -> None:
-        super().__init__(total)
+    Args:
+        steps: whether a line says `step 21/207`; else it says how many percent are done.
+    """
+
+    def __init__(self, stream: TextIO, steps: bool) -> None:
+        super().__init__()
         self._stream = stream
+        self._steps = steps
         self._tenths = 0
 
     def note(self, text: str) -> None:
         print(text, file=self._stream, flush=True)
 
-    def update(self, first: int, losses: Sequence[float] | NDArray[Any]) -> None:
-        taken = 0
-        while taken < len(losses):
-            tenth = -(-(self._tenths + 1) * self.total // 10)  # the step that ends it
-            until = min(tenth - first, len(losses))
-            super().update(first + taken, losses[taken:until])
-            taken = until
+    def begin(self, total: int, done: int = 0) -> None:
+        super().begin(total, done)
+        self._tenths = 10 * done // total
 
-    def show(self) -> None:
-        tenths = 10 * self.step // self.total
-        if tenths > self._tenths:
+    def update(self, done: int, state: Callable[[], str], always: bool = False) -> None:
+        if self.total is None:
+            return
+        tenths = 10 * done // self.total
+        if tenths > self._tenths or always:
             self._tenths = tenths
-            width = len(str(self.total))
-            self.note(
-                f"step {self.step:{width}}/{self.total}  loss {self.loss:.4f}  "
-                f"{self.names_per_s:,.0f} names/s"
-            )
+            step = f"step {done:{len(str(self.total))}}/{self.total}"
+            self.note(f"{step if self._steps else f'{10 * tenths:3}%'}  {state()}")
 
 
 class Bar(Progress):
-    """Mutable: a live bar, for a terminal."""
+    """Mutable: a live bar, for a terminal; before `begin` it shows that something is going on.
 
-    def __init__(self, total: int, stream: TextIO) -> None:
-        super().__init__(total)
+    Args:
+        steps: whether it says `step 21/207`.
+        first, then: what is going on before `begin`, and after it.
+    """
+
+    def __init__(self, stream: TextIO, steps: bool, first: str = "", then: str = "") -> None:
+        super().__init__()
         from rich import progress
         from rich.console import Console
 
+        text = "step {task.completed}/{task.total}" if steps else "{task.description}"
+        self._then = then
         self._bar = progress.Progress(
-            progress.TextColumn("step {task.completed}/{task.total}"),
+            progress.TextColumn(text),
             progress.BarColumn(),
             progress.TextColumn("{task.fields[state]}"),
             progress.TextColumn("time left"),
             progress.TimeRemainingColumn(elapsed_when_finished=False),
             console=Console(file=stream),
         )
-        self._task = self._bar.add_task("", total=total, state="")
+        self._task = self._bar.add_task(first, total=None, state="")
+        if first:
+            self._bar.start()
 
     def note(self, text: str) -> None:
         self._bar.console.print(text, highlight=False, markup=False)
 
-    def begin(self) -> None:
-        super().begin()
+    def begin(self, total: int, done: int = 0) -> None:
+        super().begin(total, done)
+        self._bar.reset(self._task, total=total, completed=done, description=self._then)
         self._bar.start()
 
-    def show(self) -> None:
-        state = f"loss {self.loss:.4f}  {self.names_per_s:,.0f} names/s"
-        self._bar.update(self._task, completed=self.step, state=state)
+    def update(self, done: int, state: Callable[[], str], always: bool = False) -> None:
+        self._bar.update(self._task, completed=done, state=state())
 
     def close(self) -> None:
         self._bar.stop()
 
 
-def progress_on(stream: TextIO, total: int, quiet: bool) -> Progress:
-    """Return what fits the stream: a bar for a terminal, lines for others, nothing if quiet."""
+def progress_on(
+    stream: TextIO, quiet: bool, *, steps: bool = False, first: str = "", then: str = ""
+) -> Progress:
+    """Return what fits the stream: a bar for a terminal, lines for others, nothing if quiet.
+
+    Args:
+        steps, first, then: see `Lines` and `Bar`.
+    """
     if quiet:
-        return Progress(total)
-    return Bar(total, stream) if stream.isatty() else Lines(total, stream)
+        return Progress()
+    return Bar(stream, steps, first, then) if stream.isatty() else Lines(stream, steps)
+
+
+class Losses:
+    """Mutable: shows the losses of steps that come many at a time.
+
+    They are shown a tenth of the run at a time, so that lines do not depend on when they come.
+    """
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress = progress
+        self._total = total
+        self._recent: deque[float] = deque(maxlen=RECENT)
+
+    def update(self, first: int, losses: Iterable[float]) -> None:
+        """Take the losses of the steps from `first` (counted from 0) on."""
+        step = first
+        for step, loss in enumerate(losses, first + 1):
+            self._recent.append(float(loss))
+            if 10 * step // self._total > 10 * (step - 1) // self._total:
+                self._show(step)
+        self._show(step)
+
+    def _show(self, step: int) -> None:
+        def state() -> str:
+            return f"loss {mean(self._recent):.4f}  {self._progress.per_s(step):,.0f} names/s"
+
+        self._progress.update(step, state)
+
+
+def mean(values: Iterable[float]) -> float:
+    """Return the mean of numbers; not a number if there are none."""
+    numbers = list(values)
+    return sum(numbers) / len(numbers) if numbers else float("nan")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from io import FileIO
 from itertools import takewhile
@@ -52,7 +53,7 @@ class MetricsWriter(Protocol):
     """Mutable: a place where records go."""
 
     def begin(self, step: int) -> None:
-        """Open it for a run that has done so many steps; what it has of later ones goes.
+        """Open it for a run that has done that many steps; what it has of later steps is removed.
 
         Raises:
             OutputError: it cannot be written.
@@ -73,18 +74,23 @@ class MetricsWriter(Protocol):
 
 
 class JsonLines:
-    """Mutable: one JSON object a line; numbers that are not finite are null.
+    """Mutable: one JSON object a line; numbers of a record that are not finite are null.
 
     Args:
         path: the file. A run that goes on appends to it; one that begins writes it over.
+        what: what messages call it.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], what: str = "metrics file") -> None:
         self._path = Path(path)
+        self._what = what
         self._file: FileIO | None = None
 
     def begin(self, step: int) -> None:
         try:
+            if step == 0:
+                self._file = self._path.open("wb", buffering=0)
+                return
             self._path.touch()
             lines = self._path.read_bytes().splitlines(keepends=True)
             kept = takewhile(lambda line: line.endswith(b"\n") and _step_of(line) <= step, lines)
@@ -94,15 +100,23 @@ class JsonLines:
             raise self._failure(error) from error
 
     def write(self, record: Record) -> None:
-        assert self._file is not None, "begin comes first"
         values = {
             name: value if math.isfinite(value) else None
             for name, value in record.values().items()
         }
-        line = json.dumps({"step": record.step, **values}).encode() + b"\n"
+        self.write_objects([{"step": record.step, **values}])
+
+    def write_objects(self, objects: Iterable[Mapping[str, Any]]) -> None:
+        """Add objects, a line each; they reach the file together.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        assert self._file is not None, "begin comes first"
+        lines = "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in objects).encode()
         try:
-            while line:
-                line = line[self._file.write(line) :]
+            while lines:
+                lines = lines[self._file.write(lines) :]
         except OSError as error:
             raise self._failure(error) from error
 
@@ -111,7 +125,7 @@ class JsonLines:
             self._file.close()
 
     def _failure(self, error: OSError) -> OutputError:
-        return OutputError(f"metrics file {self._path}: cannot be written: {error.strerror}")
+        return OutputError(f"{self._what} {self._path}: cannot be written: {error.strerror}")
 
 
 def _step_of(line: bytes) -> float:

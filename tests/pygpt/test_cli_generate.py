@@ -19,7 +19,7 @@ from subprocess import PIPE
 import numpy as np
 import pytest
 
-from pygpt import GPT, BPETokenizer, CharTokenizer, GenerateConfig, GPTConfig
+from pygpt import GPT, BPETokenizer, CharTokenizer, Conversation, GenerateConfig, GPTConfig
 from pygpt.cli import main as cli
 from pygpt.cli.generate import SEPARATOR
 from pygpt.cli.main import chat
@@ -287,7 +287,7 @@ def test_a_conversation_is_the_pairs_of_the_fine_tuning(model: GPT) -> None:
         return stream(prompt, **options)
 
     model.stream = watch  # type: ignore[method-assign]
-    conversation = chat.Conversation(model, {"temperature": 0}, remembers=True)
+    conversation = Conversation(model, remembers=True, temperature=0)
     encode, bos = ALPHABET.encode, [ALPHABET.bos]
     assert "".join(conversation.answer("xy")) == "z\u00e9"
     assert "".join(conversation.answer("u")) == "vwxyz\u00e9"
@@ -298,14 +298,14 @@ def test_a_conversation_is_the_pairs_of_the_fine_tuning(model: GPT) -> None:
     assert next(pieces) == "z\u00e9"
     pieces.close()
     assert seen[2] == [*second, *encode("y" * 97)]
-    conversation.set("seed", "3")
+    conversation.set(seed=3)
     assert "".join(conversation.answer("z")) == "\u00e9"
     assert seen[3] == [*seen[2], *encode("z\u00e9"), *bos, *encode("z")]
     assert len(seen[3]) > 97
     conversation.reset()
     assert "".join(conversation.answer("z")) == "\u00e9"
     assert seen[4] == encode("z")
-    forgetful = chat.Conversation(model, {"temperature": 0}, remembers=False)
+    forgetful = Conversation(model, remembers=False, temperature=0)
     assert ["".join(forgetful.answer("z")) for _ in range(2)] == ["\u00e9", "\u00e9"]
     assert seen[5:] == [encode("z"), encode("z")]
 

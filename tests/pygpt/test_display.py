@@ -11,13 +11,13 @@ from pygpt.cli.display import (
     PLAIN_LEVELS,
     SPARKS,
     Display,
-    Lines,
     Live,
     Sparkline,
     display_on,
     duration,
     printable,
 )
+from pygpt.cli.progress import Lines
 
 
 class Terminal(io.StringIO):
@@ -31,10 +31,10 @@ def record(step: int, loss: float, validation: float | None = None) -> Record:
 
 def test_choice() -> None:
     assert type(display_on(Terminal(), True, 7)) is Display
-    assert type(display_on(io.StringIO(), False, 7)) is Lines
+    assert type(display_on(io.StringIO(), False, 7)) is Display
     with display_on(Terminal(), False, 7) as shown:
         assert type(shown) is Live
-    assert [kind.samples for kind in (Display, Lines, Live)] == [False, False, True]
+    assert [kind.samples for kind in (Display, Live)] == [False, True]
 
 
 def test_sparkline() -> None:
@@ -67,7 +67,7 @@ def test_a_long_sparkline_shows_means(count: int) -> None:
 def test_lines() -> None:
     """A line for each tenth and each evaluation; the loss is the mean of the newest 100."""
     stream = io.StringIO()
-    shown = Lines(stream, 207)
+    shown = Display(207, lines=Lines(stream, steps=True))
     for step in range(1, 208):
         shown.update(record(step, float(step), 2.5 if step in (50, 207) else None))
     lines = stream.getvalue().splitlines()
@@ -81,7 +81,7 @@ def test_lines() -> None:
 
 def test_lines_of_a_run_that_goes_on() -> None:
     stream = io.StringIO()
-    shown = Lines(stream, 20, done=11)
+    shown = Display(20, 11, Lines(stream, steps=True))
     for step in range(12, 21):
         shown.update(record(step, 1.0))
     steps = [line.split("/")[0] for line in stream.getvalue().splitlines()]
@@ -91,13 +91,12 @@ def test_lines_of_a_run_that_goes_on() -> None:
 def test_live() -> None:
     stream = Terminal()
     with Live(stream, 1009) as shown:
-        shown.note("head [1]")
         shown.update(record(1, 4.0))
         shown.update(record(2, 2.0, 3.25))
         shown.update(record(3, 3.0, 3.5))
         shown.sample(3, "to be [b]or[/b]\x1b[31m\nnot")
     text = stream.getvalue()
-    assert "head [1]" in text and "step 3/1,009" in text and "loss 3.0000" in text
+    assert "step 3/1,009" in text and "loss 3.0000" in text
     assert "█▁▅" in text
     assert "validation 3.5000, best 3.2500 after step 2" in text
     assert "20,000 tokens/s" in text and " left" in text and "after step 3" in text

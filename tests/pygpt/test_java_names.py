@@ -180,7 +180,7 @@ def test_help_and_version() -> None:
     for spec in specs_of(NamesConfig).values():
         shown = f"{spec.rule.help} (default: {spec.default})"
         assert re.search(rf"^  {cli.flag(spec.name)} .*{re.escape(shown)}$", out, re.MULTILINE)
-    for flag in (*cli.PATHS.values(), "--quiet"):
+    for flag in (*cli.names.PATHS.values(), "--quiet"):
         assert f"\n  {flag} " in out
     assert _java("--version") == (0, f"pygpt {pygpt.__version__}\n", "")
 

@@ -12,7 +12,8 @@ import pytest
 
 from pygpt import CharTokenizer, Dataset
 from pygpt.cli import main as cli
-from pygpt.cli.prepare import _Bar, _display, _Lines
+from pygpt.cli.prepare import report_to
+from pygpt.cli.progress import progress_on
 from pygpt.datasets.prepare import Prepared
 
 Capture = pytest.CaptureFixture[str]
@@ -165,8 +166,8 @@ STEPS = [
 
 def test_lines() -> None:
     stream = io.StringIO()
-    with _display(stream, quiet=False) as show:
-        assert type(show) is _Lines
+    with progress_on(stream, quiet=False) as progress:
+        show = report_to(progress)
         for step in STEPS:
             show(step)
     head, *lines = stream.getvalue().splitlines()
@@ -178,15 +179,10 @@ def test_lines() -> None:
 
 def test_bar() -> None:
     stream = Terminal()
-    with _display(stream, quiet=False) as show:
-        assert type(show) is _Bar
+    with progress_on(stream, quiet=False, first="count", then="encode") as progress:
+        show = report_to(progress)
         for step in STEPS:
             show(step)
     text = stream.getvalue()
     assert "7 documents, 1,000 characters\n" in text and "250 tokens" in text
     assert "encode" in text and "tokens/s" in text
-
-
-def test_quiet() -> None:
-    with _display(Terminal(), quiet=True) as show:
-        assert show is None
