@@ -15,12 +15,18 @@ from pygpt.engine.handle import Handle
 from pygpt.model.config import GPTConfig
 
 
+def has_backend(name: str) -> bool:
+    """Tell whether Java has a backend of this name, be it in another jar on the class path."""
+    with translated():
+        return java_class(java.BackendClass).has(name)
+
+
 class Engine(Handle[java.GPT]):
     """Mutable: one model in Java, all weights zero at first. Use it from one thread.
 
     Args:
         config: the architecture.
-        backend: `cpu`, `nd4j` or `plain`.
+        backend: `cpu`, `nd4j`, `plain`, or another that `has_backend` knows.
         dtype: `float32`, or `float64` on `plain`.
         threads: of backend `cpu`; 0 for one a processor.
     Raises:

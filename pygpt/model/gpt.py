@@ -19,7 +19,7 @@ from pygpt import memory
 from pygpt.checkpoints import folder as checkpoint
 from pygpt.checkpoints import hub
 from pygpt.engine.generation import sample_documents
-from pygpt.engine.model import Engine
+from pygpt.engine.model import Engine, has_backend
 from pygpt.engine.training import Losses, Training, TrainingMemory
 from pygpt.errors import ConfigError, ShapeError
 from pygpt.fields import INT_MAX, from_dict
@@ -90,7 +90,7 @@ class GPT:
         tokenizer: Tokenizer | None = None,
     ) -> None:
         config = GPTConfig() if config is None else config
-        if backend not in BACKENDS:
+        if backend not in BACKENDS and not has_backend(backend):
             expected = ", ".join(BACKENDS)
             raise ConfigError("backend", f"expected one of {expected}, got {backend!r}")
         if dtype is None:

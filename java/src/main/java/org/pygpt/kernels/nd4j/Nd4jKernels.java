@@ -43,8 +43,6 @@ public final class Nd4jKernels implements Kernels {
 
   private static final NDBase OPS = new NDBase();
 
-  private static final Device DEVICE = new Nd4jDevice();
-
   /** Takes the size of the largest kernel's arrays once that has run. */
   private static final WorkspaceConfiguration SCRATCH =
       WorkspaceConfiguration.builder()
@@ -55,6 +53,18 @@ public final class Nd4jKernels implements Kernels {
           .build();
 
   private static final String SCRATCH_NAME = "pygpt";
+
+  private final Device device;
+
+  /**
+   * Loads ND4J.
+   *
+   * @throws LinkageError if it is not there, or has no library for this machine
+   */
+  public Nd4jKernels() {
+    Nd4j.getBackend();
+    device = new Nd4jDevice();
+  }
 
   @Override
   public String name() {
@@ -69,7 +79,7 @@ public final class Nd4jKernels implements Kernels {
 
   @Override
   public Device device() {
-    return DEVICE;
+    return device;
   }
 
   /** Where this thread's arrays lie until the block that opened it ends. */
