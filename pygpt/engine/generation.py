@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pygpt.engine import java
 from pygpt.engine.door import java_class, translated
 from pygpt.engine.handle import Handle
-from pygpt.engine.model import Engine
+from pygpt.engine.model import Model
 
 
 @java.describes("org.pygpt.generate.SamplingOptions")
@@ -136,7 +136,7 @@ class EngineGeneration(Handle[JavaGenerator]):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Model,
         prompts: NDArray[np.int32],
         starts: NDArray[np.int32],
         max_new_tokens: int,
@@ -154,7 +154,7 @@ class EngineGeneration(Handle[JavaGenerator]):
                 top_count,
             )
             generator = java_class(JavaGeneratorClass)(engine.java, prompts, starts, options)
-        super().__init__("generation", generator, np.float64, engine)
+        super().__init__("generation", generator, engine.dtype, engine)
         self._top_count = top_count
 
     def advance(self, time_ms: int) -> bool:
@@ -198,7 +198,7 @@ class EngineGeneration(Handle[JavaGenerator]):
 
 
 def sample_documents(
-    engine: Engine,
+    engine: Model,
     bos: int,
     count: int,
     max_tokens: int,

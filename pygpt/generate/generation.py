@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pygpt.engine.generation import EngineGeneration
-from pygpt.engine.model import Engine
+from pygpt.engine.model import Model
 from pygpt.errors import ConfigError, ShapeError, TokenError
 from pygpt.fields import INT_MAX
 from pygpt.generate.config import SEED_MAX, GenerateConfig
@@ -61,7 +61,7 @@ class Generation:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Model,
         model: GPTConfig,
         tokenizer: Tokenizer | None,
         config: GenerateConfig,

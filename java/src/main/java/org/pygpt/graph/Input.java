@@ -1,5 +1,6 @@
 package org.pygpt.graph;
 
+import org.pygpt.kernels.Gradient;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -25,6 +26,11 @@ public final class Input {
   /** Whether backward must add to the gradient rather than overwrite it. */
   public boolean add() {
     return add;
+  }
+
+  /** Where backward stores the gradient, and whether it must add to it. */
+  public Gradient into() {
+    return Gradient.of(gradient(), add);
   }
 
   public Variable variable() {

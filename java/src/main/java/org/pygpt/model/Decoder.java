@@ -166,8 +166,9 @@ final class Decoder {
       Slot values = tape.persistent(Math.multiplyExact(B, T), kvHeads * config.headSize());
       tape.add(new CachedAttention(qkv, T, H, kvHeads, keys, values, out));
     } else {
-      Slot logSums = tape.slot(Math.multiplyExact(B, H), T);
-      tape.add(new Attention(tape.use(qkv), H, kvHeads, dropouts++, dropout, logSums, out));
+      Attention.Source source = new Attention.Packed(tape.use(qkv));
+      Slot logsumexp = tape.slot(Math.multiplyExact(B, H), T);
+      tape.add(new Attention(source, H, kvHeads, true, dropouts++, dropout, logsumexp, out));
     }
     return branch(out, name);
   }

@@ -18,6 +18,7 @@ import org.pygpt.jobs.Job;
 import org.pygpt.jobs.StepsJob;
 import org.pygpt.model.GPT;
 import org.pygpt.model.GPTConfig;
+import org.pygpt.model.LayoutTable;
 import org.pygpt.python.PythonRandom;
 import org.pygpt.tensor.HostDevice;
 import org.pygpt.tensor.Tensor;
@@ -72,10 +73,13 @@ final class NamesRun implements AutoCloseable {
     List<String> shuffled = new ArrayList<>(documents);
     random.shuffle(shuffled);
     CharTokenizer tokenizer = CharTokenizer.train(shuffled);
-    BigInteger needed = config.trainingBytes(tokenizer.vocabSize());
-    HostDevice.host().require(needed, "training a model of these sizes");
     GPTConfig sizes = config.modelConfig(tokenizer.vocabSize());
-    GPT model = GPT.create(sizes, config.backend(), config.dtype(), 0);
+    long weightBytes = 4L * config.dtype().bytes(); // value, gradient and Adam's two moments
+    HostDevice.host()
+        .require(
+            LayoutTable.of(sizes).count().multiply(BigInteger.valueOf(weightBytes)),
+            "training a model of these sizes");
+    GPT model = GPT.create(sizes, config.backend().toString(), config.dtype(), 0);
     drawWeights(model, random);
     return new NamesRun(config, random, shuffled, tokenizer, model);
   }
@@ -96,7 +100,7 @@ final class NamesRun implements AutoCloseable {
                 + folder
                 + ": expected a model of documents, got one without characters or BOS");
       }
-      GPT model = GPT.create(saved.config(), config.backend(), config.dtype(), 0);
+      GPT model = GPT.create(saved.config(), config.backend().toString(), config.dtype(), 0);
       for (String name : model.weights().names()) {
         Tensor weight = model.weights().get(name);
         SafeTensors.Array array = saved.weights().get(name);

@@ -1,81 +1,145 @@
 package org.pygpt.ops;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.pygpt.graph.Input;
 import org.pygpt.graph.Op;
 import org.pygpt.graph.Slot;
 import org.pygpt.graph.Step;
 import org.pygpt.graph.Variable;
+import org.pygpt.kernels.AttentionSpec;
 import org.pygpt.kernels.DropoutMask;
+import org.pygpt.kernels.Heads;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.tensor.Tensor;
 
 /**
- * Causal multi-head self-attention on packed queries, keys and values, (B * T, (H + 2 H_kv) D) ->
- * (B * T, C). Keeps its output and one number a query; backward computes the scores again.
+ * Multi-head attention: of a sequence to itself, on packed queries, keys and values, (B * T, (H + 2
+ * kvHeads) D) -> (B * T, C); or of one sequence to another. Keeps its output and one number a
+ * query; backward computes the scores again.
  */
 public final class Attention implements Op {
-  private final Input qkv;
+  private final Source source;
   private final int H;
   private final int kvHeads;
+  private final boolean causal;
   private final int index;
   private final DropoutMask mask;
-  private final Slot logSums;
+  private final Slot logsumexp;
   private final Variable out;
   private Heads value;
   private Heads gradient;
 
-  /** Queries, keys and values: the three column blocks of a packed tensor. */
-  record Heads(Tensor q, Tensor k, Tensor v) {
-    static Heads of(Tensor packed, int C, int H, int kvHeads) {
-      int kvColumns = C / H * kvHeads;
-      return new Heads(
-          packed.columns(0, C),
-          packed.columns(C, kvColumns),
-          packed.columns(C + kvColumns, kvColumns));
+  /** Where queries, keys and values come from. */
+  public sealed interface Source {
+    /** The variables that are read, as uses. */
+    List<Input> inputs();
+
+    /** Keys of a sequence in a step. */
+    int keys(Step step);
+
+    /** Queries, keys and values; null where there is no memory for them. */
+    Heads heads(boolean gradients, int H, int kvHeads);
+  }
+
+  /** Self-attention on one packed variable. */
+  public record Packed(Input qkv) implements Source {
+    @Override
+    public List<Input> inputs() {
+      return List.of(qkv);
+    }
+
+    @Override
+    public int keys(Step step) {
+      return step.T();
+    }
+
+    @Override
+    public Heads heads(boolean gradients, int H, int kvHeads) {
+      Tensor tensor = gradients ? qkv.gradient() : qkv.value();
+      return tensor == null ? null : Heads.packed(tensor, H, kvHeads);
+    }
+  }
+
+  /**
+   * Attention of one sequence to another of {@code keys} positions; backward overwrites the
+   * gradients of all three, which must have no other reader.
+   */
+  public record Separate(Input q, Input k, Input v, int keys) implements Source {
+    @Override
+    public List<Input> inputs() {
+      return List.of(q, k, v);
+    }
+
+    @Override
+    public int keys(Step step) {
+      return keys;
+    }
+
+    @Override
+    public Heads heads(boolean gradients, int H, int kvHeads) {
+      if (gradients) {
+        return q.gradient() == null ? null : new Heads(q.gradient(), k.gradient(), v.gradient());
+      }
+      return new Heads(q.value(), k.value(), v.value());
     }
   }
 
   /**
    * Binds the op.
    *
+   * @param causal whether a query sees no later key
    * @param index a number of its own among the tape's users of random numbers
    * @param dropout probability of dropping a probability; 0 for none
-   * @param logSums (B * H, T)
+   * @param logsumexp (B * H, T)
    */
   public Attention(
-      Input qkv, int H, int kvHeads, int index, double dropout, Slot logSums, Variable out) {
-    this.qkv = qkv;
+      Source source,
+      int H,
+      int kvHeads,
+      boolean causal,
+      int index,
+      double dropout,
+      Slot logsumexp,
+      Variable out) {
+    this.source = source;
     this.H = H;
     this.kvHeads = kvHeads;
+    this.causal = causal;
     this.index = index;
     this.mask = dropout == 0 ? null : new DropoutMask(dropout);
-    this.logSums = logSums;
+    this.logsumexp = logsumexp;
     this.out = out;
   }
 
   @Override
   public List<Input> inputs() {
-    return List.of(qkv);
+    return source.inputs();
   }
 
   @Override
   public List<Slot> forwardSlots() {
-    return List.of(qkv.valueSlot(), out.valueSlot(), logSums);
+    List<Slot> slots = new ArrayList<>(List.of(out.valueSlot(), logsumexp));
+    source.inputs().forEach(input -> slots.add(input.valueSlot()));
+    return slots;
   }
 
   @Override
   public List<Slot> backwardSlots() {
-    return List.of(
-        qkv.valueSlot(), out.valueSlot(), logSums, out.gradientSlot(), qkv.gradientSlot());
+    List<Slot> slots = forwardSlots();
+    slots.add(out.gradientSlot());
+    source.inputs().forEach(input -> slots.add(input.gradientSlot()));
+    return slots;
   }
 
   @Override
   public void bind() {
-    value = Heads.of(qkv.value(), out.columns(), H, kvHeads);
-    if (qkv.gradient() != null) {
-      gradient = Heads.of(qkv.gradient(), out.columns(), H, kvHeads);
-    }
+    value = source.heads(false, H, kvHeads);
+    gradient = source.heads(true, H, kvHeads);
+  }
+
+  private AttentionSpec spec(Step step) {
+    return new AttentionSpec(step.B(), step.T(), source.keys(step), H, kvHeads, causal);
   }
 
   @Override
@@ -83,37 +147,13 @@ public final class Attention implements Op {
     if (mask != null) {
       mask.setKey(Dropout.key(step, index));
     }
-    kernels.attention(
-        step.B(),
-        step.T(),
-        0,
-        H,
-        kvHeads,
-        value.q,
-        value.k,
-        value.v,
-        mask,
-        out.value(),
-        logSums.tensor());
+    kernels.attention(spec(step), value, mask, out.value(), logsumexp.tensor());
   }
 
   @Override
   public void backward(Kernels kernels, Step step) {
     kernels.attentionBackward(
-        step.B(),
-        step.T(),
-        H,
-        kvHeads,
-        out.gradient(),
-        value.q,
-        value.k,
-        value.v,
-        mask,
-        out.value(),
-        logSums.tensor(),
-        gradient.q,
-        gradient.k,
-        gradient.v);
+        spec(step), value, mask, out.value(), logsumexp.tensor(), out.gradient(), gradient);
   }
 
   @Override

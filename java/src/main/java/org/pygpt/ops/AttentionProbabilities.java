@@ -5,6 +5,8 @@ import org.pygpt.graph.Op;
 import org.pygpt.graph.Slot;
 import org.pygpt.graph.Step;
 import org.pygpt.graph.Variable;
+import org.pygpt.kernels.AttentionSpec;
+import org.pygpt.kernels.Heads;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.tensor.Tensor;
 
@@ -23,7 +25,7 @@ public final class AttentionProbabilities implements Op {
   private final Slot units;
   private final Slot mixed;
   private final Slot probabilities;
-  private Attention.Heads heads;
+  private Heads heads;
 
   /**
    * Binds the op.
@@ -56,7 +58,7 @@ public final class AttentionProbabilities implements Op {
 
   @Override
   public void bind() {
-    heads = Attention.Heads.of(qkv.value(), mixed.columns(), H, kvHeads);
+    heads = Heads.packed(qkv.value(), H, kvHeads);
     int D = mixed.columns() / H;
     for (int d = 0; d < Math.min(D, mixed.rows()); d++) {
       double[] row = new double[kvHeads * D];
@@ -75,7 +77,8 @@ public final class AttentionProbabilities implements Op {
       int keys = Math.min(D, T - first);
       Tensor values = units.tensor().rows(mixed.rows() - first, T); // key first + d is unit d
       Tensor means = mixed.tensor();
-      kernels.attention(1, T, 0, H, kvHeads, heads.q(), heads.k(), values, null, means, null);
+      AttentionSpec spec = AttentionSpec.causal(1, T, H, kvHeads);
+      kernels.attention(spec, new Heads(heads.q(), heads.k(), values), null, means, null);
       for (int h = 0; h < H; h++) {
         Tensor target = probabilities.tensor().columns(first, keys);
         kernels.copy(T, means.columns(h * D, keys), target, h * probabilities.columns());

@@ -5,6 +5,8 @@ import org.pygpt.graph.Op;
 import org.pygpt.graph.Slot;
 import org.pygpt.graph.Step;
 import org.pygpt.graph.Variable;
+import org.pygpt.kernels.AttentionSpec;
+import org.pygpt.kernels.Heads;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.tensor.Tensor;
 
@@ -23,7 +25,7 @@ public final class CachedAttention implements Op {
   private final Slot keys;
   private final Slot values;
   private final Variable out;
-  private Attention.Heads heads;
+  private Heads heads;
 
   /**
    * Binds the op.
@@ -56,7 +58,7 @@ public final class CachedAttention implements Op {
 
   @Override
   public void bind() {
-    heads = Attention.Heads.of(qkv.value(), out.columns(), H, kvHeads);
+    heads = Heads.packed(qkv.value(), H, kvHeads);
   }
 
   @Override
@@ -80,18 +82,13 @@ public final class CachedAttention implements Op {
     int length = past.length() + T;
     kernels.copy(T, heads.k().rows(row, T), keys.tensor(), first + past.length());
     kernels.copy(T, heads.v().rows(row, T), values.tensor(), first + past.length());
-    kernels.attention(
-        1,
-        T,
-        past.length(),
-        H,
-        kvHeads,
-        heads.q().rows(row, T),
-        keys.tensor().rows(first, length),
-        values.tensor().rows(first, length),
-        null,
-        out.value().rows(row, T),
-        null);
+    Heads all =
+        new Heads(
+            heads.q().rows(row, T),
+            keys.tensor().rows(first, length),
+            values.tensor().rows(first, length));
+    AttentionSpec spec = new AttentionSpec(1, T, length, H, kvHeads, true);
+    kernels.attention(spec, all, null, out.value().rows(row, T), null);
   }
 
   @Override

@@ -6,6 +6,7 @@ import org.pygpt.graph.Slot;
 import org.pygpt.graph.Step;
 import org.pygpt.graph.Variable;
 import org.pygpt.kernels.DropoutMask;
+import org.pygpt.kernels.Gradient;
 import org.pygpt.kernels.Kernels;
 
 /** Dropout of x + bias; the output takes the place of x in memory. */
@@ -58,8 +59,9 @@ public final class Dropout implements Op {
   @Override
   public void backward(Kernels kernels, Step step) {
     kernels.dropoutBackward(step.rows(), out.gradient(), mask, x.gradient());
-    if (bias != null) {
-      kernels.biasBackward(step.rows(), x.gradient(), step.accumulate(), bias.gradient());
+    Gradient dBias = Parameter.gradientOf(bias, step);
+    if (dBias != null) {
+      kernels.biasBackward(step.rows(), x.gradient(), dBias);
     }
   }
 

@@ -5,7 +5,9 @@ import org.pygpt.graph.Op;
 import org.pygpt.graph.Slot;
 import org.pygpt.graph.Step;
 import org.pygpt.graph.Variable;
+import org.pygpt.kernels.Gradient;
 import org.pygpt.kernels.Kernels;
+import org.pygpt.kernels.Positions;
 import org.pygpt.tensor.Tensor;
 
 /** Token plus, where the model has them, learned position embedding: the first op of the tape. */
@@ -44,29 +46,27 @@ public final class Embedding implements Op {
   public void forward(Kernels kernels, Step step) {
     int T = step.T();
     if (step.pasts().isEmpty()) {
-      embed(kernels, step.B(), T, 0, ids, out.value());
+      embed(kernels, new Positions(step.B(), T, 0), ids, out.value());
     }
     for (int b = 0; b < step.pasts().size(); b++) {
       int past = step.pasts().get(b).length();
-      embed(kernels, 1, T, past, ids.rows(b * T, T), out.value().rows(b * T, T));
+      Positions positions = new Positions(1, T, past);
+      embed(kernels, positions, ids.rows(b * T, T), out.value().rows(b * T, T));
     }
   }
 
-  private void embed(Kernels kernels, int B, int T, int past, Tensor tokens, Tensor rows) {
-    kernels.embedding(B, T, past, tokens, wte.value(), Parameter.valueOf(wpe), rows);
+  private void embed(Kernels kernels, Positions positions, Tensor tokens, Tensor rows) {
+    kernels.embedding(positions, tokens, wte.value(), Parameter.valueOf(wpe), rows);
   }
 
   @Override
   public void backward(Kernels kernels, Step step) {
     kernels.embeddingBackward(
-        step.B(),
-        step.T(),
+        new Positions(step.B(), step.T(), 0),
         ids,
         out.gradient(),
-        tied || step.accumulate(),
-        wte.gradient(),
-        step.accumulate(),
-        Parameter.gradientOf(wpe));
+        Gradient.of(wte.gradient(), tied || step.accumulate()),
+        Parameter.gradientOf(wpe, step));
   }
 
   @Override

@@ -62,8 +62,7 @@ public final class FeedForwardActivation implements Op {
         Parameter.valueOf(bias),
         out.gradient(),
         x.gradient(),
-        step.accumulate(),
-        Parameter.gradientOf(bias));
+        Parameter.gradientOf(bias, step));
   }
 
   @Override

@@ -6,7 +6,9 @@ import org.pygpt.graph.Op;
 import org.pygpt.graph.Slot;
 import org.pygpt.graph.Step;
 import org.pygpt.graph.Variable;
+import org.pygpt.kernels.Gradient;
 import org.pygpt.kernels.Kernels;
+import org.pygpt.kernels.MatMul;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -67,20 +69,23 @@ public final class Linear implements Op {
     int in = x.value().columns();
     int features = out.columns();
     int rows = step.rows();
-    boolean add = step.accumulate();
-    if (outputsAreRows) {
+    Gradient dWeight = Parameter.gradientOf(weight, step);
+    if (dWeight != null && outputsAreRows) {
       // (out, rows) @ (rows, in) -> (out, in)
-      kernels.gemm(true, false, features, in, rows, dOut, x.value(), add, weight.gradient());
-    } else {
+      MatMul shape = new MatMul(features, in, rows, true, false, dWeight.add());
+      kernels.gemm(shape, dOut, x.value(), dWeight.tensor());
+    } else if (dWeight != null) {
       // (in, rows) @ (rows, out) -> (in, out)
-      kernels.gemm(true, false, in, features, rows, x.value(), dOut, add, weight.gradient());
+      MatMul shape = new MatMul(in, features, rows, true, false, dWeight.add());
+      kernels.gemm(shape, x.value(), dOut, dWeight.tensor());
     }
-    if (bias != null) {
-      kernels.biasBackward(rows, dOut, add, bias.gradient());
+    Gradient dBias = Parameter.gradientOf(bias, step);
+    if (dBias != null) {
+      kernels.biasBackward(rows, dOut, dBias);
     }
     // (rows, out) @ (out, in) -> (rows, in)
-    kernels.gemm(
-        false, !outputsAreRows, rows, in, features, dOut, weight.value(), x.add(), x.gradient());
+    MatMul shape = new MatMul(rows, in, features, false, !outputsAreRows, x.add());
+    kernels.gemm(shape, dOut, weight.value(), x.gradient());
   }
 
   @Override

@@ -5,6 +5,7 @@ import org.pygpt.graph.Op;
 import org.pygpt.graph.Slot;
 import org.pygpt.graph.Step;
 import org.pygpt.graph.Variable;
+import org.pygpt.kernels.CrossEntropy;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.tensor.Tensor;
 
@@ -41,7 +42,9 @@ public final class Loss implements Op {
 
   @Override
   public void forward(Kernels kernels, Step step) {
-    value = kernels.crossEntropy(step.rows(), logits.value(), targets, logits.gradient());
+    value =
+        kernels.crossEntropy(
+            step.rows(), logits.value(), CrossEntropy.mean(targets, logits.gradient()));
   }
 
   @Override

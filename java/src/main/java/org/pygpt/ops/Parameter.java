@@ -1,6 +1,9 @@
 package org.pygpt.ops;
 
+import org.pygpt.graph.Step;
+import org.pygpt.kernels.Gradient;
 import org.pygpt.kernels.Kernels;
+import org.pygpt.kernels.MatMul;
 import org.pygpt.kernels.PackedMatrix;
 import org.pygpt.tensor.Tensor;
 
@@ -9,7 +12,7 @@ import org.pygpt.tensor.Tensor;
  *
  * @param name the checkpoint's name for it, as Hugging Face's GPT-2 has it
  * @param value (rows, columns)
- * @param gradient of the same shape; null on a tape that only runs forward
+ * @param gradient of the same shape; null if it is frozen, or on a tape that only runs forward
  * @param packed a smaller copy of a rounded matrix; null for none
  */
 public record Parameter(String name, Tensor value, Tensor gradient, PackedMatrix packed) {
@@ -18,9 +21,9 @@ public record Parameter(String name, Tensor value, Tensor gradient, PackedMatrix
     return parameter == null ? null : parameter.value;
   }
 
-  /** The gradient of a parameter that may be null. */
-  static Tensor gradientOf(Parameter parameter) {
-    return parameter == null ? null : parameter.gradient;
+  /** Where the gradient of a parameter goes in a step; null without a parameter, or if frozen. */
+  static Gradient gradientOf(Parameter parameter, Step step) {
+    return parameter == null ? null : Gradient.of(parameter.gradient, step.accumulate());
   }
 
   /**
@@ -32,7 +35,8 @@ public record Parameter(String name, Tensor value, Tensor gradient, PackedMatrix
     if (packed != null && rows <= PackedMatrix.MOST_ROWS) {
       packed.multiply(rows, x, out);
     } else {
-      kernels.gemm(false, outputsAreRows, rows, out.columns(), x.columns(), x, value, false, out);
+      MatMul shape = new MatMul(rows, out.columns(), x.columns(), false, outputsAreRows, false);
+      kernels.gemm(shape, x, value, out);
     }
   }
 

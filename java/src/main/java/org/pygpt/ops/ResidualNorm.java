@@ -7,8 +7,10 @@ import org.pygpt.graph.Op;
 import org.pygpt.graph.Slot;
 import org.pygpt.graph.Step;
 import org.pygpt.graph.Variable;
+import org.pygpt.kernels.Gradient;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.kernels.NormSpec;
+import org.pygpt.kernels.Residual;
 
 /**
  * A residual sum and the norm that reads it, in one pass: sum = x + branch + bias, out = norm(sum).
@@ -29,7 +31,11 @@ public final class ResidualNorm implements Op {
    *
    * @param bias of the layer that made the value; null for none
    */
-  public record Branch(Variable value, Parameter bias, Variable sum) {}
+  public record Branch(Variable value, Parameter bias, Variable sum) {
+    private Residual residual(Variable x) {
+      return new Residual(x.value(), value.value(), Parameter.valueOf(bias), sum.value());
+    }
+  }
 
   /**
    * How the sum is normalised.
@@ -40,12 +46,11 @@ public final class ResidualNorm implements Op {
    * @param statistics (rows, 2)
    */
   public record Norm(
-      NormSpec spec,
-      Input input,
-      Parameter weight,
-      Parameter bias,
-      Variable out,
-      Slot statistics) {}
+      NormSpec spec, Input input, Parameter weight, Parameter bias, Variable out, Slot statistics) {
+    private org.pygpt.kernels.Norm kernel() {
+      return new org.pygpt.kernels.Norm(spec, Parameter.valueOf(weight), Parameter.valueOf(bias));
+    }
+  }
 
   /**
    * Binds the op.
@@ -94,33 +99,12 @@ public final class ResidualNorm implements Op {
   public void forward(Kernels kernels, Step step) {
     int rows = step.rows();
     if (norm == null) {
-      kernels.residual(
-          rows,
-          x.value(),
-          branch.value.value(),
-          Parameter.valueOf(branch.bias),
-          branch.sum.value());
+      kernels.residual(rows, branch.residual(x));
     } else if (branch == null) {
-      kernels.norm(
-          norm.spec,
-          rows,
-          x.value(),
-          Parameter.valueOf(norm.weight),
-          Parameter.valueOf(norm.bias),
-          norm.out.value(),
-          norm.statistics.tensor());
+      kernels.norm(rows, norm.kernel(), x.value(), norm.out.value(), norm.statistics.tensor());
     } else {
       kernels.residualNorm(
-          norm.spec,
-          rows,
-          x.value(),
-          branch.value.value(),
-          Parameter.valueOf(branch.bias),
-          branch.sum.value(),
-          Parameter.valueOf(norm.weight),
-          Parameter.valueOf(norm.bias),
-          norm.out.value(),
-          norm.statistics.tensor());
+          rows, branch.residual(x), norm.kernel(), norm.out.value(), norm.statistics.tensor());
     }
   }
 
@@ -128,21 +112,18 @@ public final class ResidualNorm implements Op {
   public void backward(Kernels kernels, Step step) {
     if (norm != null) {
       kernels.normBackward(
-          norm.spec,
           step.rows(),
+          norm.kernel(),
           norm.out.gradient(),
           norm.input.value(),
           norm.statistics.tensor(),
-          Parameter.valueOf(norm.weight),
-          norm.input.add(),
-          norm.input.gradient(),
-          step.accumulate(),
-          Parameter.gradientOf(norm.weight),
-          Parameter.gradientOf(norm.bias));
+          norm.input.into(),
+          Parameter.gradientOf(norm.weight, step),
+          Parameter.gradientOf(norm.bias, step));
     }
-    if (branch != null && branch.bias != null) {
-      kernels.biasBackward(
-          step.rows(), branch.sum.gradient(), step.accumulate(), branch.bias.gradient());
+    Gradient dBias = branch == null ? null : Parameter.gradientOf(branch.bias, step);
+    if (dBias != null) {
+      kernels.biasBackward(step.rows(), branch.sum.gradient(), dBias);
     }
   }
 

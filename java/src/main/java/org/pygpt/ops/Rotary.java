@@ -6,6 +6,8 @@ import org.pygpt.graph.Slot;
 import org.pygpt.graph.Step;
 import org.pygpt.graph.Variable;
 import org.pygpt.kernels.Kernels;
+import org.pygpt.kernels.Positions;
+import org.pygpt.kernels.Rotation;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Device;
 import org.pygpt.tensor.Tensor;
@@ -55,17 +57,21 @@ public final class Rotary implements Op {
   public void forward(Kernels kernels, Step step) {
     int T = step.T();
     if (step.pasts().isEmpty()) {
-      kernels.rotary(step.rows(), T, 0, heads, angles, false, qkv.value());
+      Positions positions = new Positions(step.B(), T, 0);
+      kernels.rotary(new Rotation(heads, angles, false), positions, qkv.value());
     }
     for (int b = 0; b < step.pasts().size(); b++) {
       int past = step.pasts().get(b).length();
-      kernels.rotary(T, T, past, heads, angles, false, qkv.value().rows(b * T, T));
+      Positions positions = new Positions(1, T, past);
+      Tensor rows = qkv.value().rows(b * T, T);
+      kernels.rotary(new Rotation(heads, angles, false), positions, rows);
     }
   }
 
   @Override
   public void backward(Kernels kernels, Step step) {
-    kernels.rotary(step.rows(), step.T(), 0, heads, angles, true, qkv.gradient());
+    Positions positions = new Positions(step.B(), step.T(), 0);
+    kernels.rotary(new Rotation(heads, angles, true), positions, qkv.gradient());
   }
 
   @Override

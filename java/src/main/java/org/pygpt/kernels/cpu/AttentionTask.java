@@ -1,6 +1,8 @@
 package org.pygpt.kernels.cpu;
 
+import org.pygpt.kernels.AttentionSpec;
 import org.pygpt.kernels.DropoutMask;
+import org.pygpt.kernels.Heads;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -30,21 +32,16 @@ final class AttentionTask implements Team.Task {
   private final Staging[] stagings;
   private final SmallHead[] small;
   private final NativeHead[] natives;
-  int T;
-  int past;
-  int H;
+  AttentionSpec spec;
   int D;
-  int kvHeads;
   Tensor q;
   Tensor k;
   Tensor v;
   DropoutMask mask;
   Tensor out;
-  Tensor logSums;
+  Tensor logsumexp;
   Tensor dOut;
-  Tensor dQ;
-  Tensor dK;
-  Tensor dV;
+  Heads gradients;
   float scale;
 
   AttentionTask(Team team, Staging[] stagings) {
@@ -58,54 +55,41 @@ final class AttentionTask implements Team.Task {
     }
   }
 
-  void setForward(
-      int T,
-      int past,
-      int H,
-      int kvHeads,
-      Tensor q,
-      Tensor k,
-      Tensor v,
-      DropoutMask mask,
-      Tensor out,
-      Tensor logSums) {
-    this.T = T;
-    this.past = past;
-    this.H = H;
-    this.D = q.columns() / H;
-    this.kvHeads = kvHeads;
-    this.q = q;
-    this.k = k;
-    this.v = v;
+  void setForward(AttentionSpec spec, Heads in, DropoutMask mask, Tensor out, Tensor logsumexp) {
+    this.spec = spec;
+    this.D = in.q().columns() / spec.H();
+    this.q = in.q();
+    this.k = in.k();
+    this.v = in.v();
     this.mask = mask;
     this.out = out;
-    this.logSums = logSums;
+    this.logsumexp = logsumexp;
     this.dOut = null;
     this.scale = (float) (1 / Math.sqrt(D));
   }
 
-  void setBackward(Tensor dOut, Tensor dQ, Tensor dK, Tensor dV) {
+  void setBackward(Tensor dOut, Heads gradients) {
     this.dOut = dOut;
-    this.dQ = dQ;
-    this.dK = dK;
-    this.dV = dV;
+    this.gradients = gradients;
   }
 
-  void runHeads(int B) {
-    long work = (long) B * H * T * (past + T) * D;
+  void runHeads() {
+    int heads = spec.B() * spec.kvHeads();
+    long work = (long) spec.B() * spec.H() * spec.queries() * spec.keys() * D;
     if (work < PARALLEL_FROM) {
-      run(0, 0, B * kvHeads);
+      run(0, 0, heads);
     } else {
-      team.run(this, B * kvHeads, 1);
+      team.run(this, heads, 1);
     }
   }
 
   @Override
   public void run(int worker, int from, int to) {
-    boolean one = T == 1 && mask == null && dOut == null;
-    boolean isLong = one ? (past + 1) * D >= ONE_NATIVE_FROM : T * D >= NATIVE_FROM;
+    boolean one = spec.queries() == 1 && mask == null && dOut == null;
+    boolean isLong = one ? spec.keys() * D >= ONE_NATIVE_FROM : spec.queries() * D >= NATIVE_FROM;
     Head head = isLong ? natives[worker] : small[worker];
-    int group = H / kvHeads;
+    int kvHeads = spec.kvHeads();
+    int group = spec.H() / kvHeads;
     for (int unit = from; unit < to; unit++) {
       int b = unit / kvHeads;
       int g = unit % kvHeads;

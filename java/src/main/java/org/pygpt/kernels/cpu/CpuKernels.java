@@ -4,11 +4,19 @@ import java.lang.foreign.MemorySegment;
 import java.lang.ref.Cleaner;
 import org.pygpt.kernels.Activation;
 import org.pygpt.kernels.AdamStep;
+import org.pygpt.kernels.AttentionSpec;
+import org.pygpt.kernels.CrossEntropy;
 import org.pygpt.kernels.DropoutMask;
+import org.pygpt.kernels.Gradient;
+import org.pygpt.kernels.Heads;
 import org.pygpt.kernels.Kernels;
-import org.pygpt.kernels.NormSpec;
+import org.pygpt.kernels.MatMul;
+import org.pygpt.kernels.Norm;
 import org.pygpt.kernels.PackedMatrix;
+import org.pygpt.kernels.Positions;
 import org.pygpt.kernels.QuantizedMatrix;
+import org.pygpt.kernels.Residual;
+import org.pygpt.kernels.Rotation;
 import org.pygpt.kernels.WeightFormat;
 import org.pygpt.tensor.Device;
 import org.pygpt.tensor.Flat;
@@ -46,7 +54,7 @@ public final class CpuKernels implements Kernels {
   private final EmbeddingTasks.Forward embedding;
   private final EmbeddingTasks.Backward embeddingBackward;
   private final EmbeddingTasks.Clear clear = new EmbeddingTasks.Clear();
-  private final LossTask loss;
+  private final LossTask lossTask;
   private final FlatTasks.Adam adam;
   private final FlatTasks.Squares squares;
 
@@ -71,7 +79,7 @@ public final class CpuKernels implements Kernels {
     drop = new ElementTasks.Drop(team, stagings);
     embedding = new EmbeddingTasks.Forward(team, stagings);
     embeddingBackward = new EmbeddingTasks.Backward(stagings);
-    loss = new LossTask(team, stagings);
+    lossTask = new LossTask(team, stagings);
     adam = new FlatTasks.Adam(stagings);
     squares = new FlatTasks.Squares(stagings);
   }
@@ -93,17 +101,8 @@ public final class CpuKernels implements Kernels {
   }
 
   @Override
-  public void gemm(
-      boolean transposeA,
-      boolean transposeB,
-      int m,
-      int n,
-      int k,
-      Tensor a,
-      Tensor b,
-      boolean add,
-      Tensor c) {
-    gemm.multiply(transposeA, transposeB, m, n, k, a, b, add, c);
+  public void gemm(MatMul shape, Tensor a, Tensor b, Tensor c) {
+    gemm.multiply(shape, a, b, c);
   }
 
   @Override
@@ -124,51 +123,46 @@ public final class CpuKernels implements Kernels {
   }
 
   @Override
-  public void biasBackward(int rows, Tensor dX, boolean add, Tensor dBias) {
+  public void biasBackward(int rows, Tensor dX, Gradient dBias) {
     columnSums.dX = dX;
     columnSums.runRows(rows, dX.columns());
-    columnSums.storeSum(0, add, dBias);
+    columnSums.storeSum(0, dBias);
   }
 
   @Override
-  public void embedding(int B, int T, int past, Tensor ids, Tensor wte, Tensor wpe, Tensor out) {
-    embedding.T = T;
-    embedding.past = past;
+  public void embedding(Positions positions, Tensor ids, Tensor wte, Tensor wpe, Tensor out) {
+    embedding.positions = positions;
     embedding.ids = ids;
     embedding.wte = wte;
     embedding.wpe = wpe;
     embedding.out = out;
-    embedding.runRows(B * T, out.columns());
+    embedding.runRows(positions.rows(), out.columns());
   }
 
   @Override
   public void embeddingBackward(
-      int B,
-      int T,
-      Tensor ids,
-      Tensor dOut,
-      boolean addWte,
-      Tensor dWte,
-      boolean addWpe,
-      Tensor dWpe) {
-    clearUnless(addWte, dWte);
-    clearUnless(addWpe, dWpe);
-    embeddingBackward.rows = B * T;
-    embeddingBackward.T = T;
+      Positions positions, Tensor ids, Tensor dOut, Gradient dWte, Gradient dWpe) {
+    clearUnlessAdded(dWte);
+    clearUnlessAdded(dWpe);
+    if (dWte == null && dWpe == null) {
+      return;
+    }
+    embeddingBackward.positions = positions;
     embeddingBackward.ids = ids;
     embeddingBackward.dOut = dOut;
     embeddingBackward.dWte = dWte;
     embeddingBackward.dWpe = dWpe;
     int C = dOut.columns();
-    if ((long) B * T * C < RowTask.PARALLEL_FROM) {
+    if ((long) positions.rows() * C < RowTask.PARALLEL_FROM) {
       embeddingBackward.run(0, 0, C);
     } else {
       team.run(embeddingBackward, C, Memory.ALIGNMENT_BYTES / Float.BYTES);
     }
   }
 
-  private void clearUnless(boolean add, Tensor tensor) {
-    if (!add && tensor != null) {
+  private void clearUnlessAdded(Gradient gradient) {
+    if (gradient != null && !gradient.add()) {
+      Tensor tensor = gradient.tensor();
       clear.tensor = tensor;
       if (tensor.size() < RowTask.PARALLEL_FROM) {
         clear.run(0, 0, tensor.rows());
@@ -179,41 +173,25 @@ public final class CpuKernels implements Kernels {
   }
 
   @Override
-  public void residual(int rows, Tensor x, Tensor branch, Tensor branchBias, Tensor sum) {
-    residualNorm(null, rows, x, branch, branchBias, sum, null, null, null, null);
+  public void residual(int rows, Residual residual) {
+    residualNorm(rows, residual.x(), residual, null, null, null);
   }
 
   @Override
-  public void norm(
-      NormSpec spec,
-      int rows,
-      Tensor x,
-      Tensor weight,
-      Tensor bias,
-      Tensor out,
-      Tensor statistics) {
-    residualNorm(spec, rows, x, null, null, null, weight, bias, out, statistics);
+  public void norm(int rows, Norm norm, Tensor x, Tensor out, Tensor statistics) {
+    residualNorm(rows, x, null, norm, out, statistics);
   }
 
   @Override
-  public void residualNorm(
-      NormSpec spec,
-      int rows,
-      Tensor x,
-      Tensor branch,
-      Tensor branchBias,
-      Tensor sum,
-      Tensor weight,
-      Tensor bias,
-      Tensor out,
-      Tensor statistics) {
-    norm.spec = spec;
+  public void residualNorm(int rows, Residual residual, Norm norm, Tensor out, Tensor statistics) {
+    residualNorm(rows, residual.x(), residual, norm, out, statistics);
+  }
+
+  private void residualNorm(
+      int rows, Tensor x, Residual residual, Norm parameters, Tensor out, Tensor statistics) {
     norm.x = x;
-    norm.branch = branch;
-    norm.branchBias = branchBias;
-    norm.sum = sum;
-    norm.weight = weight;
-    norm.bias = bias;
+    norm.residual = residual;
+    norm.norm = parameters;
     norm.out = out;
     norm.statistics = statistics;
     norm.runRows(rows, x.columns());
@@ -221,31 +199,22 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public void normBackward(
-      NormSpec spec,
       int rows,
+      Norm norm,
       Tensor dOut,
       Tensor x,
       Tensor statistics,
-      Tensor weight,
-      boolean addX,
-      Tensor dX,
-      boolean addParameters,
-      Tensor dWeight,
-      Tensor dBias) {
-    normBackward.spec = spec;
+      Gradient dX,
+      Gradient dWeight,
+      Gradient dBias) {
+    normBackward.norm = norm;
     normBackward.dOut = dOut;
     normBackward.x = x;
     normBackward.statistics = statistics;
-    normBackward.weight = weight;
-    normBackward.add = addX;
     normBackward.dX = dX;
     normBackward.runRows(rows, x.columns());
-    if (dWeight != null) {
-      normBackward.storeSum(0, addParameters, dWeight);
-    }
-    if (dBias != null) {
-      normBackward.storeSum(1, addParameters, dBias);
-    }
+    normBackward.storeSum(0, dWeight);
+    normBackward.storeSum(1, dBias);
   }
 
   @Override
@@ -259,35 +228,23 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public void activationBackward(
-      Activation kind,
-      int rows,
-      Tensor x,
-      Tensor bias,
-      Tensor dOut,
-      Tensor dX,
-      boolean addBias,
-      Tensor dBias) {
+      Activation kind, int rows, Tensor x, Tensor bias, Tensor dOut, Tensor dX, Gradient dBias) {
     activateBackward.kind = kind;
     activateBackward.x = x;
     activateBackward.bias = bias;
     activateBackward.dOut = dOut;
     activateBackward.dX = dX;
+    activateBackward.sumBias = dBias != null;
     activateBackward.runRows(rows, x.columns());
-    if (dBias != null) {
-      activateBackward.storeSum(0, addBias, dBias);
-    }
+    activateBackward.storeSum(0, dBias);
   }
 
   @Override
-  public void rotary(
-      int rows, int T, int past, int heads, Tensor angles, boolean inverse, Tensor x) {
-    rotate.T = T;
-    rotate.past = past;
-    rotate.heads = heads;
-    rotate.angles = angles;
-    rotate.inverse = inverse;
+  public void rotary(Rotation rotation, Positions positions, Tensor x) {
+    rotate.rotation = rotation;
+    rotate.positions = positions;
     rotate.x = x;
-    rotate.runRows(rows, heads * angles.columns());
+    rotate.runRows(positions.rows(), rotation.heads() * rotation.angles().columns());
   }
 
   @Override
@@ -316,48 +273,28 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public void attention(
-      int B,
-      int T,
-      int past,
-      int H,
-      int kvHeads,
-      Tensor q,
-      Tensor k,
-      Tensor v,
-      DropoutMask mask,
-      Tensor out,
-      Tensor logSums) {
-    attention.setForward(T, past, H, kvHeads, q, k, v, mask, out, logSums);
-    attention.runHeads(B);
+      AttentionSpec spec, Heads in, DropoutMask mask, Tensor out, Tensor logsumexp) {
+    attention.setForward(spec, in, mask, out, logsumexp);
+    attention.runHeads();
   }
 
   @Override
   public void attentionBackward(
-      int B,
-      int T,
-      int H,
-      int kvHeads,
-      Tensor dOut,
-      Tensor q,
-      Tensor k,
-      Tensor v,
+      AttentionSpec spec,
+      Heads in,
       DropoutMask mask,
       Tensor out,
-      Tensor logSums,
-      Tensor dQ,
-      Tensor dK,
-      Tensor dV) {
-    attention.setForward(T, 0, H, kvHeads, q, k, v, mask, out, logSums);
-    attention.setBackward(dOut, dQ, dK, dV);
-    attention.runHeads(B);
+      Tensor logsumexp,
+      Tensor dOut,
+      Heads gradients) {
+    attention.setForward(spec, in, mask, out, logsumexp);
+    attention.setBackward(dOut, gradients);
+    attention.runHeads();
   }
 
   @Override
-  public double crossEntropy(int rows, Tensor logits, Tensor targets, Tensor dLogits) {
-    loss.logits = logits;
-    loss.targets = targets;
-    loss.dLogits = dLogits;
-    return loss.mean(rows);
+  public double crossEntropy(int rows, Tensor logits, CrossEntropy loss) {
+    return lossTask.sum(rows, logits, loss);
   }
 
   @Override

@@ -2,6 +2,8 @@ package org.pygpt.kernels.cpu;
 
 import org.pygpt.kernels.Activation;
 import org.pygpt.kernels.DropoutMask;
+import org.pygpt.kernels.Positions;
+import org.pygpt.kernels.Rotation;
 import org.pygpt.tensor.Tensor;
 
 /** Kernels that treat every element alike. */
@@ -102,6 +104,7 @@ final class ElementTasks {
     Tensor bias;
     Tensor dOut;
     Tensor dX;
+    boolean sumBias;
 
     ActivateBackward(Team team, Staging[] stagings) {
       super(team, stagings, 1);
@@ -110,7 +113,7 @@ final class ElementTasks {
     @Override
     void prepare(Staging staging, int worker) {
       staging.readVector(2, bias, x.columns(), 0);
-      if (bias != null) {
+      if (sumBias) {
         beginSum(0, worker, x.columns());
       }
     }
@@ -134,7 +137,7 @@ final class ElementTasks {
         ActivationMath.backward(
             vectors, kind, values, gradient, staging.array(3, count * n), count * n);
       }
-      for (int r = 0; bias != null && r < count; r++) {
+      for (int r = 0; sumBias && r < count; r++) {
         ElementMath.add(vectors, gradient, r * n, sum(0, worker), 0, n);
       }
       Staging.write(gradient, dX, row, count);
@@ -143,11 +146,8 @@ final class ElementTasks {
 
   /** Mutable: rotary positions, in place. */
   static final class Rotate extends RowTask {
-    int T;
-    int past;
-    int heads;
-    Tensor angles;
-    boolean inverse;
+    Rotation rotation;
+    Positions positions;
     Tensor x;
 
     Rotate(Team team, Staging[] stagings) {
@@ -156,12 +156,13 @@ final class ElementTasks {
 
     @Override
     void block(boolean vectors, Staging staging, int worker, int row, int count) {
+      Tensor angles = rotation.angles();
       int D = angles.columns();
-      int width = heads * D;
+      int width = rotation.heads() * D;
       float[] values = staging.read(0, x, 0, width, row, count);
       for (int r = 0; r < count; r++) {
-        float[] turn = staging.read(1, angles, past + (row + r) % T, 1);
-        for (int h = 0; h < heads; h++) {
+        float[] turn = staging.read(1, angles, positions.past() + (row + r) % positions.T(), 1);
+        for (int h = 0; h < rotation.heads(); h++) {
           rotate(values, r * width + h * D, turn, D / 2);
         }
       }
@@ -169,7 +170,7 @@ final class ElementTasks {
     }
 
     private void rotate(float[] values, int at, float[] turn, int half) {
-      float sign = inverse ? -1 : 1;
+      float sign = rotation.inverse() ? -1 : 1;
       for (int d = 0; d < half; d++) {
         float cosine = turn[d];
         float sine = sign * turn[half + d];

@@ -1,6 +1,8 @@
 package org.pygpt.kernels.cpu;
 
 import java.lang.foreign.ValueLayout;
+import org.pygpt.kernels.Gradient;
+import org.pygpt.kernels.Positions;
 import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
@@ -15,8 +17,7 @@ final class EmbeddingTasks {
 
   /** Mutable: out = wte[id] + wpe[position]. */
   static final class Forward extends RowTask {
-    int T;
-    int past;
+    Positions positions;
     Tensor ids;
     Tensor wte;
     Tensor wpe;
@@ -32,7 +33,7 @@ final class EmbeddingTasks {
       for (int r = row; r < row + count; r++) {
         float[] token = staging.read(0, wte, id(ids, r), 1);
         if (wpe != null) {
-          float[] position = staging.read(1, wpe, past + r % T, 1);
+          float[] position = staging.read(1, wpe, positions.past() + r % positions.T(), 1);
           ElementMath.add(vectors, position, 0, token, 0, C);
         }
         Staging.write(token, out, r, 1);
@@ -43,12 +44,11 @@ final class EmbeddingTasks {
   /** Mutable: dWte[id] += dOut, dWpe[position] += dOut; each worker has columns of its own. */
   static final class Backward implements Team.Task {
     private final Staging[] stagings;
-    int rows;
-    int T;
+    Positions positions;
     Tensor ids;
     Tensor dOut;
-    Tensor dWte;
-    Tensor dWpe;
+    Gradient dWte;
+    Gradient dWpe;
 
     Backward(Staging[] stagings) {
       this.stagings = stagings;
@@ -58,11 +58,13 @@ final class EmbeddingTasks {
     public void run(int worker, int from, int to) {
       boolean vectors = Simd.ready();
       Staging staging = stagings[worker];
-      for (int row = 0; row < rows; row++) {
+      for (int row = 0; row < positions.rows(); row++) {
         float[] gradient = staging.read(0, dOut, from, to - from, row, 1);
-        addTo(vectors, staging, gradient, dWte, id(ids, row), from, to - from);
+        if (dWte != null) {
+          addTo(vectors, staging, gradient, dWte.tensor(), id(ids, row), from, to - from);
+        }
         if (dWpe != null) {
-          addTo(vectors, staging, gradient, dWpe, row % T, from, to - from);
+          addTo(vectors, staging, gradient, dWpe.tensor(), row % positions.T(), from, to - from);
         }
       }
     }

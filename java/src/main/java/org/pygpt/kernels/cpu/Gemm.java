@@ -1,5 +1,6 @@
 package org.pygpt.kernels.cpu;
 
+import org.pygpt.kernels.MatMul;
 import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
@@ -21,14 +22,9 @@ final class Gemm implements Team.Task {
   private final Team team;
   private final Staging staging;
   private final Gemv fewRows;
-  private boolean transposeA;
-  private boolean transposeB;
-  private int m;
-  private int n;
-  private int k;
+  private MatMul shape;
   private Tensor a;
   private Tensor b;
-  private boolean add;
   private Tensor c;
   private boolean splitRows;
 
@@ -38,28 +34,17 @@ final class Gemm implements Team.Task {
     fewRows = new Gemv(team);
   }
 
-  void multiply(
-      boolean transposeA,
-      boolean transposeB,
-      int m,
-      int n,
-      int k,
-      Tensor a,
-      Tensor b,
-      boolean add,
-      Tensor c) {
-    if (!transposeA && !add && Gemv.take(m, n, k)) {
-      fewRows.multiply(transposeB, m, n, k, a, b, c);
+  void multiply(MatMul shape, Tensor a, Tensor b, Tensor c) {
+    int m = shape.m();
+    int n = shape.n();
+    int k = shape.k();
+    if (!shape.transposeA() && !shape.add() && Gemv.take(m, n, k)) {
+      fewRows.multiply(shape.transposeB(), m, n, k, a, b, c);
       return;
     }
-    this.transposeA = transposeA;
-    this.transposeB = transposeB;
-    this.m = m;
-    this.n = n;
-    this.k = k;
+    this.shape = shape;
     this.a = a;
     this.b = b;
-    this.add = add;
     this.c = c;
     this.splitRows = m >= n;
     long work = (long) m * n * k;
@@ -78,16 +63,16 @@ final class Gemm implements Team.Task {
     int row = splitRows ? from : 0;
     int column = splitRows ? 0 : from;
     NativeGemm.multiply(
-        transposeA,
-        transposeB,
-        splitRows ? to - from : m,
-        splitRows ? n : to - from,
-        k,
-        HostMemory.address(a) + 4L * row * (transposeA ? 1 : a.rowStride()),
+        shape.transposeA(),
+        shape.transposeB(),
+        splitRows ? to - from : shape.m(),
+        splitRows ? shape.n() : to - from,
+        shape.k(),
+        HostMemory.address(a) + 4L * row * (shape.transposeA() ? 1 : a.rowStride()),
         a.rowStride(),
-        HostMemory.address(b) + 4L * column * (transposeB ? b.rowStride() : 1),
+        HostMemory.address(b) + 4L * column * (shape.transposeB() ? b.rowStride() : 1),
         b.rowStride(),
-        add,
+        shape.add(),
         HostMemory.address(c) + 4L * row * c.rowStride() + 4L * column,
         c.rowStride());
   }
@@ -97,6 +82,12 @@ final class Gemm implements Team.Task {
   }
 
   private void small() {
+    int m = shape.m();
+    int n = shape.n();
+    int k = shape.k();
+    boolean transposeA = shape.transposeA();
+    boolean transposeB = shape.transposeB();
+    boolean add = shape.add();
     float[] left = staging.read(0, a, 0, transposeA ? k : m);
     float[] right = staging.read(1, b, 0, transposeB ? n : k);
     if (transposeB) {

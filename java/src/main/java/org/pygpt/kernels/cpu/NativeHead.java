@@ -1,6 +1,7 @@
 package org.pygpt.kernels.cpu;
 
 import java.lang.foreign.MemorySegment;
+import org.pygpt.kernels.AttentionSpec;
 import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
@@ -15,7 +16,7 @@ final class NativeHead implements AttentionTask.Head {
   private final Scratch scores = new Scratch();
   private final Scratch dScores = new Scratch();
   private final Scratch dropped = new Scratch();
-  private final float[] logSums = new float[WIDTH];
+  private final float[] logsumexp = new float[WIDTH];
 
   /** Mutable: an array that grows, and the segment that native calls take for it. */
   private static final class Scratch {
@@ -42,23 +43,22 @@ final class NativeHead implements AttentionTask.Head {
 
   @Override
   public void forward(AttentionTask task, Staging staging, int b, int h, int g) {
-    int T = task.T;
+    AttentionSpec spec = task.spec;
     int D = task.D;
-    if (T == 1 && task.mask == null) {
+    if (spec.queries() == 1 && task.mask == null) {
       forwardOne(task, staging, b, h, g);
       return;
     }
     boolean vectors = Simd.ready();
-    for (int t = 0; t < T; t += WIDTH) {
-      int queries = Math.min(WIDTH, T - t);
-      int visible = task.past + t + 1;
-      int length = visible + queries - 1;
+    for (int t = 0; t < spec.queries(); t += WIDTH) {
+      int queries = Math.min(WIDTH, spec.queries() - t);
+      int length = spec.visible(t + queries - 1);
       float[] p = scores(task, b, h, g, t, queries, length);
-      SoftmaxMath.mask(p, WIDTH, length, visible);
-      SoftmaxMath.forward(vectors, p, WIDTH, length, queries, task.scale, logSums);
+      SoftmaxMath.mask(p, WIDTH, length, spec.visible(t));
+      SoftmaxMath.forward(vectors, p, WIDTH, length, queries, task.scale, logsumexp);
       if (task.mask != null) {
-        long head = (long) b * task.H + h;
-        SoftmaxMath.drop(task.mask, p, WIDTH, length, queries, head, t, T);
+        long head = (long) b * task.spec.H() + h;
+        SoftmaxMath.drop(task.mask, task.spec, p, WIDTH, length, head, t);
       }
       // (queries, length) @ (length, D) -> (queries, D)
       NativeGemm.multiplyOnHeap(
@@ -69,13 +69,13 @@ final class NativeHead implements AttentionTask.Head {
           length,
           scores.segment,
           WIDTH,
-          at(task.v, b * T, g * D),
+          at(task.v, b * spec.keys(), g * D),
           task.v.rowStride(),
           false,
-          segment(task.out, b * T + t, h * D),
+          segment(task.out, b * spec.queries() + t, h * D),
           task.out.rowStride());
-      if (task.logSums != null) {
-        Staging.write(logSums, task.logSums, t, queries, b * task.H + h, 1);
+      if (task.logsumexp != null) {
+        Staging.write(logsumexp, task.logsumexp, t, queries, b * task.spec.H() + h, 1);
       }
     }
   }
@@ -83,21 +83,21 @@ final class NativeHead implements AttentionTask.Head {
   /** A single query, as a step of generation has it. */
   private void forwardOne(AttentionTask task, Staging staging, int b, int h, int g) {
     int D = task.D;
-    int length = task.past + 1;
+    int length = task.spec.keys();
     boolean vectors = Simd.ready();
     float[] p = scores.array(length);
-    long keys = at(task.k, b, g * D);
+    long keys = at(task.k, b * length, g * D);
     MemorySegment query = segment(task.q, b, h * D);
     OpenBlas.rowProducts(length, D, task.scale, keys, task.k.rowStride(), query, scores.segment);
     float max = ElementMath.max(vectors, p, length);
     float sum = ElementMath.expAndSum(vectors, p, length, max, staging.lanes());
     ElementMath.scale(vectors, p, length, 1 / sum);
-    long values = at(task.v, b, g * D);
+    long values = at(task.v, b * length, g * D);
     MemorySegment out = segment(task.out, b, h * D);
     OpenBlas.sumOfRows(length, D, values, task.v.rowStride(), scores.segment, out);
-    if (task.logSums != null) {
-      logSums[0] = max + (float) Math.log(sum);
-      Staging.write(logSums, task.logSums, 0, 1, b * task.H + h, 1);
+    if (task.logsumexp != null) {
+      logsumexp[0] = max + (float) Math.log(sum);
+      Staging.write(logsumexp, task.logsumexp, 0, 1, b * task.spec.H() + h, 1);
     }
   }
 
@@ -111,9 +111,9 @@ final class NativeHead implements AttentionTask.Head {
         length,
         queries,
         task.D,
-        segment(task.k, b * task.T, g * task.D),
+        segment(task.k, b * task.spec.keys(), g * task.D),
         task.k.rowStride(),
-        at(task.q, b * task.T + t, h * task.D),
+        at(task.q, b * task.spec.queries() + t, h * task.D),
         task.q.rowStride(),
         false,
         scores.segment,
@@ -123,20 +123,20 @@ final class NativeHead implements AttentionTask.Head {
 
   @Override
   public void backward(AttentionTask task, Staging staging, int b, int h, int g, boolean first) {
-    int T = task.T;
+    AttentionSpec spec = task.spec;
     int D = task.D;
     boolean vectors = Simd.ready();
     if (first) {
-      task.dK.rows(b * T, T).columns(g * D, D).zero();
-      task.dV.rows(b * T, T).columns(g * D, D).zero();
+      task.gradients.k().rows(b * spec.keys(), spec.keys()).columns(g * D, D).zero();
+      task.gradients.v().rows(b * spec.keys(), spec.keys()).columns(g * D, D).zero();
     }
-    for (int t = 0; t < T; t += WIDTH) {
-      int queries = Math.min(WIDTH, T - t);
-      int length = t + queries;
+    for (int t = 0; t < spec.queries(); t += WIDTH) {
+      int queries = Math.min(WIDTH, spec.queries() - t);
+      int length = spec.visible(t + queries - 1);
       float[] p = scores(task, b, h, g, t, queries, length);
-      SoftmaxMath.mask(p, WIDTH, length, t + 1);
+      SoftmaxMath.mask(p, WIDTH, length, spec.visible(t));
       float[] d = dScores.array(length * WIDTH);
-      long dOut = at(task.dOut, b * T + t, h * D);
+      long dOut = at(task.dOut, b * spec.queries() + t, h * D);
       long dOutStride = task.dOut.rowStride();
       // (length, D) @ (D, queries) -> (length, queries)
       NativeGemm.multiplyOnHeap(
@@ -145,30 +145,36 @@ final class NativeHead implements AttentionTask.Head {
           length,
           queries,
           D,
-          segment(task.v, b * T, g * D),
+          segment(task.v, b * spec.keys(), g * D),
           task.v.rowStride(),
           dOut,
           dOutStride,
           false,
           dScores.segment,
           WIDTH);
-      long head = (long) b * task.H + h;
+      long head = (long) b * task.spec.H() + h;
       if (task.mask != null) {
-        SoftmaxMath.drop(task.mask, d, WIDTH, length, queries, head, t, T);
+        SoftmaxMath.drop(task.mask, task.spec, d, WIDTH, length, head, t);
       }
       System.arraycopy(
-          staging.read(0, task.logSums, t, queries, b * task.H + h, 1), 0, logSums, 0, queries);
-      SoftmaxMath.backward(vectors, p, d, WIDTH, length, queries, task.scale, logSums);
+          staging.read(0, task.logsumexp, t, queries, b * task.spec.H() + h, 1),
+          0,
+          logsumexp,
+          0,
+          queries);
+      SoftmaxMath.backward(vectors, p, d, WIDTH, length, queries, task.scale, logsumexp);
       Scratch kept = scores;
       if (task.mask != null) {
         kept = dropped;
         System.arraycopy(p, 0, dropped.array(length * WIDTH), 0, length * WIDTH);
-        SoftmaxMath.drop(task.mask, dropped.array, WIDTH, length, queries, head, t, T);
+        SoftmaxMath.drop(task.mask, task.spec, dropped.array, WIDTH, length, head, t);
       }
-      addProduct(kept, dOut, dOutStride, task.dV, b * T, g * D, length, D, queries);
-      long query = at(task.q, b * T + t, h * D);
+      addProduct(
+          kept, dOut, dOutStride, task.gradients.v(), b * spec.keys(), g * D, length, D, queries);
+      long query = at(task.q, b * spec.queries() + t, h * D);
       long stride = task.q.rowStride();
-      addProduct(dScores, query, stride, task.dK, b * T, g * D, length, D, queries);
+      addProduct(
+          dScores, query, stride, task.gradients.k(), b * spec.keys(), g * D, length, D, queries);
       // (queries, length) @ (length, D) -> (queries, D)
       NativeGemm.multiplyOnHeap(
           true,
@@ -178,11 +184,11 @@ final class NativeHead implements AttentionTask.Head {
           length,
           dScores.segment,
           WIDTH,
-          at(task.k, b * T, g * D),
+          at(task.k, b * spec.keys(), g * D),
           task.k.rowStride(),
           false,
-          segment(task.dQ, b * T + t, h * D),
-          task.dQ.rowStride());
+          segment(task.gradients.q(), b * spec.queries() + t, h * D),
+          task.gradients.q().rowStride());
     }
   }
 

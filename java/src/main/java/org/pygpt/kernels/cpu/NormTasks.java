@@ -1,6 +1,8 @@
 package org.pygpt.kernels.cpu;
 
-import org.pygpt.kernels.NormSpec;
+import org.pygpt.kernels.Gradient;
+import org.pygpt.kernels.Norm;
+import org.pygpt.kernels.Residual;
 import org.pygpt.tensor.Tensor;
 
 /** Residual sums and norms. */
@@ -9,13 +11,9 @@ final class NormTasks {
 
   /** Mutable: sum = x + branch + bias, out = norm(sum); either half may be missing. */
   static final class Forward extends RowTask {
-    NormSpec spec;
     Tensor x;
-    Tensor branch;
-    Tensor branchBias;
-    Tensor sum;
-    Tensor weight;
-    Tensor bias;
+    Residual residual;
+    Norm norm;
     Tensor out;
     Tensor statistics;
 
@@ -26,23 +24,28 @@ final class NormTasks {
     @Override
     void prepare(Staging staging, int worker) {
       int C = x.columns();
-      staging.readVector(2, branchBias, C, 0);
-      staging.readVector(3, weight, C, 1);
-      staging.readVector(4, bias, C, 0);
+      if (residual != null) {
+        staging.readVector(2, residual.bias(), C, 0);
+      }
+      if (norm != null) {
+        staging.readVector(3, norm.weight(), C, 1);
+        staging.readVector(4, norm.bias(), C, 0);
+      }
     }
 
     @Override
     void block(boolean vectors, Staging staging, int worker, int row, int count) {
       int C = x.columns();
       float[] stream = staging.read(0, x, row, count);
-      if (branch != null) {
-        ElementMath.add(vectors, staging.read(1, branch, row, count), 0, stream, 0, count * C);
-        for (int r = 0; branchBias != null && r < count; r++) {
+      if (residual != null) {
+        float[] branch = staging.read(1, residual.branch(), row, count);
+        ElementMath.add(vectors, branch, 0, stream, 0, count * C);
+        for (int r = 0; residual.bias() != null && r < count; r++) {
           ElementMath.add(vectors, staging.array(2, C), 0, stream, r * C, C);
         }
-        Staging.write(stream, sum, row, count);
+        Staging.write(stream, residual.sum(), row, count);
       }
-      if (out != null) {
+      if (norm != null) {
         normalize(vectors, staging, stream, row, count);
       }
     }
@@ -54,9 +57,9 @@ final class NormTasks {
       float[] kept = staging.array(5, 2 * count);
       float[] lanes = staging.lanes();
       for (int r = 0; r < count; r++) {
-        float mean = spec.centred() ? NormMath.sum(vectors, stream, r * C, C, lanes) / C : 0;
+        float mean = norm.spec().centred() ? NormMath.sum(vectors, stream, r * C, C, lanes) / C : 0;
         float squares = NormMath.sumOfSquares(vectors, stream, r * C, C, mean, lanes);
-        float rstd = (float) (1 / Math.sqrt(squares / C + spec.epsilon()));
+        float rstd = (float) (1 / Math.sqrt(squares / C + norm.spec().epsilon()));
         NormMath.normalize(vectors, stream, r * C, C, mean, rstd, w, b);
         kept[2 * r] = mean;
         kept[2 * r + 1] = rstd;
@@ -68,13 +71,11 @@ final class NormTasks {
 
   /** Mutable: gradient of the norm. */
   static final class Backward extends RowTask {
-    NormSpec spec;
+    Norm norm;
     Tensor dOut;
     Tensor x;
     Tensor statistics;
-    Tensor weight;
-    boolean add;
-    Tensor dX;
+    Gradient dX;
 
     Backward(Team team, Staging[] stagings) {
       super(team, stagings, 2);
@@ -83,7 +84,7 @@ final class NormTasks {
     @Override
     void prepare(Staging staging, int worker) {
       int C = x.columns();
-      staging.readVector(3, weight, C, 1);
+      staging.readVector(3, norm.weight(), C, 1);
       beginSum(0, worker, C);
       beginSum(1, worker, C);
     }
@@ -102,7 +103,7 @@ final class NormTasks {
         float rstd = kept[2 * r + 1];
         NormMath.backward(
             vectors,
-            spec.centred(),
+            norm.spec().centred(),
             gradient,
             input,
             r * C,
@@ -114,11 +115,11 @@ final class NormTasks {
             biasSums,
             staging.lanes());
       }
-      if (add) {
-        float[] before = staging.read(4, dX, row, count);
+      if (dX.add()) {
+        float[] before = staging.read(4, dX.tensor(), row, count);
         ElementMath.add(vectors, before, 0, gradient, 0, count * C);
       }
-      Staging.write(gradient, dX, row, count);
+      Staging.write(gradient, dX.tensor(), row, count);
     }
   }
 }

@@ -1,6 +1,7 @@
 package org.pygpt.kernels.cpu;
 
 import java.util.Arrays;
+import org.pygpt.kernels.Gradient;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -74,9 +75,11 @@ abstract class RowTask implements Team.Task {
     return sums[index].partial[worker];
   }
 
-  /** vector (+)= the workers' sums, added in the order of the workers. */
-  final void storeSum(int index, boolean add, Tensor vector) {
-    sums[index].store(stagings[0], add, vector);
+  /** vector (+)= the workers' sums, added in the order of the workers; nothing if it is null. */
+  final void storeSum(int index, Gradient vector) {
+    if (vector != null) {
+      sums[index].store(stagings[0], vector.add(), vector.tensor());
+    }
   }
 
   /** Mutable: one vector's partial sums, one a worker. */

@@ -1,6 +1,7 @@
 package org.pygpt.kernels.cpu;
 
 import java.util.Arrays;
+import org.pygpt.kernels.AttentionSpec;
 
 /**
  * Mutable (scratch arrays): attention of one short or narrow head, staged on the heap, with our own
@@ -24,33 +25,31 @@ final class SmallHead implements AttentionTask.Head {
   private static final int D_VALUES = 11;
   private static final int DROPPED = 12;
 
-  private final float[] logSums = new float[WIDTH];
+  private final float[] logsumexp = new float[WIDTH];
 
   @Override
   public void forward(AttentionTask task, Staging staging, int b, int h, int g) {
-    int T = task.T;
+    AttentionSpec spec = task.spec;
     int D = task.D;
-    int keys = task.past + T;
-    float[] k = staging.read(KEYS, task.k, g * D, D, b * T, keys); // (keys, D)
-    float[] v = staging.read(VALUES, task.v, g * D, D, b * T, keys);
+    float[] k = staging.read(KEYS, task.k, g * D, D, b * spec.keys(), spec.keys()); // (keys, D)
+    float[] v = staging.read(VALUES, task.v, g * D, D, b * spec.keys(), spec.keys());
     boolean vectors = Simd.ready();
-    for (int t = 0; t < T; t += WIDTH) {
-      int queries = Math.min(WIDTH, T - t);
-      int visible = task.past + t + 1;
-      int length = visible + queries - 1;
+    for (int t = 0; t < spec.queries(); t += WIDTH) {
+      int queries = Math.min(WIDTH, spec.queries() - t);
+      int length = spec.visible(t + queries - 1);
       float[] scores = scores(task, staging, k, b, h, t, queries, length);
-      SoftmaxMath.mask(scores, WIDTH, length, visible);
-      SoftmaxMath.forward(vectors, scores, WIDTH, length, queries, task.scale, logSums);
+      SoftmaxMath.mask(scores, WIDTH, length, spec.visible(t));
+      SoftmaxMath.forward(vectors, scores, WIDTH, length, queries, task.scale, logsumexp);
       if (task.mask != null) {
-        long head = (long) b * task.H + h;
-        SoftmaxMath.drop(task.mask, scores, WIDTH, length, queries, head, t, T);
+        long head = (long) b * task.spec.H() + h;
+        SoftmaxMath.drop(task.mask, task.spec, scores, WIDTH, length, head, t);
       }
       float[] out = staging.array(OUT, queries * D);
       // (queries, length) @ (length, D) -> (queries, D)
       SmallGemm.multiply(scores, 1, WIDTH, v, D, out, D, queries, D, length, false);
-      Staging.write(out, task.out, h * D, D, b * T + t, queries);
-      if (task.logSums != null) {
-        Staging.write(logSums, task.logSums, t, queries, b * task.H + h, 1);
+      Staging.write(out, task.out, h * D, D, b * spec.queries() + t, queries);
+      if (task.logsumexp != null) {
+        Staging.write(logsumexp, task.logsumexp, t, queries, b * task.spec.H() + h, 1);
       }
     }
   }
@@ -66,7 +65,7 @@ final class SmallHead implements AttentionTask.Head {
       int queries,
       int length) {
     int D = task.D;
-    float[] q = staging.read(QUERIES, task.q, h * D, D, b * task.T + t, queries);
+    float[] q = staging.read(QUERIES, task.q, h * D, D, b * task.spec.queries() + t, queries);
     float[] qT = transpose(q, queries, D, staging.array(QUERIES_T, D * WIDTH));
     float[] scores = staging.array(SCORES, length * WIDTH);
     // (length, D) @ (D, WIDTH) -> (length, WIDTH)
@@ -87,38 +86,42 @@ final class SmallHead implements AttentionTask.Head {
 
   @Override
   public void backward(AttentionTask task, Staging staging, int b, int h, int g, boolean first) {
-    int T = task.T;
+    AttentionSpec spec = task.spec;
     int D = task.D;
     boolean vectors = Simd.ready();
-    float[] k = staging.read(KEYS, task.k, g * D, D, b * T, T);
-    float[] v = staging.read(VALUES, task.v, g * D, D, b * T, T);
-    float[] dK = staging.array(D_KEYS, T * D);
-    float[] dV = staging.array(D_VALUES, T * D);
+    float[] k = staging.read(KEYS, task.k, g * D, D, b * spec.keys(), spec.keys());
+    float[] v = staging.read(VALUES, task.v, g * D, D, b * spec.keys(), spec.keys());
+    float[] dK = staging.array(D_KEYS, spec.keys() * D);
+    float[] dV = staging.array(D_VALUES, spec.keys() * D);
     if (first) {
-      Arrays.fill(dK, 0, T * D, 0);
-      Arrays.fill(dV, 0, T * D, 0);
+      Arrays.fill(dK, 0, spec.keys() * D, 0);
+      Arrays.fill(dV, 0, spec.keys() * D, 0);
     }
-    for (int t = 0; t < T; t += WIDTH) {
-      int queries = Math.min(WIDTH, T - t);
-      int length = t + queries;
+    for (int t = 0; t < spec.queries(); t += WIDTH) {
+      int queries = Math.min(WIDTH, spec.queries() - t);
+      int length = spec.visible(t + queries - 1);
       float[] scores = scores(task, staging, k, b, h, t, queries, length);
-      SoftmaxMath.mask(scores, WIDTH, length, t + 1);
-      float[] dOut = staging.read(D_OUT, task.dOut, h * D, D, b * T + t, queries);
+      SoftmaxMath.mask(scores, WIDTH, length, spec.visible(t));
+      float[] dOut = staging.read(D_OUT, task.dOut, h * D, D, b * spec.queries() + t, queries);
       float[] dOutT = transpose(dOut, queries, D, staging.array(D_OUT_T, D * WIDTH));
       float[] dScores = staging.array(D_SCORES, length * WIDTH);
       SmallGemm.multiply(v, D, 1, dOutT, WIDTH, dScores, WIDTH, length, WIDTH, D, false);
-      long head = (long) b * task.H + h;
+      long head = (long) b * task.spec.H() + h;
       if (task.mask != null) {
-        SoftmaxMath.drop(task.mask, dScores, WIDTH, length, queries, head, t, T);
+        SoftmaxMath.drop(task.mask, task.spec, dScores, WIDTH, length, head, t);
       }
       System.arraycopy(
-          staging.read(OUT, task.logSums, t, queries, b * task.H + h, 1), 0, logSums, 0, queries);
-      SoftmaxMath.backward(vectors, scores, dScores, WIDTH, length, queries, task.scale, logSums);
+          staging.read(OUT, task.logsumexp, t, queries, b * task.spec.H() + h, 1),
+          0,
+          logsumexp,
+          0,
+          queries);
+      SoftmaxMath.backward(vectors, scores, dScores, WIDTH, length, queries, task.scale, logsumexp);
       float[] dropped = scores;
       if (task.mask != null) {
         dropped = staging.array(DROPPED, length * WIDTH);
         System.arraycopy(scores, 0, dropped, 0, length * WIDTH);
-        SoftmaxMath.drop(task.mask, dropped, WIDTH, length, queries, head, t, T);
+        SoftmaxMath.drop(task.mask, task.spec, dropped, WIDTH, length, head, t);
       }
       // (length, queries) @ (queries, D) -> (length, D)
       SmallGemm.multiply(dropped, WIDTH, 1, dOut, D, dV, D, length, D, queries, true);
@@ -127,9 +130,9 @@ final class SmallHead implements AttentionTask.Head {
       float[] dQ = staging.array(D_QUERIES, queries * D);
       // (queries, length) @ (length, D) -> (queries, D)
       SmallGemm.multiply(dScores, 1, WIDTH, k, D, dQ, D, queries, D, length, false);
-      Staging.write(dQ, task.dQ, h * D, D, b * T + t, queries);
+      Staging.write(dQ, task.gradients.q(), h * D, D, b * spec.queries() + t, queries);
     }
-    Staging.write(dK, task.dK, g * D, D, b * T, T);
-    Staging.write(dV, task.dV, g * D, D, b * T, T);
+    Staging.write(dK, task.gradients.k(), g * D, D, b * spec.keys(), spec.keys());
+    Staging.write(dV, task.gradients.v(), g * D, D, b * spec.keys(), spec.keys());
   }
 }

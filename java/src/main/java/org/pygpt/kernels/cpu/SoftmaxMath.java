@@ -5,6 +5,7 @@ import static org.pygpt.kernels.cpu.Simd.load;
 
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
+import org.pygpt.kernels.AttentionSpec;
 import org.pygpt.kernels.DropoutMask;
 
 /**
@@ -29,7 +30,7 @@ final class SoftmaxMath {
   /**
    * scores = softmax(scale * scores) of each query.
    *
-   * @param logSums receives the logarithm of each query's sum of exponentials
+   * @param logsumexp receives the logarithm of each query's sum of exponentials
    */
   static void forward(
       boolean vectors,
@@ -38,11 +39,11 @@ final class SoftmaxMath {
       int keys,
       int queries,
       float scale,
-      float[] logSums) {
+      float[] logsumexp) {
     int bound = vectors ? (queries + LANES - 1) / LANES * LANES : 0;
     for (int t = 0; t < bound; t += LANES) {
-      vectorMax(scores, width, keys, t, logSums);
-      vectorExponentials(scores, width, keys, t, scale, logSums);
+      vectorMax(scores, width, keys, t, logsumexp);
+      vectorExponentials(scores, width, keys, t, scale, logsumexp);
     }
     for (int t = bound; t < queries; t++) {
       float max = scores[t];
@@ -59,7 +60,7 @@ final class SoftmaxMath {
       for (int s = 0; s < keys; s++) {
         scores[s * width + t] *= inverse;
       }
-      logSums[t] = max * scale + (float) Math.log(sum);
+      logsumexp[t] = max * scale + (float) Math.log(sum);
     }
   }
 
@@ -73,8 +74,8 @@ final class SoftmaxMath {
 
   /** Exponentials divided by their sums; replaces maxima by logarithms of the sums. */
   private static void vectorExponentials(
-      float[] scores, int width, int keys, int t, float scale, float[] logSums) {
-    FloatVector max = load(logSums, t);
+      float[] scores, int width, int keys, int t, float scale, float[] logsumexp) {
+    FloatVector max = load(logsumexp, t);
     FloatVector sum = Simd.broadcast(0);
     for (int s = 0; s < keys; s++) {
       FloatVector e = Simd.exp(load(scores, s * width + t).sub(max).mul(scale));
@@ -86,7 +87,7 @@ final class SoftmaxMath {
       load(scores, s * width + t).mul(inverse).intoArray(scores, s * width + t);
     }
     for (int lane = 0; lane < LANES; lane++) {
-      logSums[t + lane] = logSums[t + lane] * scale + (float) Math.log(sum.lane(lane));
+      logsumexp[t + lane] = logsumexp[t + lane] * scale + (float) Math.log(sum.lane(lane));
     }
   }
 
@@ -102,16 +103,16 @@ final class SoftmaxMath {
       int keys,
       int queries,
       float scale,
-      float[] logSums) {
+      float[] logsumexp) {
     int bound = vectors ? (queries + LANES - 1) / LANES * LANES : 0;
     for (int t = 0; t < bound; t += LANES) {
-      vectorProbabilities(scores, width, keys, t, scale, logSums);
+      vectorProbabilities(scores, width, keys, t, scale, logsumexp);
       vectorScoreGradients(scores, gradients, width, keys, t, scale);
     }
     for (int t = bound; t < queries; t++) {
       float mean = 0;
       for (int s = 0; s < keys; s++) {
-        float p = Simd.exp(scores[s * width + t] * scale - logSums[t]);
+        float p = Simd.exp(scores[s * width + t] * scale - logsumexp[t]);
         scores[s * width + t] = p;
         mean = Math.fma(p, gradients[s * width + t], mean);
       }
@@ -123,10 +124,10 @@ final class SoftmaxMath {
   }
 
   private static void vectorProbabilities(
-      float[] scores, int width, int keys, int t, float scale, float[] logSums) {
-    FloatVector logSum = load(logSums, t);
+      float[] scores, int width, int keys, int t, float scale, float[] logsumexp) {
+    FloatVector sums = load(logsumexp, t);
     for (int s = 0; s < keys; s++) {
-      FloatVector x = load(scores, s * width + t).mul(scale).sub(logSum);
+      FloatVector x = load(scores, s * width + t).mul(scale).sub(sums);
       Simd.exp(x).intoArray(scores, s * width + t);
     }
   }
@@ -143,13 +144,16 @@ final class SoftmaxMath {
     }
   }
 
-  /** Multiplies by what dropout keeps; the first query is number {@code first} of row (head, T). */
+  /**
+   * Multiplies by what dropout keeps the probabilities of one head's queries, from {@code t} on.
+   */
   static void drop(
-      DropoutMask mask, float[] x, int width, int keys, int queries, long head, int first, int T) {
-    for (int t = 0; t < queries; t++) {
-      long row = (head * T + first + t) * T;
-      for (int s = 0; s < keys; s++) {
-        x[s * width + t] *= mask.factor(row + s);
+      DropoutMask mask, AttentionSpec spec, float[] x, int width, int length, long head, int t) {
+    int queries = Math.min(width, spec.queries() - t);
+    for (int i = 0; i < queries; i++) {
+      long row = (head * spec.queries() + t + i) * spec.keys();
+      for (int s = 0; s < length; s++) {
+        x[s * width + i] *= mask.factor(row + s);
       }
     }
   }

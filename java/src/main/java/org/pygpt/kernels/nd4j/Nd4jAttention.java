@@ -7,79 +7,85 @@ import java.util.Arrays;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.ops.transforms.Transforms;
+import org.pygpt.kernels.AttentionSpec;
 import org.pygpt.kernels.DropoutMask;
+import org.pygpt.kernels.Heads;
 import org.pygpt.tensor.Tensor;
 
 /**
- * Causal attention of all sequences and heads at once.
+ * Attention of all sequences and heads at once.
  *
  * <p>Sequences and the heads of keys are one dimension, N = B * kvHeads; the G = H / kvHeads heads
  * of queries that share a head of keys are stacked: their M = G * T queries are one matrix, so that
  * no key is repeated, and the products sum dK and dV over them. This one backend does hold every
- * score in memory, (N, M, S) with S = past + T keys.
+ * score in memory, (N, M, S) with S keys.
  */
 final class Nd4jAttention {
   /** What masked scores get: the exponential is 0. */
   private static final float MASKED = Float.NEGATIVE_INFINITY;
 
+  private final AttentionSpec spec;
+  private final Heads in;
+  private final DropoutMask dropout;
   private final int B;
   private final int T;
   private final int S;
   private final int H;
   private final int kvHeads;
   private final int D;
-  private final DropoutMask dropout;
 
-  Nd4jAttention(int B, int T, int past, int H, int kvHeads, int D, DropoutMask dropout) {
-    this.B = B;
-    this.T = T;
-    this.S = past + T;
-    this.H = H;
-    this.kvHeads = kvHeads;
-    this.D = D;
+  Nd4jAttention(AttentionSpec spec, Heads in, DropoutMask dropout) {
+    this.spec = spec;
+    this.in = in;
     this.dropout = dropout;
+    B = spec.B();
+    T = spec.queries();
+    S = spec.keys();
+    H = spec.H();
+    kvHeads = spec.kvHeads();
+    D = in.q().columns() / H;
   }
 
-  void forward(Tensor q, Tensor k, Tensor v, Tensor out, Tensor logSums) {
-    INDArray scores = scores(load(q, T), load(k, S));
+  void forward(Tensor out, Tensor logsumexp) {
+    INDArray scores = scores(load(in.q(), T), load(in.k(), S));
     INDArray max = scores.max(true, 2); // (B * H, T, 1)
     INDArray p = Transforms.exp(scores.subi(max), false); // (B * H, T, S)
     INDArray sums = p.sum(true, 2); // (B * H, T, 1)
     p.divi(sums);
-    if (logSums != null) {
-      rows(logSums.columns(0, T), B * H).assign(Transforms.log(sums).addi(max).reshape(B * H, T));
+    if (logsumexp != null) {
+      rows(logsumexp.columns(0, T), B * H).assign(Transforms.log(sums).addi(max).reshape(B * H, T));
     }
     if (dropout != null) {
       p.muli(factors());
     }
-    save(Nd4j.matmul(stacked(p), load(v, S)), out, T); // (N, M, S) @ (N, S, D)
+    save(Nd4j.matmul(stacked(p), load(in.v(), S)), out, T); // (N, M, S) @ (N, S, D)
   }
 
-  void backward(
-      Tensor dOut, Tensor q, Tensor k, Tensor v, Tensor logSums, Tensor dQ, Tensor dK, Tensor dV) {
-    INDArray queries = load(q, T); // (N, M, D)
-    INDArray keys = load(k, T); // (N, T, D)
+  void backward(Tensor dOut, Tensor logsumexp, Heads gradients) {
+    INDArray queries = load(in.q(), T); // (N, M, D)
+    INDArray keys = load(in.k(), S); // (N, S, D)
     INDArray dMixed = load(dOut, T); // (N, M, D)
-    INDArray sums = rows(logSums.columns(0, T), B * H).reshape(B * H, T, 1);
-    INDArray p = Transforms.exp(scores(queries, keys).subi(sums), false); // (B * H, T, T)
-    INDArray dP = product(dMixed, false, load(v, T), true).reshape(B * H, T, T);
+    INDArray sums = rows(logsumexp.columns(0, T), B * H).reshape(B * H, T, 1);
+    INDArray p = Transforms.exp(scores(queries, keys).subi(sums), false); // (B * H, T, S)
+    INDArray dP = product(dMixed, false, load(in.v(), S), true).reshape(B * H, T, S);
     INDArray kept = p;
     if (dropout != null) {
       INDArray factors = factors();
       kept = p.mul(factors);
       dP.muli(factors);
     }
-    save(product(stacked(kept), true, dMixed, false), dV, T); // (N, T, M) @ (N, M, D)
+    save(product(stacked(kept), true, dMixed, false), gradients.v(), S); // (N, S, M) @ (N, M, D)
     INDArray mean = dP.mul(p).sum(true, 2); // (B * H, T, 1)
     INDArray dScores = stacked(dP.subi(mean).muli(p).divi(Math.sqrt(D)));
-    save(product(dScores, false, keys, false), dQ, T); // (N, M, T) @ (N, T, D)
-    save(product(dScores, true, queries, false), dK, T); // (N, T, M) @ (N, M, D)
+    save(product(dScores, false, keys, false), gradients.q(), T); // (N, M, S) @ (N, S, D)
+    save(product(dScores, true, queries, false), gradients.k(), S); // (N, S, M) @ (N, M, D)
   }
 
-  /** Scaled scores, -infinity where key s > past + t is in the future of query t: (B * H, T, S). */
+  /** Scaled scores, -infinity where query t does not see key s: (B * H, T, S). */
   private INDArray scores(INDArray queries, INDArray keys) {
     INDArray scores = product(queries, false, keys, true); // (N, M, D) @ (N, D, S)
-    return scores.divi(Math.sqrt(D)).reshape(B * H, T, S).addi(future());
+    scores = scores.divi(Math.sqrt(D)).reshape(B * H, T, S);
+    return spec.causal() ? scores.addi(future()) : scores;
   }
 
   private static INDArray product(INDArray a, boolean transposeA, INDArray b, boolean transposeB) {
@@ -90,7 +96,7 @@ final class Nd4jAttention {
   private INDArray future() {
     float[] mask = new float[T * S];
     for (int t = 0; t < T; t++) {
-      Arrays.fill(mask, t * S + S - T + t + 1, (t + 1) * S, MASKED);
+      Arrays.fill(mask, t * S + spec.visible(t), (t + 1) * S, MASKED);
     }
     return Nd4j.createFromArray(mask).reshape(1, T, S);
   }

@@ -23,9 +23,18 @@ import org.nd4j.linalg.factory.ops.NDBase;
 import org.nd4j.linalg.ops.transforms.Transforms;
 import org.pygpt.kernels.Activation;
 import org.pygpt.kernels.AdamStep;
+import org.pygpt.kernels.AttentionSpec;
+import org.pygpt.kernels.CrossEntropy;
 import org.pygpt.kernels.DropoutMask;
+import org.pygpt.kernels.Gradient;
+import org.pygpt.kernels.Heads;
 import org.pygpt.kernels.Kernels;
+import org.pygpt.kernels.MatMul;
+import org.pygpt.kernels.Norm;
 import org.pygpt.kernels.NormSpec;
+import org.pygpt.kernels.Positions;
+import org.pygpt.kernels.Residual;
+import org.pygpt.kernels.Rotation;
 import org.pygpt.tensor.Device;
 import org.pygpt.tensor.Flat;
 import org.pygpt.tensor.Tensor;
@@ -90,29 +99,22 @@ public final class Nd4jKernels implements Kernels {
   // ---- linear layers ---------------------------------------------------------------------------
 
   @Override
-  public void gemm(
-      boolean transposeA,
-      boolean transposeB,
-      int m,
-      int n,
-      int k,
-      Tensor a,
-      Tensor b,
-      boolean add,
-      Tensor c) {
+  public void gemm(MatMul shape, Tensor a, Tensor b, Tensor c) {
+    boolean transposeA = shape.transposeA();
+    boolean transposeB = shape.transposeB();
     try (MemoryWorkspace _ = scratch()) {
-      INDArray left = rows(a, transposeA ? k : m);
-      INDArray right = rows(b, transposeB ? n : k);
-      INDArray result = rows(c, m);
-      if (c.rowStride() == n) {
+      INDArray left = rows(a, transposeA ? shape.k() : shape.m());
+      INDArray right = rows(b, transposeB ? shape.n() : shape.k());
+      INDArray result = rows(c, shape.m());
+      if (c.rowStride() == shape.n()) {
         // Into column-major memory, which row-major c is as c^T = op(b)^T @ op(a)^T: ND4J writes a
         // product into row-major memory by way of a copy, and into strided memory not at all.
         INDArray transposed = result.transpose();
-        int beta = add ? 1 : 0;
+        int beta = shape.add() ? 1 : 0;
         Nd4j.gemm(right.transpose(), left.transpose(), transposed, transposeB, transposeA, 1, beta);
       } else {
         INDArray first = transposeA ? left.transpose() : left;
-        store(first.mmul(transposeB ? right.transpose() : right), add, result);
+        store(first.mmul(transposeB ? right.transpose() : right), shape.add(), result);
       }
     }
   }
@@ -125,82 +127,77 @@ public final class Nd4jKernels implements Kernels {
   }
 
   @Override
-  public void biasBackward(int rows, Tensor dX, boolean add, Tensor dBias) {
+  public void biasBackward(int rows, Tensor dX, Gradient dBias) {
     try (MemoryWorkspace _ = scratch()) {
-      store(rows(dX, rows).sum(true, 0), add, row(dBias));
+      store(rows(dX, rows).sum(true, 0), dBias);
     }
   }
 
   // ---- embedding -------------------------------------------------------------------------------
 
   @Override
-  public void embedding(int B, int T, int past, Tensor ids, Tensor wte, Tensor wpe, Tensor out) {
+  public void embedding(Positions positions, Tensor ids, Tensor wte, Tensor wpe, Tensor out) {
+    int rows = positions.rows();
     try (MemoryWorkspace _ = scratch()) {
-      INDArray tokens = Nd4j.pullRows(rows(wte, wte.rows()), 1, rows(ids, B * T).toIntVector());
+      INDArray tokens = Nd4j.pullRows(rows(wte, wte.rows()), 1, rows(ids, rows).toIntVector());
       if (wpe != null) {
-        tokens.addi(Nd4j.pullRows(rows(wpe, wpe.rows()), 1, positions(B * T, T, past)));
+        tokens.addi(Nd4j.pullRows(rows(wpe, wpe.rows()), 1, indices(positions)));
       }
-      rows(out, B * T).assign(tokens);
+      rows(out, rows).assign(tokens);
     }
   }
 
   /** The position of each row. */
-  private static int[] positions(int rows, int T, int past) {
-    return IntStream.range(0, rows).map(row -> past + row % T).toArray();
+  private static int[] indices(Positions positions) {
+    return IntStream.range(0, positions.rows())
+        .map(row -> positions.past() + row % positions.T())
+        .toArray();
   }
 
   @Override
   public void embeddingBackward(
-      int B,
-      int T,
-      Tensor ids,
-      Tensor dOut,
-      boolean addWte,
-      Tensor dWte,
-      boolean addWpe,
-      Tensor dWpe) {
+      Positions positions, Tensor ids, Tensor dOut, Gradient dWte, Gradient dWpe) {
+    int B = positions.B();
+    int T = positions.T();
     try (MemoryWorkspace _ = scratch()) {
-      INDArray tokens = rows(dWte, dWte.rows());
-      if (!addWte) {
-        tokens.assign(0);
+      if (dWte != null) {
+        INDArray tokens = cleared(dWte);
+        Nd4j.exec(
+            DynamicCustomOp.builder("scatter_add")
+                .addInputs(tokens, rows(ids, B * T).reshape(B * T), rows(dOut, B * T))
+                .addOutputs(tokens)
+                .addBooleanArguments(true) // one update at a time: ids may be equal
+                .build());
       }
-      Nd4j.exec(
-          DynamicCustomOp.builder("scatter_add")
-              .addInputs(tokens, rows(ids, B * T).reshape(B * T), rows(dOut, B * T))
-              .addOutputs(tokens)
-              .addBooleanArguments(true) // one update at a time: ids may be equal
-              .build());
       if (dWpe != null) {
-        if (!addWpe) {
-          rows(dWpe, dWpe.rows()).assign(0);
-        }
-        rows(dWpe, T).addi(sequences(dOut, B, T).sum(0));
+        cleared(dWpe);
+        rows(dWpe.tensor(), T).addi(sequences(dOut, B, T).sum(0));
       }
     }
+  }
+
+  /** All rows of a gradient, zeroed unless it is added to. */
+  private static INDArray cleared(Gradient gradient) {
+    INDArray all = rows(gradient.tensor(), gradient.tensor().rows());
+    return gradient.add() ? all : all.assign(0);
   }
 
   // ---- residual sums and norms -----------------------------------------------------------------
 
   @Override
-  public void residual(int rows, Tensor x, Tensor branch, Tensor bias, Tensor sum) {
+  public void residual(int rows, Residual residual) {
     try (MemoryWorkspace _ = scratch()) {
-      INDArray result = rows(sum, rows);
-      rows(x, rows).add(rows(branch, rows), result);
-      if (bias != null) {
-        result.addiRowVector(row(bias));
+      INDArray result = rows(residual.sum(), rows);
+      rows(residual.x(), rows).add(rows(residual.branch(), rows), result);
+      if (residual.bias() != null) {
+        result.addiRowVector(row(residual.bias()));
       }
     }
   }
 
   @Override
-  public void norm(
-      NormSpec spec,
-      int rows,
-      Tensor x,
-      Tensor weight,
-      Tensor bias,
-      Tensor out,
-      Tensor statistics) {
+  public void norm(int rows, Norm norm, Tensor x, Tensor out, Tensor statistics) {
+    NormSpec spec = norm.spec();
     try (MemoryWorkspace _ = scratch()) {
       INDArray input = rows(x, rows);
       INDArray mean = input.mean(true, 1).muli(spec.centred() ? 1 : 0); // (rows, 1)
@@ -208,11 +205,11 @@ public final class Nd4jKernels implements Kernels {
       INDArray variance = centred.mul(centred).mean(true, 1); // (rows, 1)
       INDArray rstd = Transforms.sqrt(variance.addi(spec.epsilon())).rdivi(1); // (rows, 1)
       INDArray normed = centred.muliColumnVector(rstd);
-      if (weight != null) {
-        normed.muliRowVector(row(weight));
+      if (norm.weight() != null) {
+        normed.muliRowVector(row(norm.weight()));
       }
-      if (bias != null) {
-        normed.addiRowVector(row(bias));
+      if (norm.bias() != null) {
+        normed.addiRowVector(row(norm.bias()));
       }
       rows(out, rows).assign(normed);
       rows(statistics.columns(0, 1), rows).assign(mean);
@@ -222,33 +219,31 @@ public final class Nd4jKernels implements Kernels {
 
   @Override
   public void normBackward(
-      NormSpec spec,
       int rows,
+      Norm norm,
       Tensor dOut,
       Tensor x,
       Tensor statistics,
-      Tensor weight,
-      boolean addX,
-      Tensor dX,
-      boolean addParameters,
-      Tensor dWeight,
-      Tensor dBias) {
+      Gradient dX,
+      Gradient dWeight,
+      Gradient dBias) {
+    Tensor weight = norm.weight();
     try (MemoryWorkspace _ = scratch()) {
       INDArray mean = rows(statistics.columns(0, 1), rows);
       INDArray rstd = rows(statistics.columns(1, 1), rows);
       INDArray gradient = rows(dOut, rows);
       INDArray normed = rows(x, rows).subColumnVector(mean).muliColumnVector(rstd); // (rows, C)
       if (dWeight != null) {
-        store(gradient.mul(normed).sum(true, 0), addParameters, row(dWeight));
+        store(gradient.mul(normed).sum(true, 0), dWeight);
       }
       if (dBias != null) {
-        store(gradient.sum(true, 0), addParameters, row(dBias));
+        store(gradient.sum(true, 0), dBias);
       }
       INDArray dNormed = weight == null ? gradient.dup() : gradient.mulRowVector(row(weight));
-      INDArray dMean = dNormed.mean(true, 1).muli(spec.centred() ? 1 : 0); // (rows, 1)
+      INDArray dMean = dNormed.mean(true, 1).muli(norm.spec().centred() ? 1 : 0); // (rows, 1)
       INDArray dScale = dNormed.mul(normed).mean(true, 1); // (rows, 1)
       dNormed.subiColumnVector(dMean).subi(normed.muliColumnVector(dScale));
-      store(dNormed.muliColumnVector(rstd), addX, rows(dX, rows));
+      store(dNormed.muliColumnVector(rstd), dX.add(), rows(dX.tensor(), rows));
     }
   }
 
@@ -263,19 +258,12 @@ public final class Nd4jKernels implements Kernels {
 
   @Override
   public void activationBackward(
-      Activation kind,
-      int rows,
-      Tensor x,
-      Tensor bias,
-      Tensor dOut,
-      Tensor dX,
-      boolean addBias,
-      Tensor dBias) {
+      Activation kind, int rows, Tensor x, Tensor bias, Tensor dOut, Tensor dX, Gradient dBias) {
     try (MemoryWorkspace _ = scratch()) {
       INDArray dInput = Activations.backward(kind, biased(rows, x, bias), rows(dOut, rows));
       rows(dX, rows).assign(dInput);
       if (dBias != null) {
-        store(dInput.sum(true, 0), addBias, row(dBias));
+        store(dInput.sum(true, 0), dBias);
       }
     }
   }
@@ -286,12 +274,14 @@ public final class Nd4jKernels implements Kernels {
   }
 
   @Override
-  public void rotary(
-      int rows, int T, int past, int heads, Tensor angles, boolean inverse, Tensor x) {
+  public void rotary(Rotation rotation, Positions positions, Tensor x) {
+    Tensor angles = rotation.angles();
+    int rows = positions.rows();
+    int heads = rotation.heads();
     try (MemoryWorkspace _ = scratch()) {
-      int[] positions = positions(rows, T, past);
-      INDArray cosines = angles(angles, 0, positions); // (rows, 1, D/2)
-      INDArray sines = angles(angles, 1, positions).muli(inverse ? -1 : 1);
+      int[] indices = indices(positions);
+      INDArray cosines = angles(angles, 0, indices); // (rows, 1, D/2)
+      INDArray sines = angles(angles, 1, indices).muli(rotation.inverse() ? -1 : 1);
       INDArray first = halfHeads(x, rows, heads, angles.columns(), 0); // (rows, heads, D/2)
       INDArray second = halfHeads(x, rows, heads, angles.columns(), 1);
       INDArray turned = first.mul(cosines).subi(second.mul(sines));
@@ -340,65 +330,54 @@ public final class Nd4jKernels implements Kernels {
 
   @Override
   public void attention(
-      int B,
-      int T,
-      int past,
-      int H,
-      int kvHeads,
-      Tensor q,
-      Tensor k,
-      Tensor v,
-      DropoutMask mask,
-      Tensor out,
-      Tensor logSums) {
+      AttentionSpec spec, Heads in, DropoutMask mask, Tensor out, Tensor logsumexp) {
     try (MemoryWorkspace _ = scratch()) {
-      new Nd4jAttention(B, T, past, H, kvHeads, q.columns() / H, mask)
-          .forward(q, k, v, out, logSums);
+      new Nd4jAttention(spec, in, mask).forward(out, logsumexp);
     }
   }
 
   @Override
   public void attentionBackward(
-      int B,
-      int T,
-      int H,
-      int kvHeads,
-      Tensor dOut,
-      Tensor q,
-      Tensor k,
-      Tensor v,
+      AttentionSpec spec,
+      Heads in,
       DropoutMask mask,
       Tensor out,
-      Tensor logSums,
-      Tensor dQ,
-      Tensor dK,
-      Tensor dV) {
+      Tensor logsumexp,
+      Tensor dOut,
+      Heads gradients) {
     try (MemoryWorkspace _ = scratch()) {
-      new Nd4jAttention(B, T, 0, H, kvHeads, q.columns() / H, mask)
-          .backward(dOut, q, k, v, logSums, dQ, dK, dV);
+      new Nd4jAttention(spec, in, mask).backward(dOut, logsumexp, gradients);
     }
   }
 
   // ---- loss and optimizer ----------------------------------------------------------------------
 
   @Override
-  public double crossEntropy(int rows, Tensor logits, Tensor targets, Tensor dLogits) {
+  public double crossEntropy(int rows, Tensor logits, CrossEntropy loss) {
     try (MemoryWorkspace _ = scratch()) {
       INDArray x = rows(logits, rows);
-      INDArray indices = rows(targets, rows).reshape(rows);
+      INDArray indices = rows(loss.targets(), rows).reshape(rows);
       INDArray wanted =
           OPS.oneHot(indices, logits.columns(), -1, 1, 0, DataType.FLOAT); // (rows, V)
       INDArray isScored = wanted.sum(true, 1); // (rows, 1): a negative target is nowhere
-      double scored = Math.max(1, isScored.sumNumber().doubleValue());
       INDArray shifted = x.subColumnVector(x.max(true, 1));
       INDArray exponentials = Transforms.exp(shifted);
       INDArray sums = exponentials.sum(true, 1); // (rows, 1)
       INDArray losses = Transforms.log(sums).muli(isScored).subi(shifted.muli(wanted).sum(true, 1));
-      if (dLogits != null) {
-        INDArray softmax = exponentials.diviColumnVector(sums).muliColumnVector(isScored);
-        rows(dLogits, rows).assign(softmax.subi(wanted).divi(scored));
+      INDArray weights; // (rows, 1)
+      if (loss.weights() == null) {
+        weights = isScored.div(Math.max(1, isScored.sumNumber().doubleValue()));
+      } else {
+        weights = rows(loss.weights(), rows).mul(isScored);
       }
-      return losses.castTo(DataType.DOUBLE).sumNumber().doubleValue() / scored;
+      if (loss.losses() != null) {
+        rows(loss.losses(), rows).assign(losses);
+      }
+      if (loss.dLogits() != null) {
+        INDArray softmax = exponentials.diviColumnVector(sums);
+        rows(loss.dLogits(), rows).assign(softmax.subi(wanted).muliColumnVector(weights));
+      }
+      return losses.muli(weights).castTo(DataType.DOUBLE).sumNumber().doubleValue();
     }
   }
 

@@ -2,6 +2,7 @@ package org.pygpt.kernels.nd4j;
 
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
+import org.pygpt.kernels.Gradient;
 import org.pygpt.tensor.Flat;
 import org.pygpt.tensor.Tensor;
 
@@ -52,6 +53,11 @@ final class Views {
   private static INDArray of(Tensor x, long[] shape, long[] strides) {
     INDArray all = ((Nd4jMemory) x.memory()).array(x.dtype());
     return Nd4j.create(all.data(), shape, strides, x.offset(), 'c');
+  }
+
+  /** Stores the gradient of a vector, or adds it. */
+  static void store(INDArray value, Gradient gradient) {
+    store(value, gradient.add(), row(gradient.tensor()));
   }
 
   /** target = value, or target += value. */

@@ -1,0 +1,29 @@
+package org.pygpt.kernels;
+
+/**
+ * Which queries attend to which keys.
+ *
+ * <p>Sequence b owns rows b * queries to (b + 1) * queries - 1 of queries and outputs, and rows b *
+ * keys to (b + 1) * keys - 1 of keys and values. Head h owns columns h * D to (h + 1) * D - 1 of
+ * queries and outputs; with fewer heads in keys and values, each serves H / kvHeads neighbouring
+ * ones.
+ *
+ * @param B sequences
+ * @param queries of each sequence
+ * @param keys of each sequence; at least {@code queries} if causal
+ * @param H heads of queries
+ * @param kvHeads heads of keys and values; divides H
+ * @param causal whether query t attends to keys 0 to keys - queries + t alone, so that the last
+ *     query sees all keys; else every query attends to every key
+ */
+public record AttentionSpec(int B, int queries, int keys, int H, int kvHeads, boolean causal) {
+  /** Causal self-attention of B sequences of T positions. */
+  public static AttentionSpec causal(int B, int T, int H, int kvHeads) {
+    return new AttentionSpec(B, T, T, H, kvHeads, true);
+  }
+
+  /** Keys that query t attends to: those before this index. */
+  public int visible(int t) {
+    return causal ? keys - queries + t + 1 : keys;
+  }
+}
