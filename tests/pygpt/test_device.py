@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,7 +21,7 @@ SOURCES = ("tensor/GuardedDevice.java", "backends/GuardedBackend.java")
 LIFE = """
 import json, random, sys
 import numpy as np
-from pygpt import GPT, CharTokenizer, GPTConfig
+from pygpt import GPT, CharTokenizer, GPTConfig, PygptError
 from pygpt.names.protocol import draw_weights
 
 CONFIG = GPTConfig(block_size=7, vocab_size=5, n_layer=2, n_head=3, n_embd=12, dropout=0.1)
@@ -47,8 +46,9 @@ def life(backend, folder):
         out["loss"] = model.loss(IDS, TARGETS)
         out["logits"] = model.logits(IDS).tolist()
         out["attention"] = model.attention(IDS).tolist()
-        out["tokens"] = model.generate([[1, 2], [3]], max_new_tokens=5, seed=1)[0].ids.tolist()
+        out["text"] = model.generate("ab", max_new_tokens=5, seed=1)
         model.save_pretrained(folder)
+    with GPT(GPTConfig.microgpt(7, 5, 1, 3, 12), **options) as model:
         draw_weights(model, random.Random(1))
         out["drawn"] = [w.tolist() for w in model.parameters().values()]
     with GPT.from_pretrained(folder, backend=backend, dtype="float32", threads=2) as model:
@@ -90,7 +90,7 @@ def test_a_model_lives_where_the_host_reaches_nothing(guarded_jars: Path, python
     code = f"{LIFE}\nprint(json.dumps([life(b, b) for b in sys.argv[1:]]))"
     backends = ("cpu", "guarded-cpu", "plain", "guarded-plain")
     result = python("-c", code, *backends, PYGPT_JARS=str(guarded_jars))
-    assert result.returncode == 0, result
+    assert result.returncode == 0, result.stderr
     cpu, guarded_cpu, plain, guarded_plain = json.loads(result.stdout)
     for expected, got in ((cpu, guarded_cpu), (plain, guarded_plain)):
         assert list(expected) == list(got)
@@ -101,12 +101,19 @@ def test_a_model_lives_where_the_host_reaches_nothing(guarded_jars: Path, python
 @pytest.mark.parametrize("without", ["nd4j-native", "nd4j-"])
 def test_cpu_needs_no_nd4j(without: str, python: Python, tmp_path: Path) -> None:
     jars, log = jars_folder(tmp_path / "jars", without), tmp_path / "classes.log"
-    code = f"{LIFE}\nprint(json.dumps(life('cpu', 'saved')))\nGPT(CONFIG, backend='nd4j')"
-    logged: dict[str, Any] = {"JDK_JAVA_OPTIONS": "", "_JAVA_OPTIONS": f"-Xlog:class+load:file={log}"}
-    result = python("-c", code, PYGPT_JARS=str(jars), **logged)
-    assert json.loads(result.stdout)["losses"], result
-    last = result.stderr.splitlines()[-1]
-    assert "backend nd4j: expected ND4J's jars for this machine" in last
+    code = f"""{LIFE}
+print(json.dumps(life('cpu', 'saved')), flush=True)
+try:
+    GPT(CONFIG, backend="nd4j")
+except PygptError as error:
+    print(error)
+"""
+    logged = f"-Xlog:class+load:file={log}"
+    result = python("-c", code, PYGPT_JARS=str(jars), JAVA_TOOL_OPTIONS=logged)
+    assert result.returncode == 0, result.stderr
+    results, message = result.stdout.splitlines()
+    assert json.loads(results)["losses"]
+    assert message.startswith("backend: expected cpu where ND4J has no library for this machine")
     loaded = log.read_text()
     cpu, _, _ = loaded.partition("org.pygpt.kernels.nd4j.Nd4jKernels ")
     assert "org.pygpt.train.Training " in cpu and " org.nd4j." not in cpu

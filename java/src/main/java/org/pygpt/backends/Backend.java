@@ -20,7 +20,16 @@ public enum Backend implements BackendProvider {
   /** System property that names the backend of models for which none is given. */
   public static final String PROPERTY = "pygpt.backend";
 
-  /** Whether {@link #of} knows this name. */
+  /**
+   * The backend called {@code name}.
+   *
+   * @throws IllegalArgumentException if there is none; the message lists the names
+   */
+  public static Backend of(String name) {
+    return Choice.of("backend", Backend.class, name);
+  }
+
+  /** Whether {@link #named} knows this name. */
   public static boolean has(String name) {
     return find(name) != null;
   }
@@ -30,9 +39,9 @@ public enum Backend implements BackendProvider {
    *
    * @throws IllegalArgumentException if there is none; the message lists the names of these
    */
-  public static BackendProvider of(String name) {
+  public static BackendProvider named(String name) {
     BackendProvider found = find(name);
-    return found == null ? Choice.of("backend", Backend.class, name) : found;
+    return found == null ? of(name) : found;
   }
 
   private static BackendProvider find(String name) {
@@ -52,7 +61,7 @@ public enum Backend implements BackendProvider {
 
   /** The backend that the system property {@link #PROPERTY} names, {@code cpu} without one. */
   public static BackendProvider chosen() {
-    return of(System.getProperty(PROPERTY, CPU.backend()));
+    return named(System.getProperty(PROPERTY, CPU.backend()));
   }
 
   @Override
@@ -81,9 +90,9 @@ public enum Backend implements BackendProvider {
     try {
       return new Nd4jKernels();
     } catch (LinkageError error) {
-      throw new IllegalStateException(
-          "backend nd4j: expected ND4J's jars for this machine on the class path, got others "
-              + "without them; choose backend cpu, or install pygpt again",
+      throw new MissingBackendException(
+          "backend: expected cpu where ND4J has no library for this machine on the class path, "
+              + "got nd4j; choose cpu, or install pygpt again",
           error);
     }
   }

@@ -16,7 +16,7 @@ public interface BackendProvider {
    *
    * @param threads that share the work on backend cpu; 0 for one a processor
    * @throws IllegalArgumentException if there are none for {@code dtype}
-   * @throws IllegalStateException if what they need is not there
+   * @throws MissingBackendException if what they need is not there
    */
   Kernels kernels(DType dtype, int threads);
 }

@@ -4,6 +4,7 @@ import java.math.BigInteger;
 import java.util.List;
 import org.pygpt.backends.Backend;
 import org.pygpt.backends.BackendProvider;
+import org.pygpt.backends.MissingBackendException;
 import org.pygpt.graph.Op;
 import org.pygpt.graph.Tape;
 import org.pygpt.kernels.Kernels;
@@ -63,11 +64,11 @@ public final class GPT implements AutoCloseable {
    * @param dtype float32, or float64 on {@code plain}
    * @param threads of backend cpu; 0 for one a processor
    * @throws IllegalArgumentException if the backend is unknown or has no such dtype
-   * @throws IllegalStateException if what the backend needs is not there
+   * @throws MissingBackendException if what the backend needs is not there
    * @throws TooLargeError if the weights do not fit into memory
    */
   public static GPT create(GPTConfig config, String backend, DType dtype, int threads) {
-    BackendProvider chosen = Backend.of(backend);
+    BackendProvider chosen = Backend.named(backend);
     long angles = isRotary(config) ? (long) config.blockSize() * config.headSize() : 0;
     BigInteger count = LayoutTable.of(config).count().add(BigInteger.valueOf(angles));
     BigInteger bytes = count.multiply(BigInteger.valueOf(dtype.bytes()));

@@ -1,8 +1,10 @@
 package org.pygpt.backends;
 
+import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import org.pygpt.kernels.Kernels;
+import org.pygpt.kernels.PackedMatrix;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.GuardedDevice;
 
@@ -36,24 +38,29 @@ public abstract class GuardedBackend implements BackendProvider {
   @Override
   public Kernels kernels(DType dtype, int threads) {
     Kernels kernels = guarded.kernels(dtype, threads);
-    GuardedDevice device = new GuardedDevice();
-    Class<?>[] types = {Kernels.class};
-    return (Kernels)
-        Proxy.newProxyInstance(
-            Kernels.class.getClassLoader(),
-            types,
-            (_, method, arguments) -> {
-              if (method.getName().equals("device")) {
-                return device;
-              }
-              device.unlock();
-              try {
-                return method.invoke(kernels, arguments);
-              } catch (InvocationTargetException error) {
-                throw error.getCause();
-              } finally {
-                device.lock();
-              }
-            });
+    return unlocking(new GuardedDevice(), Kernels.class, kernels);
+  }
+
+  /** What unlocks a device during each call of {@code target}, and of the matrices it packs. */
+  private static <T> T unlocking(GuardedDevice device, Class<T> type, T target) {
+    InvocationHandler handler =
+        (_, method, arguments) -> {
+          if (method.getName().equals("device")) {
+            return device;
+          }
+          device.unlock();
+          try {
+            Object result = method.invoke(target, arguments);
+            return result instanceof PackedMatrix packed
+                ? unlocking(device, PackedMatrix.class, packed)
+                : result;
+          } catch (InvocationTargetException error) {
+            throw error.getCause();
+          } finally {
+            device.lock();
+          }
+        };
+    return type.cast(
+        Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, handler));
   }
 }

@@ -33,7 +33,7 @@ class GuardedDeviceTest {
   private static final int T = Models.T;
 
   /** What a backend gives for the same calls. */
-  private record Results(double[] losses, double[] weights, double[] logits, int[][] tokens) {
+  private record Results(double[] losses, double[] weights, double[] outputs, int[][] tokens) {
     static Results of(String backend, String format) {
       try (GPT model = GPT.create(CONFIG, backend, DType.FLOAT32, 2)) {
         model.initialize(3);
@@ -51,12 +51,12 @@ class GuardedDeviceTest {
         if (format != null) {
           model.quantize(format);
         }
-        return new Results(losses, weights, logits(model), generated(model));
+        return new Results(losses, weights, forwards(model), generated(model));
       }
     }
   }
 
-  private static double[] logits(GPT model) {
+  private static double[] forwards(GPT model) {
     int[] ids = Models.tokens(T, Models.V, 7);
     try (Session session = model.evaluation(1, T);
         Session attention = model.attention(T)) {
@@ -95,7 +95,7 @@ class GuardedDeviceTest {
       Results got = Results.of("guarded-" + backend, format);
       assertArrayEquals(expected.losses, got.losses);
       assertArrayEquals(expected.weights, got.weights);
-      assertArrayEquals(expected.logits, got.logits);
+      assertArrayEquals(expected.outputs, got.outputs);
       assertArrayEquals(expected.tokens, got.tokens);
     }
   }
@@ -121,7 +121,7 @@ class GuardedDeviceTest {
   @Test
   void anUnknownBackendIsRefused() {
     String message =
-        assertThrows(IllegalArgumentException.class, () -> Backend.of("gpu")).getMessage();
+        assertThrows(IllegalArgumentException.class, () -> Backend.named("gpu")).getMessage();
     assertEquals("backend: expected one of cpu, nd4j, plain, got gpu", message);
   }
 }

@@ -23,7 +23,7 @@ final class Tensors implements AutoCloseable {
   private static final int UNUSED_ROWS = 3;
 
   private final Device device;
-  private final DType dtype;
+  private DType dtype;
   private final int padding;
   private final Random random = new Random(20170612);
   private final List<Made> all = new ArrayList<>();
@@ -40,6 +40,12 @@ final class Tensors implements AutoCloseable {
     this.device = device;
     this.dtype = dtype;
     this.padding = padding;
+  }
+
+  /** Makes what comes next of this dtype. */
+  Tensors of(DType dtype) {
+    this.dtype = dtype;
+    return this;
   }
 
   /** Standard normal numbers that no op may change. */
