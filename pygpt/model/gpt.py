@@ -20,7 +20,8 @@ from pygpt.engine.training import Losses
 from pygpt.errors import ConfigError, ShapeError
 from pygpt.fields import from_dict
 from pygpt.generate.config import GenerateConfig, GenerateOptions
-from pygpt.generate.generation import Continuation, Generation
+from pygpt.generate.generation import Generation
+from pygpt.generate.generator import PARALLEL, Continuation, Generator
 from pygpt.generate.prompts import Prompt, is_texts, needed, prompt_rows
 from pygpt.model.config import GPTConfig
 from pygpt.model.documents import MICROGPT, document_batches
@@ -251,6 +252,18 @@ class GPT(Model):
             generation.run()
             return generation.continuations()
 
+    def generator(self, parallel: int = PARALLEL, *, reuse: bool = True) -> Generator:
+        """Return what continues prompts that come one by one; use it in a `with` block.
+
+        Args:
+            parallel: most prompts that are continued at once, 1 to 32; others wait.
+            reuse: whether a prompt that begins as one that was read before is read only from where
+                it differs; its logits then differ by rounding from those of a whole reading.
+        Raises:
+            ConfigError: parallel is out of range.
+        """
+        return Generator(self, self.tokenizer, parallel, reuse)
+
     def _generation(
         self,
         prompt: Prompt,
@@ -263,7 +276,7 @@ class GPT(Model):
         if spells:
             needed(self.tokenizer)
         spells = spells or isinstance(prompt, str) or is_texts(prompt)
-        return Generation(self, self.config, self.tokenizer, config, rows, spells)
+        return Generation(self.generator(reuse=False), config, rows, spells)
 
     def _text(self) -> CharTokenizer:
         tokenizer = needed(self.tokenizer)

@@ -13,7 +13,10 @@ import java.util.stream.IntStream;
 import org.pygpt.files.FileException;
 import org.pygpt.files.ModelFolder;
 import org.pygpt.files.SafeTensors;
-import org.pygpt.generate.Sampler;
+import org.pygpt.generate.Generator;
+import org.pygpt.generate.Request;
+import org.pygpt.generate.SamplingOptions;
+import org.pygpt.generate.Sequence;
 import org.pygpt.jobs.Job;
 import org.pygpt.jobs.StepsJob;
 import org.pygpt.model.GPT;
@@ -232,10 +235,15 @@ final class NamesRun implements AutoCloseable {
     int bos = tokenizer.bos();
     int length = model.config().blockSize();
     List<String> samples = new ArrayList<>();
-    try (Sampler sampler = new Sampler(model)) {
+    SamplingOptions sampling = new SamplingOptions(config.temperature(), 0, 1, 0, 1);
+    int[] start = {bos};
+    Request request = new Request(start, length, sampling, start, 0, random::random);
+    try (Generator generator = new Generator(model, 1, false)) { // one after another
       for (int i = 0; i < config.samples(); i++) {
-        int[] ids = sampler.sample(bos, bos, length, config.temperature(), random::random);
-        samples.add(tokenizer.decode(ids));
+        Sequence sequence = generator.submit(request);
+        while (generator.advance()) {}
+        sequence.throwIfFailed();
+        samples.add(tokenizer.decode(sequence.tokensBeforeStop()));
       }
     }
     return samples;

@@ -164,7 +164,7 @@ public final class Training implements AutoCloseable {
    */
   public double backward(int B, int T) {
     checkSize(B, T);
-    Step step = new Step(B, T, List.of(), accumulated > 0, dropoutKey);
+    Step step = new Step(B, T, accumulated > 0, dropoutKey);
     program.load(step);
     int before = accumulated;
     accumulated = 0; // until this step has succeeded
@@ -186,11 +186,11 @@ public final class Training implements AutoCloseable {
   /**
    * One AdamW update of the weights by the mean of the gradients since the last.
    *
-   * @param rate learning rate of this step
+   * @param learningRate of this step
    * @throws IllegalStateException if there was no {@link #backward} since the last
    * @throws ArithmeticException if the gradient's norm is no number; the weights are as they were
    */
-  public void update(double rate) {
+  public void update(double learningRate) {
     if (accumulated == 0) {
       throw new IllegalStateException("update: expected a backward before it, got none");
     }
@@ -204,12 +204,13 @@ public final class Training implements AutoCloseable {
     }
     accumulated = 0;
     updates++;
+    model.changed();
     double correction1 = 1 / (1 - Math.pow(options.beta1(), updates));
     double correction2 = 1 / (1 - Math.pow(options.beta2(), updates));
     for (Range range : trained) {
       AdamStep step =
           new AdamStep(
-              rate,
+              learningRate,
               options.beta1(),
               options.beta2(),
               options.epsilon(),
