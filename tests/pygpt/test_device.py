@@ -109,7 +109,7 @@ except PygptError as error:
     print(error)
 """
     logged = f"-Xlog:class+load:file={log}"
-    result = python("-c", code, PYGPT_JARS=str(jars), JAVA_TOOL_OPTIONS=logged)
+    result = python("-c", code, PYGPT_JARS=str(jars), _JAVA_OPTIONS=logged)
     assert result.returncode == 0, result.stderr
     results, message = result.stdout.splitlines()
     assert json.loads(results)["losses"]

@@ -16,7 +16,6 @@ import org.openjdk.jmh.annotations.Warmup;
 import org.pygpt.kernels.cpu.Contender;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Flat;
-import org.pygpt.tensor.HostDevice;
 
 /**
  * The optimizer's two passes over flat arrays, with as many weights as makemore and char have. The

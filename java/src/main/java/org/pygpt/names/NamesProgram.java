@@ -63,10 +63,7 @@ public final class NamesProgram {
       return NO_READER;
     } catch (UsageException error) {
       return fail(error.getMessage(), USAGE);
-    } catch (FileException
-        | TooLargeError
-        | MissingBackendException
-        | ArithmeticException error) {
+    } catch (FileException | TooLargeError | MissingBackendException | ArithmeticException error) {
       // ArithmeticException: a loss that is no number
       return fail(error.getMessage(), ERROR);
     } catch (CancellationException error) {

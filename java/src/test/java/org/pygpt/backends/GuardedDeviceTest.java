@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.util.Arrays;
-import java.util.stream.IntStream;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -14,7 +14,9 @@ import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.pygpt.generate.Generator;
+import org.pygpt.generate.Request;
 import org.pygpt.generate.SamplingOptions;
+import org.pygpt.generate.Sequence;
 import org.pygpt.graph.Step;
 import org.pygpt.model.GPT;
 import org.pygpt.model.GPTConfig;
@@ -76,14 +78,17 @@ class GuardedDeviceTest {
   }
 
   private static int[][] generated(GPT model) {
-    int[] prompts = {1, 2, 3, 4, 1, 2, 3};
-    int[] starts = {0, 1, 4, 7};
+    int[][] prompts = {{1}, {2, 3, 4}, {2, 3, 1, 2}};
     SamplingOptions sampling = new SamplingOptions(1, 0, 1, 0, 1);
-    try (Generator generator =
-        new Generator(
-            model, prompts, starts, new Generator.Options(4, sampling, new int[0], 5, 0))) {
+    try (Generator generator = new Generator(model)) {
+      List<Sequence> sequences =
+          Stream.of(prompts)
+              .map(prompt -> Request.seeded(prompt, 3, sampling, new int[0], 0, 5))
+              .map(generator::submit)
+              .toList();
       while (generator.advance()) {}
-      return IntStream.range(0, 3).mapToObj(b -> generator.tokens(b, 0)).toArray(int[][]::new);
+      sequences.forEach(Sequence::throwIfFailed);
+      return sequences.stream().map(sequence -> sequence.tokens(0)).toArray(int[][]::new);
     }
   }
 

@@ -17,8 +17,8 @@ import org.pygpt.support.Tolerances;
 import org.pygpt.tensor.Tensor;
 
 /**
- * Backend cpu's kernels that work by rows: activations and their gradients are bfloat16; parameters,
- * their gradients and statistics are float32.
+ * Backend cpu's kernels that work by rows: activations and their gradients are bfloat16;
+ * parameters, their gradients and statistics are float32.
  */
 @ParameterizedClass(name = "{0} threads")
 @ValueSource(ints = {1, 3})
@@ -88,8 +88,7 @@ class Bfloat16KernelsTest {
             Tensor x = tensors.of(BFLOAT16).input(rows, in);
             kernels.activation(kind, rows, x, bias, tensors.output(rows, F));
             Tensor dOut = tensors.input(rows, F);
-            kernels.activationBackward(
-                kind, rows, x, bias, dOut, tensors.output(rows, in), dBias);
+            kernels.activationBackward(kind, rows, x, bias, dOut, tensors.output(rows, in), dBias);
           });
     }
   }
