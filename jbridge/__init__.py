@@ -3,6 +3,7 @@
 It knows nothing of the Java library behind it. Importing it loads neither JPype nor NumPy and
 starts nothing; the first call that needs Java does.
 
+    application.py  who uses the bridge: name, jars, flags
     jvm.py     environment, flags, start, classes, guard against fork
     jdk.py     the search for a JDK (standard library only)
     archive.py classes archived beside the jars, for a faster start
@@ -20,6 +21,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from jbridge.application import Application, use
     from jbridge.errors import (
         ForkedProcessError,
         JarsNotFoundError,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from jbridge.views import view
 
 _HOMES = {
+    "Application": "application",
     "ForkedProcessError": "errors",
     "JBridgeError": "errors",
     "JarsNotFoundError": "errors",
@@ -52,11 +55,13 @@ _HOMES = {
     "java_class": "jvm",
     "start": "jvm",
     "translate": "errors",
+    "use": "application",
     "view": "views",
     "wait": "jobs",
 }
 
 __all__ = [
+    "Application",
     "ForkedProcessError",
     "JBridgeError",
     "JarsNotFoundError",
@@ -71,6 +76,7 @@ __all__ = [
     "java_class",
     "start",
     "translate",
+    "use",
     "view",
     "wait",
 ]

@@ -6,13 +6,18 @@ import argparse
 import sys
 from pathlib import Path
 
-from jbridge import archive, jdk, jvm
+from jbridge import application, archive, jdk, jvm
 from jbridge.errors import JBridgeError, JdkNotFoundError
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m jbridge", description=__doc__)
+    parser.add_argument(
+        "--application",
+        metavar="MODULE",
+        help="Python module of the application; by default that of an installed package",
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("info", help="print the JDK, flags, jars, ND4J backend and vector width")
     commands.add_parser("install-jdk", help=f"get Temurin {jdk.MIN_FEATURE} for this user")
@@ -24,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     if command == "archive" and not parsed.java:
         recorder.error("a main class is required")
     try:
+        application.load(parsed.application)
         if command == "info":
             _info()
         elif command == "archive":

@@ -2,7 +2,7 @@
 
 The first that is suitable wins:
 
-1. `PYGPT_JAVA_HOME`: a choice that is forced, so one that is not suitable is an error;
+1. NAME_JAVA_HOME, of the application: a forced choice, so one that does not fit is an error;
 2. `JAVA_HOME`;
 3. the home of the first `java` on PATH, symbolic links followed;
 4. the usual folders of the operating system, sdkman, IDEs and the cjdk package. Among these
@@ -29,10 +29,6 @@ from jbridge.errors import JdkNotFoundError
 
 MIN_FEATURE = 25
 MODULE = "jdk.incubator.vector"
-HOW_TO_GET = (
-    f"get JDK {MIN_FEATURE} with `python -m jbridge install-jdk`, "
-    "or set PYGPT_JAVA_HOME to the folder of one"
-)
 _ARCH = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
 _LIBJVM = {"win32": "bin/server/jvm.dll", "darwin": "lib/server/libjvm.dylib"}
 
@@ -76,32 +72,36 @@ class Search:
     refused: tuple[Refusal, ...]
 
 
-def find(env: Mapping[str, str]) -> Jdk:
+def find(env: Mapping[str, str], forced: str) -> Jdk:
     """Return the JDK to use.
 
     Args:
         env: environment variables; see the module for those that count.
+        forced: name of the variable that is a choice.
     Raises:
         JdkNotFoundError: none fits; the message, one line, names all that were refused.
     """
-    result = search(env)
+    result = search(env, forced)
     if result.found is None:
         seen = "; ".join(str(refusal) for refusal in result.refused) or "no JDK in any usual folder"
-        raise JdkNotFoundError(f"no JDK {MIN_FEATURE} or newer found ({seen}); {HOW_TO_GET}")
+        raise JdkNotFoundError(
+            f"no JDK {MIN_FEATURE} or newer found ({seen}); get one with "
+            f"`python -m jbridge install-jdk`, or set {forced} to the folder of one"
+        )
     return result.found
 
 
-def search(env: Mapping[str, str]) -> Search:
+def search(env: Mapping[str, str], forced: str) -> Search:
     """Search as `find` does, and keep the reasons."""
     refused: list[Refusal] = []
     seen: set[Path] = set()
-    for home, source in _named(env):
+    for home, source in _named(env, forced):
         seen.add(_resolved(home))
         jdk = inspect(home, source)
         if isinstance(jdk, Jdk):
             return Search(jdk, tuple(refused))
         refused.append(jdk)
-        if source == "PYGPT_JAVA_HOME":
+        if source == forced:
             return Search(None, tuple(refused))
     suitable: list[Jdk] = []
     for home in _installed(env):
@@ -150,9 +150,9 @@ def inspect(home: Path, source: str) -> Jdk | Refusal:
     return Jdk(home, version, feature, arch, modules, libjvm, source)
 
 
-def _named(env: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
+def _named(env: Mapping[str, str], forced: str) -> Iterator[tuple[Path, str]]:
     """Homes that environment variables name, with the variable."""
-    for name in ("PYGPT_JAVA_HOME", "JAVA_HOME"):
+    for name in (forced, "JAVA_HOME"):
         if env.get(name):
             yield Path(env[name]), name
     java = shutil.which("java", path=env.get("PATH", ""))

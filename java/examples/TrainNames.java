@@ -20,10 +20,7 @@ import org.pygpt.train.Training;
  * Trains a small GPT on names and prints ten new ones: the engine's Java API on one page.
  *
  * <pre>{@code
- * java --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED \
- *     --sun-misc-unsafe-memory-access=allow -XX:CompileCommand=quiet \
- *     '-XX:CompileCommand=dontinline,org.pygpt.kernels.cpu.*::vector*' \
- *     -cp 'jbridge/jars/*' java/examples/TrainNames.java 1000
+ * java @pygpt/data/java.flags -cp 'jbridge/jars/*' java/examples/TrainNames.java 1000
  * }</pre>
  */
 public final class TrainNames {

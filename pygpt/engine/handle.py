@@ -51,7 +51,7 @@ class Handle(Generic[J]):
             self._arrays[what] = FlatArrays(self.java, parameters, np.dtype(self.dtype))
         return self._arrays[what]
 
-    def run(
+    def _run(
         self, job: Job, poll: Callable[[], None] | None = None, *, changes: bool = False
     ) -> None:
         """Start a job and wait for its end; see `door.wait`.

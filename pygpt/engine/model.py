@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pygpt.engine import java
-from pygpt.engine.arrays import download, upload
+from pygpt.engine.arrays import download
 from pygpt.engine.door import java_class, translated
 from pygpt.engine.handle import Handle
 from pygpt.engine.training import Training, TrainingMemory
@@ -215,9 +215,8 @@ class Model(Handle[java.GPT]):
         B, T = ids.shape
         with translated():
             session = self._evaluation_of(B, T)
-            upload(ids, session.ids())
-            upload(targets, session.targets())
-            self.run(java_class(java.ForwardJobClass)(session, B, T))
+            job_class = java_class(java.ForwardJobClass)
+            self._run(job_class(session, ids.ravel(), targets.ravel(), B, T))
             if logits is not None:
                 download(session.logits(), logits)
             return float(session.loss())
@@ -259,13 +258,13 @@ class Model(Handle[java.GPT]):
         needed = rows * math.prod(shape[1:]) * np.dtype(self.dtype).itemsize
         require(needed, f"the attention of {B} x {T} tokens")
         probabilities = np.empty(shape, self.dtype)
+        blank = np.full(T, -1, np.int32)
         with translated():
             session = self.java.attention(T)
         try:
             for row, layers in zip(tokens, probabilities, strict=True):
                 with translated():
-                    upload(row, session.ids())
-                    self.run(java_class(java.ForwardJobClass)(session, 1, T))
+                    self._run(java_class(java.ForwardJobClass)(session, row, blank, 1, T))
                     for i, layer in enumerate(layers):
                         download(session.probabilities(i), layer)
         finally:

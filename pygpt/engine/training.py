@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pygpt.engine import java
-from pygpt.engine.arrays import FlatArrays, upload
+from pygpt.engine.arrays import FlatArrays
 from pygpt.engine.door import EngineError, java_class, translated
 from pygpt.engine.handle import Handle
 from pygpt.errors import ShapeError
@@ -94,6 +94,7 @@ class Training(Handle[java.Training]):
             training.freeze(list(frozen))
         super().__init__("training", training, model.dtype, model)
         self._config, self._tokens = config, B * T
+        self._step_job = java_class(java.StepJobClass)
 
     def step(
         self, ids: ArrayLike, targets: ArrayLike, learning_rate: float
@@ -124,12 +125,12 @@ class Training(Handle[java.Training]):
     def _step(self, ids: ArrayLike, targets: ArrayLike, learning_rate: float) -> float:
         """Run forward and backward and, unless the learning rate is NaN, update the weights."""
         tokens, wanted = self._checked(ids, targets)
-        training, (B, T) = self.java, tokens.shape
+        B, T = tokens.shape
         with translated():
-            upload(tokens, training.ids())
-            upload(wanted, training.targets())
-            job = java_class(java.StepJobClass)(training, B, T, learning_rate)
-        self.run(job, changes=True)
+            job = self._step_job(
+                self.java, tokens.ravel(), wanted.ravel(), B, T, learning_rate
+            )
+        self._run(job, changes=True)
         return float(job.loss())
 
     def _checked(
@@ -221,7 +222,7 @@ class Training(Handle[java.Training]):
                 on_losses(first, np.array(job.losses(first, done), dtype=np.float64))
 
         try:
-            self.run(job, poll, changes=True)
+            self._run(job, poll, changes=True)
         except EngineError:
             poll()  # the steps before the one that failed
             raise

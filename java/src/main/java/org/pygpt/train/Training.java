@@ -18,9 +18,8 @@ import org.pygpt.tensor.TooLargeError;
 /**
  * Mutable: trains a model by AdamW; owns gradients, moments and activations, all allocated here.
  *
- * <p>A step is {@link #setBatch} (or writing to {@link #ids} and {@link #targets}), {@link
- * #backward}, once or, to accumulate, several times, and {@link #update}. One thread uses a
- * trainer, but any may {@link #cancel} it.
+ * <p>A step is {@link #setBatch} and {@link #backward}, once or, to accumulate, several times, and
+ * {@link #update}. One thread uses a trainer, but any may {@link #cancel} it.
  */
 public final class Training implements AutoCloseable {
   private final GPT model;
@@ -118,18 +117,8 @@ public final class Training implements AutoCloseable {
     return ranges;
   }
 
-  /** Token ids of the next batch, int32, (B, T) row by row, to be written. */
-  public Tensor ids() {
-    return program.ids();
-  }
-
-  /** Targets of the next batch, int32, (B, T) row by row; a negative one is not scored. */
-  public Tensor targets() {
-    return program.targets();
-  }
-
   /**
-   * Copies a batch to {@link #ids} and {@link #targets}.
+   * Copies the next batch, (B, T) row by row; a negative target is not scored.
    *
    * @throws IllegalArgumentException if an array is too short or the batch too large
    */
