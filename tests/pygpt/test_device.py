@@ -73,7 +73,8 @@ def guarded_jars(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All jars, and one with the backends of java/src/test on a device of their own."""
     top = tmp_path_factory.mktemp("guarded")
     tests = Path(__file__).parents[2] / "java" / "src" / "test"
-    jars, classes, tools = jars_folder(top / "jars"), top / "classes", jbridge.find_jdk().home / "bin"
+    jars, classes = jars_folder(top / "jars"), top / "classes"
+    tools = jbridge.find_jdk().home / "bin"
     sources = [tests / "java" / "org" / "pygpt" / name for name in SOURCES]
     subprocess.run(
         [tools / "javac", "-d", classes, "-cp", jars / "pygpt-engine.jar", *sources], check=True
