@@ -106,7 +106,7 @@ def read_config(values: Mapping[str, Any]) -> GPTConfig:
     GPT-2's dropout is taken where its three probabilities agree, and is 0 otherwise.
 
     Raises:
-        ConfigError: under its key there: what the engine cannot do, or a value that cannot be.
+        ConfigError: under its key there: what the engine cannot do, or a value that is not allowed.
     """
     family = family_of(values["model_type"])
     for key, allowed in _REFUSED[family].items():
@@ -265,8 +265,8 @@ def layout(config: GPTConfig, family: str) -> dict[str, Place]:
             continue
         layer, module, kind = found.groups()
         for theirs, columns in parts[module]:
-            turned = kind == "weight" and not module.startswith("ln_")
-            places[f"{prefix}layers.{layer}.{theirs}.{kind}"] = Place(name, columns, turned)
+            transposed = kind == "weight" and not module.startswith("ln_")
+            places[f"{prefix}layers.{layer}.{theirs}.{kind}"] = Place(name, columns, transposed)
     return places
 
 

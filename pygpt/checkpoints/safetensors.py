@@ -44,18 +44,18 @@ class Place:
     Attributes:
         name: of the model's weight.
         columns: those of the weight that it is; all by default.
-        turned: whether the file has (out, in) where the model has (in, out).
+        transposed: whether the file has (out, in) where the model has (in, out).
     """
 
     name: str
     columns: slice | EllipsisType = ...
-    turned: bool = False
+    transposed: bool = False
 
     def view(self, weights: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
         """Return that part of the weights, shared, in the file's shape."""
         weight = weights[self.name]
         part = weight if isinstance(self.columns, EllipsisType) else weight[..., self.columns]
-        return part.T if self.turned else part
+        return part.T if self.transposed else part
 
 
 # ---- reading ---------------------------------------------------------------------------------

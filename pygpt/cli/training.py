@@ -51,7 +51,8 @@ def describe(model: GPT, config: TrainConfig, data: DataConfig, notes: list[str]
 
 def memory_of(model: GPT, config: TrainConfig) -> TrainingMemory:
     """Return what a run takes, its evaluations included."""
-    return model.memory(config.batch_size, evaluation=config.eval_interval > 0)
+    frozen = frozen_weights(model.config, config.frozen)
+    return model.memory(config.batch_size, frozen=frozen, evaluation=config.eval_interval > 0)
 
 
 def writers_of(given: Mapping[str, Any]) -> list[MetricsWriter]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pygpt.errors import ConfigError, DataError
 
-BLANK = -1
+IGNORE_INDEX = -1
 """The target of a position that is not scored."""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pygpt.datasets.sampler import BLANK, Batch, Sampler, generator
+from pygpt.datasets.sampler import IGNORE_INDEX, Batch, Sampler, generator
 from pygpt.errors import DataError
 
 
@@ -54,7 +54,7 @@ class WindowSampler(Sampler):
 
     def _batch(self, units: Iterator[int]) -> tuple[Batch, int]:
         shape = (self.batch_size, self.block_size)
-        batch = Batch(np.zeros(shape, np.int32), np.full(shape, BLANK, np.int32))
+        batch = Batch(np.zeros(shape, np.int32), np.full(shape, IGNORE_INDEX, np.int32))
         rows = list(islice(units, self.batch_size))
         for ids, targets, row in zip(*batch, rows, strict=False):
             start = row * self.block_size

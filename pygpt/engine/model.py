@@ -297,33 +297,45 @@ class Model(Handle[java.GPT]):
             TooLargeError: it does not fit into memory; nothing has been allocated.
         """
         self._require_unrounded("load the model again without rounding it")
-        needed = self.memory(batch_size, block_size, evaluation=evaluation)
+        needed = self.memory(batch_size, block_size, frozen=frozen, evaluation=evaluation)
         T = self.config.block_size if block_size is None else block_size
         what = f"training on batches of {batch_size} x {T} tokens"
         require(needed.beside_weights_bytes, what)
         config = from_dict(AdamWConfig, options)
-        for name in set(frozen) - self.config.weight_shapes().keys():
-            raise ConfigError("frozen", f"expected names of weights, got {name!r}")
         return Training(self, self.config, batch_size, T, config, frozen)
 
     def memory(
-        self, batch_size: int, block_size: int | None = None, *, evaluation: bool = False
+        self,
+        batch_size: int,
+        block_size: int | None = None,
+        *,
+        frozen: Sequence[str] = (),
+        evaluation: bool = False,
     ) -> TrainingMemory:
         """Return what training takes on batches of this size, allocating none of it.
 
         Args:
             batch_size: sequences, B.
             block_size: positions of each, T; by default the longest.
+            frozen: names of weights that stay as they are, which have no gradients and moments.
             evaluation: whether the model is evaluated in between, on batches of the same size.
+        Raises:
+            ShapeError: sizes that do not fit the model.
+            ConfigError: a name that is no weight's.
         """
         T = self._checked_length(batch_size, block_size)
-        weights, evaluated = self._weights_bytes, 0
+        shapes = self.config.weight_shapes()
+        for name in set(frozen) - shapes.keys():
+            raise ConfigError("frozen", f"expected names of weights, got {name!r}")
+        count = self.num_parameters - sum(math.prod(shapes[name]) for name in set(frozen))
+        trained, evaluated = count * np.dtype(self.dtype).itemsize, 0
         with translated():
-            activations = int(self.java.activationBytes(batch_size, T))
+            layout = self.java.weights().layout().freeze(list(frozen))
+            activations = int(self.java.activationBytes(batch_size, T, layout))
             if evaluation:
                 rows = min(batch_size, self._at_once(T))
                 evaluated = int(self.java.evaluationBytes(rows, T))
-        return TrainingMemory(weights, weights, 2 * weights, activations, evaluated)
+        return TrainingMemory(self._weights_bytes, trained, 2 * trained, activations, evaluated)
 
     def ops(self, batch_size: int = 1, block_size: int | None = None) -> list[str]:
         """Return the ops of a training step, first to last, as text."""

@@ -27,7 +27,7 @@ def spell(token: bytes) -> str:
 
 
 def unspell(text: str) -> bytes | None:
-    """Return the bytes that are spelled so, or None if a character spells no byte."""
+    """Return the bytes that a text spells, or None if a character spells no byte."""
     if not _READING.keys() >= set(text):
         return None
     return text.translate(_TO_BYTES).encode("latin-1")

@@ -68,7 +68,7 @@ class BPETokenizer:
             specials: the special tokens, which get the last ids.
         Raises:
             ConfigError: an unknown split; a size that is too small, or larger than the texts allow.
-            TokenError: half a surrogate pair in a text, a special token that cannot be.
+            TokenError: half a surrogate pair in a text, a special token that is not allowed.
         """
         count = vocab_size - len(BYTES) - len(specials)
         if count < 0:

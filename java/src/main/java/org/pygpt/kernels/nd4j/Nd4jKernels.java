@@ -48,7 +48,7 @@ import org.pygpt.tensor.Tensor;
  */
 public final class Nd4jKernels implements Kernels {
   /** Elements of a flat array that are treated at once, so that little scratch space is needed. */
-  private static final long PART = 1 << 18;
+  private static final int PART = 1 << 18;
 
   private static final NDBase OPS = new NDBase();
 
@@ -379,6 +379,11 @@ public final class Nd4jKernels implements Kernels {
       }
       return losses.muli(weights).castTo(DataType.DOUBLE).sumNumber().doubleValue();
     }
+  }
+
+  @Override
+  public int squaresBlock() {
+    return PART;
   }
 
   @Override
