@@ -20,6 +20,7 @@ import org.pygpt.generate.Sequence;
 import org.pygpt.graph.Step;
 import org.pygpt.model.GPT;
 import org.pygpt.model.GPTConfig;
+import org.pygpt.model.Layout;
 import org.pygpt.model.Session;
 import org.pygpt.support.Models;
 import org.pygpt.tensor.DType;
@@ -40,8 +41,8 @@ class GuardedDeviceTest {
       try (GPT model = GPT.create(CONFIG, backend, DType.FLOAT32, 2)) {
         model.initialize(3);
         double[] losses = new double[3];
-        try (Training training = new Training(model, B, T, AdamW.NANOGPT)) {
-          training.freeze("h.0.attn.c_proj.weight");
+        Layout layout = model.weights().layout().freeze("h.0.attn.c_proj.weight");
+        try (Training training = new Training(model, B, T, AdamW.NANOGPT, layout)) {
           for (int step = 0; step < losses.length; step++) {
             int[] ids = Models.tokens(B * T, Models.V, step);
             training.setBatch(ids, Models.targets(B * T, Models.V, step), B, T);
