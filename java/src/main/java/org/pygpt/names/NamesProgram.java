@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.pygpt.backends.MissingBackendException;
 import org.pygpt.files.Documents;
 import org.pygpt.files.FileException;
 import org.pygpt.files.ModelFolder;
@@ -70,7 +71,7 @@ public final class NamesProgram {
         out.write(given.containsKey(Option.HELP) ? Option.help() : "pygpt " + version() + "\n");
       }
       return 0;
-    } catch (FileException | TooLargeError | ArithmeticException error) {
+    } catch (FileException | TooLargeError | MissingBackendException | ArithmeticException error) {
       // ArithmeticException: a loss that is no number
       boolean hasReader =
           error.getCause() == null || !"Broken pipe".equals(error.getCause().getMessage());
