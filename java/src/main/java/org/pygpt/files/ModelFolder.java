@@ -210,13 +210,12 @@ public final class ModelFolder {
       throw new IllegalArgumentException(
           "characters: expected text, got " + Json.write(characters));
     }
-    CharTokenizer tokenizer = new CharTokenizer(text);
-    int most = tokenizer.vocabSize();
     int got = config.vocabSize();
-    require(
-        got == most || got == most - 1,
-        "vocab_size: expected " + most + ", for its characters, got " + got);
-    return got == most ? tokenizer : tokenizer.withoutBos();
+    int most = text.codePointCount(0, text.length()) + 1;
+    CharTokenizer tokenizer = new CharTokenizer(text, got == most);
+    String problem = "vocab_size: expected " + most + ", for its characters, got " + got;
+    require(got == tokenizer.vocabSize(), problem);
+    return tokenizer;
   }
 
   private static void checkWeights(Map<String, SafeTensors.Array> weights, GPTConfig config) {

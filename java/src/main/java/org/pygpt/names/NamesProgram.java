@@ -128,18 +128,16 @@ public final class NamesProgram {
     double[] losses = new double[steps];
     long began = System.nanoTime();
     run.train((first, some) -> {
+      System.arraycopy(some, 0, losses, first, some.length);
       StringBuilder lines = new StringBuilder();
       for (int step = first + 1; step <= first + some.length; step++) {
-        losses[step - 1] = some[step - 1 - first];
         lines.append("{\"step\": ").append(step);
         lines.append(", \"loss\": ").append(losses[step - 1]).append("}\n");
-      }
-      log.write(lines);
-      for (int step = first + 1; step <= first + some.length; step++) {
         if (10L * step / steps > 10L * (step - 1) / steps) {
           shown.println(progress(step, losses, (System.nanoTime() - began) * 1e-9));
         }
       }
+      log.write(lines);
     });
   }
 
