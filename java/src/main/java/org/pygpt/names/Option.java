@@ -84,14 +84,7 @@ enum Option {
     throw new IllegalArgumentException("expected an option, got " + argument + "; try --help");
   }
 
-  /**
-   * The options that are given, with the texts of their values; a switch has an empty one.
-   *
-   * @param arguments {@code --name value}, {@code --name=value}, or a switch alone; of equal ones
-   *     the last counts
-   * @throws IllegalArgumentException if one is unknown, lacks its value, or is a switch that has
-   *     one
-   */
+  /** The options that are given, with the texts of their values; of equal ones the last counts. */
   static Map<Option, String> parse(String... arguments) {
     Map<Option, String> given = new EnumMap<>(Option.class);
     for (int i = 0; i < arguments.length; i++) {

@@ -1,6 +1,7 @@
 package org.pygpt.python;
 
 import java.math.BigInteger;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 
@@ -40,16 +41,9 @@ public final class PythonRandom {
 
   /** The stream of {@code random.Random(seed)}; a seed and its negative give the same. */
   public PythonRandom(BigInteger seed) {
-    initialize(words(seed.abs()));
-  }
-
-  /** The number in base 2^32, least digit first; one digit for 0. */
-  private static int[] words(BigInteger number) {
-    int[] words = new int[Math.max(1, (number.bitLength() + 31) / 32)];
-    for (int i = 0; i < words.length; i++) {
-      words[i] = number.shiftRight(32 * i).intValue();
-    }
-    return words;
+    int[] key = new int[Math.max(1, (seed.abs().bitLength() + 31) / 32)]; // base 2^32
+    Arrays.setAll(key, i -> seed.abs().shiftRight(32 * i).intValue());
+    initialize(key);
   }
 
   /** {@code init_by_array} of the authors' mt19937ar.c of 2002. */
