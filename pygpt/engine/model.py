@@ -26,7 +26,7 @@ from pygpt.training.config import AdamWConfig, AdamWOptions
 _log = logging.getLogger("pygpt")
 
 DTYPES = ("float32", "float64")
-ROUNDED_BITS = {"int8": 8, "bfloat16": 16}  # of a weight
+QUANTIZED_BITS = {"int8": 8, "bfloat16": 16}  # of a weight
 LOGITS_AT_ONCE = 1 << 26  # numbers: 256 MB
 
 
@@ -37,8 +37,8 @@ def dtype_of(backend: str) -> str:
 
 def check_format(weights: str) -> None:
     """Raise ConfigError unless weights can be rounded to this."""
-    if weights not in ROUNDED_BITS:
-        expected = ", ".join(ROUNDED_BITS)
+    if weights not in QUANTIZED_BITS:
+        expected = ", ".join(QUANTIZED_BITS)
         raise ConfigError("weights", f"expected one of {expected}, got {weights!r}")
 
 
@@ -69,7 +69,7 @@ class Model(Handle[java.GPT]):
             raise ConfigError("threads", f"expected at least 0, got {threads}")
         self.config = config
         self.backend = backend
-        self.rounded: str | None = None
+        self.quantized: str | None = None
         require(config.num_parameters * np.dtype(dtype).itemsize, "a model of these sizes")
         with translated():
             sizes = java_class(java.GPTConfigClass).ofJson(json.dumps(config.to_dict()))
@@ -135,17 +135,22 @@ class Model(Handle[java.GPT]):
             EngineError: a weight is not finite.
         """
         check_format(weights)
-        self._require_unrounded("load the model again to round it otherwise")
+        self._require_unquantized("load the model again to round it otherwise")
         if self.backend == "cpu":
-            copied_bytes = self.config.num_parameters * ROUNDED_BITS[weights] // 8
+            copied_bytes = self.config.num_parameters * QUANTIZED_BITS[weights] // 8
             require(copied_bytes, f"a copy of the weights as {weights}")
         with self._computing(changes=True):
             self.java.quantize(weights)
-        self.rounded = weights
+        self.quantized = weights
 
-    def _require_unrounded(self, hint: str) -> None:
-        if self.rounded is not None:
-            raise ConfigError("weights", f"expected unrounded ones, got {self.rounded}; {hint}")
+    def _require_unquantized(self, hint: str) -> None:
+        if self.quantized is not None:
+            raise ConfigError("weights", f"expected unrounded ones, got {self.quantized}; {hint}")
+
+    @property
+    def rounded(self) -> str | None:
+        """The same as `quantized`, by its older name."""
+        return self.quantized
 
     # ---- evaluation ------------------------------------------------------------------------------
 
@@ -290,7 +295,7 @@ class Model(Handle[java.GPT]):
             ConfigError: an option that cannot be, a name that is no weight's, or rounded weights.
             TooLargeError: it does not fit into memory; nothing has been allocated.
         """
-        self._require_unrounded("load the model again without rounding it")
+        self._require_unquantized("load the model again without rounding it")
         needed = self.memory(batch_size, block_size, frozen=frozen, evaluation=evaluation)
         T = self.config.block_size if block_size is None else block_size
         what = f"training on batches of {batch_size} x {T} tokens"
