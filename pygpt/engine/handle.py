@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
@@ -76,7 +75,7 @@ class Handle(Generic[J]):
         finally:
             if changes:
                 for arrays in self._all_arrays():
-                    arrays.refresh()
+                    arrays.refresh(is_changing=bool(self._running()))
 
     def _handles(self) -> list[Handle[Any]]:
         """This one, and that of its model."""
@@ -105,10 +104,5 @@ class Handle(Generic[J]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

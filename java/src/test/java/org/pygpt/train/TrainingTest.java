@@ -10,15 +10,19 @@ import static org.pygpt.support.Models.V;
 import static org.pygpt.support.Tolerances.FLOAT64;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.CancellationException;
-import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.pygpt.model.GPT;
 import org.pygpt.model.GPTConfig;
+import org.pygpt.model.Layout;
 import org.pygpt.model.Parameters;
 import org.pygpt.support.Models;
 import org.pygpt.tensor.DType;
@@ -92,9 +96,9 @@ class TrainingTest {
     AdamW options = new AdamW(0.9, 0.95, 1e-8, 0.1, 0.01);
     try (GPT model = Models.create(config, backend, DType.FLOAT32, 1);
         GPT other = Models.create(config, backend, DType.FLOAT32, 1);
-        Training trainer = new Training(model, B, T, options);
+        Training trainer =
+            new Training(model, B, T, options, model.weights().layout().freeze(frozen));
         Training zeroed = new Training(other, B, T, options)) {
-      trainer.freeze(frozen);
       for (int step = 0; step < 3; step++) {
         for (Training each : new Training[] {trainer, zeroed}) {
           setBatch(each, step);
@@ -122,26 +126,85 @@ class TrainingTest {
   }
 
   private static void copy(Tensor from, Tensor to) {
+    double[] values = new double[from.columns()];
     for (int row = 0; row < from.rows(); row++) {
-      for (int column = 0; column < from.columns(); column++) {
-        HostMemory.set(to, row, column, HostMemory.get(from, row, column));
+      from.readRow(row, values);
+      to.writeRow(row, values);
+    }
+  }
+
+  static Stream<Arguments> frozenSets() {
+    return Stream.of("cpu", "plain", "nd4j")
+        .flatMap(backend ->
+            Models.configurations()
+                .flatMap(config ->
+                    Stream.of(".*[13579]", ".*[02468]", "w.e.*|h.0.*", "(?!.*bias).*", ".*attn.*")
+                        .map(frozen -> Arguments.of(backend, config, frozen))));
+  }
+
+  @ParameterizedTest
+  @MethodSource("frozenSets")
+  void whatIsNotFrozenHasTheSameGradient(String backend, GPTConfig config, String pattern) {
+    try (GPT model = Models.create(config, backend, DType.FLOAT32, 1)) {
+      Layout all = model.weights().layout();
+      List<String> names = model.weights().names();
+      String[] frozen =
+          names.stream()
+              .filter(name -> (name + names.indexOf(name)).matches(pattern))
+              .toArray(String[]::new);
+      Layout layout = all.freeze(frozen);
+      try (Training alone = new Training(model, B, T, AdamW.NANOGPT);
+          Training trainer = new Training(model, B, T, AdamW.NANOGPT, layout)) {
+        for (Training each : List.of(alone, trainer, alone, trainer)) { // accumulates the second
+          setBatch(each, 1);
+          each.backward(B, T);
+        }
+        assertEquals(names.size() - frozen.length, trainer.gradients().names().size());
+        for (String name : trainer.gradients().names()) {
+          double[] expected = Models.values(alone.gradients().get(name));
+          assertArrayEquals(expected, Models.values(trainer.gradients().get(name)), name);
+        }
+        assertTrue(model.activationBytes(B, T, layout) <= model.activationBytes(B, T, all));
       }
     }
   }
 
   @Test
-  void freezingIsReplacedAndRefusesUnknownNames() {
-    try (GPT model = Models.create(CONFIG, "cpu", DType.FLOAT32, 1);
-        Training trainer = new Training(model, B, T, AdamW.NANOGPT)) {
-      trainer.freeze(model.weights().names().toArray(String[]::new));
-      assertThrows(IllegalArgumentException.class, () -> trainer.freeze("wte.weight", "wpe"));
-      double[] before = Models.values(model.weights());
-      steps(trainer, 0, 1);
-      assertArrayEquals(before, Models.values(model.weights()));
-      trainer.freeze();
-      steps(trainer, 1, 2);
-      double[] after = Models.values(model.weights());
-      assertEquals(0, IntStream.range(0, after.length).filter(i -> after[i] == before[i]).count());
+  void frozenWeightsCostNothing() {
+    GPTConfig config = GPTConfig.gpt2(7, 1021, 3, 3, 48);
+    try (GPT model = Models.create(config, "cpu", DType.FLOAT32, 1)) {
+      Layout all = model.weights().layout();
+      Layout last =
+          all.freeze(
+              model.weights().names().stream()
+                  .filter(name -> !name.startsWith("h.2.mlp.c_proj"))
+                  .toArray(String[]::new));
+      try (Training trainer = new Training(model, B, T, AdamW.NANOGPT, last)) {
+        assertEquals(
+            List.of("h.2.mlp.c_proj.weight", "h.2.mlp.c_proj.bias"), trainer.gradients().names());
+        long trained = 4L * (4 * 48 * 48 + 48);
+        long blocks = 4 * 4 * 2048; // what is left of those that begin and end in frozen weights
+        for (Parameters each :
+            List.of(trainer.gradients(), trainer.firstMoments(), trainer.secondMoments())) {
+          assertTrue(each.memory().byteSize() <= trained + blocks);
+        }
+        assertTrue(model.activationBytes(B, T, last) < model.activationBytes(B, T, all) / 2);
+      }
+    }
+  }
+
+  @Test
+  void allCanBeFrozenAndUnknownNamesAreRefused() {
+    try (GPT model = Models.create(CONFIG, "cpu", DType.FLOAT32, 1)) {
+      Layout layout = model.weights().layout();
+      assertThrows(IllegalArgumentException.class, () -> layout.freeze("wte.weight", "wpe"));
+      Layout frozen = layout.freeze(model.weights().names().toArray(String[]::new));
+      try (Training trainer = new Training(model, B, T, AdamW.NANOGPT, frozen)) {
+        double[] before = Models.values(model.weights());
+        steps(trainer, 0, 1);
+        assertArrayEquals(before, Models.values(model.weights()));
+        assertEquals(0, trainer.gradientNorm());
+      }
     }
   }
 
@@ -171,8 +234,8 @@ class TrainingTest {
         Training trainer = new Training(model, B, T, AdamW.NANOGPT)) {
       setBatch(trainer, 1);
       for (String name : new String[] {"h.0.attn.c_attn.weight", "h.1.mlp.c_proj.weight"}) {
-        double before = HostMemory.get(model.weights().get(name), 2, 3);
-        HostMemory.set(model.weights().get(name), 2, 3, Double.NaN);
+        double before = Models.get(model.weights().get(name), 2, 3);
+        Models.set(model.weights().get(name), 2, 3, Double.NaN);
         double[] weights = Models.values(model.weights());
         String message =
             assertThrows(ArithmeticException.class, () -> trainer.backward(B, T)).getMessage();
@@ -180,7 +243,7 @@ class TrainingTest {
             message.startsWith("loss: expected a finite number in step 1, got NaN"), message);
         assertThrows(IllegalStateException.class, () -> trainer.update(0.1));
         assertArrayEquals(weights, Models.values(model.weights()));
-        HostMemory.set(model.weights().get(name), 2, 3, before);
+        Models.set(model.weights().get(name), 2, 3, before);
       }
       trainer.backward(B, T);
       trainer.update(0.1);
@@ -196,7 +259,7 @@ class TrainingTest {
       double[] weights = Models.values(model.weights());
       setBatch(trainer, 1);
       trainer.backward(B, T);
-      HostMemory.set(trainer.gradients().get("wte.weight"), 2, 3, wrong);
+      Models.set(trainer.gradients().get("wte.weight"), 2, 3, wrong);
       String message =
           assertThrows(ArithmeticException.class, () -> trainer.update(0.1)).getMessage();
       assertTrue(message.startsWith("gradient: expected a finite norm in step 1, got"), message);

@@ -298,6 +298,11 @@ public final class CpuKernels implements Kernels {
   }
 
   @Override
+  public int squaresBlock() {
+    return Staging.BLOCK;
+  }
+
+  @Override
   public double sumOfSquares(Flat x) {
     return squares.sum(team, x);
   }
