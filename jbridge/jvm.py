@@ -21,13 +21,7 @@ from types import FrameType
 from typing import Any
 
 from jbridge import application, archive, jdk, native, quiet
-from jbridge.errors import (
-    ForkedProcessError,
-    JarsNotFoundError,
-    JvmStartError,
-    from_java,
-    is_java,
-)
+from jbridge.errors import ForkedProcessError, JarsNotFoundError, JvmStartError, translate
 from jbridge.jdk import Jdk
 
 HEAP = "1g"  # for tokens, names and logs; weights and activations are off the heap
@@ -48,11 +42,7 @@ _started: list[Started] = []  # a process has one JVM or none, and it cannot sta
 
 
 def find_jdk() -> Jdk:
-    """Return the JDK that `start` uses.
-
-    Raises:
-        JdkNotFoundError: none fits; the message, one line, says which were seen.
-    """
+    """Return the JDK that `start` uses; a `JdkNotFoundError` if none fits."""
     return jdk.find(os.environ, application.used().variable("JAVA_HOME"))
 
 
@@ -64,11 +54,7 @@ def jars_folder() -> Path:
 
 
 def find_jars(folder: Path | None = None) -> tuple[Path, ...]:
-    """Return the jars in `folder` (default: `jars_folder()`), sorted by name.
-
-    Raises:
-        JarsNotFoundError: there is no such folder, or no jar in it.
-    """
+    """Return the jars in `folder` (default: `jars_folder()`), at least one, sorted by name."""
     folder = jars_folder() if folder is None else folder.absolute()
     jars = tuple(sorted(folder.glob("*.jar")))
     if not jars:
@@ -145,7 +131,7 @@ def start(jars: Path | None = None, options: tuple[str, ...] = ()) -> Started:
 
 
 def _again(first: Started, jars: Path | None, options: tuple[str, ...]) -> Started:
-    _check_process(first)
+    check_process()
     if jars is not None and find_jars(jars) != first.jars:
         raise JvmStartError(f"the JVM runs with the jars of {first.jars[0].parent}, not of {jars}")
     missing = [option for option in options if option not in first.options]
@@ -217,16 +203,11 @@ def started() -> Started | None:
 
 def check_process() -> None:
     """Raise ForkedProcessError in a forked child of the process that started the JVM."""
-    if _started:
-        _check_process(_started[0])
-
-
-def _check_process(first: Started) -> None:
-    if first.pid != os.getpid():
+    if _started and _started[0].pid != os.getpid():
         raise ForkedProcessError(
-            f"the JVM belongs to process {first.pid}, from which this one ({os.getpid()}) was "
-            "forked; start workers with multiprocessing.get_context('spawn'), "
-            "or fork before Java is used"
+            f"the JVM belongs to process {_started[0].pid}, from which this one ({os.getpid()}) "
+            "was forked; start workers with multiprocessing.get_context('spawn'), or fork before "
+            "Java is used"
         )
 
 
@@ -241,13 +222,11 @@ def java_class(name: str) -> Any:
     import jpype
 
     try:
-        return jpype.JClass(name)
+        with translate():
+            found = jpype.JClass(name)
     except TypeError as error:
         folder = _started[0].jars[0].parent
         raise JarsNotFoundError(
             f"no jar in {folder} has the class {name}; {application.used().how_to_get_jars}"
         ) from error
-    except Exception as error:
-        if not is_java(error):
-            raise
-        raise from_java(error) from None
+    return found

@@ -16,23 +16,15 @@ class BatchSource(Protocol):
 
     def __next__(self) -> Batch:
         """Return the next batch."""
-        ...
 
     def state(self) -> Mapping[str, Any]:
         """Return where the stream is, as values that JSON can hold."""
-        ...
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go to where another stream of the same data was.
-
-        Raises:
-            DataError: the state is that of other data.
-        """
-        ...
+        """Go to where another stream was; a `DataError` if that was one of other data."""
 
     def eval_batches(self, count: int | None = None) -> Iterator[Batch]:
         """Yield batches to evaluate with, at most `count`: the same at each call."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -40,8 +32,6 @@ class Streams:
     """Immutable: both parts of a dataset, as batches.
 
     Attributes:
-        train: to learn from.
-        validation: to evaluate with.
         bytes_per_token: of the text to validate with; None where that is not known.
     """
 
@@ -56,8 +46,6 @@ class TrainingData(Protocol):
     @property
     def tokenizer(self) -> Tokenizer:
         """What the ids mean; it is saved with each checkpoint."""
-        ...
 
     def streams(self, block_size: int, config: TrainConfig) -> Streams:
         """Return new streams of batches (config.batch_size, block_size), seeded by config.seed."""
-        ...

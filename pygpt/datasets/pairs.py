@@ -139,10 +139,7 @@ class PairDataset:
         validation: float = 0.1,
         seed: int = 42,
     ) -> PairDataset:
-        """Return the pairs of a file; a seeded choice is for validation.
-
-        Args and errors are those of `Pairs.read` and `Pairs.split`.
-        """
+        """Return the pairs of a file, divided: see `Pairs.read` and `Pairs.split`."""
         pairs = Pairs.read(path, tokenizer, block_size)
         return cls(tokenizer, *pairs.split(validation, seed))
 

@@ -45,15 +45,8 @@ def read_pieces(path: Path, field: str, lines: bool) -> Iterator[Piece]:
         yield from cut(text_blocks(path))
 
 
-# ---- fields ----------------------------------------------------------------------------------
-
-
 def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield where each object of a file is, for messages, and the object; blank lines are left out.
-
-    Raises:
-        DataError: not readable, a line that is no JSON object, or too long.
-    """
+    """Yield where each object of a file is, for messages, and the object; blank lines have none."""
     with reading(path) as file:
         read: Iterable[bytes] = iter(lambda: file.readline(LONGEST_LINE + 1), b"")
         for number, line in enumerate(read, start=1):
@@ -78,13 +71,7 @@ def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def text_of(values: Mapping[str, Any], field: str, where: str) -> str:
-    """Return the text in a field.
-
-    Args:
-        where: the file and the line, for messages.
-    Raises:
-        DataError: there is no such field, or it is no text, or text with half a surrogate pair.
-    """
+    """Return the text in a field; `where` (file and line) begins the message if there is none."""
     if field not in values:
         raise DataError(f"{where}: expected a field {field!r}, got {_names(values)}")
     text = values[field]
@@ -129,6 +116,5 @@ def _names(names: Iterable[str]) -> str:
 
 def _kind(value: Any) -> str:
     kinds = {dict: "an object", list: "a list", str: "text", bool: "true or false"}
-    if value is None:
-        return "null"
-    return kinds.get(type(value), "a number" if isinstance(value, int | float) else "no text")
+    kinds |= {int: "a number", float: "a number", type(None): "null"}
+    return kinds.get(type(value), "no text")

@@ -68,11 +68,7 @@ def _check_file(path: Path) -> None:
 
 
 def text_blocks(path: Path) -> Iterator[str]:
-    """Yield a text file in blocks, line ends and all.
-
-    Raises:
-        DataError: not readable, binary, or not UTF-8.
-    """
+    """Yield a text file in blocks, line ends and all; a `DataError` if it is no UTF-8 text."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     offset = 0
     with reading(path) as file:
@@ -94,11 +90,7 @@ def text_blocks(path: Path) -> Iterator[str]:
 
 
 def text_lines(path: Path) -> Iterator[str]:
-    """Yield the lines of a text file as `read_documents` returns them.
-
-    Raises:
-        DataError: as `text_blocks`, or a line that is too long to be one.
-    """
+    """Yield the lines of a text file as `read_documents` returns them, if none is too long."""
     rest = ""
     for block in chain(text_blocks(path), ["\n"]):
         # \r\n becomes an additional empty line, and empty lines are left out
@@ -113,11 +105,7 @@ def text_lines(path: Path) -> Iterator[str]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[BinaryIO]:
-    """Open a file to read from within the block.
-
-    Raises:
-        DataError: not readable.
-    """
+    """Open a file to read from within the block; what goes wrong is a `DataError`."""
     try:
         with path.open("rb") as file:
             yield file

@@ -34,11 +34,7 @@ def unspell(text: str) -> bytes | None:
 
 
 def utf8(text: str) -> bytes:
-    """Return the text as UTF-8.
-
-    Raises:
-        TokenError: half a surrogate pair, which is no character and has no bytes.
-    """
+    """Return the text as UTF-8; half a surrogate pair, which has no bytes, is a `TokenError`."""
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
