@@ -2,7 +2,8 @@
 
     door.py        Java's classes and errors, files in the jars; starts the JVM when it must
     java.py        Protocols of the Java classes that are called
-    handle.py      a Java object with memory of its own, and NumPy arrays over that memory
+    arrays.py      all weights, gradients or moments as NumPy arrays
+    handle.py      a Java object with memory of its own
     model.py       a model's weights, evaluated
     training.py    updates of the weights
     generation.py  what follows prompts

@@ -1,16 +1,17 @@
-"""A Java object with memory of its own, and NumPy arrays over that memory."""
+"""A Java object with memory of its own."""
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
-from pygpt.engine.door import java_class, translated, view, wait
-from pygpt.engine.java import Closeable, HostMemoryClass, Job, Parameters, Tensor
+from pygpt.engine.arrays import FlatArrays
+from pygpt.engine.door import translated, wait
+from pygpt.engine.java import Closeable, Job, Parameters
 from pygpt.errors import ClosedError
 
 J = TypeVar("J", bound=Closeable)
@@ -32,7 +33,7 @@ class Handle(Generic[J]):
         self._java: J | None = java
         self.dtype = np.dtype(dtype)
         self._model = model
-        self._views: list[weakref.ref[NDArray[Any]]] = []
+        self._arrays: dict[str, FlatArrays] = {}
         self._jobs: list[Job] = []
 
     @property
@@ -44,37 +45,45 @@ class Handle(Generic[J]):
             raise ClosedError(f"the {self._what} is closed; make another one")
         return self._java
 
-    def view(
-        self, tensor: Tensor, shape: tuple[int, ...], dtype: DTypeLike | None = None
-    ) -> NDArray[Any]:
-        """Return the memory of a Java tensor as an array; shared, and kept alive by the array."""
-        with translated():
-            address = java_class(HostMemoryClass).address(tensor)
-            array = view(self.java, address, shape, dtype or self.dtype)
-        self._views = [view for view in self._views if view() is not None]
-        self._views.append(weakref.ref(array))
-        return array
+    def arrays(self, what: str, parameters: Parameters) -> FlatArrays:
+        """Return the arrays of one of the Java object's `Parameters`; `what` tells them apart."""
+        if what not in self._arrays:
+            self._arrays[what] = FlatArrays(self.java, parameters, self.dtype)
+        return self._arrays[what]
 
-    def named_views(self, parameters: Parameters) -> dict[str, NDArray[Any]]:
-        """Return name -> array of every tensor; shared."""
-        arrays: dict[str, NDArray[Any]] = {}
-        with translated():
-            for name in parameters.names():
-                tensor = parameters.get(name)
-                columns = int(tensor.columns())
-                is_vector = parameters.isVector(name)
-                shape = (columns,) if is_vector else (int(tensor.rows()), columns)
-                arrays[str(name)] = self.view(tensor, shape)
-        return arrays
+    def run(
+        self, job: Job, poll: Callable[[], None] | None = None, *, changes: bool = False
+    ) -> None:
+        """Start a job and wait for its end; see `door.wait`.
 
-    def run(self, job: Job, poll: Callable[[], None] | None = None) -> None:
-        """Start a job and wait for its end; see `door.wait`."""
-        for handle in (self, self._model):
-            if handle is not None:
-                handle._jobs = [*handle._running(), job]
-        with translated():
+        Args:
+            changes: whether it changes the numbers of a `Parameters`.
+        """
+        for handle in self._handles():
+            handle._jobs = [*handle._running(), job]
+        with self.computing(changes=changes):
             job.start()
-        wait(job, poll)
+            wait(job, poll)
+
+    @contextmanager
+    def computing(self, *, changes: bool = False) -> Iterator[None]:
+        """Within the block Java reads, and may change, what arrays hold; see `FlatArrays`."""
+        for arrays in self._all_arrays():
+            arrays.upload()
+        try:
+            with translated():
+                yield
+        finally:
+            if changes:
+                for arrays in self._all_arrays():
+                    arrays.refresh()
+
+    def _handles(self) -> list[Handle[Any]]:
+        """This one, and that of its model."""
+        return [self] if self._model is None else [self, self._model]
+
+    def _all_arrays(self) -> list[FlatArrays]:
+        return [arrays for handle in self._handles() for arrays in handle._arrays.values()]
 
     def _running(self) -> list[Job]:
         """Jobs that use this memory and have not ended: interrupted ones may be among them."""
@@ -87,7 +96,8 @@ class Handle(Generic[J]):
         memory after them.
         """
         java, self._java = self._java, None
-        if java is None or self._running() or any(view() is not None for view in self._views):
-            return
-        with translated():
-            java.close()
+        arrays, self._arrays = self._arrays, {}
+        in_use = self._running() or any(some.keep_memory for some in arrays.values())
+        if java is not None and not in_use:
+            with translated():
+                java.close()

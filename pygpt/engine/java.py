@@ -52,15 +52,21 @@ class DTypeClass(Protocol):
 class Tensor(Protocol):
     """A matrix or a vector in somebody's memory."""
 
+    def offset(self) -> int: ...
     def rows(self) -> int: ...
     def columns(self) -> int: ...
+    def flat(self, length: int, /) -> Flat: ...
 
 
-@describes("org.pygpt.tensor.HostMemory")
-class HostMemoryClass(Protocol):
-    """Memory that Python sees too."""
+@describes("org.pygpt.tensor.Flat")
+class Flat(Protocol):
+    """A run of elements in somebody's memory."""
 
-    def address(self, tensor: Tensor, /) -> int: ...
+    def length(self) -> int: ...
+    def isHost(self) -> bool: ...
+    def address(self) -> int: ...
+    def read(self, address: int, /) -> None: ...
+    def write(self, address: int, /) -> None: ...
 
 
 @describes("org.pygpt.model.Parameters")
@@ -70,6 +76,7 @@ class Parameters(Protocol):
     def names(self) -> Iterable[object]: ...
     def get(self, name: object, /) -> Tensor: ...
     def isVector(self, name: object, /) -> bool: ...
+    def flat(self) -> Flat: ...
 
 
 # ---- the model -----------------------------------------------------------------------------------
@@ -218,23 +225,24 @@ class StepJobClass(Protocol):
     ) -> StepJob: ...
 
 
-@describes("org.pygpt.jobs.DocumentJob")
-class DocumentJob(Job, Protocol):
-    """Many steps, each on one document."""
+@describes("org.pygpt.jobs.StepsJob")
+class StepsJob(Job, Protocol):
+    """Many steps, batch after batch and round again."""
 
     def completed(self) -> int: ...
     def losses(self, first: int, end: int, /) -> Sequence[float]: ...
 
 
-@describes("org.pygpt.jobs.DocumentJob")
-class DocumentJobClass(Protocol):
-    """See `DocumentJob`."""
+@describes("org.pygpt.jobs.StepsJob")
+class StepsJobClass(Protocol):
+    """See `StepsJob`."""
 
     def __call__(
         self,
-        model: GPT,
-        tokens: NDArray[np.int32],
-        starts: NDArray[np.int32],
+        training: Training,
+        ids: NDArray[np.int32],
+        targets: NDArray[np.int32],
+        sizes: NDArray[np.int32],
         learning_rates: NDArray[np.float64],
         /,
-    ) -> DocumentJob: ...
+    ) -> StepsJob: ...

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pygpt.engine import java
+from pygpt.engine.arrays import download, upload
 from pygpt.engine.door import java_class, translated
 from pygpt.engine.handle import Handle
 from pygpt.model.config import GPTConfig
@@ -45,7 +46,7 @@ class Engine(Handle[java.GPT]):
     def initialize(self, seed: int) -> None:
         """Draw every weight anew, as nanoGPT does; `seed` is taken modulo 2^64."""
         signed = (seed + 2**63) % 2**64 - 2**63  # a Java long
-        with translated():
+        with self.computing(changes=True):
             self.java.initialize(signed)
 
     def quantize(self, weights: str) -> None:
@@ -54,12 +55,12 @@ class Engine(Handle[java.GPT]):
         Raises:
             EngineError: a weight is not finite, or there is no room for a copy of them.
         """
-        with translated():
+        with self.computing(changes=True):
             self.java.quantize(weights)
 
     def parameters(self) -> dict[str, NDArray[Any]]:
         """Return name -> array of every weight; shared: writing to one changes the model."""
-        return self.named_views(self.java.weights())
+        return self.arrays("weights", self.java.weights()).named()
 
     def activation_bytes(self, B: int, T: int) -> int:
         """Return the size of what a training step keeps between forward and backward."""
@@ -77,15 +78,18 @@ class Engine(Handle[java.GPT]):
             return [str(op) for op in self.java.describeOps(B, T)]
 
     def evaluate(
-        self, ids: NDArray[np.int32], targets: NDArray[np.int32]
-    ) -> tuple[float, NDArray[Any]]:
-        """Run forward; return the loss, in nats, and the logits.
+        self,
+        ids: NDArray[np.int32],
+        targets: NDArray[np.int32],
+        logits: NDArray[Any] | None = None,
+    ) -> float:
+        """Run forward; return the loss, in nats.
 
         Args:
             ids: int32, (B, T).
             targets: int32, (B, T); a negative one is not scored.
-        Returns:
-            The loss, and logits (B, T, V), shared until the next call.
+            logits: (B, T, V), without gaps, in the model's dtype, overwritten; None if they are
+                not wanted.
         Raises:
             EngineError: Java refused, or failed.
             KeyboardInterrupt: Ctrl-C.
@@ -93,11 +97,12 @@ class Engine(Handle[java.GPT]):
         B, T = ids.shape
         with translated():
             session = self._evaluation_of(B, T)
-            for tensor, values in ((session.ids(), ids), (session.targets(), targets)):
-                self.view(tensor, (B, T), np.int32)[:] = values
+            upload(ids, session.ids())
+            upload(targets, session.targets())
             self.run(java_class(java.ForwardJobClass)(session, B, T))
-            logits = session.logits()
-            return float(session.loss()), self.view(logits, (B, T, int(logits.columns())))
+            if logits is not None:
+                download(session.logits(), logits)
+            return float(session.loss())
 
     def _evaluation_of(self, B: int, T: int) -> java.Session:
         """Return what evaluates B * T tokens: the one there is, if it is large enough."""
@@ -118,7 +123,7 @@ class Engine(Handle[java.GPT]):
 
         Args:
             ids: int32, (B, T).
-            probabilities: (B, L, H, T, T), overwritten.
+            probabilities: (B, L, H, T, T), without gaps, in the model's dtype, overwritten.
         Raises:
             EngineError: Java refused, or failed.
             KeyboardInterrupt: Ctrl-C.
@@ -129,10 +134,10 @@ class Engine(Handle[java.GPT]):
         try:
             for row, layers in zip(ids, probabilities, strict=True):
                 with translated():
-                    self.view(session.ids(), (T,), np.int32)[:] = row
+                    upload(row, session.ids())
                     self.run(java_class(java.ForwardJobClass)(session, 1, T))
                     for i, layer in enumerate(layers):
-                        layer[:] = self.view(session.probabilities(i), layer.shape)
+                        download(session.probabilities(i), layer)
         finally:
             if not self._running():
                 session.close()

@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pygpt.engine import java
+from pygpt.engine.arrays import FlatArrays, upload
 from pygpt.engine.door import EngineError, java_class, translated
 from pygpt.engine.handle import Handle
 from pygpt.engine.model import Engine
 from pygpt.errors import ShapeError
+from pygpt.fields import INT_MAX
 from pygpt.model.batch import checked_batch
 from pygpt.training.config import AdamWConfig
 
@@ -86,10 +88,6 @@ class Training(Handle[java.Training]):
             training.freeze(list(frozen))
         super().__init__("training", training, engine.dtype, engine)
         self._config, self._tokens = engine.config, B * T
-        with translated():
-            self._ids = self.view(training.ids(), (B * T,), np.int32)
-            self._targets = self.view(training.targets(), (B * T,), np.int32)
-        self._views.clear()  # these two live as long as this object does
 
     def step(
         self, ids: ArrayLike, targets: ArrayLike, learning_rate: float
@@ -119,17 +117,23 @@ class Training(Handle[java.Training]):
 
     def _step(self, ids: ArrayLike, targets: ArrayLike, learning_rate: float) -> float:
         """Run forward and backward and, unless the learning rate is NaN, update the weights."""
+        tokens, wanted = self._checked(ids, targets)
+        training, (B, T) = self.java, tokens.shape
+        with translated():
+            upload(tokens, training.ids())
+            upload(wanted, training.targets())
+            job = java_class(java.StepJobClass)(training, B, T, learning_rate)
+        self.run(job, changes=True)
+        return float(job.loss())
+
+    def _checked(
+        self, ids: ArrayLike, targets: ArrayLike
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         tokens, wanted = checked_batch(self._config, ids, targets)
         if tokens.size > self._tokens:
             got = f"{tokens.shape}"
             raise ShapeError(f"batch: expected at most {self._tokens} tokens, got {got}")
-        training, (B, T) = self.java, tokens.shape
-        self._ids[: B * T] = tokens.ravel()
-        self._targets[: B * T] = wanted.ravel()
-        with translated():
-            job = java_class(java.StepJobClass)(training, B, T, learning_rate)
-        self.run(job)
-        return float(job.loss())
+        return tokens, wanted
 
     def update(self, learning_rate: float) -> float:
         """Update the weights by the mean of the accumulated gradients; return its norm.
@@ -137,7 +141,7 @@ class Training(Handle[java.Training]):
         Raises:
             EngineError: nothing was accumulated, or the gradient is no number.
         """
-        with translated():
+        with self.computing(changes=True):
             self.java.update(learning_rate)
         return self._gradient_norm
 
@@ -145,14 +149,118 @@ class Training(Handle[java.Training]):
     def _gradient_norm(self) -> float:
         return float(self.java.gradientNorm())
 
+    def steps(
+        self,
+        batches: Sequence[tuple[ArrayLike, ArrayLike]],
+        learning_rates: ArrayLike,
+        on_losses: Losses | None = None,
+    ) -> NDArray[np.float64]:
+        """Train on many batches in one call, which is faster where a step is short.
+
+        Step s takes batch s mod n; so a few batches may serve many steps.
+
+        Args:
+            batches: ids and targets of each, as in `step`; copied to the JVM.
+            learning_rates: one for each step.
+            on_losses: called about 20 times a second with the number of the first step (from 0)
+                and the losses of the steps since the last call; also before a failure.
+        Returns:
+            float64, (steps,): the loss of each step, as `step` returns it.
+        Raises:
+            ShapeError: no batch, or rates that are no row of numbers; else as in `step`.
+            TokenError, EngineError: as in `step`.
+            KeyboardInterrupt: Ctrl-C; the training stops within half a second.
+        """
+        rates = np.array(learning_rates, np.float64)
+        if rates.ndim != 1:
+            raise ShapeError(f"learning_rates: expected (steps,), got {rates.shape}")
+        if not batches:
+            raise ShapeError("batches: expected at least one, got none")
+        checked = [self._checked(ids, targets) for ids, targets in batches]
+        return self.run_steps(
+            np.concatenate([ids.ravel() for ids, _ in checked]),
+            np.concatenate([targets.ravel() for _, targets in checked]),
+            np.array([ids.shape for ids, _ in checked], np.int32).ravel(),
+            rates,
+            on_losses,
+        )
+
+    def run_steps(
+        self,
+        ids: NDArray[np.int32],
+        targets: NDArray[np.int32],
+        sizes: NDArray[np.int32],
+        learning_rates: NDArray[np.float64],
+        on_losses: Losses | None = None,
+    ) -> NDArray[np.float64]:
+        """Do what `steps` does with batches that lie one after another, and that Java checks.
+
+        Args:
+            ids: int32, (tokens,), of all batches.
+            targets: int32, (tokens,).
+            sizes: int32, (2 * batches,): B and T of each.
+            learning_rates: float64, (steps,).
+        """
+        if ids.size > INT_MAX:
+            raise ShapeError(f"batches: expected at most {INT_MAX} tokens, got {ids.size}")
+        with translated():
+            job = java_class(java.StepsJobClass)(self.java, ids, targets, sizes, learning_rates)
+        seen = 0
+
+        def poll() -> None:
+            nonlocal seen
+            done = int(job.completed())
+            if on_losses is not None and done > seen:
+                first, seen = seen, done
+                on_losses(first, np.array(job.losses(first, done), dtype=np.float64))
+
+        try:
+            self.run(job, poll, changes=True)
+        except EngineError:
+            poll()  # the steps before the one that failed
+            raise
+        return np.array(job.losses(0, job.completed()), dtype=np.float64)
+
     def gradients(self) -> dict[str, NDArray[Any]]:
         """Return name -> gradient of every weight, of the last backward, unclipped; shared."""
-        return self.named_views(self.java.gradients())
+        return self._gradients.named()
+
+    @property
+    def flat_gradient(self) -> NDArray[Any]:
+        """All gradients as one array, (n,), in the model's dtype; `gradients` are parts of it.
+
+        Matrices come first, then vectors (biases and gains), each in the order of `gradients` and
+        filled up with zeros to a multiple of 64 bytes. Shared: an `update` takes what is written to
+        it. After several batches it is their sum.
+        """
+        return self._gradients.flat()
+
+    def read_gradient(self, out: NDArray[Any]) -> None:
+        """Copy `flat_gradient` to an array.
+
+        On a device with memory of its own this is one copy, and `flat_gradient`, which is kept as
+        it is on the device, costs two in every step.
+
+        Args:
+            out: (n,), contiguous, in the model's dtype.
+        Raises:
+            ShapeError: another array.
+        """
+        self._gradients.read(out)
+
+    def write_gradient(self, array: NDArray[Any]) -> None:
+        """Copy an array to `flat_gradient`; see `read_gradient`."""
+        self._gradients.write(array)
+
+    @property
+    def _gradients(self) -> FlatArrays:
+        return self.arrays("gradients", self.java.gradients())
 
     def moments(self) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
         """Return AdamW's first and second moments, name -> array; shared, not copied."""
-        first, second = self.java.firstMoments(), self.java.secondMoments()
-        return self.named_views(first), self.named_views(second)
+        first = self.arrays("first moments", self.java.firstMoments())
+        second = self.arrays("second moments", self.java.secondMoments())
+        return first.named(), second.named()
 
     @property
     def updates(self) -> int:
@@ -168,11 +276,6 @@ class Training(Handle[java.Training]):
         """Continue a training that was at these numbers; its moments are set by themselves."""
         self.java.resume(updates, dropout_key)
 
-    def close(self) -> None:
-        """Free the memory, at once if it can; a second call does nothing."""
-        self._ids = self._targets = np.empty(0, np.int32)
-        super().close()
-
     def __enter__(self) -> Training:
         return self
 
@@ -183,40 +286,3 @@ class Training(Handle[java.Training]):
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def train_documents(
-    engine: Engine,
-    tokens: NDArray[np.int32],
-    starts: NDArray[np.int32],
-    learning_rates: NDArray[np.float64],
-    on_losses: Losses | None = None,
-) -> NDArray[np.float64]:
-    """Train with one document a step, one after another and round again; return the losses.
-
-    Args:
-        tokens: int32, all documents one after another, BOS at both ends of each; copied.
-        starts: int32, (n + 1,): document d is tokens[starts[d]:starts[d + 1]]; copied.
-        learning_rates: float64, one a step; copied.
-        on_losses: called about 20 times a second, and with the steps before a failure.
-    Raises:
-        EngineError: Java refused, or failed.
-        KeyboardInterrupt: Ctrl-C; the model is between two steps or within one.
-    """
-    with translated():
-        job = java_class(java.DocumentJobClass)(engine.java, tokens, starts, learning_rates)
-    seen = 0
-
-    def poll() -> None:
-        nonlocal seen
-        done = int(job.completed())
-        if on_losses is not None and done > seen:
-            first, seen = seen, done
-            on_losses(first, np.array(job.losses(first, done), dtype=np.float64))
-
-    try:
-        engine.run(job, poll)
-    except EngineError:
-        poll()  # the steps before the one that failed
-        raise
-    return np.array(job.losses(0, job.completed()), dtype=np.float64)

@@ -20,13 +20,14 @@ from pygpt.checkpoints import folder as checkpoint
 from pygpt.checkpoints import hub
 from pygpt.engine.generation import sample_documents
 from pygpt.engine.model import Engine
-from pygpt.engine.training import Losses, Training, TrainingMemory, train_documents
+from pygpt.engine.training import Losses, Training, TrainingMemory
 from pygpt.errors import ConfigError, ShapeError
 from pygpt.fields import INT_MAX, from_dict
 from pygpt.generate.config import GenerateConfig
 from pygpt.generate.generation import Continuation, Generation
 from pygpt.model.batch import checked_batch, checked_ids
 from pygpt.model.config import BACKENDS, GPTConfig
+from pygpt.model.documents import MICROGPT, document_batches
 from pygpt.model.embeddings import Embeddings
 from pygpt.tokenizers.char import CharTokenizer
 from pygpt.tokenizers.protocol import NO_SPECIAL_IDS, Tokenizer
@@ -246,7 +247,7 @@ class GPT:
         logits = np.empty((B, T, self.config.vocab_size), self.dtype)
         blank = np.full_like(tokens, -1)
         for some in self._chunks(B, T):
-            _, logits[some] = self._engine.evaluate(tokens[some], blank[some])
+            self._engine.evaluate(tokens[some], blank[some], logits[some])
         return logits
 
     def loss(self, ids: ArrayLike, targets: ArrayLike) -> float:
@@ -265,7 +266,7 @@ class GPT:
         tokens, wanted = checked_batch(self.config, ids, targets)
         total, scored = 0.0, 0
         for some in self._chunks(*tokens.shape):
-            loss, _ = self._engine.evaluate(tokens[some], wanted[some])
+            loss = self._engine.evaluate(tokens[some], wanted[some])
             count = int(np.count_nonzero(wanted[some] >= 0))
             total, scored = total + loss * count, scored + count
         return total / scored if scored else 0.0
@@ -362,26 +363,19 @@ class GPT:
             TooLargeError: what training needs beside the weights does not fit into memory.
             KeyboardInterrupt: Ctrl-C; the training stops within half a second.
         """
-        self._require_trainable()
         rates = np.array(learning_rates, dtype=np.float64)
         if rates.ndim != 1:
             raise ShapeError(f"learning_rates: expected (steps,), got {rates.shape}")
         if not documents:
             raise ShapeError("documents: expected at least one, got none")
         tokenizer = self._text()
-        encoded = [tokenizer.encode_document(text) for text in documents[: len(rates)]]
-        if not encoded:  # no steps
+        self._require_trainable()
+        if not len(rates):
             return rates
-        starts = np.cumsum([0, *map(len, encoded)])
-        if starts[-1] > INT_MAX:
-            raise ShapeError(f"documents: expected at most {INT_MAX} tokens, got {starts[-1]}")
-        length = min(self.config.block_size, max(map(len, encoded)) - 1)
-        what = f"training on batches of 1 x {length} tokens"
-        memory.require(self.memory(1, length).beside_weights_bytes, what)
-        tokens = np.concatenate([np.array(document, np.int32) for document in encoded])
-        return train_documents(
-            self._engine, tokens, starts.astype(np.int32), rates, on_losses
-        )
+        used = documents[: len(rates)]
+        batches = document_batches(tokenizer, used, self.config.block_size)
+        with self.training(1, int(batches[-1].max()), **MICROGPT) as training:
+            return training.run_steps(*batches, rates, on_losses)
 
     def sample_documents(
         self, count: int, rng: random.Random, temperature: float = 1.0

@@ -12,8 +12,9 @@ import pytest
 import jbridge
 from pygpt import GPT, GPTConfig, PygptError
 from pygpt.engine import EngineError, jar_resource, java
+from pygpt.engine.arrays import FlatArrays
 from pygpt.engine.model import Engine
-from pygpt.errors import TooLargeError
+from pygpt.errors import ShapeError, TooLargeError
 
 CONFIG = GPTConfig(block_size=5, vocab_size=7, n_layer=1, n_head=1, n_embd=3)
 
@@ -77,3 +78,98 @@ def test_what_jbridge_raises_is_pygpts_too() -> None:
         jar_resource("none", "x")
     assert isinstance(caught.value, jbridge.JarsNotFoundError)
     assert isinstance(caught.value, EngineError)
+
+
+# ---- arrays --------------------------------------------------------------------------------------
+
+BATCH = (np.array([[0, 1, 2, 3, 4], [5, 6, 0, 1, 2]]), np.array([[1, 2, 3, 4, 5], [6, 0, 1, 2, 3]]))
+
+
+@pytest.fixture(params=["host", "device"])
+def memory(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Whether arrays are Java's memory, or mirrors of it, as on a device."""
+    make = FlatArrays.__init__
+
+    def make_mirrors(self: FlatArrays, *args: Any) -> None:
+        make(self, *args)
+        self._is_host = False
+
+    if request.param == "device":
+        monkeypatch.setattr(FlatArrays, "__init__", make_mirrors)
+    return str(request.param)
+
+
+def test_flat_gradient_is_all_gradients(memory: str) -> None:
+    with GPT(CONFIG, seed=3) as model, model.training(2) as training:
+        training.accumulate(*BATCH)
+        flat, named = training.flat_gradient, training.gradients()
+        assert list(named) == list(CONFIG.weight_shapes())
+        used = np.zeros(len(flat), bool)
+        for gradient in named.values():
+            assert np.shares_memory(gradient, flat) and np.any(gradient)
+            start = (gradient.ctypes.data - flat.ctypes.data) // flat.itemsize
+            used[start : start + gradient.size] = True
+            assert start % 16 == 0
+            np.testing.assert_array_equal(flat[start : start + gradient.size], gradient.ravel())
+        assert used.sum() == CONFIG.num_parameters and not np.any(flat[~used])
+        copy = np.empty_like(flat)
+        training.read_gradient(copy)
+        np.testing.assert_array_equal(copy, flat)
+
+
+def test_an_update_takes_what_was_written(memory: str) -> None:
+    with GPT(CONFIG, seed=3) as model, model.training(2, grad_clip=0) as training:
+        with GPT(CONFIG, seed=3) as other, other.training(2, grad_clip=0) as expected:
+            training.accumulate(*BATCH)
+            expected.accumulate(*BATCH)
+            training.flat_gradient[:] *= 3
+            for gradient in expected.gradients().values():
+                gradient *= 3
+            training.update(0.1)
+            expected.update(0.1)
+            wanted = other.parameters()
+            for name, weight in model.parameters().items():
+                np.testing.assert_array_equal(weight, wanted[name], err_msg=name)
+
+
+def test_gradients_go_by_copies(memory: str) -> None:
+    with GPT(CONFIG, seed=3) as model, model.training(2) as training:
+        with GPT(CONFIG, seed=3) as other, other.training(2) as second:
+            training.accumulate(*BATCH)
+            second.accumulate(*BATCH)
+            gradient = np.empty(training.flat_gradient.shape, np.float32)
+            training.read_gradient(gradient)
+            second.write_gradient(gradient)
+            assert training.update(0.1) == second.update(0.1)
+        for wrong in (gradient[1:], gradient.astype(np.float64), np.repeat(gradient, 2)[::2]):
+            with pytest.raises(ShapeError, match="^array: expected a contiguous float32 array"):
+                training.read_gradient(wrong)
+
+
+def test_arrays_follow_the_model_and_reach_it(memory: str) -> None:
+    with GPT(CONFIG, seed=3) as model, model.training(2) as training:
+        held, before = model.parameters()["wte.weight"], model.parameters()["wte.weight"].copy()
+        training.step(*BATCH, 0.1)
+        assert not np.any(held == before)
+        first, second = training.moments()
+        assert all(map(np.any, [*first.values(), *second.values()]))
+        model.parameters()["wte.weight"][:] = before  # an array that is gone at once
+        np.testing.assert_array_equal(held, before)
+        del held
+        logits = model.logits(BATCH[0])
+        model.parameters()["wte.weight"][:] *= 2
+        assert not np.array_equal(model.logits(BATCH[0]), logits)
+        model.parameters()["wte.weight"][:] = before
+        np.testing.assert_array_equal(model.logits(BATCH[0]), logits)
+
+
+def test_a_training_is_the_same_whoever_looks_on(memory: str) -> None:
+    with GPT(CONFIG, seed=3) as model, GPT(CONFIG, seed=3) as other:
+        with model.training(2) as training, other.training(2) as alone:
+            watched = [model.parameters(), training.gradients(), *training.moments()]
+            for _ in range(3):
+                assert training.step(*BATCH, 0.1) == alone.step(*BATCH, 0.1)
+            wanted = [other.parameters(), alone.gradients(), *alone.moments()]
+            for arrays, expected in zip(watched, wanted, strict=True):
+                for name, array in arrays.items():
+                    np.testing.assert_array_equal(array, expected[name], err_msg=name)

@@ -175,3 +175,32 @@ def test_no_number_in_the_loss_reaches_no_weight(backend: str) -> None:
         np.testing.assert_array_equal(weights["wte.weight"], kept)
         weights["ln_f.weight"][3] = 1
         assert np.isfinite(training.step(ids, targets, 0.01)[0])
+
+
+def test_many_steps_in_one_call_are_those_steps() -> None:
+    batches = [*_batches(DROPPED, 3, 3), ([1, 2, 3], [2, 3, 4])]  # of different sizes
+    rates = [0.01 * (step + 1) for step in range(9)]  # round again
+    with GPT(DROPPED, seed=2) as model, model.training(3) as training:
+        expected = [training.step(*batches[s % 4], rate)[0] for s, rate in enumerate(rates)]
+        weights = {name: w.copy() for name, w in model.parameters().items()}
+    seen: list[float] = []
+
+    def take(first: int, losses: np.ndarray) -> None:
+        assert first == len(seen)
+        seen.extend(losses)
+
+    with GPT(DROPPED, seed=2) as model, model.training(3) as training:
+        losses = training.steps(batches, rates, take)
+        np.testing.assert_array_equal(losses, expected)
+        assert seen == expected and training.updates == 9
+        for name, weight in model.parameters().items():
+            np.testing.assert_array_equal(weight, weights[name], err_msg=name)
+        assert training.steps(batches, []).shape == (0,)
+        with pytest.raises(ShapeError, match="^batches: expected at least one, got none"):
+            training.steps([], rates)
+        with pytest.raises(ShapeError, match=r"^learning_rates: expected \(steps,\), got \(1, 9\)"):
+            training.steps(batches, [rates])
+        with pytest.raises(TokenError, match="^targets: expected -1 to 30, got 31"):
+            training.steps([([1], [31])], rates)
+        with pytest.raises(ShapeError, match="^batch: expected at most 51 tokens, got "):
+            training.steps(_batches(DROPPED, 4, 1), rates)

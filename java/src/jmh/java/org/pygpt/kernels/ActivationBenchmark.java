@@ -74,7 +74,7 @@ public class ActivationBenchmark {
 
   @Benchmark
   public Tensor backward() {
-    kernels.activationBackward(kind, ROWS, x, bias, dOut, dX, false, dBias);
+    kernels.activationBackward(kind, ROWS, x, bias, dOut, dX, Gradient.of(dBias, false));
     return dX;
   }
 }

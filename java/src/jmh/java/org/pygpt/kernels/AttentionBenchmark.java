@@ -57,7 +57,7 @@ public class AttentionBenchmark {
   private Kernels kernels;
   private Tensor[] qkv;
   private Tensor out;
-  private Tensor logSums;
+  private Tensor logsumexp;
   private Tensor dOut;
   private Tensor[] dQkv;
 
@@ -69,7 +69,7 @@ public class AttentionBenchmark {
     int C = shape.H * shape.D;
     qkv = thirds(inputs.normal(rows, 3 * C), C);
     out = Inputs.zeros(rows, C);
-    logSums = Inputs.zeros(shape.B * shape.H, shape.T);
+    logsumexp = Inputs.zeros(shape.B * shape.H, shape.T);
     dOut = inputs.normal(rows, C);
     dQkv = thirds(Inputs.zeros(rows, 3 * C), C);
     forward(); // backward reads the output and the logarithms of the sums
@@ -87,15 +87,24 @@ public class AttentionBenchmark {
   @Benchmark
   public Tensor forward() {
     kernels.attention(
-        shape.B, shape.T, 0, shape.H, shape.H, qkv[0], qkv[1], qkv[2], null, out, logSums);
+        new AttentionSpec(shape.B, shape.T, shape.T, shape.H, shape.H, true),
+        new Heads(qkv[0], qkv[1], qkv[2]),
+        null,
+        out,
+        logsumexp);
     return out;
   }
 
   @Benchmark
   public Tensor[] backward() {
     kernels.attentionBackward(
-        shape.B, shape.T, shape.H, shape.H, dOut, qkv[0], qkv[1], qkv[2], null, out, logSums,
-        dQkv[0], dQkv[1], dQkv[2]);
+        AttentionSpec.causal(shape.B, shape.T, shape.H, shape.H),
+        new Heads(qkv[0], qkv[1], qkv[2]),
+        null,
+        out,
+        logsumexp,
+        dOut,
+        new Heads(dQkv[0], dQkv[1], dQkv[2]));
     return dQkv;
   }
 }

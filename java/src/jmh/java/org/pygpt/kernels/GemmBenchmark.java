@@ -98,7 +98,7 @@ public class GemmBenchmark {
   @Benchmark
   public Tensor multiply(Work work) {
     Product p = product;
-    kernels.gemm(p.transposeA, p.transposeB, p.m, p.n, p.k, a, b, false, c);
+    kernels.gemm(new MatMul(p.m, p.n, p.k, p.transposeA, p.transposeB, false), a, b, c);
     work.gigaflops += 2e-9 * p.m * p.n * p.k;
     return c;
   }

@@ -124,7 +124,11 @@ public class GemvBenchmark {
     } else {
       int height = matrix.outputsAreRows ? matrix.out : matrix.in;
       Tensor copy = weight.rows(next * height, height);
-      kernels.gemm(false, matrix.outputsAreRows, rows, matrix.out, matrix.in, x, copy, false, out);
+      kernels.gemm(
+          new MatMul(rows, matrix.out, matrix.in, false, matrix.outputsAreRows, false),
+          x,
+          copy,
+          out);
     }
     work.gigabytes += bytes * 1e-9;
     return out;

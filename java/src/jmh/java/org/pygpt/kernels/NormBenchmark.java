@@ -90,21 +90,32 @@ public class NormBenchmark {
 
   @Benchmark
   public Tensor forward() {
-    kernels.norm(spec, size.rows, x, weight, bias, out, statistics);
+    kernels.norm(size.rows, new Norm(spec, weight, bias), x, out, statistics);
     return out;
   }
 
   @Benchmark
   public Tensor residualForward() {
     kernels.residualNorm(
-        spec, size.rows, x, branch, branchBias, sum, weight, bias, out, statistics);
+        size.rows,
+        new Residual(x, branch, branchBias, sum),
+        new Norm(spec, weight, bias),
+        out,
+        statistics);
     return out;
   }
 
   @Benchmark
   public Tensor backward() {
     kernels.normBackward(
-        spec, size.rows, dOut, x, statistics, weight, false, dX, false, dWeight, dBias);
+        size.rows,
+        new Norm(spec, weight, null),
+        dOut,
+        x,
+        statistics,
+        Gradient.of(dX, false),
+        Gradient.of(dWeight, false),
+        Gradient.of(dBias, false));
     return dX;
   }
 }

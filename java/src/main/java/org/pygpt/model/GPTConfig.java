@@ -1,11 +1,13 @@
 package org.pygpt.model;
 
-import java.util.List;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import org.pygpt.kernels.Activation;
 import org.pygpt.python.PythonNumber;
-import org.pygpt.text.Fields;
+import org.pygpt.text.Choice;
 import org.pygpt.text.Json;
+import org.pygpt.text.Options;
 
 /**
  * Immutable: the architecture of a model. Field names are those of Python's {@code
@@ -51,8 +53,6 @@ public record GPTConfig(
     double ropeTheta) {
 
   private static final int FEED_FORWARD_FACTOR = 4; // GPT-2's
-  private static final Fields<GPTConfig> FIELDS = new Fields<>(GPTConfig.class);
-  private static final List<String> MAY_BE_ZERO = List.of("n_kv_head", "n_inner");
 
   /** Kinds of normalisation. */
   public enum Norm {
@@ -111,37 +111,91 @@ public record GPTConfig(
   }
 
   /**
-   * The configuration that a JSON object holds, or part of one, under the names of Python.
+   * The configuration that a JSON text holds, under the names of Python.
    *
-   * @param values {@code n_kv_head} 0 stands for n_head, {@code n_inner} 0 for 4 * n_embd
-   * @throws IllegalArgumentException if a name is missing or unknown, or a value does not fit
-   */
-  public static GPTConfig of(Map<String, ?> values) {
-    Map<String, Object> fields = FIELDS.check(values, MAY_BE_ZERO);
-    fields.replace("n_kv_head", 0, fields.get("n_head"));
-    if (fields.get("n_inner").equals(0)) {
-      fields.put("n_inner", feedForwardWidth((int) fields.get("n_embd")));
-    }
-    return FIELDS.make(fields);
-  }
-
-  /**
-   * The configuration in a JSON text; errors are those of {@link #of}.
-   *
-   * @throws IllegalArgumentException if it is no JSON object
+   * @throws IllegalArgumentException if it is no object, or as {@link #of} does
    */
   public static GPTConfig ofJson(String json) {
     return of(Json.parseObject(json));
   }
 
-  /** Every value by its name in Python, in order. */
-  public Map<String, Object> values() {
-    return FIELDS.values(this);
+  /**
+   * The configuration with these values, by their names in Python.
+   *
+   * @param values all of them; {@code n_kv_head} 0 stands for n_head, {@code n_inner} 0 for 4 *
+   *     n_embd
+   * @throws IllegalArgumentException if a name is missing or unknown, or a value does not fit
+   */
+  public static GPTConfig of(Map<String, ?> values) {
+    Options options = new Options(values);
+    options.requireAmong(gpt2(1, 1, 1, 1, 1).values().keySet());
+    Map<String, Object> sizes = new HashMap<>(values);
+    if (options.size("n_kv_head", 0) == 0) {
+      sizes.put("n_kv_head", options.size("n_head", 1));
+    }
+    if (options.size("n_inner", 0) == 0) {
+      sizes.put("n_inner", feedForwardWidth(options.size("n_embd", 1)));
+    }
+    return make(sizes);
   }
 
-  /** A copy with some values changed, by their names in Python; errors are those of {@link #of}. */
+  private static GPTConfig make(Map<String, ?> values) {
+    Options options = new Options(values);
+    return new GPTConfig(
+        options.size("block_size", 1),
+        options.size("vocab_size", 1),
+        options.size("n_layer", 1),
+        options.size("n_head", 1),
+        options.size("n_embd", 1),
+        options.number("dropout"),
+        options.flag("bias"),
+        options.choice("norm", Norm.class),
+        options.choice("activation", Activation.class),
+        options.flag("tie_weights"),
+        options.size("n_kv_head", 1),
+        options.size("n_inner", 1),
+        options.flag("norm_gain"),
+        options.number("norm_eps"),
+        options.flag("final_norm"),
+        options.flag("embedding_norm"),
+        options.choice("positions", Positions.class),
+        options.number("rope_theta"));
+  }
+
+  /** Every value by its name in Python, in order; those of enumerations as lower-case text. */
+  public Map<String, Object> values() {
+    Map<String, Object> values = new LinkedHashMap<>();
+    values.put("block_size", blockSize);
+    values.put("vocab_size", vocabSize);
+    values.put("n_layer", nLayer);
+    values.put("n_head", nHead);
+    values.put("n_embd", nEmbd);
+    values.put("dropout", dropout);
+    values.put("bias", bias);
+    values.put("norm", Choice.name(norm));
+    values.put("activation", Choice.name(activation));
+    values.put("tie_weights", tieWeights);
+    values.put("n_kv_head", nKvHead);
+    values.put("n_inner", nInner);
+    values.put("norm_gain", normGain);
+    values.put("norm_eps", normEps);
+    values.put("final_norm", finalNorm);
+    values.put("embedding_norm", embeddingNorm);
+    values.put("positions", Choice.name(positions));
+    values.put("rope_theta", ropeTheta);
+    return values;
+  }
+
+  /**
+   * A copy with some values changed, by their names in Python.
+   *
+   * @throws IllegalArgumentException if a name is unknown, or a value does not fit
+   */
   public GPTConfig with(Map<String, ?> changes) {
-    return FIELDS.with(this, changes);
+    Map<String, Object> values = values();
+    new Options(changes).requireAmong(values.keySet());
+    values.putAll(changes);
+    return make(values);
   }
 
   /**

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.StringTokenizer;
 
 /**
  * Immutable: a table of weights, one line for each, in which the lines of a layer stand once. So it
@@ -22,7 +23,7 @@ public record LayoutTable(List<Row> rows) {
   /**
    * A line whose conditions hold.
    *
-   * @param name with {@code {}} in place of the number of a repetition
+   * @param name with {@code {size}} in place of the number of a repetition
    * @param repeated the size that the lines around it are repeated by together; null for none
    * @param times how often it is repeated
    */
@@ -48,23 +49,27 @@ public record LayoutTable(List<Row> rows) {
    */
   public static LayoutTable parse(String text, Map<String, ?> values) {
     List<Row> rows = new ArrayList<>();
-    for (String line : text.lines().toList()) {
-      String[] words = line.strip().split(" +");
-      if (words.length > 2 && !line.startsWith("#") && holds(words, values)) {
-        List<Long> shape = List.of(words[1].split(",")).stream().map(n -> size(n, values)).toList();
-        String[] parts = words[0].split("[{}]");
-        String repeated = parts.length > 1 ? parts[1] : null;
-        String name = repeated == null ? words[0] : parts[0] + "{}" + parts[2];
-        long times = repeated == null ? 1 : size(repeated, values);
-        var role = Layout.Role.valueOf(words[2].toUpperCase(Locale.ROOT));
-        rows.add(new Row(name, shape, role, repeated, times));
+    for (StringTokenizer lines = new StringTokenizer(text, "\n"); lines.hasMoreTokens(); ) {
+      String line = lines.nextToken();
+      StringTokenizer words = new StringTokenizer(line);
+      if (!line.startsWith("#") && words.hasMoreTokens()) {
+        String name = words.nextToken();
+        String[] shape = words.nextToken().split(",");
+        var role = Layout.Role.valueOf(words.nextToken().toUpperCase(Locale.ROOT));
+        if (hold(words, values)) {
+          int brace = name.indexOf('{');
+          String repeated = brace < 0 ? null : name.substring(brace + 1, name.indexOf('}'));
+          long times = repeated == null ? 1 : size(repeated, values);
+          rows.add(new Row(name, sizes(shape, values), role, repeated, times));
+        }
       }
     }
     return new LayoutTable(List.copyOf(rows));
   }
 
-  private static boolean holds(String[] words, Map<String, ?> values) {
-    for (String condition : List.of(words).subList(3, words.length)) {
+  private static boolean hold(StringTokenizer conditions, Map<String, ?> values) {
+    while (conditions.hasMoreTokens()) {
+      String condition = conditions.nextToken();
       boolean negated = condition.startsWith("!");
       String[] sides = condition.substring(negated ? 1 : 0).split("=");
       Object expected = sides.length > 1 ? sides[1] : (Object) !negated;
@@ -73,6 +78,14 @@ public record LayoutTable(List<Row> rows) {
       }
     }
     return true;
+  }
+
+  private static List<Long> sizes(String[] names, Map<String, ?> values) {
+    List<Long> sizes = new ArrayList<>();
+    for (String name : names) {
+      sizes.add(size(name, values));
+    }
+    return List.copyOf(sizes);
   }
 
   private static long size(String name, Map<String, ?> values) {
@@ -110,7 +123,7 @@ public record LayoutTable(List<Row> rows) {
       }
       for (long i = 0; i < row.times; i++) {
         for (Row each : rows.subList(first, end)) {
-          String name = each.name.replace("{}", Long.toString(i));
+          String name = each.name.replace("{" + row.repeated + "}", Long.toString(i));
           weights.add(new Layout.Weight(name, each.shape, each.role, !each.role.isVector(), true));
         }
       }

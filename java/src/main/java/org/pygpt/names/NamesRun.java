@@ -2,7 +2,6 @@ package org.pygpt.names;
 
 import java.lang.foreign.Arena;
 import java.math.BigInteger;
-import java.nio.IntBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -10,12 +9,13 @@ import java.util.List;
 import java.util.Locale;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 import org.pygpt.files.FileException;
 import org.pygpt.files.ModelFolder;
 import org.pygpt.files.SafeTensors;
 import org.pygpt.generate.Sampler;
-import org.pygpt.jobs.DocumentJob;
 import org.pygpt.jobs.Job;
+import org.pygpt.jobs.StepsJob;
 import org.pygpt.model.GPT;
 import org.pygpt.model.GPTConfig;
 import org.pygpt.python.PythonRandom;
@@ -23,6 +23,8 @@ import org.pygpt.tensor.HostDevice;
 import org.pygpt.tensor.Tensor;
 import org.pygpt.tensor.TooLargeError;
 import org.pygpt.text.CharTokenizer;
+import org.pygpt.train.AdamW;
+import org.pygpt.train.Training;
 
 /**
  * Mutable: one run of microgpt's protocol, or of a saved model; owns the model.
@@ -165,17 +167,32 @@ final class NamesRun implements AutoCloseable {
       rates[step] = config.learningRate() * (1 - (double) step / rates.length);
     }
     List<String> used = documents.subList(0, Math.min(rates.length, documents.size()));
-    int[] starts = new int[used.size() + 1];
-    for (int d = 0; d < used.size(); d++) {
-      String document = used.get(d);
-      int length = document.codePointCount(0, document.length()) + 2;
-      starts[d + 1] = Math.addExact(starts[d], length);
+    int blockSize = model.config().blockSize();
+    int[][] encoded = used.stream().map(tokenizer::encodeDocument).toArray(int[][]::new);
+    int[] sizes = new int[2 * encoded.length]; // one sequence of T tokens each
+    int longest = 1;
+    for (int d = 0; d < encoded.length; d++) {
+      int T = Math.min(blockSize, encoded[d].length - 1);
+      sizes[2 * d] = 1;
+      sizes[2 * d + 1] = T;
+      longest = Math.max(longest, T);
     }
-    IntBuffer tokens = IntBuffer.allocate(starts[used.size()]);
-    for (String document : used) {
-      tokens.put(tokenizer.encodeDocument(document));
+    try (Training training = new Training(model, 1, longest, AdamW.MICROGPT)) {
+      int[] ids = join(encoded, sizes, 0);
+      int[] targets = join(encoded, sizes, 1);
+      await(new StepsJob(training, ids, targets, sizes, rates), losses);
     }
-    DocumentJob job = new DocumentJob(model, tokens.array(), starts, rates);
+  }
+
+  /** Tokens from {@code shift} on of each document, as many as its size says. */
+  private static int[] join(int[][] documents, int[] sizes, int shift) {
+    IntStream all =
+        IntStream.range(0, documents.length)
+            .flatMap(d -> Arrays.stream(documents[d], shift, shift + sizes[2 * d + 1]));
+    return all.toArray();
+  }
+
+  private static void await(StepsJob job, Losses losses) throws Exception {
     job.start();
     try {
       int seen = 0;

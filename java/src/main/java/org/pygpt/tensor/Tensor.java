@@ -77,6 +77,15 @@ public final class Tensor {
     return rowStride;
   }
 
+  /** The first {@code length} elements of a tensor without gaps, shared. */
+  public Flat flat(long length) {
+    if (rowStride != columns || length < 1 || length > size()) {
+      throw new IllegalArgumentException(
+          "length: expected 1 to " + size() + " elements without gaps, got " + length);
+    }
+    return new Flat(memory, dtype, offset, length);
+  }
+
   public long size() {
     return (long) rows * columns;
   }

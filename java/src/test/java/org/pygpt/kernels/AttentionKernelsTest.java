@@ -43,14 +43,11 @@ class AttentionKernelsTest extends KernelsTest {
           "sums " + summed,
           (kernels, tensors) ->
               kernels.attention(
-                  B,
-                  T,
-                  past,
-                  H,
-                  kvHeads,
-                  tensors.input(B * T, H * D),
-                  tensors.input(B * T + past, kvHeads * D),
-                  tensors.input(B * T + past, kvHeads * D),
+                  new AttentionSpec(B, T, past + T, H, kvHeads, true),
+                  new Heads(
+                      tensors.input(B * T, H * D),
+                      tensors.input(B * T + past, kvHeads * D),
+                      tensors.input(B * T + past, kvHeads * D)),
                   null,
                   tensors.output(B * T, H * D),
                   summed ? tensors.output(B * H, T) : null));
@@ -86,23 +83,24 @@ class AttentionKernelsTest extends KernelsTest {
             Tensor k = qkv.columns(H * D, kvHeads * D);
             Tensor v = qkv.columns((H + kvHeads) * D, kvHeads * D);
             Tensor out = tensors.output(B * T, H * D);
-            Tensor logSums = tensors.output(B * H, T);
-            kernels.attention(B, T, 0, H, kvHeads, q, k, v, mask, out, logSums);
-            kernels.attentionBackward(
-                B,
-                T,
-                H,
-                kvHeads,
-                tensors.input(B * T, H * D),
-                q,
-                k,
-                v,
+            Tensor logsumexp = tensors.output(B * H, T);
+            kernels.attention(
+                new AttentionSpec(B, T, T, H, kvHeads, true),
+                new Heads(q, k, v),
                 mask,
                 out,
-                logSums,
-                tensors.output(B * T, H * D),
-                tensors.output(B * T, kvHeads * D),
-                tensors.output(B * T, kvHeads * D));
+                logsumexp);
+            kernels.attentionBackward(
+                AttentionSpec.causal(B, T, H, kvHeads),
+                new Heads(q, k, v),
+                mask,
+                out,
+                logsumexp,
+                tensors.input(B * T, H * D),
+                new Heads(
+                    tensors.output(B * T, H * D),
+                    tensors.output(B * T, kvHeads * D),
+                    tensors.output(B * T, kvHeads * D)));
           });
     }
   }
@@ -115,14 +113,11 @@ class AttentionKernelsTest extends KernelsTest {
         "deviation 10",
         (kernels, tensors) ->
             kernels.attention(
-                1,
-                17,
-                0,
-                3,
-                3,
-                tensors.input(17, 21, 0, 10),
-                tensors.input(17, 21, 0, 10),
-                tensors.input(17, 21),
+                new AttentionSpec(1, 17, 17, 3, 3, true),
+                new Heads(
+                    tensors.input(17, 21, 0, 10),
+                    tensors.input(17, 21, 0, 10),
+                    tensors.input(17, 21)),
                 null,
                 tensors.output(17, 21),
                 tensors.output(3, 17)));

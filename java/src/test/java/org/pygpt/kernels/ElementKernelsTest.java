@@ -63,8 +63,7 @@ class ElementKernelsTest extends KernelsTest {
                   biased ? tensors.input(1, in) : null,
                   dOut,
                   inPlace ? dOut : tensors.output(rows, in),
-                  add,
-                  biased ? tensors.output(1, in) : null);
+                  Gradient.of(biased ? tensors.output(1, in) : null, add));
             });
       }
     }
@@ -81,7 +80,7 @@ class ElementKernelsTest extends KernelsTest {
           Tensor x = tensors.input(3, in, 0, 100);
           kernels.activation(kind, 3, x, null, tensors.output(3, 67));
           Tensor dX = tensors.output(3, in);
-          kernels.activationBackward(kind, 3, x, null, tensors.input(3, 67), dX, false, null);
+          kernels.activationBackward(kind, 3, x, null, tensors.input(3, 67), dX, null);
         });
   }
 
@@ -103,7 +102,8 @@ class ElementKernelsTest extends KernelsTest {
           (kernels, tensors) -> {
             Tensor angles = tensors.input(past + T, D);
             Tensor x = tensors.output(rows, (heads + 1) * D); // values, too, which do not turn
-            kernels.rotary(rows, T, past, heads, angles, inverse, x);
+            kernels.rotary(
+                new Rotation(heads, angles, inverse), new Positions((rows) / (T), T, past), x);
           });
     }
   }

@@ -54,7 +54,7 @@ class LinearKernelsTest extends KernelsTest {
                 Tensor a = transposeA ? tensors.input(k, m) : tensors.input(m, k);
                 Tensor b = transposeB ? tensors.input(n, k) : tensors.input(k, n);
                 Tensor c = tensors.output(m, n);
-                kernels.gemm(transposeA, transposeB, m, n, k, a, b, add, c);
+                kernels.gemm(new MatMul(m, n, k, transposeA, transposeB, add), a, b, c);
               });
         }
       }
@@ -78,7 +78,8 @@ class LinearKernelsTest extends KernelsTest {
           SUM,
           "add " + add,
           (kernels, tensors) ->
-              kernels.biasBackward(rows, tensors.input(rows, C), add, tensors.output(1, C)));
+              kernels.biasBackward(
+                  rows, tensors.input(rows, C), Gradient.of(tensors.output(1, C), add)));
     }
   }
 
@@ -88,7 +89,8 @@ class LinearKernelsTest extends KernelsTest {
         SUM,
         "many rows",
         (kernels, tensors) ->
-            kernels.biasBackward(1021, tensors.input(1021, 67), false, tensors.output(1, 67)));
+            kernels.biasBackward(
+                1021, tensors.input(1021, 67), Gradient.of(tensors.output(1, 67), false)));
   }
 
   // ---- embedding
@@ -113,9 +115,7 @@ class LinearKernelsTest extends KernelsTest {
           "positions " + positions,
           (kernels, tensors) ->
               kernels.embedding(
-                  B,
-                  T,
-                  past,
+                  new Positions(B, T, past),
                   tensors.integers(B * T, 0, V),
                   tensors.input(V, C),
                   positions ? tensors.input(past + T, C) : null,
@@ -144,14 +144,11 @@ class LinearKernelsTest extends KernelsTest {
               "positions " + positions + ", add " + addWte + ", " + addWpe,
               (kernels, tensors) ->
                   kernels.embeddingBackward(
-                      B,
-                      T,
+                      new Positions(B, T, 0),
                       tensors.integers(B * T, 0, V),
                       tensors.input(B * T, C),
-                      addWte,
-                      tensors.whole(V, C),
-                      addWpe,
-                      positions ? tensors.whole(T + 2, C) : null));
+                      Gradient.of(tensors.whole(V, C), addWte),
+                      Gradient.of(positions ? tensors.whole(T + 2, C) : null, addWpe)));
         }
       }
     }

@@ -30,7 +30,7 @@ class NormKernelsTest extends KernelsTest {
               Tensor branch = sum == 2 ? tensors.output(rows, C) : tensors.input(rows, C);
               Tensor bias = biased ? tensors.input(1, C) : null;
               Tensor[] places = {tensors.output(rows, C), x, branch};
-              kernels.residual(rows, x, branch, bias, places[sum]);
+              kernels.residual(rows, new Residual(x, branch, bias, places[sum]));
             });
       }
     }
@@ -48,11 +48,12 @@ class NormKernelsTest extends KernelsTest {
               spec + ", gain " + gain + ", bias " + biased,
               (kernels, tensors) ->
                   kernels.norm(
-                      spec,
                       rows,
+                      new Norm(
+                          spec,
+                          gain ? tensors.input(1, C) : null,
+                          biased ? tensors.input(1, C) : null),
                       tensors.input(rows, C),
-                      gain ? tensors.input(1, C) : null,
-                      biased ? tensors.input(1, C) : null,
                       tensors.output(rows, C),
                       tensors.output(rows, 2)));
         }
@@ -67,11 +68,9 @@ class NormKernelsTest extends KernelsTest {
         "mean 1000",
         (kernels, tensors) ->
             kernels.norm(
-                new NormSpec(true, 1e-5),
                 17,
+                new Norm(new NormSpec(true, 1e-5), null, null),
                 tensors.input(17, 207, 1000, 1),
-                null,
-                null,
                 tensors.output(17, 207),
                 tensors.output(17, 2)));
   }
@@ -86,14 +85,16 @@ class NormKernelsTest extends KernelsTest {
           (kernels, tensors) -> {
             Tensor branch = tensors.output(rows, C);
             kernels.residualNorm(
-                new NormSpec(biased, 1e-5),
                 rows,
-                tensors.input(rows, C),
-                branch,
-                biased ? tensors.input(1, C) : null,
-                biased ? branch : tensors.output(rows, C),
-                biased ? tensors.input(1, C) : null,
-                biased ? tensors.input(1, C) : null,
+                new Residual(
+                    tensors.input(rows, C),
+                    branch,
+                    biased ? tensors.input(1, C) : null,
+                    biased ? branch : tensors.output(rows, C)),
+                new Norm(
+                    new NormSpec(biased, 1e-5),
+                    biased ? tensors.input(1, C) : null,
+                    biased ? tensors.input(1, C) : null),
                 tensors.output(rows, C),
                 tensors.output(rows, 2));
           });
@@ -115,19 +116,18 @@ class NormKernelsTest extends KernelsTest {
                   Tensor x = tensors.input(rows, C);
                   Tensor weight = gain ? tensors.input(1, C) : null;
                   Tensor statistics = tensors.output(rows, 2);
-                  kernels.norm(spec, rows, x, weight, null, tensors.output(rows, C), statistics);
+                  kernels.norm(
+                      rows, new Norm(spec, weight, null), x, tensors.output(rows, C), statistics);
                   kernels.normBackward(
-                      spec,
                       rows,
+                      new Norm(spec, weight, null),
                       tensors.input(rows, C),
                       x,
                       statistics,
-                      weight,
-                      add,
-                      tensors.output(rows, C),
-                      add != biased, // all four combinations of the two
-                      gain ? tensors.output(1, C) : null,
-                      biased ? tensors.output(1, C) : null);
+                      Gradient.of(tensors.output(rows, C), add),
+                      Gradient.of( // all four combinations of the two
+                          gain ? tensors.output(1, C) : null, add != biased),
+                      Gradient.of(biased ? tensors.output(1, C) : null, add != biased));
                 });
           }
         }

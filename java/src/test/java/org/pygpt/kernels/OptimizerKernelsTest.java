@@ -46,7 +46,8 @@ class OptimizerKernelsTest extends KernelsTest {
                 kernels.copy(rows, logits, dLogits, 0);
                 logits = dLogits;
               }
-              tensors.result(kernels.crossEntropy(rows, logits, targets, dLogits));
+              tensors.result(
+                  kernels.crossEntropy(rows, logits, CrossEntropy.mean(targets, dLogits)));
             });
       }
     }
@@ -60,7 +61,9 @@ class OptimizerKernelsTest extends KernelsTest {
         (kernels, tensors) ->
             tensors.result(
                 kernels.crossEntropy(
-                    3, tensors.input(3, 7), tensors.integers(3, -5, 0), tensors.output(3, 7))));
+                    3,
+                    tensors.input(3, 7),
+                    CrossEntropy.mean(tensors.integers(3, -5, 0), tensors.output(3, 7)))));
   }
 
   @ParameterizedTest

@@ -50,7 +50,7 @@ class PackedMatrixTest {
             Tensor x = expected.input(rows, in);
             Tensor product = expected.output(rows, out);
             new PlainKernels()
-                .gemm(false, outputsAreRows, rows, out, in, x, weight, false, product);
+                .gemm(new MatMul(rows, out, in, false, outputsAreRows, false), x, weight, product);
             QuantizedMatrix matrix =
                 new QuantizedMatrix(format, weight(got, outputsAreRows, out, in), outputsAreRows);
             matrix.apply();
@@ -94,7 +94,8 @@ class PackedMatrixTest {
             in,
             out,
             (rows, x, product) ->
-                kernels.gemm(false, outputsAreRows, rows, out, in, x, weight, false, product));
+                kernels.gemm(
+                    new MatMul(rows, out, in, false, outputsAreRows, false), x, weight, product));
       }
     }
   }
@@ -119,7 +120,7 @@ class PackedMatrixTest {
     Tensor weight = weight(tensors, outputsAreRows, out, in);
     Tensor x = tensors.input(rows, in);
     Tensor product = tensors.output(rows, out);
-    kernels.gemm(false, outputsAreRows, rows, out, in, x, weight, false, product);
+    kernels.gemm(new MatMul(rows, out, in, false, outputsAreRows, false), x, weight, product);
   }
 
   /** A product of so many rows. */

@@ -89,25 +89,25 @@ class PlainKernelsGradientTest {
     Tensor dOut = tensors.input(3, 7);
     DoubleSupplier loss =
         () -> {
-          kernels.gemm(false, transposed, 3, 7, 5, x, weight, false, out);
+          kernels.gemm(new MatMul(3, 7, 5, false, transposed, false), x, weight, out);
           kernels.bias(3, bias, out);
           return dot(3, out, dOut);
         };
     Tensor dX = tensors.output(3, 5);
-    kernels.gemm(false, !transposed, 3, 5, 7, dOut, weight, false, dX);
+    kernels.gemm(new MatMul(3, 5, 7, false, !transposed, false), dOut, weight, dX);
     assertSlopes(3, x, null, dX, "dX", loss);
     Tensor dWeight = transposed ? tensors.output(7, 5) : tensors.output(5, 7);
     double[][] before = values(transposed ? 7 : 5, dWeight);
     if (transposed) {
-      kernels.gemm(true, false, 7, 5, 3, dOut, x, true, dWeight);
+      kernels.gemm(new MatMul(7, 5, 3, true, false, true), dOut, x, dWeight);
     } else {
-      kernels.gemm(true, false, 5, 7, 3, x, dOut, true, dWeight);
+      kernels.gemm(new MatMul(5, 7, 3, true, false, true), x, dOut, dWeight);
     }
     assertSlopes(before.length, weight, before, dWeight, "dWeight", loss);
     for (boolean add : new boolean[] {false, true}) {
       Tensor dBias = tensors.output(1, 7);
       double[][] old = before(add, 1, dBias);
-      kernels.biasBackward(3, dOut, add, dBias);
+      kernels.biasBackward(3, dOut, Gradient.of(dBias, add));
       assertSlopes(1, bias, old, dBias, "dBias", loss);
     }
   }
@@ -124,10 +124,11 @@ class PlainKernelsGradientTest {
     Tensor dWpe = tensors.whole(4, 7);
     double[][] beforeWte = before(addWte, 5, dWte);
     double[][] beforeWpe = before(addWpe, 4, dWpe);
-    kernels.embeddingBackward(2, 3, ids, dOut, addWte, dWte, addWpe, dWpe);
+    kernels.embeddingBackward(
+        new Positions(2, 3, 0), ids, dOut, Gradient.of(dWte, addWte), Gradient.of(dWpe, addWpe));
     DoubleSupplier loss =
         () -> {
-          kernels.embedding(2, 3, 0, ids, wte, wpe, out);
+          kernels.embedding(new Positions(2, 3, 0), ids, wte, wpe, out);
           return dot(6, out, dOut);
         };
     assertSlopes(5, wte, beforeWte, dWte, "dWte", loss);
@@ -156,11 +157,19 @@ class PlainKernelsGradientTest {
     double[][] beforeBias = biased ? before(!add, 1, dBias) : null;
     DoubleSupplier loss =
         () -> {
-          kernels.norm(spec, 3, x, weight, bias, out, statistics);
+          kernels.norm(3, new Norm(spec, weight, bias), x, out, statistics);
           return dot(3, out, dOut);
         };
     loss.getAsDouble(); // for the statistics
-    kernels.normBackward(spec, 3, dOut, x, statistics, weight, add, dX, !add, dWeight, dBias);
+    kernels.normBackward(
+        3,
+        new Norm(spec, weight, null),
+        dOut,
+        x,
+        statistics,
+        Gradient.of(dX, add),
+        Gradient.of(dWeight, !add),
+        Gradient.of(dBias, !add));
     assertSlopes(3, x, beforeX, dX, "dX", loss);
     if (gain) {
       assertSlopes(1, weight, beforeWeight, dWeight, "dWeight", loss);
@@ -182,7 +191,7 @@ class PlainKernelsGradientTest {
       Tensor dX = tensors.output(3, in);
       Tensor dBias = tensors.output(1, in);
       double[][] before = before(add, 1, dBias);
-      kernels.activationBackward(kind, 3, x, bias, dOut, dX, add, dBias);
+      kernels.activationBackward(kind, 3, x, bias, dOut, dX, Gradient.of(dBias, add));
       DoubleSupplier loss =
           () -> {
             kernels.activation(kind, 3, x, bias, out);
@@ -201,11 +210,11 @@ class PlainKernelsGradientTest {
     Tensor turned = tensors.output(2 * 3, 3 * 4);
     Tensor dX = tensors.output(2 * 3, 3 * 4);
     double[][] dOut = values(6, dX);
-    kernels.rotary(6, 3, past, 2, angles, true, dX);
+    kernels.rotary(new Rotation(2, angles, true), new Positions((6) / (3), 3, past), dX);
     DoubleSupplier loss =
         () -> {
           kernels.copy(6, x, turned, 0);
-          kernels.rotary(6, 3, past, 2, angles, false, turned);
+          kernels.rotary(new Rotation(2, angles, false), new Positions((6) / (3), 3, past), turned);
           double sum = 0;
           for (int row = 0; row < 6; row++) {
             for (int c = 0; c < 12; c++) {
@@ -252,18 +261,30 @@ class PlainKernelsGradientTest {
     Tensor k = tensors.input(rows, kvHeads * D);
     Tensor v = tensors.input(rows, kvHeads * D);
     Tensor out = tensors.output(rows, H * D);
-    Tensor logSums = tensors.output(B * H, T);
+    Tensor logsumexp = tensors.output(B * H, T);
     Tensor dOut = tensors.input(rows, H * D);
     Tensor dQ = tensors.output(rows, H * D);
     Tensor dK = tensors.output(rows, kvHeads * D);
     Tensor dV = tensors.output(rows, kvHeads * D);
     DoubleSupplier loss =
         () -> {
-          kernels.attention(B, T, 0, H, kvHeads, q, k, v, mask, out, logSums);
+          kernels.attention(
+              new AttentionSpec(B, T, T, H, kvHeads, true),
+              new Heads(q, k, v),
+              mask,
+              out,
+              logsumexp);
           return dot(rows, out, dOut);
         };
-    loss.getAsDouble(); // for out and logSums
-    kernels.attentionBackward(B, T, H, kvHeads, dOut, q, k, v, mask, out, logSums, dQ, dK, dV);
+    loss.getAsDouble(); // for out and logsumexp
+    kernels.attentionBackward(
+        AttentionSpec.causal(B, T, H, kvHeads),
+        new Heads(q, k, v),
+        mask,
+        out,
+        logsumexp,
+        dOut,
+        new Heads(dQ, dK, dV));
     assertSlopes(rows, q, null, dQ, "dQ", loss);
     assertSlopes(rows, k, null, dK, "dK", loss);
     assertSlopes(rows, v, null, dV, "dV", loss);
@@ -275,13 +296,13 @@ class PlainKernelsGradientTest {
     Tensor logits = tensors.input(11, 7, 0, 2);
     Tensor targets = tensors.integers(11, lowest, 7);
     Tensor dLogits = tensors.output(11, 7);
-    kernels.crossEntropy(11, logits, targets, dLogits);
+    kernels.crossEntropy(11, logits, CrossEntropy.mean(targets, dLogits));
     assertSlopes(
         11,
         logits,
         null,
         dLogits,
         "dLogits",
-        () -> kernels.crossEntropy(11, logits, targets, null));
+        () -> kernels.crossEntropy(11, logits, CrossEntropy.mean(targets, null)));
   }
 }

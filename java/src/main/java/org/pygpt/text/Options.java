@@ -1,0 +1,85 @@
+package org.pygpt.text;
+
+import java.math.BigInteger;
+import java.util.Collection;
+import java.util.Map;
+
+/**
+ * Immutable: options by their names, as {@link Json#parseObject} gives them, to be taken one by
+ * one; each method throws IllegalArgumentException with name, expected and got if an option is
+ * missing or of another type.
+ */
+public final class Options {
+  private final Map<String, ?> values;
+
+  /** These options. */
+  public Options(Map<String, ?> values) {
+    this.values = values;
+  }
+
+  /** A whole number from {@code least} to the largest int. */
+  public int size(String name, int least) {
+    Object value = get(name);
+    if (!(value instanceof Number) || value instanceof Double) {
+      throw problem(name, "a whole number", value);
+    }
+    BigInteger size = new BigInteger(value.toString());
+    if (size.compareTo(BigInteger.valueOf(least)) < 0) {
+      throw problem(name, "at least " + least, value);
+    }
+    if (size.bitLength() >= Integer.SIZE) {
+      throw problem(name, "at most " + Integer.MAX_VALUE, value);
+    }
+    return size.intValue();
+  }
+
+  /** A number. */
+  public double number(String name) {
+    if (get(name) instanceof Number number) {
+      return number.doubleValue();
+    }
+    throw problem(name, "a number", get(name));
+  }
+
+  /** True or false. */
+  public boolean flag(String name) {
+    if (get(name) instanceof Boolean flag) {
+      return flag;
+    }
+    throw problem(name, "true or false", get(name));
+  }
+
+  /** A value of an enumeration, by its lower-case name. */
+  public <E extends Enum<E>> E choice(String name, Class<E> type) {
+    if (!(get(name) instanceof String text)) {
+      throw problem(name, "text", get(name));
+    }
+    for (E choice : type.getEnumConstants()) {
+      if (Choice.name(choice).equals(text)) {
+        return choice;
+      }
+    }
+    throw problem(name, "one of " + Choice.names(type), text);
+  }
+
+  /** Passes if there are no options but these. */
+  public void requireAmong(Collection<String> names) {
+    for (String name : values.keySet()) {
+      if (!names.contains(name)) {
+        throw new IllegalArgumentException(name + ": expected one of " + String.join(", ", names));
+      }
+    }
+  }
+
+  private Object get(String name) {
+    if (!values.containsKey(name)) {
+      throw new IllegalArgumentException(name + ": expected a value, got none");
+    }
+    return values.get(name);
+  }
+
+  private static IllegalArgumentException problem(String name, String expected, Object got) {
+    return new IllegalArgumentException(
+        name + ": expected " + expected + ", got " + Json.repr(got));
+  }
+}

@@ -1,0 +1,138 @@
+"""Java's numbers as NumPy arrays: copies of a tensor, and all weights, gradients or moments."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pygpt.engine.door import translated, view
+from pygpt.engine.java import Parameters, Tensor
+from pygpt.errors import ShapeError
+
+
+def upload(values: NDArray[Any], tensor: Tensor) -> None:
+    """Copy an array to the first elements of a Java tensor of the same dtype."""
+    dense = np.ascontiguousarray(values)
+    tensor.flat(dense.size).write(dense.ctypes.data)
+
+
+def download(tensor: Tensor, out: NDArray[Any]) -> None:
+    """Fill an array without gaps with the first elements of a Java tensor of the same dtype."""
+    tensor.flat(out.size).read(out.ctypes.data)
+
+
+def _place(parameters: Parameters, name: object) -> tuple[int, tuple[int, ...]]:
+    """Return where in the flat array a tensor begins, and its shape."""
+    tensor = parameters.get(name)
+    rows, columns = int(tensor.rows()), int(tensor.columns())
+    shape = (columns,) if parameters.isVector(name) else (rows, columns)
+    return int(tensor.offset()), shape
+
+
+class FlatArrays:
+    """Mutable: the numbers of a Java `Parameters` as NumPy arrays.
+
+    Where they lie in this host's memory the arrays are that memory. A device that has memory of
+    its own gets a mirror: a copy on the host, which `upload` writes to the device before a
+    computation and `refresh` reads after one that changed the numbers, as long as somebody holds
+    one of the arrays.
+
+    Args:
+        owner: the Java object that owns the memory; arrays that are that memory keep it alive.
+        parameters: of that object.
+    """
+
+    def __init__(self, owner: object, parameters: Parameters, dtype: np.dtype[Any]) -> None:
+        self._owner = owner
+        with translated():
+            self._java = parameters.flat()
+            self._is_host = self._java.isHost()
+            self._length = int(self._java.length())
+            self._places = {str(name): _place(parameters, name) for name in parameters.names()}
+        self._dtype = dtype
+        self._flat: weakref.ref[NDArray[Any]] | None = None
+        self._mirror: NDArray[Any] | None = None
+
+    def flat(self) -> NDArray[Any]:
+        """Return all numbers, (n,): matrices first, then vectors, each from 64 bytes on."""
+        flat = self._held()
+        if flat is None:
+            flat = self._shared() if self._is_host else self._mirrored()
+            self._flat = weakref.ref(flat)
+        return flat
+
+    def named(self) -> dict[str, NDArray[Any]]:
+        """Return name -> array, parts of `flat`."""
+        flat = self.flat()
+        return {
+            name: flat[start : start + int(np.prod(shape))].reshape(shape)
+            for name, (start, shape) in self._places.items()
+        }
+
+    def read(self, out: NDArray[Any]) -> None:
+        """Copy all numbers to an array, (n,)."""
+        self._check(out)
+        if self._is_host or self._mirror is not None:
+            np.copyto(out, self.flat())
+        else:
+            self._copy(out, to_java=False)
+
+    def write(self, array: NDArray[Any]) -> None:
+        """Copy all numbers from an array, (n,)."""
+        self._check(array)
+        if self._is_host or self._mirror is not None:
+            np.copyto(self.flat(), array)
+        else:
+            self._copy(array, to_java=True)
+
+    def _check(self, array: NDArray[Any]) -> None:
+        expected = f"expected a contiguous {self._dtype} array ({self._length},)"
+        if array.shape != (self._length,) or array.dtype != self._dtype:
+            raise ShapeError(f"array: {expected}, got {array.dtype} {array.shape}")
+        if not array.flags.c_contiguous:
+            raise ShapeError(f"array: {expected}, got one with gaps")
+
+    # ---- in this host's memory, and elsewhere ----------------------------------------------------
+
+    @property
+    def keep_memory(self) -> bool:
+        """Whether somebody holds an array that is Java's memory."""
+        return self._is_host and self._held() is not None
+
+    def _held(self) -> NDArray[Any] | None:
+        return None if self._flat is None else self._flat()
+
+    def _shared(self) -> NDArray[Any]:
+        with translated():
+            address = self._java.address()
+        return view(self._owner, address, (self._length,), self._dtype)
+
+    def _mirrored(self) -> NDArray[Any]:
+        """Return a view of the mirror; that it is a view of its own tells who holds it."""
+        if self._mirror is None:
+            mirror = np.empty(self._length, self._dtype)
+            self._copy(mirror, to_java=False)
+            self._mirror = mirror
+        return view(self._mirror, self._mirror.ctypes.data, (self._length,), self._dtype)
+
+    def upload(self) -> None:
+        """Write a mirror to the device; it goes if nobody holds an array of it."""
+        if self._mirror is not None:
+            self._copy(self._mirror, to_java=True)
+            if self._held() is None:
+                self._mirror = None
+
+    def refresh(self) -> None:
+        """Read a mirror from the device."""
+        if self._mirror is not None:
+            self._copy(self._mirror, to_java=False)
+
+    def _copy(self, array: NDArray[Any], to_java: bool) -> None:
+        with translated():
+            if to_java:
+                self._java.write(array.ctypes.data)
+            else:
+                self._java.read(array.ctypes.data)
