@@ -67,7 +67,7 @@ bench-recipe: .venv/.installed-bench $(ENGINE)  ## nanoGPT's Shakespeare recipe 
 bench-generate: .venv/.installed-bench $(ENGINE)  ## generating beside Hugging Face transformers, 5 minutes
 	@$(VENV_PYTHON) -m benchmarks.generate $(ARGS)
 
-bench-against: .venv/.installed $(ENGINE)  ## beside another commit, 15 minutes; ARGS="COMMIT --quick": 8
+bench-against: .venv/.installed $(ENGINE)  ## beside another commit, 15 minutes; ARGS="COMMIT --quick": 10
 	@$(VENV_PYTHON) -m benchmarks.against $(ARGS)
 
 bench-java: $(ENGINE)  ## kernels and a training step in JMH, 30 minutes; ARGS are JMH's

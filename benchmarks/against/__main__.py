@@ -6,7 +6,7 @@ It shows what a change costs or gains. The other commit is taken from git into b
 there with its own build.gradle, and kept for the next run. This tree is taken as it is, built, with
 changes that are not committed; do not edit or build it meanwhile. The rows:
 
-    import pygpt      in a fresh process
+    import pygpt      in a fresh process, also with its class GPT, for which NumPy is imported
     makemore ...      a training step of each model of benchmarks/train
     float32, bfloat16, int8
                       GPT-2 124M with random weights in that format: a new token of one sequence,
@@ -45,6 +45,8 @@ from benchmarks.generate.workload import GPT2_124M
 from benchmarks.harness.command import exit_status, make_console, make_note, new_file
 from benchmarks.harness.peer import Peer
 from benchmarks.harness.report import machine, write
+
+WIDTH = 124  # of the table, where the output is no terminal
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -93,14 +95,17 @@ def run(arguments: Sequence[str] | None = None) -> None:
         if models & set(FORMATS):
             make = f"benchmarks.against.side:{SavedModel.__name__}"
             Peer("saved model", make, (trees[1].path, GPT2_124M, folder)).close()
-        for row in rows(models, folder, options.threads):
-            if options.rounds is not None:
-                row = replace(row, rounds=options.rounds)
-            measured.append((row, *measure(row, trees, note)))
-            report["rows"].append(as_json(*measured[-1]))
-            write(path, report)
-    make_console().print(table(trees, measured))
-    note(f"every turn is in {path}")
+        try:
+            for row in rows(models, folder, options.threads):
+                if options.rounds is not None:
+                    row = replace(row, rounds=options.rounds)
+                measured.append((row, *measure(row, trees, note)))
+                report["rows"].append(as_json(*measured[-1]))
+                write(path, report)
+        finally:  # an interrupted run shows the rows that it has
+            if measured:
+                make_console(WIDTH).print(table(trees, measured))
+                note(f"every turn is in {path}")
 
 
 def main() -> int:

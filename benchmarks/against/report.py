@@ -21,8 +21,8 @@ Measured = Sequence[tuple[Row, Result, Result]]
 def table(trees: Sequence[Tree], measured: Measured) -> Table:
     """Return the table: a line for each figure; peak memory in MiB beside a row's first one."""
     this, other = (_short(tree) for tree in trees)
-    shown = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
-    shown.add_column("median (smallest-largest)", no_wrap=True)
+    shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    shown.add_column("median\n(smallest-largest)", no_wrap=True)
     for name in ("", f"this\n{this}", f"other\n{other}", "this /\nother"):
         shown.add_column(name, justify="right", no_wrap=True)
     for name in ("MiB\nthis", "MiB\nother", "this /\nother"):

@@ -16,8 +16,9 @@ from benchmarks.train.workload import WORKLOADS, Workload
 LARGE = ("gpt2_124M", "gpt2_124M_1024")  # `--quick` leaves them out
 FORMATS = ("float32", "bfloat16", "int8")
 MODELS = (*(work.name for work in WORKLOADS), *FORMATS, "names")
-# The first steps that must agree; after a few the large models' would have cost a minute.
+# The first steps that must agree: fewer of the large models, each of which takes seconds.
 SMALL_STEPS, LARGE_STEPS = FLOAT32.steps, 3
+PAIRS = 3
 
 
 @dataclass(frozen=True)
@@ -74,17 +75,18 @@ def nothing_to_compare(name: str, this: Any, other: Any) -> None:
 
 
 IMPORT = Row(
-    ("import pygpt",), "ms", 1e-3, "Importing", (), None, nothing_to_compare, 1, 1, 9, fresh=True
-)
+    ("import pygpt", "from pygpt import GPT"), "ms", 1e-3, "Importing", (), None,
+    nothing_to_compare, pairs=1, warm_up=1, rounds=9, fresh=True,
+)  # fmt: skip
 
 
 def training(work: Workload, threads: int) -> Row:
     """Return the row of a model that is trained."""
     large = work.name in LARGE
-    steps, pairs, rounds = (LARGE_STEPS, 2, 4) if large else (SMALL_STEPS, 3, 6)
+    steps, rounds = (LARGE_STEPS, 4) if large else (SMALL_STEPS, 10)
     return Row(
         (f"{work.name}: a step",), "ms", 1e-3, "Training", (work, threads), steps, same_training,
-        pairs, max(2, work.warm_up), rounds,
+        PAIRS, max(2, work.warm_up), rounds,
     )  # fmt: skip
 
 
@@ -95,7 +97,7 @@ def generation(weights: str, folder: Path, threads: int) -> Row:
     labels = f"{weights}: a new token", f"{weights}: prompt of {work.prefill:,}"
     return Row(
         labels, "ms", 1e-3, "Generating", (work, folder, side, threads), work.prompt, same_logits,
-        pairs=2, warm_up=2, rounds=5,
+        PAIRS, warm_up=2, rounds=5,
     )  # fmt: skip
 
 
@@ -108,7 +110,7 @@ def names() -> list[Row]:
     steady = replace(
         cold, labels=("names: a step, steady",), unit="\u00b5s", scale=1e-6,
         arguments=(10_000, 10_000), evidence=1000, same=same_names,
-        pairs=3, warm_up=3, rounds=6, fresh=False,
+        pairs=PAIRS, warm_up=3, rounds=10, fresh=False,
     )  # fmt: skip
     return [cold, steady]
 

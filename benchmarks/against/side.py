@@ -48,11 +48,14 @@ class Importing:
     description = "import pygpt"
 
     def __init__(self, tree: Path) -> None:
-        self._seconds = load(tree)
+        seconds, began = load(tree), time.perf_counter()
+        from pygpt import GPT  # noqa: F401
+
+        self._seconds = [seconds, seconds + time.perf_counter() - began]
 
     def turn(self) -> list[float]:
-        """Return its seconds."""
-        return [self._seconds]
+        """Return its seconds, and those until its class GPT is there."""
+        return self._seconds
 
 
 class Training:

@@ -37,9 +37,9 @@ def make_note(load: float) -> Callable[[str], None]:
     return note
 
 
-def make_console() -> Console:
-    """Return a console for tables on stdout."""
-    return Console(width=None if sys.stdout.isatty() else WIDTH)
+def make_console(width: int = WIDTH) -> Console:
+    """Return a console for tables on stdout; where that is no terminal, of this width."""
+    return Console(width=None if sys.stdout.isatty() else width)
 
 
 def exit_status(run: Callable[[], None]) -> int:

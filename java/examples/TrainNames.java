@@ -3,7 +3,10 @@ package examples;
 import java.util.Arrays;
 import java.util.List;
 import org.pygpt.files.Documents;
-import org.pygpt.generate.Sampler;
+import org.pygpt.generate.Generator;
+import org.pygpt.generate.Request;
+import org.pygpt.generate.SamplingOptions;
+import org.pygpt.generate.Sequence;
 import org.pygpt.model.GPT;
 import org.pygpt.model.GPTConfig;
 import org.pygpt.python.PythonRandom;
@@ -60,10 +63,14 @@ public final class TrainNames {
         }
       }
 
-      try (Sampler sampler = new Sampler(model)) {
+      int[] bos = {tokenizer.bos()}; // begins a document, and ends it
+      SamplingOptions sampling = new SamplingOptions(0.5, 0, 1, 0, 1); // temperature 0.5
+      Request request = new Request(bos, 16, sampling, bos, 0, random::random);
+      try (Generator generator = new Generator(model, 1, false)) { // one after another
         for (int i = 0; i < 10; i++) {
-          int bos = tokenizer.bos();
-          System.out.println(tokenizer.decode(sampler.sample(bos, bos, 16, 0.5, random::random)));
+          Sequence name = generator.submit(request);
+          while (generator.advance()) {}
+          System.out.println(tokenizer.decode(name.tokensBeforeStop()));
         }
       }
     }

@@ -4,8 +4,8 @@
     java.py        Protocols of the Java classes that are called
     arrays.py      all weights, gradients or moments as NumPy arrays
     handle.py      a Java object with memory of its own
-    model.py       a model's weights, evaluated
-    training.py    updates of the weights
+    training.py    updates of a model's weights
+    model.py       the weights, and what is computed of token ids
     generation.py  what follows prompts
 
 Nothing here knows of text, files or schedules.

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pygpt.engine import java
 from pygpt.engine.door import java_class, translated
 from pygpt.engine.handle import Handle
-from pygpt.engine.model import Engine
+from pygpt.engine.model import Model
+from pygpt.fields import INT_MAX
 
 
 @java.describes("org.pygpt.generate.SamplingOptions")
@@ -34,50 +35,77 @@ class JavaSamplingClass(Protocol):
     ) -> JavaSampling: ...
 
 
-@java.describes("org.pygpt.generate.Generator$Options")
-class JavaOptions(Protocol):
-    """How prompts are continued."""
+@java.describes("java.util.function.DoubleSupplier")
+class JavaNumbers(Protocol):
+    """Gives random numbers."""
 
 
-@java.describes("org.pygpt.generate.Generator$Options")
-class JavaOptionsClass(Protocol):
-    """See `JavaOptions`."""
+@java.describes("org.pygpt.generate.Request")
+class JavaRequest(Protocol):
+    """A prompt, and how it is continued."""
+
+
+@java.describes("org.pygpt.generate.Request")
+class JavaRequestClass(Protocol):
+    """See `JavaRequest`."""
 
     def __call__(
         self,
+        prompt: NDArray[np.int32],
         max_new_tokens: int,
         sampling: JavaSampling,
         stop_tokens: NDArray[np.int32],
-        seed: int,
         top_count: int,
+        uniforms: JavaNumbers,
         /,
-    ) -> JavaOptions: ...
+    ) -> JavaRequest: ...
+
+    def seeded(
+        self,
+        prompt: NDArray[np.int32],
+        max_new_tokens: int,
+        sampling: JavaSampling,
+        stop_tokens: NDArray[np.int32],
+        top_count: int,
+        seed: int,
+        /,
+    ) -> JavaRequest: ...
+
+    def numbers(self, uniforms: NDArray[np.float64], /) -> JavaNumbers: ...
+
+
+@java.describes("org.pygpt.generate.Sequence")
+class JavaSequence(Protocol):
+    """What is added to a prompt."""
+
+    def end(self, count: int, /) -> None: ...
+    def ended(self) -> bool: ...
+    def throwIfFailed(self) -> None: ...
+    def length(self) -> int: ...
+    def tokens(self, start: int, /) -> Sequence[int]: ...
+    def tokensBeforeStop(self) -> Sequence[int]: ...
+    def logProbabilities(self) -> Sequence[float]: ...
+    def topTokens(self) -> Sequence[int]: ...
+    def topLogProbabilities(self) -> Sequence[float]: ...
 
 
 @java.describes("org.pygpt.generate.Generator")
 class JavaGenerator(java.Closeable, Protocol):
-    """Sequences that are continued, and their key/value caches."""
+    """Sequences that are continued together, and their key/value caches."""
 
-    def end(self, sequence: int, count: int, /) -> None: ...
-    def lengths(self) -> Sequence[int]: ...
-    def tokens(self, sequence: int, start: int, /) -> Sequence[int]: ...
-    def logProbabilities(self, sequence: int, /) -> Sequence[float]: ...
-    def topTokens(self, sequence: int, /) -> Sequence[int]: ...
-    def topLogProbabilities(self, sequence: int, /) -> Sequence[float]: ...
+    def submit(self, request: JavaRequest, /) -> JavaSequence: ...
+    def cancel(self, sequence: JavaSequence, /) -> None: ...
+    def queued(self) -> int: ...
+    def running(self) -> int: ...
+    def cacheBytes(self) -> int: ...
+    def forget(self) -> None: ...
 
 
 @java.describes("org.pygpt.generate.Generator")
 class JavaGeneratorClass(Protocol):
     """See `JavaGenerator`."""
 
-    def __call__(
-        self,
-        model: java.GPT,
-        prompts: NDArray[np.int32],
-        starts: NDArray[np.int32],
-        options: JavaOptions,
-        /,
-    ) -> JavaGenerator: ...
+    def __call__(self, model: java.GPT, at_once: int, reuse: bool, /) -> JavaGenerator: ...
 
 
 @java.describes("org.pygpt.jobs.GenerateJob")
@@ -94,74 +122,102 @@ class GenerateJobClass(Protocol):
     def __call__(self, generator: JavaGenerator, millis: int, /) -> GenerateJob: ...
 
 
-@java.describes("org.pygpt.jobs.SampleJob")
-class SampleJob(java.Job, Protocol):
-    """Samples documents one after another."""
+class EngineSequence:
+    """Mutable: what is added to a prompt."""
 
-    def tokens(self, document: int, /) -> Sequence[int]: ...
+    def __init__(self, sequence: JavaSequence, top_count: int) -> None:
+        self.java = sequence
+        self._top_count = top_count
+
+    def end(self, count: int) -> None:
+        """End it after the first `count` of its new tokens, and forget later ones."""
+        self.java.end(count)
+
+    @property
+    def ended(self) -> bool:
+        """Whether no more tokens come."""
+        return bool(self.java.ended())
+
+    def check(self) -> None:
+        """Raise what went wrong with this sequence.
+
+        Raises:
+            EngineError: the logits are no numbers.
+        """
+        with translated():
+            self.java.throwIfFailed()
+
+    def tokens(self, start: int = 0) -> NDArray[np.int64]:
+        """Return the new tokens from index `start` on; a copy."""
+        return np.array(self.java.tokens(start), np.int64)
+
+    def log_probabilities(self) -> NDArray[np.float64]:
+        """Return the logarithms of what the model gives these tokens, in nats; a copy."""
+        return np.array(self.java.logProbabilities(), np.float64)
+
+    def top(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return the likeliest tokens in the place of each new one, and their log-probabilities.
+
+        Returns:
+            Two copies, (new, top_count).
+        """
+        ids = np.array(self.java.topTokens(), np.int64)
+        values = np.array(self.java.topLogProbabilities(), np.float64)
+        shape = (int(self.java.length()), self._top_count)
+        return ids.reshape(shape), values.reshape(shape)
 
 
-@java.describes("org.pygpt.jobs.SampleJob")
-class SampleJobClass(Protocol):
-    """See `SampleJob`."""
-
-    def __call__(
-        self,
-        model: java.GPT,
-        start: int,
-        stop: int,
-        count: int,
-        max_tokens: int,
-        temperature: float,
-        uniforms: NDArray[np.float64],
-        /,
-    ) -> SampleJob: ...
-
-
-class EngineGeneration(Handle[JavaGenerator]):
-    """Mutable: sequences that a model continues, and their key/value caches.
+class EngineGenerator(Handle[JavaGenerator]):
+    """Mutable: sequences that a model continues together, and their key/value caches.
 
     The model works only inside `advance`: between two calls it is free for anything else.
 
     Args:
-        prompts: int32, all of them one after another; copied.
-        starts: int32, (n + 1,): prompt b is prompts[starts[b]:starts[b + 1]]; copied.
-        sampling: options of Java's `org.pygpt.generate.SamplingOptions`, in its order.
-        stop_tokens: int32; a sequence ends after one of these; copied.
-        seed: of the random numbers of prompt 0, below 2^63.
-        top_count: how many of the likeliest tokens are kept for each new one.
-    Raises:
-        EngineError: Java refused, or there is no room for a cache.
+        at_once: most sequences of a step, up to 32; others wait.
+        reuse: whether a prompt is read from where it differs from what a cache holds.
     """
 
-    def __init__(
+    def __init__(self, model: Model, at_once: int, reuse: bool) -> None:
+        with translated():
+            generator = java_class(JavaGeneratorClass)(model.java, at_once, reuse)
+        super().__init__("generator", generator, model.dtype, model)
+
+    def submit(
         self,
-        engine: Engine,
-        prompts: NDArray[np.int32],
-        starts: NDArray[np.int32],
+        prompt: NDArray[np.int32],
         max_new_tokens: int,
         sampling: tuple[float, int, float, float, float],
         stop_tokens: NDArray[np.int32],
-        seed: int,
         top_count: int,
-    ) -> None:
+        seed: int,
+    ) -> EngineSequence:
+        """Return what will be added to a prompt, which waits for its turn.
+
+        Args:
+            prompt: int32, (T,); copied.
+            sampling: options of Java's `org.pygpt.generate.SamplingOptions`, in its order.
+            stop_tokens: int32; the sequence ends after one of these; copied.
+            top_count: how many of the likeliest tokens are kept for each new one.
+            seed: of the random numbers, below 2^63.
+        Raises:
+            EngineError: Java refused, or there is no room for a cache.
+        """
         with translated():
-            options = java_class(JavaOptionsClass)(
-                max_new_tokens,
-                java_class(JavaSamplingClass)(*sampling),
-                stop_tokens,
-                seed,
-                top_count,
+            options = java_class(JavaSamplingClass)(*sampling)
+            request = java_class(JavaRequestClass).seeded(
+                prompt, max_new_tokens, options, stop_tokens, top_count, seed
             )
-            generator = java_class(JavaGeneratorClass)(engine.java, prompts, starts, options)
-        super().__init__("generation", generator, np.float64, engine)
-        self._top_count = top_count
+            return EngineSequence(self.java.submit(request), top_count)
+
+    def cancel(self, sequence: EngineSequence) -> None:
+        """End a sequence where it is; the next `advance` gives its cache back."""
+        self.java.cancel(sequence.java)
 
     def advance(self, time_ms: int) -> bool:
-        """Run the model once, and more for a while; return whether there are more to add.
+        """Run the model once, and more for a while; return whether there are more tokens to add.
 
         Raises:
-            EngineError: the logits are no numbers, or Java failed.
+            EngineError: Java failed.
             KeyboardInterrupt: Ctrl-C.
         """
         with translated():
@@ -169,36 +225,9 @@ class EngineGeneration(Handle[JavaGenerator]):
         self.run(job)
         return not job.ended()
 
-    def end(self, sequence: int, count: int) -> None:
-        """End a sequence after the first `count` of its new tokens, and forget later ones."""
-        self.java.end(sequence, count)
-
-    def lengths(self) -> NDArray[np.int64]:
-        """Return how many tokens each sequence has got; a copy."""
-        return np.array(self.java.lengths(), np.int64)
-
-    def tokens(self, sequence: int, start: int = 0) -> NDArray[np.int64]:
-        """Return the new tokens of a sequence from index `start` on; a copy."""
-        return np.array(self.java.tokens(sequence, start), np.int64)
-
-    def log_probabilities(self, sequence: int) -> NDArray[np.float64]:
-        """Return the logarithms of what the model gives these tokens, in nats; a copy."""
-        return np.array(self.java.logProbabilities(sequence), np.float64)
-
-    def top(self, sequence: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return the likeliest tokens in the place of each new one, and their log-probabilities.
-
-        Returns:
-            Two copies, (new, top_count).
-        """
-        ids = np.array(self.java.topTokens(sequence), np.int64)
-        values = np.array(self.java.topLogProbabilities(sequence), np.float64)
-        shape = (int(self.lengths()[sequence]), self._top_count)
-        return ids.reshape(shape), values.reshape(shape)
-
 
 def sample_documents(
-    engine: Engine,
+    model: Model,
     bos: int,
     count: int,
     max_tokens: int,
@@ -213,12 +242,16 @@ def sample_documents(
         EngineError: Java refused, or failed.
         KeyboardInterrupt: Ctrl-C.
     """
-    if count == 0:
-        return []
-    with translated():
-        job = java_class(SampleJobClass)(
-            engine.java, bos, bos, count, max_tokens, temperature, uniforms
-        )
-    engine.run(job)
-    with translated():
-        return [[int(token) for token in job.tokens(i)] for i in range(count)]
+    with EngineGenerator(model, at_once=1, reuse=False) as generator:
+        with translated():
+            requests = java_class(JavaRequestClass)
+            ends = np.array([bos], np.int32)
+            options = java_class(JavaSamplingClass)(temperature, 0, 1.0, 0.0, 1.0)
+            numbers = requests.numbers(uniforms)
+            request = requests(ends, max_tokens, options, ends, 0, numbers)
+            documents = [generator.java.submit(request) for _ in range(count)]
+        generator.advance(INT_MAX)  # one after another
+        with translated():
+            for document in documents:
+                document.throwIfFailed()
+            return [[int(token) for token in d.tokensBeforeStop()] for d in documents]

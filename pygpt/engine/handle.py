@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Generic, TypeVar
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from pygpt.engine.arrays import FlatArrays
 from pygpt.engine.door import translated, wait
@@ -22,16 +22,16 @@ class Handle(Generic[J]):
 
     Args:
         what: it is called in messages.
-        dtype: of its arrays.
+        dtype: of its numbers.
         model: the one whose weights its jobs use; None if it is that model.
     """
 
     def __init__(
-        self, what: str, java: J, dtype: DTypeLike, model: Handle[Any] | None = None
+        self, what: str, java: J, dtype: str, model: Handle[Any] | None = None
     ) -> None:
         self._what = what
         self._java: J | None = java
-        self.dtype = np.dtype(dtype)
+        self.dtype = dtype
         self._model = model
         self._arrays: dict[str, FlatArrays] = {}
         self._jobs: list[Job] = []
@@ -45,10 +45,10 @@ class Handle(Generic[J]):
             raise ClosedError(f"the {self._what} is closed; make another one")
         return self._java
 
-    def arrays(self, what: str, parameters: Parameters) -> FlatArrays:
+    def _numbers(self, what: str, parameters: Parameters) -> FlatArrays:
         """Return the arrays of one of the Java object's `Parameters`; `what` tells them apart."""
         if what not in self._arrays:
-            self._arrays[what] = FlatArrays(self.java, parameters, self.dtype)
+            self._arrays[what] = FlatArrays(self.java, parameters, np.dtype(self.dtype))
         return self._arrays[what]
 
     def run(
@@ -61,12 +61,12 @@ class Handle(Generic[J]):
         """
         for handle in self._handles():
             handle._jobs = [*handle._running(), job]
-        with self.computing(changes=changes):
+        with self._computing(changes=changes):
             job.start()
             wait(job, poll)
 
     @contextmanager
-    def computing(self, *, changes: bool = False) -> Iterator[None]:
+    def _computing(self, *, changes: bool = False) -> Iterator[None]:
         """Within the block Java reads, and may change, what arrays hold; see `FlatArrays`."""
         for arrays in self._all_arrays():
             arrays.upload()
@@ -101,3 +101,14 @@ class Handle(Generic[J]):
         if java is not None and not in_use:
             with translated():
                 java.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

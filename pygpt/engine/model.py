@@ -1,41 +1,98 @@
-"""A model's weights in Java, drawn, read, rounded and evaluated."""
+"""A model's weights in Java's memory, and what is computed of token ids."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, Unpack
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pygpt.engine import java
 from pygpt.engine.arrays import download, upload
 from pygpt.engine.door import java_class, translated
 from pygpt.engine.handle import Handle
-from pygpt.model.config import GPTConfig
+from pygpt.engine.training import Training, TrainingMemory
+from pygpt.errors import ConfigError, ShapeError
+from pygpt.fields import INT_MAX, from_dict
+from pygpt.memory import require
+from pygpt.model.batch import checked_batch, checked_ids
+from pygpt.model.config import BACKENDS, GPTConfig
+from pygpt.training.config import AdamWConfig, AdamWOptions
+
+_log = logging.getLogger("pygpt")
+
+DTYPES = ("float32", "float64")
+ROUNDED_BITS = {"int8": 8, "bfloat16": 16}  # of a weight
+LOGITS_AT_ONCE = 1 << 26  # numbers: 256 MB
 
 
-class Engine(Handle[java.GPT]):
-    """Mutable: one model in Java, all weights zero at first. Use it from one thread.
+def dtype_of(backend: str) -> str:
+    """Return the dtype that a model has by default."""
+    return "float64" if backend == "plain" else "float32"
 
-    Args:
-        config: the architecture.
-        backend: `cpu`, `nd4j` or `plain`.
-        dtype: `float32`, or `float64` on `plain`.
-        threads: of backend `cpu`; 0 for one a processor.
-    Raises:
-        EngineError: no JVM, or an unknown backend (also a ValueError).
+
+def check_format(weights: str) -> None:
+    """Raise ConfigError unless weights can be rounded to this."""
+    if weights not in ROUNDED_BITS:
+        expected = ", ".join(ROUNDED_BITS)
+        raise ConfigError("weights", f"expected one of {expected}, got {weights!r}")
+
+
+class Model(Handle[java.GPT]):
+    """Mutable: a model, in Java's memory. Use it in a `with` block, or call `close`.
+
+    The arguments and what they raise are those of `GPT`, which adds text and folders.
     """
 
-    def __init__(self, config: GPTConfig, backend: str, dtype: str, threads: int = 0) -> None:
+    def __init__(
+        self,
+        config: GPTConfig,
+        *,
+        seed: int | None = 1,
+        backend: str = "cpu",
+        dtype: str | None = None,
+        threads: int = 0,
+    ) -> None:
+        if backend not in BACKENDS:
+            expected = ", ".join(BACKENDS)
+            raise ConfigError("backend", f"expected one of {expected}, got {backend!r}")
+        if dtype is None:
+            dtype = dtype_of(backend)
+        if dtype not in DTYPES or (dtype == "float64" and backend != "plain"):
+            expected = "float32 or float64" if backend == "plain" else "float32"
+            raise ConfigError("dtype", f"expected {expected} on backend {backend}, got {dtype!r}")
+        if threads < 0:
+            raise ConfigError("threads", f"expected at least 0, got {threads}")
+        self.config = config
+        self.backend = backend
+        self.rounded: str | None = None
+        require(config.num_parameters * np.dtype(dtype).itemsize, "a model of these sizes")
         with translated():
             sizes = java_class(java.GPTConfigClass).ofJson(json.dumps(config.to_dict()))
             java_dtype = java_class(java.DTypeClass).of(dtype)
             model = java_class(java.GPTClass).create(sizes, backend, java_dtype, threads)
         super().__init__("model", model, dtype)
-        self.config = config
         self._evaluation: java.Session | None = None
         self._evaluation_tokens = 0
+        if seed is not None:
+            signed = (seed + 2**63) % 2**64 - 2**63  # a Java long
+            with self._computing(changes=True):
+                self.java.initialize(signed)
+        _log.info("backend %s: %s", backend, self.description)
+
+    def close(self) -> None:
+        """Free the memory; a second call does nothing.
+
+        Arrays from `parameters` stay valid: as long as there is one, so is the memory.
+        """
+        if self._java is not None:
+            with translated():
+                self._close_evaluation()
+        super().close()
 
     @property
     def description(self) -> str:
@@ -43,57 +100,112 @@ class Engine(Handle[java.GPT]):
         with translated():
             return str(self.java.kernels().description())
 
-    def initialize(self, seed: int) -> None:
-        """Draw every weight anew, as nanoGPT does; `seed` is taken modulo 2^64."""
-        signed = (seed + 2**63) % 2**64 - 2**63  # a Java long
-        with self.computing(changes=True):
-            self.java.initialize(signed)
+    @property
+    def num_parameters(self) -> int:
+        """Number of weights."""
+        return self.config.num_parameters
 
-    def quantize(self, weights: str) -> None:
-        """Round every matrix but the position embedding to `int8` or `bfloat16`, for good.
-
-        Raises:
-            EngineError: a weight is not finite, or there is no room for a copy of them.
-        """
-        with self.computing(changes=True):
-            self.java.quantize(weights)
+    @property
+    def _weights_bytes(self) -> int:
+        return self.config.num_parameters * np.dtype(self.dtype).itemsize
 
     def parameters(self) -> dict[str, NDArray[Any]]:
-        """Return name -> array of every weight; shared: writing to one changes the model."""
-        return self.arrays("weights", self.java.weights()).named()
+        """Return name -> array of every weight, in the model's dtype; see `weight_shapes`.
 
-    def activation_bytes(self, B: int, T: int) -> int:
-        """Return the size of what a training step keeps between forward and backward."""
-        with translated():
-            return int(self.java.activationBytes(B, T))
+        The arrays are shared with Java, not copied: writing to one changes the model; see
+        `quantize` for the exception.
+        """
+        return self._numbers("weights", self.java.weights()).named()
 
-    def evaluation_bytes(self, B: int, T: int) -> int:
-        """Return the size of what `evaluate` keeps for batches of at most B * T tokens."""
-        with translated():
-            return int(self.java.evaluationBytes(B, T))
+    def quantize(self, weights: str) -> None:
+        """Round the weights to fewer bits, for good: generation is faster by what it need not read.
 
-    def ops(self, B: int, T: int) -> list[str]:
-        """Return the ops of a training step, first to last, as text."""
-        with translated():
-            return [str(op) for op in self.java.describeOps(B, T)]
+        The matrices of all layers, the token embedding and the output matrix are rounded in place,
+        to the nearest: biases, norms and positions are not. All that the model computes or saves
+        has the rounded weights from then on, on every backend. It cannot be trained any more. On
+        backend cpu a smaller copy serves generation, which later writes to arrays of `parameters`
+        do not reach.
 
-    def evaluate(
+        Args:
+            weights: `int8`: whole numbers from -127 to 127, with one scale for each output of a
+                matrix (each token of the embedding); or `bfloat16`: 8 bits of precision.
+        Raises:
+            ConfigError: another format, or weights that are rounded already.
+            TooLargeError: the copy does not fit into memory.
+            EngineError: a weight is not finite.
+        """
+        check_format(weights)
+        self._require_unrounded("load the model again to round it otherwise")
+        if self.backend == "cpu":
+            copied_bytes = self.config.num_parameters * ROUNDED_BITS[weights] // 8
+            require(copied_bytes, f"a copy of the weights as {weights}")
+        with self._computing(changes=True):
+            self.java.quantize(weights)
+        self.rounded = weights
+
+    def _require_unrounded(self, hint: str) -> None:
+        if self.rounded is not None:
+            raise ConfigError("weights", f"expected unrounded ones, got {self.rounded}; {hint}")
+
+    # ---- evaluation ------------------------------------------------------------------------------
+
+    def logits(self, ids: ArrayLike) -> NDArray[Any]:
+        """Return the logits of the token after each position.
+
+        Args:
+            ids: int32 or int64, (T,) or (B, T), each in [0, V); copied to the JVM.
+        Returns:
+            float32 (on `plain` the model's dtype), (B, T, V); a copy.
+        Raises:
+            ShapeError: T is 0 or above block_size, or ids have another number of dimensions.
+            TokenError: an id outside the vocabulary.
+            KeyboardInterrupt: Ctrl-C.
+        """
+        tokens = checked_ids("ids", ids, self.config)
+        B, T = tokens.shape
+        logits = np.empty((B, T, self.config.vocab_size), self.dtype)
+        blank = np.full_like(tokens, -1)
+        for some in self._chunks(B, T):
+            self._evaluate(tokens[some], blank[some], logits[some])
+        return logits
+
+    def loss(self, ids: ArrayLike, targets: ArrayLike) -> float:
+        """Return the mean cross-entropy of the targets, in nats a scored token.
+
+        Args:
+            ids: int32 or int64, (T,) or (B, T), each in [0, V); copied to the JVM.
+            targets: of the same shape; -1 marks a position that is not scored.
+        Returns:
+            0 if no position is scored.
+        Raises:
+            ShapeError: the shapes differ, or T is 0 or above block_size.
+            TokenError: an id outside the vocabulary.
+            KeyboardInterrupt: Ctrl-C.
+        """
+        tokens, wanted = checked_batch(self.config, ids, targets)
+        total, scored = 0.0, 0
+        for some in self._chunks(*tokens.shape):
+            loss = self._evaluate(tokens[some], wanted[some])
+            count = int(np.count_nonzero(wanted[some] >= 0))
+            total, scored = total + loss * count, scored + count
+        return total / scored if scored else 0.0
+
+    def _chunks(self, B: int, T: int) -> Iterator[slice]:
+        """Sequences to evaluate at once, one chunk after another."""
+        count = self._at_once(T)
+        return (slice(first, first + count) for first in range(0, B, count))
+
+    def _at_once(self, T: int) -> int:
+        """How many sequences to evaluate, so that their logits stay below `LOGITS_AT_ONCE`."""
+        return max(1, LOGITS_AT_ONCE // (T * self.config.vocab_size))
+
+    def _evaluate(
         self,
         ids: NDArray[np.int32],
         targets: NDArray[np.int32],
         logits: NDArray[Any] | None = None,
     ) -> float:
-        """Run forward; return the loss, in nats.
-
-        Args:
-            ids: int32, (B, T).
-            targets: int32, (B, T); a negative one is not scored.
-            logits: (B, T, V), without gaps, in the model's dtype, overwritten; None if they are
-                not wanted.
-        Raises:
-            EngineError: Java refused, or failed.
-            KeyboardInterrupt: Ctrl-C.
-        """
+        """Run forward on (B, T) tokens, fill `logits`, (B, T, V), and return the loss in nats."""
         B, T = ids.shape
         with translated():
             session = self._evaluation_of(B, T)
@@ -118,21 +230,33 @@ class Engine(Handle[java.GPT]):
         if session is not None and not self._running():
             session.close()
 
-    def attention(self, ids: NDArray[np.int32], probabilities: NDArray[Any]) -> None:
-        """Run forward on one sequence after another; write how each head weighs the keys.
+    def attention(self, ids: ArrayLike) -> NDArray[Any]:
+        """Return how every head of every layer weighs the positions: its attention.
+
+        Entry (layer, head, t, s) is how much of what position t takes in comes from position s. A
+        row sums to 1; positions after t have 0.
 
         Args:
-            ids: int32, (B, T).
-            probabilities: (B, L, H, T, T), without gaps, in the model's dtype, overwritten.
+            ids: int32 or int64, (T,) or (B, T), each in [0, V); copied to the JVM.
+        Returns:
+            float32 (on `plain` the model's dtype), (L, H, T, T) or (B, L, H, T, T); a copy.
         Raises:
-            EngineError: Java refused, or failed.
+            ShapeError: T is 0 or above block_size, or ids have another number of dimensions.
+            TokenError: an id outside the vocabulary.
+            TooLargeError: so many numbers do not fit into memory.
             KeyboardInterrupt: Ctrl-C.
         """
-        T = ids.shape[1]
+        tokens = checked_ids("ids", ids, self.config)
+        B, T = tokens.shape
+        shape = (B, self.config.n_layer, self.config.n_head, T, T)
+        rows = B + 1  # Java's too, which has one sequence at a time
+        needed = rows * math.prod(shape[1:]) * np.dtype(self.dtype).itemsize
+        require(needed, f"the attention of {B} x {T} tokens")
+        probabilities = np.empty(shape, self.dtype)
         with translated():
             session = self.java.attention(T)
         try:
-            for row, layers in zip(ids, probabilities, strict=True):
+            for row, layers in zip(tokens, probabilities, strict=True):
                 with translated():
                     upload(row, session.ids())
                     self.run(java_class(java.ForwardJobClass)(session, 1, T))
@@ -141,10 +265,71 @@ class Engine(Handle[java.GPT]):
         finally:
             if not self._running():
                 session.close()
+        return probabilities[0] if np.ndim(ids) == 1 else probabilities
 
-    def close(self) -> None:
-        """Free the memory, at once if it can; see `Handle.close`."""
-        if self._java is not None:
-            with translated():
-                self._close_evaluation()
-        super().close()
+    # ---- training --------------------------------------------------------------------------------
+
+    def training(
+        self,
+        batch_size: int,
+        block_size: int | None = None,
+        *,
+        frozen: Sequence[str] = (),
+        evaluation: bool = False,
+        **options: Unpack[AdamWOptions],
+    ) -> Training:
+        """Return what trains this model on batches of at most this size; use it in a `with` block.
+
+        Args:
+            batch_size: sequences of a batch, B.
+            block_size: positions of each, T; by default the longest.
+            frozen: names of weights that stay as they are, bit for bit.
+            evaluation: whether there has to be memory to evaluate such batches in between.
+            options: fields of `AdamWConfig`.
+        Raises:
+            ShapeError: sizes that do not fit the model.
+            ConfigError: an option that cannot be, a name that is no weight's, or rounded weights.
+            TooLargeError: it does not fit into memory; nothing has been allocated.
+        """
+        self._require_unrounded("load the model again without rounding it")
+        needed = self.memory(batch_size, block_size, evaluation=evaluation)
+        T = self.config.block_size if block_size is None else block_size
+        what = f"training on batches of {batch_size} x {T} tokens"
+        require(needed.beside_weights_bytes, what)
+        config = from_dict(AdamWConfig, options)
+        for name in set(frozen) - self.config.weight_shapes().keys():
+            raise ConfigError("frozen", f"expected names of weights, got {name!r}")
+        return Training(self, self.config, batch_size, T, config, frozen)
+
+    def memory(
+        self, batch_size: int, block_size: int | None = None, *, evaluation: bool = False
+    ) -> TrainingMemory:
+        """Return what training takes on batches of this size, allocating none of it.
+
+        Args:
+            batch_size: sequences, B.
+            block_size: positions of each, T; by default the longest.
+            evaluation: whether the model is evaluated in between, on batches of the same size.
+        """
+        T = self._checked_length(batch_size, block_size)
+        weights, evaluated = self._weights_bytes, 0
+        with translated():
+            activations = int(self.java.activationBytes(batch_size, T))
+            if evaluation:
+                rows = min(batch_size, self._at_once(T))
+                evaluated = int(self.java.evaluationBytes(rows, T))
+        return TrainingMemory(weights, weights, 2 * weights, activations, evaluated)
+
+    def ops(self, batch_size: int = 1, block_size: int | None = None) -> list[str]:
+        """Return the ops of a training step, first to last, as text."""
+        T = self._checked_length(batch_size, block_size)
+        with translated():
+            return [str(op) for op in self.java.describeOps(batch_size, T)]
+
+    def _checked_length(self, B: int, block_size: int | None) -> int:
+        """Return T of batches of B sequences, by default the longest."""
+        limit = self.config.block_size
+        T = limit if block_size is None else block_size
+        if B < 1 or not 1 <= T <= limit or B * T > INT_MAX:
+            raise ShapeError(f"batch: expected (B, T) with T from 1 to {limit}, got ({B}, {T})")
+        return T

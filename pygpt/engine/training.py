@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -14,10 +13,10 @@ from pygpt.engine import java
 from pygpt.engine.arrays import FlatArrays, upload
 from pygpt.engine.door import EngineError, java_class, translated
 from pygpt.engine.handle import Handle
-from pygpt.engine.model import Engine
 from pygpt.errors import ShapeError
 from pygpt.fields import INT_MAX
 from pygpt.model.batch import checked_batch
+from pygpt.model.config import GPTConfig
 from pygpt.training.config import AdamWConfig
 
 Losses = Callable[[int, NDArray[np.float64]], None]
@@ -69,12 +68,19 @@ class Training(Handle[java.Training]):
     It owns gradients, AdamW's moments and activations. Use it in a `with` block, or call `close`.
 
     Args:
+        config: of the model.
         B, T: it trains on batches of at most B * T tokens.
         frozen: names of the weights that stay as they are.
     """
 
     def __init__(
-        self, engine: Engine, B: int, T: int, options: AdamWConfig, frozen: Sequence[str] = ()
+        self,
+        model: Handle[java.GPT],
+        config: GPTConfig,
+        B: int,
+        T: int,
+        options: AdamWConfig,
+        frozen: Sequence[str] = (),
     ) -> None:
         with translated():
             adamw = java_class(java.AdamWClass)(
@@ -84,10 +90,10 @@ class Training(Handle[java.Training]):
                 options.weight_decay,
                 options.grad_clip,
             )
-            training = java_class(java.TrainingClass)(engine.java, B, T, adamw)
+            training = java_class(java.TrainingClass)(model.java, B, T, adamw)
             training.freeze(list(frozen))
-        super().__init__("training", training, engine.dtype, engine)
-        self._config, self._tokens = engine.config, B * T
+        super().__init__("training", training, model.dtype, model)
+        self._config, self._tokens = config, B * T
 
     def step(
         self, ids: ArrayLike, targets: ArrayLike, learning_rate: float
@@ -141,7 +147,7 @@ class Training(Handle[java.Training]):
         Raises:
             EngineError: nothing was accumulated, or the gradient is no number.
         """
-        with self.computing(changes=True):
+        with self._computing(changes=True):
             self.java.update(learning_rate)
         return self._gradient_norm
 
@@ -254,12 +260,12 @@ class Training(Handle[java.Training]):
 
     @property
     def _gradients(self) -> FlatArrays:
-        return self.arrays("gradients", self.java.gradients())
+        return self._numbers("gradients", self.java.gradients())
 
     def moments(self) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
         """Return AdamW's first and second moments, name -> array; shared, not copied."""
-        first = self.arrays("first moments", self.java.firstMoments())
-        second = self.arrays("second moments", self.java.secondMoments())
+        first = self._numbers("first moments", self.java.firstMoments())
+        second = self._numbers("second moments", self.java.secondMoments())
         return first.named(), second.named()
 
     @property
@@ -275,14 +281,3 @@ class Training(Handle[java.Training]):
     def resume(self, updates: int, dropout_key: int) -> None:
         """Continue a training that was at these numbers; its moments are set by themselves."""
         self.java.resume(updates, dropout_key)
-
-    def __enter__(self) -> Training:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -1,61 +1,36 @@
-"""GPT: a model's weights, and what is done with them."""
+"""GPT: a model with its tokenizer: text in and out, documents, folders."""
 
 from __future__ import annotations
 
-import logging
-import math
 import operator
 import os
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, TypeGuard, overload
+from typing import Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pygpt import memory
 from pygpt.checkpoints import folder as checkpoint
 from pygpt.checkpoints import hub
 from pygpt.engine.generation import sample_documents
-from pygpt.engine.model import Engine
-from pygpt.engine.training import Losses, Training, TrainingMemory
+from pygpt.engine.model import Model, check_format
+from pygpt.engine.training import Losses
 from pygpt.errors import ConfigError, ShapeError
-from pygpt.fields import INT_MAX, from_dict
-from pygpt.generate.config import GenerateConfig
-from pygpt.generate.generation import Continuation, Generation
-from pygpt.model.batch import checked_batch, checked_ids
-from pygpt.model.config import BACKENDS, GPTConfig
+from pygpt.fields import from_dict
+from pygpt.generate.config import GenerateConfig, GenerateOptions
+from pygpt.generate.generation import Generation
+from pygpt.generate.generator import PARALLEL, Continuation, Generator
+from pygpt.generate.prompts import Prompt, is_texts, needed, prompt_rows
+from pygpt.model.config import GPTConfig
 from pygpt.model.documents import MICROGPT, document_batches
 from pygpt.model.embeddings import Embeddings
 from pygpt.tokenizers.char import CharTokenizer
 from pygpt.tokenizers.protocol import NO_SPECIAL_IDS, Tokenizer
-from pygpt.training.config import AdamWConfig
-
-_log = logging.getLogger("pygpt")
-
-DTYPES = ("float32", "float64")
-ROUNDED_BITS = {"int8": 8, "bfloat16": 16}  # of a weight
-LOGITS_AT_ONCE = 1 << 26  # numbers: 256 MB
 
 
-def _is_texts(prompt: Any) -> TypeGuard[list[str]]:
-    return isinstance(prompt, list) and bool(prompt) and all(isinstance(p, str) for p in prompt)
-
-
-def dtype_of(backend: str) -> str:
-    """Return the dtype that a model has by default."""
-    return "float64" if backend == "plain" else "float32"
-
-
-def _check_format(weights: str) -> None:
-    if weights not in ROUNDED_BITS:
-        expected = ", ".join(ROUNDED_BITS)
-        raise ConfigError("weights", f"expected one of {expected}, got {weights!r}")
-
-
-class GPT:
+class GPT(Model):
     """Mutable: a model, in Java's memory. Use it in a `with` block, or call `close`.
 
     Args:
@@ -90,253 +65,43 @@ class GPT:
         tokenizer: Tokenizer | None = None,
     ) -> None:
         config = GPTConfig() if config is None else config
-        if backend not in BACKENDS:
-            expected = ", ".join(BACKENDS)
-            raise ConfigError("backend", f"expected one of {expected}, got {backend!r}")
-        if dtype is None:
-            dtype = dtype_of(backend)
-        if dtype not in DTYPES or (dtype == "float64" and backend != "plain"):
-            expected = "float32 or float64" if backend == "plain" else "float32"
-            raise ConfigError("dtype", f"expected {expected} on backend {backend}, got {dtype!r}")
-        if threads < 0:
-            raise ConfigError("threads", f"expected at least 0, got {threads}")
         if tokenizer is not None and tokenizer.vocab_size != config.vocab_size:
             expected = f"{tokenizer.vocab_size}, as the tokenizer has"
             raise ConfigError("vocab_size", f"expected {expected}, got {config.vocab_size}")
-        self.config = config
-        self.backend = backend
-        self.dtype = dtype
+        super().__init__(config, seed=seed, backend=backend, dtype=dtype, threads=threads)
         self.tokenizer = tokenizer
         self.special_ids = NO_SPECIAL_IDS
-        self.rounded: str | None = None
-        memory.require(self._weights_bytes, "a model of these sizes")
-        self._engine = Engine(config, backend, dtype, threads)
-        if seed is not None:
-            self._engine.initialize(seed)
-        _log.info("backend %s: %s", backend, self._engine.description)
 
     @classmethod
-    def preset(cls, name: str, **options: Any) -> GPT:
-        """Return a new model of a known architecture; `options` are those of the constructor.
+    def preset(
+        cls,
+        name: str,
+        *,
+        seed: int | None = 1,
+        backend: str = "cpu",
+        dtype: str | None = None,
+        threads: int = 0,
+        tokenizer: Tokenizer | None = None,
+    ) -> GPT:
+        """Return a new model of a known architecture; the options are the constructor's.
 
         Raises:
             ConfigError: there is no architecture of this name.
         """
-        return cls(GPTConfig.preset(name), **options)
-
-    def __enter__(self) -> GPT:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Free the memory; a second call does nothing.
-
-        Arrays from `parameters` stay valid: as long as there is one, so is the memory.
-        """
-        self._engine.close()
-
-    @property
-    def description(self) -> str:
-        """What runs the matrix products."""
-        return self._engine.description
-
-    @property
-    def num_parameters(self) -> int:
-        """Number of weights."""
-        return self.config.num_parameters
-
-    def parameters(self) -> dict[str, NDArray[Any]]:
-        """Return name -> array of every weight, in the model's dtype; see `weight_shapes`.
-
-        The arrays are shared with Java, not copied: writing to one changes the model; see
-        `quantize` for the exception.
-        """
-        return self._engine.parameters()
-
-    def quantize(self, weights: str) -> None:
-        """Round the weights to fewer bits, for good: generation is faster by what it need not read.
-
-        The matrices of all layers, the token embedding and the output matrix are rounded in place,
-        to the nearest: biases, norms and positions are not. All that the model computes or saves
-        has the rounded weights from then on, on every backend. It cannot be trained any more. On
-        backend cpu a smaller copy serves generation, which later writes to arrays of `parameters`
-        do not reach.
-
-        Args:
-            weights: `int8`: whole numbers from -127 to 127, with one scale for each output of a
-                matrix (each token of the embedding); or `bfloat16`: 8 bits of precision.
-        Raises:
-            ConfigError: another format, or weights that are rounded already.
-            TooLargeError: the copy does not fit into memory.
-            EngineError: a weight is not finite.
-        """
-        _check_format(weights)
-        if self.rounded is not None:
-            again = "load the model again to round it otherwise"
-            raise ConfigError("weights", f"expected unrounded ones, got {self.rounded}; {again}")
-        if self.backend == "cpu":
-            copied_bytes = self.config.num_parameters * ROUNDED_BITS[weights] // 8
-            memory.require(copied_bytes, f"a copy of the weights as {weights}")
-        self._engine.quantize(weights)
-        self.rounded = weights
-
-    def _require_trainable(self) -> None:
-        if self.rounded is not None:
-            hint = "load the model again without rounding it"
-            raise ConfigError("weights", f"expected unrounded ones, got {self.rounded}; {hint}")
+        config = GPTConfig.preset(name)
+        return cls(
+            config,
+            seed=seed,
+            backend=backend,
+            dtype=dtype,
+            threads=threads,
+            tokenizer=tokenizer,
+        )
 
     @property
     def embeddings(self) -> Embeddings:
         """The token embeddings, to compare tokens by; shared with Java, not copied."""
         return Embeddings(self.parameters()["wte.weight"], self.tokenizer)
-
-    @property
-    def _weights_bytes(self) -> int:
-        return self.config.num_parameters * np.dtype(self.dtype).itemsize
-
-    def memory(
-        self, batch_size: int, block_size: int | None = None, *, evaluation: bool = False
-    ) -> TrainingMemory:
-        """Return what training takes on batches of this size, allocating none of it.
-
-        Args:
-            batch_size: sequences, B.
-            block_size: positions of each, T; by default the longest.
-            evaluation: whether the model is evaluated in between, on batches of the same size.
-        """
-        T = self.config.block_size if block_size is None else block_size
-        self._check_batch(batch_size, T)
-        activations = self._engine.activation_bytes(batch_size, T)
-        weights, evaluated = self._weights_bytes, 0
-        if evaluation:
-            evaluated = self._engine.evaluation_bytes(min(batch_size, self._at_once(T)), T)
-        return TrainingMemory(weights, weights, 2 * weights, activations, evaluated)
-
-    def ops(self, batch_size: int = 1, block_size: int | None = None) -> list[str]:
-        """Return the ops of a training step, first to last, as text."""
-        T = self.config.block_size if block_size is None else block_size
-        self._check_batch(batch_size, T)
-        return self._engine.ops(batch_size, T)
-
-    def _check_batch(self, B: int, T: int) -> None:
-        if B < 1 or not 1 <= T <= self.config.block_size or B * T > INT_MAX:
-            limit = self.config.block_size
-            raise ShapeError(f"batch: expected (B, T) with T from 1 to {limit}, got ({B}, {T})")
-
-    def logits(self, ids: ArrayLike) -> NDArray[Any]:
-        """Return the logits of the token after each position.
-
-        Args:
-            ids: int32 or int64, (T,) or (B, T), each in [0, V); copied to the JVM.
-        Returns:
-            float32 (on `plain` the model's dtype), (B, T, V); a copy.
-        Raises:
-            ShapeError: T is 0 or above block_size, or ids have another number of dimensions.
-            TokenError: an id outside the vocabulary.
-            KeyboardInterrupt: Ctrl-C.
-        """
-        tokens = checked_ids("ids", ids, self.config)
-        B, T = tokens.shape
-        logits = np.empty((B, T, self.config.vocab_size), self.dtype)
-        blank = np.full_like(tokens, -1)
-        for some in self._chunks(B, T):
-            self._engine.evaluate(tokens[some], blank[some], logits[some])
-        return logits
-
-    def loss(self, ids: ArrayLike, targets: ArrayLike) -> float:
-        """Return the mean cross-entropy of the targets, in nats a scored token.
-
-        Args:
-            ids: int32 or int64, (T,) or (B, T), each in [0, V); copied to the JVM.
-            targets: of the same shape; -1 marks a position that is not scored.
-        Returns:
-            0 if no position is scored.
-        Raises:
-            ShapeError: the shapes differ, or T is 0 or above block_size.
-            TokenError: an id outside the vocabulary.
-            KeyboardInterrupt: Ctrl-C.
-        """
-        tokens, wanted = checked_batch(self.config, ids, targets)
-        total, scored = 0.0, 0
-        for some in self._chunks(*tokens.shape):
-            loss = self._engine.evaluate(tokens[some], wanted[some])
-            count = int(np.count_nonzero(wanted[some] >= 0))
-            total, scored = total + loss * count, scored + count
-        return total / scored if scored else 0.0
-
-    def attention(self, ids: ArrayLike) -> NDArray[Any]:
-        """Return how every head of every layer weighs the positions: its attention.
-
-        Entry (layer, head, t, s) is how much of what position t takes in comes from position s. A
-        row sums to 1; positions after t have 0.
-
-        Args:
-            ids: int32 or int64, (T,) or (B, T), each in [0, V); copied to the JVM.
-        Returns:
-            float32 (on `plain` the model's dtype), (L, H, T, T) or (B, L, H, T, T); a copy.
-        Raises:
-            ShapeError: T is 0 or above block_size, or ids have another number of dimensions.
-            TokenError: an id outside the vocabulary.
-            TooLargeError: so many numbers do not fit into memory.
-            KeyboardInterrupt: Ctrl-C.
-        """
-        tokens = checked_ids("ids", ids, self.config)
-        B, T = tokens.shape
-        shape = (B, self.config.n_layer, self.config.n_head, T, T)
-        rows = B + 1  # Java's too, which has one sequence at a time
-        needed = rows * math.prod(shape[1:]) * np.dtype(self.dtype).itemsize
-        memory.require(needed, f"the attention of {B} x {T} tokens")
-        probabilities = np.empty(shape, self.dtype)
-        self._engine.attention(tokens, probabilities)
-        return probabilities[0] if np.ndim(ids) == 1 else probabilities
-
-    def _chunks(self, B: int, T: int) -> Iterator[slice]:
-        """Sequences to evaluate at once, one chunk after another."""
-        count = self._at_once(T)
-        return (slice(first, first + count) for first in range(0, B, count))
-
-    def _at_once(self, T: int) -> int:
-        """How many sequences to evaluate, so that their logits stay below `LOGITS_AT_ONCE`."""
-        return max(1, LOGITS_AT_ONCE // (T * self.config.vocab_size))
-
-    def training(
-        self,
-        batch_size: int,
-        block_size: int | None = None,
-        *,
-        frozen: Sequence[str] = (),
-        evaluation: bool = False,
-        **options: Any,
-    ) -> Training:
-        """Return what trains this model on batches of at most this size; use it in a `with` block.
-
-        Args:
-            batch_size: sequences of a batch, B.
-            block_size: positions of each, T; by default the longest.
-            frozen: names of weights that stay as they are, bit for bit.
-            evaluation: whether there has to be memory to evaluate such batches in between.
-            options: fields of `AdamWConfig`.
-        Raises:
-            ShapeError: sizes that do not fit the model.
-            ConfigError: an option that cannot be, a name that is no weight's, or rounded weights.
-            TooLargeError: it does not fit into memory; nothing has been allocated.
-        """
-        self._require_trainable()
-        needed = self.memory(batch_size, block_size, evaluation=evaluation)
-        T = self.config.block_size if block_size is None else block_size
-        what = f"training on batches of {batch_size} x {T} tokens"
-        memory.require(needed.beside_weights_bytes, what)
-        config = from_dict(AdamWConfig, options)
-        for name in set(frozen) - self.config.weight_shapes().keys():
-            raise ConfigError("frozen", f"expected names of weights, got {name!r}")
-        return Training(self._engine, batch_size, T, config, frozen)
 
     def train_documents(
         self,
@@ -369,7 +134,7 @@ class GPT:
         if not documents:
             raise ShapeError("documents: expected at least one, got none")
         tokenizer = self._text()
-        self._require_trainable()
+        self._require_unrounded("load the model again without rounding it")
         if not len(rates):
             return rates
         used = documents[: len(rates)]
@@ -403,22 +168,24 @@ class GPT:
         uniform = rng.random
         uniforms = np.fromiter((uniform() for _ in range(count * length)), np.float64)
         sampled = sample_documents(
-            self._engine, tokenizer.bos, count, length, temperature, uniforms
+            self, tokenizer.bos, count, length, temperature, uniforms
         )
         return [tokenizer.decode(ids) for ids in sampled]
 
     @overload
-    def generate(self, prompt: str, max_new_tokens: int = ..., **options: Any) -> str: ...
+    def generate(  # type: ignore[overload-overlap]  # a str is an ArrayLike too
+        self, prompt: str, max_new_tokens: int = ..., **options: Unpack[GenerateOptions]
+    ) -> str: ...
     @overload
     def generate(
-        self, prompt: list[str], max_new_tokens: int = ..., **options: Any
+        self, prompt: list[str], max_new_tokens: int = ..., **options: Unpack[GenerateOptions]
     ) -> list[str]: ...
     @overload
     def generate(
-        self, prompt: ArrayLike, max_new_tokens: int = ..., **options: Any
+        self, prompt: ArrayLike, max_new_tokens: int = ..., **options: Unpack[GenerateOptions]
     ) -> NDArray[np.int64]: ...
     def generate(
-        self, prompt: str | list[str] | ArrayLike, max_new_tokens: int = 50, **options: Any
+        self, prompt: Prompt, max_new_tokens: int = 50, **options: Unpack[GenerateOptions]
     ) -> str | list[str] | NDArray[np.int64]:
         """Return prompts and what the model makes follow them, many at a time.
 
@@ -442,13 +209,13 @@ class GPT:
             generation.run()
             if isinstance(prompt, str):
                 return prompt + generation.texts()[0]
-            if _is_texts(prompt):
+            if is_texts(prompt):
                 return [*map(operator.add, prompt, generation.texts())]
             ids = generation.ids()
             return ids[0] if np.ndim(prompt) == 1 else ids
 
     def stream(
-        self, prompt: str | ArrayLike, max_new_tokens: int = 50, **options: Any
+        self, prompt: str | ArrayLike, max_new_tokens: int = 50, **options: Unpack[GenerateOptions]
     ) -> Iterator[str]:
         """Yield the text that follows a prompt, piece by piece; what `generate` adds to a text.
 
@@ -466,7 +233,7 @@ class GPT:
         return (piece for (piece,) in generation.pieces())
 
     def streams(
-        self, prompts: list[str], max_new_tokens: int = 50, **options: Any
+        self, prompts: list[str], max_new_tokens: int = 50, **options: Unpack[GenerateOptions]
     ) -> Iterator[list[str]]:
         """Yield what follows many texts at a time: a new piece of each, which may be empty.
 
@@ -475,7 +242,7 @@ class GPT:
         return self._generation(prompts, max_new_tokens, options).pieces()
 
     def continuations(
-        self, prompt: str | list[str] | ArrayLike, max_new_tokens: int = 50, **options: Any
+        self, prompt: Prompt, max_new_tokens: int = 50, **options: Unpack[GenerateOptions]
     ) -> list[Continuation]:
         """Return what follows each prompt, with the probabilities of its tokens.
 
@@ -485,39 +252,34 @@ class GPT:
             generation.run()
             return generation.continuations()
 
+    def generator(self, parallel: int = PARALLEL, *, reuse: bool = True) -> Generator:
+        """Return what continues prompts that come one by one; use it in a `with` block.
+
+        Args:
+            parallel: most prompts that are continued at once, 1 to 32; others wait.
+            reuse: whether a prompt that begins as one that was read before is read only from where
+                it differs; its logits then differ by rounding from those of a whole reading.
+        Raises:
+            ConfigError: parallel is out of range.
+        """
+        return Generator(self, self.tokenizer, parallel, reuse)
+
     def _generation(
         self,
-        prompt: str | list[str] | ArrayLike,
+        prompt: Prompt,
         max_new_tokens: int,
-        options: dict[str, Any],
+        options: GenerateOptions,
         spells: bool = False,
     ) -> Generation:
         config = from_dict(GenerateConfig, {"max_new_tokens": max_new_tokens, **options})
-        texts = [prompt] if isinstance(prompt, str) else prompt if _is_texts(prompt) else None
-        if texts is None:
-            rows = [*checked_ids("prompt", prompt, self.config, longest=INT_MAX)]
-        else:
-            rows = [self._encoded(text) for text in texts]
+        rows = prompt_rows(prompt, self.tokenizer, self.config)
         if spells:
-            self._needed_tokenizer()
-        spells = spells or texts is not None
-        return Generation(self._engine, self.config, self.tokenizer, config, rows, spells)
-
-    def _encoded(self, text: str) -> NDArray[np.int32]:
-        tokenizer = self._needed_tokenizer()
-        if not text:
-            raise ShapeError("prompt: expected text, got none; ids may be BOS alone")
-        tokens = tokenizer.encode(text)
-        (ids,) = checked_ids("prompt", tokens, self.config, longest=INT_MAX)
-        return np.asarray(ids, np.int32)
-
-    def _needed_tokenizer(self) -> Tokenizer:
-        if self.tokenizer is None:
-            raise ConfigError("tokenizer", "expected one, since there is text; got none")
-        return self.tokenizer
+            needed(self.tokenizer)
+        spells = spells or isinstance(prompt, str) or is_texts(prompt)
+        return Generation(self.generator(reuse=False), config, rows, spells)
 
     def _text(self) -> CharTokenizer:
-        tokenizer = self._needed_tokenizer()
+        tokenizer = needed(self.tokenizer)
         if not isinstance(tokenizer, CharTokenizer):
             raise ConfigError("tokenizer", "expected one of characters, which documents are")
         return tokenizer
@@ -568,7 +330,7 @@ class GPT:
             ConfigError, TooLargeError, EngineError: as in the constructor and in `quantize`.
         """
         if weights is not None:
-            _check_format(weights)
+            check_format(weights)
         path = hub.fetch(source) if isinstance(source, str) and hub.is_name(source) else source
         with checkpoint.opened(Path(path)) as saved:
             model = cls(saved.config, seed=None, backend=backend, dtype=dtype, threads=threads)

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from pygpt import memory
 from pygpt.engine import Losses
-from pygpt.model.gpt import GPT, dtype_of
+from pygpt.engine.model import dtype_of
+from pygpt.model.gpt import GPT
 from pygpt.names.config import NamesConfig
 from pygpt.tokenizers.char import CharTokenizer
 

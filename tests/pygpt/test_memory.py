@@ -140,12 +140,12 @@ def test_plan_of_training() -> None:
 @pytest.mark.parametrize(("at_once", "B"), [(2**26, 5), (2 * 7 * 4, 2), (1, 1)])
 def test_plan_of_evaluation(at_once: int, B: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is the size of the tape that evaluating makes, however many sequences that takes."""
-    monkeypatch.setattr("pygpt.model.gpt.LOGITS_AT_ONCE", at_once)
+    monkeypatch.setattr("pygpt.engine.model.LOGITS_AT_ONCE", at_once)
     ids = np.zeros((5, 7), np.int32)
     with GPT(CONFIG) as model:
         plan = model.memory(5, evaluation=True)
         model.loss(ids, ids)
-        assert plan.evaluation_bytes == model._engine._evaluation.tape().byteSize()
+        assert plan.evaluation_bytes == model._evaluation.tape().byteSize()
         assert plan.evaluation_bytes > 4 * B * 7 * (4 + 15)  # logits, and what they are made of
         without = model.memory(5)
         assert without.evaluation_bytes == 0

@@ -99,7 +99,7 @@ def test_logits_of_one_sequence_and_in_chunks(monkeypatch: pytest.MonkeyPatch) -
         whole, loss = model.logits(ids), model.loss(ids, targets)
         assert (whole.shape, whole.dtype) == ((5, 67, 31), np.float32)
         np.testing.assert_allclose(model.logits(ids[2].astype(np.int32))[0], whole[2], rtol=1e-4)
-        monkeypatch.setattr("pygpt.model.gpt.LOGITS_AT_ONCE", 2 * 67 * 31)
+        monkeypatch.setattr("pygpt.engine.model.LOGITS_AT_ONCE", 2 * 67 * 31)
         np.testing.assert_allclose(model.logits(ids), whole, rtol=1e-4, atol=1e-6)
         assert model.loss(ids, targets) == pytest.approx(loss, rel=1e-6)
         targets[:, 3:] = -1

@@ -3,7 +3,6 @@ package org.pygpt.files;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.pygpt.model.GPTConfig;
-import org.pygpt.python.PythonNumber;
 import org.pygpt.text.CharTokenizer;
 import org.pygpt.text.Json;
 
@@ -29,19 +28,11 @@ record ConfigJson(GPTConfig config, CharTokenizer tokenizer) {
     config
         .values()
         .forEach((name, value) ->
-            text.append(",\n  \"").append(name).append("\": ").append(json(value)));
+            text.append(",\n  \"").append(name).append("\": ").append(Json.write(value)));
     if (tokenizer != null) {
-      text.append(",\n  \"characters\": ").append(Json.quoteAscii(tokenizer.characters()));
+      text.append(",\n  \"characters\": ").append(Json.quote(tokenizer.characters()));
     }
     return text.append("\n}\n").toString();
-  }
-
-  private static String json(Object value) {
-    return switch (value) {
-      case String choice -> Json.quoteAscii(choice);
-      case Double number -> PythonNumber.repr(number);
-      default -> value.toString(); // a size or a switch
-    };
   }
 
   /**
@@ -54,7 +45,7 @@ record ConfigJson(GPTConfig config, CharTokenizer tokenizer) {
     if (!isOurs(value)) {
       Object got = value instanceof Map<?, ?> members ? members.get("model_type") : null;
       throw new DamageException(
-          "expected \"model_type\": \"" + MODEL_TYPE + "\", got " + Json.repr(got));
+          "expected \"model_type\": \"" + MODEL_TYPE + "\", got " + Json.write(got));
     }
     Map<String, Object> fields = new LinkedHashMap<>();
     ((Map<?, ?>) value).forEach((name, field) -> fields.put((String) name, field));
@@ -75,7 +66,7 @@ record ConfigJson(GPTConfig config, CharTokenizer tokenizer) {
       return null;
     }
     if (!(characters instanceof String text)) {
-      throw new DamageException("characters: expected text, got " + Json.repr(characters));
+      throw new DamageException("characters: expected text, got " + Json.write(characters));
     }
     CharTokenizer tokenizer = new CharTokenizer(text);
     int withBos = tokenizer.vocabSize();

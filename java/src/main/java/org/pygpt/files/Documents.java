@@ -12,7 +12,6 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.pygpt.python.PythonText;
 
 /**
  * Text files as lists of documents: their lines, stripped, without those that are empty.
@@ -75,12 +74,12 @@ public final class Documents {
     return out.flip().toString();
   }
 
-  private static List<String> split(String text, String where) throws FileException {
+  static List<String> split(String text, String where) throws FileException {
     List<String> documents = new ArrayList<>();
     int start = 0;
     for (int i = 0; i <= text.length(); i++) {
       if (i == text.length() || text.charAt(i) == '\n' || text.charAt(i) == '\r') {
-        String document = PythonText.strip(text.substring(start, i)); // "\r\n": an empty one more
+        String document = strip(text.substring(start, i)); // "\r\n": an empty one more
         if (!document.isEmpty()) {
           documents.add(document);
         }
@@ -91,5 +90,23 @@ public final class Documents {
       throw new FileException(where + ": expected at least one line of text, got none");
     }
     return documents;
+  }
+
+  /** The text without the white space around it, by Unicode's notion of it, which Python has. */
+  private static String strip(String text) {
+    int from = 0;
+    int to = text.length();
+    while (from < to && isSpace(text.charAt(from))) {
+      from++;
+    }
+    while (from < to && isSpace(text.charAt(to - 1))) {
+      to--;
+    }
+    return text.substring(from, to);
+  }
+
+  /** Of Java's two notions one lacks the control characters, the other the no-break spaces. */
+  private static boolean isSpace(char c) {
+    return Character.isSpaceChar(c) || Character.isWhitespace(c) || c == 0x85;
   }
 }

@@ -20,13 +20,12 @@ import java.util.stream.Stream;
 import org.pygpt.model.GPTConfig;
 import org.pygpt.model.Layout;
 import org.pygpt.model.LayoutTable;
-import org.pygpt.python.PythonPath;
 import org.pygpt.text.CharTokenizer;
 import org.pygpt.text.Json;
 
 /**
- * Models as folders of two files, model.safetensors and config.json: those that Python's {@code
- * pygpt.checkpoint} writes, byte by byte, and reads.
+ * Models as folders of two files, model.safetensors and config.json, which Python's {@code
+ * pygpt.checkpoints} writes and reads too.
  *
  * <p>config.json has {@code "model_type": "pygpt"}, the fields of {@link GPTConfig}, and {@code
  * "characters"}, the tokenizer's, where the model has one; if the vocabulary is one larger than
@@ -94,7 +93,7 @@ public final class ModelFolder {
 
   /** The real path to write, once it is known to be free or ours. */
   private static Path target(Path folder) throws FileException {
-    Path target = PythonPath.real(folder);
+    Path target = real(folder);
     if (Files.exists(target, LinkOption.NOFOLLOW_LINKS) && !isOurs(target)) {
       throw new FileException(
           "output folder "
@@ -102,6 +101,17 @@ public final class ModelFolder {
               + ": exists and is no model that pygpt wrote; choose another name, or remove it");
     }
     return target;
+  }
+
+  /** The absolute path without symbolic links, as far as there is something. */
+  public static Path real(Path path) {
+    Path absolute = path.toAbsolutePath();
+    try {
+      return absolute.toRealPath();
+    } catch (IOException error) { // not there, or not allowed, or a loop of links
+      Path parent = absolute.getParent();
+      return parent == null ? absolute : real(parent).resolve(absolute.getFileName()).normalize();
+    }
   }
 
   private static boolean isOurs(Path folder) {
@@ -195,20 +205,13 @@ public final class ModelFolder {
       SafeTensors.Array array = arrays.get(entry.getKey());
       String tensor = where + ": " + entry.getKey();
       if (!array.shape().equals(entry.getValue())) {
-        String expected = tuple(entry.getValue());
-        String got = tuple(array.shape());
-        throw new FileException(tensor + ": expected shape " + expected + ", got " + got);
+        throw new FileException(
+            tensor + ": expected shape " + entry.getValue() + ", got " + array.shape());
       }
       if (!array.dtype().equals("F32")) {
         throw new FileException(tensor + ": expected F32, got " + array.dtype());
       }
     }
     return arrays;
-  }
-
-  /** A shape as Python writes a tuple. */
-  private static String tuple(List<Long> shape) {
-    String items = shape.toString();
-    return "(" + items.substring(1, items.length() - 1) + (shape.size() == 1 ? ",)" : ")");
   }
 }

@@ -195,7 +195,7 @@ public final class SafeTensors {
   private static Place place(String name, Map<?, ?> value) throws DamageException {
     Object dtype = value.get("dtype");
     if (!(dtype instanceof String known) || !DTYPE_BYTES.containsKey(known)) {
-      throw new DamageException(name + ": expected a known dtype, got " + Json.repr(dtype));
+      throw new DamageException(name + ": expected a known dtype, got " + Json.write(dtype));
     }
     List<Long> shape = numbers(name, "shape", value);
     List<Long> offsets = numbers(name, "data_offsets", value);
@@ -217,15 +217,13 @@ public final class SafeTensors {
   private static List<Long> numbers(String name, String field, Map<?, ?> array)
       throws DamageException {
     Object values = array.get(field);
-    if (!(values instanceof List<?> items)) {
-      throw new DamageException(
-          name + ": expected a list as " + field + ", got " + Json.repr(values));
-    }
     List<Long> numbers = new ArrayList<>();
-    for (Object item : items) {
+    for (Object item : values instanceof List<?> items ? items : List.of("no list")) {
       if (!(item instanceof BigInteger n) || n.signum() < 0 || n.bitLength() >= Long.SIZE) {
         throw new DamageException(
-            name + ": expected whole numbers in " + field + ", got " + Json.repr(values));
+            String.format(
+                "%s: expected a list of whole numbers as %s, got %s",
+                name, field, Json.write(values)));
       }
       numbers.add(n.longValue());
     }

@@ -2,258 +2,303 @@ package org.pygpt.generate;
 
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.BitSet;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.SequencedSet;
 import org.pygpt.graph.Step;
 import org.pygpt.model.GPT;
 import org.pygpt.model.Session;
-import org.pygpt.python.PythonRandom;
 
 /**
- * Mutable: continues prompts, many at a time, with a key/value cache for each.
+ * Mutable: continues prompts, many at a time, with a key/value cache for each. More may be
+ * submitted at any time, each with options of its own.
  *
- * <p>A prompt is read by one forward of all its tokens, once for equal ones that follow each other;
- * after that a step is one token of every sequence that has a cache, so that each weight is read
- * once for all of them. A sequence that ends leaves the step, and its cache to the next prompt.
- * Sequence b takes one number of {@code random.Random(seed + b)}, {@link PythonRandom}, for each
- * token; none if the temperature is 0. So it is what it would be alone.
+ * <p>A prompt is read in parts of {@link #PART} tokens, once for equal ones that follow each other.
+ * After that a step is one token of every sequence whose prompt is read, so that each weight is
+ * read once for all of them; steps take turns with parts of prompts. A sequence that ends leaves
+ * the step, and its cache to others. What follows a prompt is what would follow it alone: see
+ * docs/generate.md.
+ *
+ * <p>One thread at a time may call {@link #advance}; any thread may submit, cancel and read what
+ * there is meanwhile. If the weights are changed, sequences go on with the keys and values that
+ * they have, and no other sequence gets those.
  *
  * <pre>{@code
- * Generator.Options options = new Generator.Options(20, SamplingOptions.GREEDY, stops, 1, 0);
- * try (Generator generator =
- *     new Generator(model, new int[] {3, 1, 4}, new int[] {0, 3}, options)) {
+ * try (Generator generator = new Generator(model)) {
+ *   Sequence sequence =
+ *       generator.submit(Request.seeded(prompt, 20, SamplingOptions.GREEDY, stops, 0, seed));
  *   while (generator.advance()) {}
- *   int[] continuation = generator.tokens(0, 0);
+ *   int[] continuation = sequence.tokens(0);
  * }
  * }</pre>
  */
 public final class Generator implements AutoCloseable {
   /** Sequences of a step at most: with more, its time is arithmetic and no longer the weights'. */
-  static final int AT_ONCE = 32;
+  public static final int AT_ONCE = 32;
 
-  /** Caches take no more than this part of the memory that is left, beyond the first. */
-  private static final int PART_OF_MEMORY = 2;
+  /** Tokens of a prompt that are read at once: so many take no longer each than more of them. */
+  static final int PART = 512;
+
+  private final GPT model;
+  private final int atOnce;
+  private final CachePool caches;
+  private final TokenSampler sampler;
+  private final SequencedSet<Sequence> queue = new LinkedHashSet<>(); // its own lock guards it
+  private final List<Sequence> running = new ArrayList<>(); // a step adds a token to each
+  private Sequence reading; // its prompt is being read; null for none
+  private int budget; // tokens of prompts that may be read before the next step
+  private volatile Session session; // null before the first is needed
+  private int sessionSequences;
+  private int sessionRows;
+  private long sessionVersion;
+
+  /** A generator for at most {@link #AT_ONCE} sequences at once that reuses what prompts share. */
+  public Generator(GPT model) {
+    this(model, AT_ONCE, true);
+  }
 
   /**
-   * How prompts are continued.
+   * Allocates nothing yet.
    *
-   * @param maxNewTokens most tokens to add to each, at least 1; with the prompt at most {@code
-   *     block_size}
-   * @param stopTokens a sequence ends after one of these
-   * @param seed of sequence 0; that of sequence b is {@code seed + b}
-   * @param topCount how many of the likeliest tokens are kept for each new one, at most V
+   * @param atOnce most sequences at once, up to {@link #AT_ONCE}; others wait
+   * @param reuse whether a prompt that begins as a sequence whose cache is still there is read from
+   *     where it differs; its logits then differ by rounding from those of a whole reading
    */
-  public record Options(
-      int maxNewTokens, SamplingOptions sampling, int[] stopTokens, long seed, int topCount) {}
-
-  /** A sequence that has a cache, and what its next token depends on. */
-  private record Running(Sequence sequence, BitSet seen, PythonRandom random) {}
-
-  private final Session program;
-  private final TokenSampler choice;
-  private final BitSet stops = new BitSet();
-  private final long seed;
-  private final Sequence[] sequences;
-  private final Running[] caches;
-  private int next; // the first sequence that has had no cache
+  public Generator(GPT model, int atOnce, boolean reuse) {
+    if (atOnce < 1 || atOnce > AT_ONCE) {
+      throw new IllegalArgumentException("at once: expected 1 to " + AT_ONCE + ", got " + atOnce);
+    }
+    this.model = model;
+    this.atOnce = atOnce;
+    caches = new CachePool(model, AT_ONCE, reuse);
+    sampler = new TokenSampler(model.config().vocabSize());
+  }
 
   /**
-   * Allocates as many caches as there are prompts, or as fit.
+   * Puts a request last in the queue.
    *
-   * @param prompts all of them, one after another, copied
-   * @param starts n + 1 indices: prompt b is prompts[starts[b]] .. prompts[starts[b + 1] - 1], not
-   *     empty
-   * @throws IllegalArgumentException if a prompt is empty or too long, or a token is outside [0, V)
-   * @throws org.pygpt.tensor.TooLargeError if not even one cache fits into memory
+   * @return what will be added to its prompt
+   * @throws IllegalArgumentException if the model cannot continue it
+   * @throws org.pygpt.tensor.TooLargeError if its cache does not fit into memory
    */
-  public Generator(GPT model, int[] prompts, int[] starts, Options options) {
-    int V = model.config().vocabSize();
-    check(model, prompts, starts, options);
-    seed = options.seed();
-    Arrays.stream(options.stopTokens()).forEach(stops::set);
-    sequences = new Sequence[starts.length - 1];
-    int longest = 1;
-    for (int b = 0; b < sequences.length; b++) {
-      int[] prompt = Arrays.copyOfRange(prompts, starts[b], starts[b + 1]);
-      sequences[b] = new Sequence(prompt, options.maxNewTokens(), options.topCount());
-      longest = Math.max(longest, prompt.length);
+  public Sequence submit(Request request) {
+    request.check(model.config().vocabSize(), model.config().blockSize());
+    Sequence sequence = new Sequence(request);
+    caches.require(sequence.positions());
+    synchronized (queue) {
+      queue.add(sequence);
     }
-    choice = new TokenSampler(options.sampling(), V, options.topCount());
-    int positions = longest + options.maxNewTokens() - 1; // the last token is not read
-    long fitting =
-        model.kernels().device().freeBytes() / PART_OF_MEMORY / model.cacheBytes(positions);
-    caches = new Running[Math.clamp(fitting, 1, Math.min(sequences.length, AT_ONCE))];
-    program = model.generation(caches.length, longest, positions);
-  }
-
-  private static void check(GPT model, int[] prompts, int[] starts, Options options) {
-    int V = model.config().vocabSize();
-    require(options.maxNewTokens() >= 1, "max_new_tokens", "1 or more", options.maxNewTokens());
-    boolean holds = options.topCount() >= 0 && options.topCount() <= V;
-    require(holds, "top_logprobs", "0 to " + V + " (vocab_size)", options.topCount());
-    checkTokens("prompts", prompts, V);
-    checkTokens("stop_tokens", options.stopTokens(), V);
-    int end = prompts.length;
-    boolean cut = starts.length > 1 && starts[0] == 0 && starts[starts.length - 1] == end;
-    require(cut, "starts", "0, ..., " + end, starts.length + " other ones");
-    int limit = model.config().blockSize() - options.maxNewTokens();
-    String expected = "1 to " + limit + " (block_size - max_new_tokens) tokens";
-    for (int b = 0; b + 1 < starts.length; b++) {
-      int length = starts[b + 1] - starts[b];
-      require(length >= 1 && length <= limit, "prompt " + b, expected, length);
-    }
-  }
-
-  private static void checkTokens(String name, int[] tokens, int V) {
-    String expected = "0 to " + (V - 1) + " (vocab_size - 1)";
-    for (int token : tokens) {
-      require(token >= 0 && token < V, name, expected, token);
-    }
-  }
-
-  private static void require(boolean holds, String name, String expected, Object got) {
-    if (!holds) {
-      throw new IllegalArgumentException(name + ": expected " + expected + ", got " + got);
-    }
+    return sequence;
   }
 
   /**
-   * Runs the model once: on the next prompt if there is a cache for it, else on the last token of
-   * each running sequence; adds a token to each that it ran on.
+   * Ends a sequence where it is; if it has a cache, the next {@link #advance} gives that back.
+   * Nothing happens if it has ended.
+   */
+  public void cancel(Sequence sequence) {
+    sequence.end();
+    synchronized (queue) {
+      queue.remove(sequence);
+    }
+  }
+
+  /** Sequences that wait for a cache. */
+  public int queued() {
+    synchronized (queue) {
+      return queue.size();
+    }
+  }
+
+  /** Sequences that have a cache. */
+  public int running() {
+    return caches.used();
+  }
+
+  /** Size in bytes of all caches, also of those that no sequence has. */
+  public long cacheBytes() {
+    return caches.bytes();
+  }
+
+  /**
+   * Runs the model once: on a part of the next prompt if there is a cache for it, or on the last
+   * token of each running sequence.
    *
-   * @return whether there are more to add
-   * @throws ArithmeticException if a logit is no number
-   * @throws java.util.concurrent.CancellationException after {@link #cancel}
+   * @return whether there are more tokens to add
+   * @throws java.util.concurrent.CancellationException after {@link #interrupt}; the next call goes
+   *     on where this one began
    */
   public boolean advance() {
-    int free = 0;
-    while (free < caches.length && isRunning(free)) {
-      free++;
+    releaseEnded();
+    if (reading == null) {
+      reading = admitted();
     }
-    if (free < caches.length && next < sequences.length) {
-      read(free);
-    } else {
+    if (running.isEmpty()) {
+      budget = PART;
+    }
+    if (reading != null && budget > 0) {
+      read();
+    } else if (!running.isEmpty()) {
       step();
+      budget = PART;
     }
-    return next < sequences.length || running() > 0;
+    releaseEnded();
+    return reading != null || !running.isEmpty() || queued() > 0;
   }
 
-  private boolean isRunning(int cache) {
-    return caches[cache] != null && !caches[cache].sequence.ended();
-  }
-
-  /** Sequences that have a cache and have not ended. */
-  int running() {
-    int count = 0;
-    for (int cache = 0; cache < caches.length; cache++) {
-      count += isRunning(cache) ? 1 : 0;
+  /** Gives the caches of sequences that have ended back. */
+  private void releaseEnded() {
+    if (reading != null && reading.ended()) {
+      release(reading);
+      reading = null;
     }
-    return count;
-  }
-
-  /**
-   * Reads the next prompt into a free cache, and copies it to others if prompts after it equal it.
-   */
-  private void read(int cache) {
-    int[] prompt = sequences[next].prompt();
-    program.setIds(prompt);
-    program.tape().forward(Step.forward(prompt.length, List.of(new Step.Past(cache, 0))));
-    start(cache);
-    for (int other = cache + 1; other < caches.length && nextIs(prompt); other++) {
-      if (!isRunning(other)) {
-        program.copyCache(cache, other, prompt.length);
-        start(other);
+    for (int i = running.size() - 1; i >= 0; i--) {
+      if (running.get(i).ended()) {
+        release(running.remove(i));
       }
     }
   }
 
-  private boolean nextIs(int[] prompt) {
-    return next < sequences.length && Arrays.equals(sequences[next].prompt(), prompt);
+  private void release(Sequence sequence) {
+    caches.release(sequence.cache());
+    sequence.setCache(null);
   }
 
-  /** Begins the next sequence, whose prompt is in this cache. */
-  private void start(int cache) {
-    BitSet seen = new BitSet();
-    Arrays.stream(sequences[next].prompt()).forEach(seen::set);
-    Running started = new Running(sequences[next], seen, new PythonRandom(seed + next));
-    add(started, 0);
-    caches[cache] = started;
-    next++;
+  /** The first sequence of the queue, with a cache; null if there is none, or no room for one. */
+  private Sequence admitted() {
+    Sequence first = first();
+    if (first == null || running.size() == atOnce) {
+      return null;
+    }
+    first.setCache(caches.take(first.request().prompt(), first.positions()));
+    return first.cache() == null ? null : dequeue(first);
+  }
+
+  private Sequence first() {
+    synchronized (queue) {
+      return queue.isEmpty() ? null : queue.getFirst();
+    }
+  }
+
+  private Sequence dequeue(Sequence sequence) {
+    synchronized (queue) {
+      queue.remove(sequence);
+    }
+    return sequence;
+  }
+
+  /** Reads a part of a prompt; after the last one, begins its sequence, and those that equal it. */
+  private void read() {
+    int[] prompt = reading.request().prompt();
+    KeyValueCache cache = reading.cache();
+    int start = cache.length();
+    int count = Math.min(reading.unread(), PART);
+    boolean last = count == reading.unread();
+    prepare(1, count);
+    session.setIds(Arrays.copyOfRange(prompt, start, start + count));
+    session.tape().forward(last ? Step.forward(count, List.of(cache)) : Step.part(count, cache));
+    cache.add(prompt, start, count);
+    budget -= count;
+    if (last) {
+      begin(reading);
+      reading = null;
+      for (Sequence next = first(); isEqual(next, prompt); next = first()) {
+        next.setCache(caches.copy(cache, next.positions()));
+        if (next.cache() == null) {
+          break;
+        }
+        begin(dequeue(next));
+      }
+    }
+  }
+
+  private boolean isEqual(Sequence next, int[] prompt) {
+    return next != null
+        && running.size() < atOnce
+        && Arrays.equals(next.request().prompt(), prompt);
+  }
+
+  /** Adds the first token of a sequence whose prompt has just been read. */
+  private void begin(Sequence sequence) {
+    sequence.add(sampler, session.logits(), 0);
+    running.add(sequence);
   }
 
   /** One more token of each running sequence. */
   private void step() {
-    List<Running> rows = new ArrayList<>();
-    List<Step.Past> pasts = new ArrayList<>();
-    for (int cache = 0; cache < caches.length; cache++) {
-      if (isRunning(cache)) {
-        rows.add(caches[cache]);
-        pasts.add(new Step.Past(cache, caches[cache].sequence.past()));
-      }
+    int count = running.size();
+    int[] last = running.stream().mapToInt(Sequence::last).toArray();
+    prepare(count, count);
+    session.setIds(last);
+    session.tape().forward(Step.forward(1, running.stream().map(Sequence::cache).toList()));
+    for (int row = 0; row < count; row++) {
+      Sequence sequence = running.get(row);
+      sequence.cache().add(last, row, 1);
+      sequence.add(sampler, session.logits(), row);
     }
-    if (rows.isEmpty()) {
-      return;
-    }
-    int[] last = rows.stream().mapToInt(row -> row.sequence.last()).toArray();
-    program.setIds(last);
-    program.tape().forward(Step.forward(1, pasts));
-    for (int row = 0; row < last.length; row++) {
-      add(rows.get(row), row);
-    }
-  }
-
-  /** Adds the token that this row of the logits gives. */
-  private void add(Running running, int row) {
-    double uniform = choice.isRandom() ? running.random.random() : 0;
-    int token = choice.choose(program.logits(), row, running.seen, uniform);
-    running.seen.set(token);
-    running.sequence.add(token, choice, stops.get(token));
-  }
-
-  /** Ends a sequence after the first {@code count} of its new tokens, and forgets later ones. */
-  public void end(int sequence, int count) {
-    sequences[sequence].end(count);
-  }
-
-  /** How many tokens each sequence has got. */
-  public int[] lengths() {
-    return Arrays.stream(sequences).mapToInt(Sequence::length).toArray();
-  }
-
-  /** The new tokens of a sequence from index {@code from} on, copied. */
-  public int[] tokens(int sequence, int from) {
-    return sequences[sequence].tokens(from);
-  }
-
-  /** The logarithms of the probabilities that the model gives these tokens, in nats, copied. */
-  public double[] logProbabilities(int sequence) {
-    return sequences[sequence].logProbabilities();
   }
 
   /**
-   * The likeliest tokens in the place of each new one, likeliest first: (new, topCount), copied.
+   * Sees to a session for so many sequences and rows. The first is made for what waits, later ones
+   * for twice as much, so that they are few.
    */
-  public int[] topTokens(int sequence) {
-    return sequences[sequence].topTokens();
+  private void prepare(int sequences, int rows) {
+    boolean changed = sessionVersion != model.version(); // rounding changes what a session reads
+    if (session != null && !changed && sequences <= sessionSequences && rows <= sessionRows) {
+      return;
+    }
+    int waiting;
+    int longest = 1;
+    synchronized (queue) {
+      waiting = queue.size();
+      for (Sequence sequence : queue) {
+        longest = Math.max(longest, Math.min(PART, sequence.request().prompt().length));
+      }
+    }
+    if (sequences > sessionSequences) {
+      int wanted = Math.max(2 * sessionSequences, running.size() + 1 + waiting);
+      sessionSequences = Math.max(sequences, Math.min(atOnce, wanted));
+    }
+    if (rows > sessionRows) {
+      int wanted = Math.max(2 * sessionRows, longest);
+      sessionRows = Math.max(rows, Math.min(PART, wanted));
+    }
+    sessionRows = Math.max(sessionRows, sessionSequences);
+    if (session != null) {
+      session.close();
+    }
+    session = model.generation(sessionSequences, sessionRows);
+    sessionVersion = model.version();
   }
 
-  /** The logarithms of their probabilities, copied. */
-  public double[] topLogProbabilities(int sequence) {
-    return sequences[sequence].topLogProbabilities();
+  /** Makes the call of {@link #advance} in progress, or the next one, stop between two ops. */
+  public void interrupt() {
+    Session current = session;
+    if (current != null) {
+      current.tape().cancel();
+    }
   }
 
-  /** Makes the call in progress, or the next one, stop between two ops. */
-  public void cancel() {
-    program.tape().cancel();
+  /** Forgets an {@link #interrupt} that came after the end of the call that it was meant for. */
+  public void resetInterrupt() {
+    Session current = session;
+    if (current != null) {
+      current.tape().resetCancel();
+    }
   }
 
-  /** Forgets a {@link #cancel} that came after the end of the call that it was meant for. */
-  public void resetCancel() {
-    program.tape().resetCancel();
+  /**
+   * Lets no prompt reuse what was read before: to be called after writing to the weights' own
+   * memory. Training, drawing and rounding weights do so by themselves.
+   */
+  public void forget() {
+    caches.forget();
   }
 
   @Override
   public void close() {
-    program.close();
+    caches.close();
+    if (session != null) {
+      session.close();
+    }
   }
 }

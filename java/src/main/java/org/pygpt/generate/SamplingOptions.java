@@ -37,6 +37,11 @@ public record SamplingOptions(
     }
   }
 
+  /** Whether a token is drawn, rather than the likeliest taken. */
+  boolean isRandom() {
+    return temperature > 0;
+  }
+
   /** Whether every token is left. */
   boolean keepsAll() {
     return topK == 0 && topP == 1 && minP == 0;

@@ -1,45 +1,58 @@
 package org.pygpt.generate;
 
 import java.util.Arrays;
+import java.util.BitSet;
+import org.pygpt.tensor.Tensor;
 
 /**
- * Mutable: what was added to one prompt. One thread adds to it; others may read meanwhile, and see
- * whole tokens.
+ * Mutable: a request and what was added to its prompt. The thread that runs the generator adds to
+ * it; others may read meanwhile, and see whole tokens, and may end it.
  */
-final class Sequence {
+public final class Sequence {
   private static final int FIRST_CAPACITY = 16;
 
-  private final int[] prompt;
-  private final int limit;
-  private final int topCount;
+  private final Request request;
+  private final BitSet stops = new BitSet();
+  private final BitSet seen; // what the repetition penalty is for; null if there is none
   private int[] tokens = new int[FIRST_CAPACITY];
   private double[] logProbabilities = new double[FIRST_CAPACITY];
   private int[] topTokens;
   private double[] topLogProbabilities;
   private volatile int length; // set after what it counts is written
-  private boolean ended;
+  private volatile boolean ended;
+  private volatile RuntimeException failure;
+  private KeyValueCache cache; // the generator's thread alone uses it
 
-  /**
-   * Nothing yet.
-   *
-   * @param limit most tokens to add
-   * @param topCount how many of the likeliest tokens are written down for each
-   */
-  Sequence(int[] prompt, int limit, int topCount) {
-    this.prompt = prompt;
-    this.limit = limit;
-    this.topCount = topCount;
-    topTokens = new int[FIRST_CAPACITY * topCount];
-    topLogProbabilities = new double[FIRST_CAPACITY * topCount];
+  /** Nothing yet. */
+  Sequence(Request request) {
+    this.request = request;
+    Arrays.stream(request.stopTokens()).forEach(stops::set);
+    seen = request.sampling().repetitionPenalty() == 1 ? null : new BitSet();
+    topTokens = new int[FIRST_CAPACITY * request.topCount()];
+    topLogProbabilities = new double[topTokens.length];
   }
 
-  int[] prompt() {
-    return prompt;
+  Request request() {
+    return request;
   }
 
-  /** Tokens added so far. */
-  int length() {
-    return length;
+  /** Positions that it takes in a cache; its last token is not read. */
+  int positions() {
+    return request.prompt().length + request.maxNewTokens() - 1;
+  }
+
+  KeyValueCache cache() {
+    return cache;
+  }
+
+  /** Gives it a cache, or none. */
+  void setCache(KeyValueCache cache) {
+    this.cache = cache;
+  }
+
+  /** Tokens of the prompt that the model has not read. */
+  int unread() {
+    return request.prompt().length - cache.length();
   }
 
   /** The token that comes last, which the model has not read. */
@@ -47,59 +60,104 @@ final class Sequence {
     return tokens[length - 1];
   }
 
-  /** Positions that the model has read once {@link #last} is all that it has not. */
-  int past() {
-    return prompt.length + length - 1;
+  /** Adds the token that a row of logits gives. */
+  void add(TokenSampler sampler, Tensor logits, int row) {
+    if (length == 0 && seen != null) {
+      Arrays.stream(request.prompt()).forEach(seen::set);
+    }
+    try {
+      double uniform = request.sampling().isRandom() ? request.uniforms().getAsDouble() : 0;
+      add(sampler.choose(logits, row, request.sampling(), seen, uniform, request.topCount()));
+    } catch (RuntimeException error) {
+      failure = error;
+      ended = true;
+    }
   }
 
-  boolean ended() {
-    return ended;
-  }
-
-  /** Adds the token that was chosen last; {@code ends} says whether it is a stop token. */
-  void add(int token, TokenSampler choice, boolean ends) {
+  private synchronized void add(TokenSampler.Choice choice) {
+    if (ended) {
+      return;
+    }
     if (length == tokens.length) {
       grow(2 * length);
     }
-    tokens[length] = token;
+    tokens[length] = choice.token();
     logProbabilities[length] = choice.logProbability();
+    int topCount = request.topCount();
     System.arraycopy(choice.topTokens(), 0, topTokens, length * topCount, topCount);
     System.arraycopy(
         choice.topLogProbabilities(), 0, topLogProbabilities, length * topCount, topCount);
+    if (seen != null) {
+      seen.set(choice.token());
+    }
     length++;
-    ended = ends || length == limit;
+    ended = stops.get(choice.token()) || length == request.maxNewTokens();
   }
 
   private void grow(int capacity) {
     tokens = Arrays.copyOf(tokens, capacity);
     logProbabilities = Arrays.copyOf(logProbabilities, capacity);
-    topTokens = Arrays.copyOf(topTokens, Math.multiplyExact(capacity, topCount));
+    topTokens = Arrays.copyOf(topTokens, Math.multiplyExact(capacity, request.topCount()));
     topLogProbabilities = Arrays.copyOf(topLogProbabilities, topTokens.length);
   }
 
-  /** Ends it after its first {@code count} tokens; those after them are forgotten. */
-  void end(int count) {
-    length = count;
+  /** Ends it where it is. */
+  synchronized void end() {
     ended = true;
   }
 
-  int[] tokens(int from) {
-    int end = length; // before the array, which may be replaced by a longer one
-    return Arrays.copyOfRange(tokens, from, end);
+  /** Ends it after the first {@code count} of its new tokens, and forgets later ones. */
+  public synchronized void end(int count) {
+    length = Math.min(length, count);
+    ended = true;
   }
 
-  double[] logProbabilities() {
-    int end = length;
-    return Arrays.copyOf(logProbabilities, end);
+  /** Whether no more tokens come. */
+  public boolean ended() {
+    return ended;
   }
 
-  int[] topTokens() {
-    int end = length;
-    return Arrays.copyOf(topTokens, end * topCount);
+  /**
+   * Passes unless something went wrong with this sequence, which has then ended.
+   *
+   * @throws ArithmeticException if a logit was no number
+   */
+  public void throwIfFailed() {
+    if (failure != null) {
+      throw failure;
+    }
   }
 
-  double[] topLogProbabilities() {
-    int end = length;
-    return Arrays.copyOf(topLogProbabilities, end * topCount);
+  /** Tokens added so far. */
+  public int length() {
+    return length;
+  }
+
+  /** The new tokens from index {@code from} on, copied. */
+  public synchronized int[] tokens(int from) {
+    return Arrays.copyOfRange(tokens, from, length);
+  }
+
+  /** The new tokens without the stop token that may have ended them, copied. */
+  public synchronized int[] tokensBeforeStop() {
+    boolean stopped = length > 0 && stops.get(tokens[length - 1]);
+    return Arrays.copyOf(tokens, stopped ? length - 1 : length);
+  }
+
+  /** The logarithms of the probabilities that the model gives these tokens, in nats, copied. */
+  public synchronized double[] logProbabilities() {
+    return Arrays.copyOf(logProbabilities, length);
+  }
+
+  /**
+   * The likeliest tokens in the place of each new one, likeliest first: (new, topCount), copied.
+   */
+  public synchronized int[] topTokens() {
+    return Arrays.copyOf(topTokens, length * request.topCount());
+  }
+
+  /** The logarithms of their probabilities, copied. */
+  public synchronized double[] topLogProbabilities() {
+    return Arrays.copyOf(topLogProbabilities, length * request.topCount());
   }
 }

@@ -1,6 +1,7 @@
 package org.pygpt.graph;
 
 import java.util.List;
+import org.pygpt.tensor.Tensor;
 
 /**
  * How much of the planned tape one step uses, and how.
@@ -8,26 +9,45 @@ import java.util.List;
  * @param B sequences
  * @param T positions of each
  * @param pasts what each sequence has behind it; empty on a tape without caches
+ * @param logits whether a tape that computes only the last logits of each sequence computes them
  * @param accumulate whether backward adds to the parameters' gradients rather than overwrites them
  * @param dropoutKey decides what dropout drops
  */
-public record Step(int B, int T, List<Past> pasts, boolean accumulate, long dropoutKey) {
-  /**
-   * What a sequence has behind it.
-   *
-   * @param cache number of the cache that holds its keys and values, and takes the new ones
-   * @param length positions that are in it
-   */
-  public record Past(int cache, int length) {}
+public record Step(
+    int B, int T, List<? extends Past> pasts, boolean logits, boolean accumulate, long dropoutKey) {
+  /** Mutable: what a sequence has behind it. */
+  public interface Past {
+    /** Positions whose keys and values are there. */
+    int length();
+
+    /**
+     * Keys of a layer, shared, (positions, kvHeads * D): of the past in the first {@link #length}
+     * rows; a step writes those of its own positions after them.
+     */
+    Tensor keys(int layer);
+
+    /** Values, likewise. */
+    Tensor values(int layer);
+  }
+
+  /** A step on whole sequences. */
+  public Step(int B, int T, boolean accumulate, long dropoutKey) {
+    this(B, T, List.of(), true, accumulate, dropoutKey);
+  }
 
   /** A step that only runs forward, on whole sequences. */
   public static Step forward(int B, int T) {
-    return new Step(B, T, List.of(), false, 0);
+    return new Step(B, T, false, 0);
   }
 
-  /** The next T positions of sequences that are in caches. */
-  public static Step forward(int T, List<Past> pasts) {
-    return new Step(pasts.size(), T, pasts, false, 0);
+  /** The next T positions of sequences that have a past. */
+  public static Step forward(int T, List<? extends Past> pasts) {
+    return new Step(pasts.size(), T, pasts, true, false, 0);
+  }
+
+  /** The next T positions of a sequence whose prompt goes on after them. */
+  public static Step part(int T, Past past) {
+    return new Step(1, T, List.of(past), false, false, 0);
   }
 
   /** Rows in use: B * T. */

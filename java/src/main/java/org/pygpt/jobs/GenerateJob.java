@@ -20,7 +20,7 @@ public final class GenerateJob extends Job {
 
   @Override
   protected void run() {
-    generator.resetCancel();
+    generator.resetInterrupt();
     long start = System.nanoTime();
     do {
       throwIfCancelled(); // also a cancel that came before the reset
@@ -30,7 +30,7 @@ public final class GenerateJob extends Job {
 
   @Override
   protected void interrupt() {
-    generator.cancel();
+    generator.interrupt();
   }
 
   /** Whether nothing is left to add. */

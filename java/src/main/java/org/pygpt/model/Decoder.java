@@ -115,7 +115,7 @@ final class Decoder {
     Variable normed = residualNorm(stream, null, "h.0.ln_1");
     for (int layer = 0; layer < config.nLayer(); layer++) {
       String prefix = "h." + layer;
-      ResidualNorm.Branch attention = attention(prefix + ".attn", normed);
+      ResidualNorm.Branch attention = attention(layer, prefix + ".attn", normed);
       normed = residualNorm(stream, attention, prefix + ".ln_2");
       ResidualNorm.Branch mlp = feedForward(prefix + ".mlp", normed);
       boolean last = layer + 1 == config.nLayer();
@@ -146,7 +146,7 @@ final class Decoder {
     return norm == null ? null : norm.out();
   }
 
-  private ResidualNorm.Branch attention(String name, Variable x) {
+  private ResidualNorm.Branch attention(int layer, String name, Variable x) {
     int H = config.nHead();
     int kvHeads = config.nKvHead();
     Parameter bias = parameterOrNull(name + ".c_attn.bias");
@@ -155,16 +155,14 @@ final class Decoder {
       tape.add(new Rotary(qkv, H + kvHeads, model.angles()));
     }
     if (purpose == Purpose.ATTENTION) {
-      Slot layer = tape.persistent(Math.multiplyExact(H, T), T);
-      probabilities.add(layer);
+      Slot weights = tape.persistent(Math.multiplyExact(H, T), T);
+      probabilities.add(weights);
       Slot mixed = tape.slot(T, C);
-      tape.add(new AttentionProbabilities(qkv, H, kvHeads, units, mixed, layer));
+      tape.add(new AttentionProbabilities(qkv, H, kvHeads, units, mixed, weights));
     }
     Variable out = tape.variable(rows, C);
     if (purpose == Purpose.GENERATION) {
-      Slot keys = tape.persistent(Math.multiplyExact(B, T), kvHeads * config.headSize());
-      Slot values = tape.persistent(Math.multiplyExact(B, T), kvHeads * config.headSize());
-      tape.add(new CachedAttention(qkv, T, H, kvHeads, keys, values, out));
+      tape.add(new CachedAttention(qkv, layer, H, kvHeads, out));
     } else {
       Attention.Source source = new Attention.Packed(tape.use(qkv));
       Slot logsumexp = tape.slot(Math.multiplyExact(B, H), T);

@@ -39,6 +39,7 @@ public final class GPT implements AutoCloseable {
   private final Parameters weights;
   private final Tensor angles;
   private QuantizedWeights rounded;
+  private volatile long version;
 
   private GPT(GPTConfig config, Kernels kernels, DType dtype) {
     this.config = config;
@@ -94,6 +95,7 @@ public final class GPT implements AutoCloseable {
   /** Draws every weight anew; see {@link Initializer}. */
   public void initialize(long seed) {
     Initializer.initialize(weights, seed);
+    changed();
   }
 
   /**
@@ -118,6 +120,17 @@ public final class GPT implements AutoCloseable {
               + "; load the model again to round it otherwise");
     }
     rounded = new QuantizedWeights(chosen, weights, kernels);
+    changed();
+  }
+
+  /** Grows with each change of the weights that {@link #changed} tells of. */
+  public long version() {
+    return version;
+  }
+
+  /** Tells that the weights have changed, so that what was computed with them is out of date. */
+  public void changed() {
+    version++;
   }
 
   /**
@@ -180,13 +193,11 @@ public final class GPT implements AutoCloseable {
   }
 
   /**
-   * Builds a tape with key/value caches for B sequences of at most T tokens. A step takes one token
-   * of each, or at most {@code longest} of one; it computes the logits of the last token of each.
+   * Builds a tape for steps that have a past: of one token of each of at most B sequences, or of at
+   * most {@code longest} tokens of one. It computes the logits of the last token of each.
    */
-  public Session generation(int B, int longest, int T) {
-    BigInteger bytes = BigInteger.valueOf(B).multiply(BigInteger.valueOf(cacheBytes(T)));
-    kernels.device().require(bytes, "a key/value cache of " + B + " x " + T + " tokens");
-    return session(B, T, Math.max(B, longest), Decoder.Purpose.GENERATION, null);
+  public Session generation(int B, int longest) {
+    return session(B, 1, Math.max(B, longest), Decoder.Purpose.GENERATION, null);
   }
 
   /** Size in bytes of the key/value cache of one sequence of T tokens. */

@@ -4,7 +4,6 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.pygpt.kernels.Activation;
-import org.pygpt.python.PythonNumber;
 import org.pygpt.text.Choice;
 import org.pygpt.text.Json;
 import org.pygpt.text.Options;
@@ -67,7 +66,7 @@ public record GPTConfig(
   }
 
   /**
-   * Checks the values in the order, and with the messages, of Python's {@code pygpt.GPTConfig}.
+   * Checks the values as Python's {@code pygpt.GPTConfig} does.
    *
    * @throws IllegalArgumentException if one is out of its range or two do not fit each other
    */
@@ -77,15 +76,11 @@ public record GPTConfig(
     requirePositive("n_layer", nLayer);
     requirePositive("n_head", nHead);
     requirePositive("n_embd", nEmbd);
-    requireFinite("dropout", dropout);
-    require(dropout >= 0, "dropout: expected at least 0", PythonNumber.repr(dropout));
-    require(dropout < 1, "dropout: expected less than 1", PythonNumber.repr(dropout));
+    require(dropout >= 0 && dropout < 1, "dropout: expected a number in [0, 1)", dropout);
     requirePositive("n_kv_head", nKvHead);
     requirePositive("n_inner", nInner);
-    requireFinite("norm_eps", normEps);
-    require(normEps > 0, "norm_eps: expected more than 0", PythonNumber.repr(normEps));
-    requireFinite("rope_theta", ropeTheta);
-    require(ropeTheta > 1, "rope_theta: expected more than 1", PythonNumber.repr(ropeTheta));
+    requireAbove("norm_eps", 0, normEps);
+    requireAbove("rope_theta", 1, ropeTheta);
     require(nEmbd % nHead == 0, "n_embd: expected a multiple of n_head = " + nHead, nEmbd);
     boolean evenHeads = nEmbd / nHead % 2 == 0;
     require(
@@ -99,9 +94,9 @@ public record GPTConfig(
     require(value >= 1, name + ": expected at least 1", value);
   }
 
-  private static void requireFinite(String name, double value) {
-    String expectation = name + ": expected a finite number";
-    require(Double.isFinite(value), expectation, PythonNumber.repr(value));
+  private static void requireAbove(String name, int bound, double value) {
+    String expectation = name + ": expected a finite number above " + bound;
+    require(value > bound && value < Double.POSITIVE_INFINITY, expectation, value);
   }
 
   private static void require(boolean met, String expectation, Object got) {

@@ -2,12 +2,10 @@ package org.pygpt.model;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
-import org.pygpt.graph.Op;
 import org.pygpt.graph.Slot;
 import org.pygpt.graph.Step;
 import org.pygpt.graph.Tape;
 import org.pygpt.graph.Variable;
-import org.pygpt.ops.CachedAttention;
 import org.pygpt.ops.Loss;
 import org.pygpt.tensor.Tensor;
 
@@ -52,15 +50,6 @@ public final class Session implements AutoCloseable {
   /** Loss of the last forward, in nats. */
   public double loss() {
     return loss.value();
-  }
-
-  /** Copies the first {@code length} positions of cache {@code from} to cache {@code to}. */
-  public void copyCache(int from, int to, int length) {
-    for (Op op : tape.ops()) {
-      if (op instanceof CachedAttention attention) {
-        attention.copyCache(tape.kernels(), from, to, length);
-      }
-    }
   }
 
   /**

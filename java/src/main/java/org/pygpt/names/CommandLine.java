@@ -1,75 +1,40 @@
 package org.pygpt.names;
 
-import java.util.ArrayList;
 import java.util.EnumMap;
-import java.util.List;
 import java.util.Map;
-import java.util.regex.Pattern;
-import org.pygpt.python.PythonText;
 
-/** Arguments as Python's argparse reads them: options in any order, of equal ones the last. */
+/** Arguments as options with their texts: in any order, of equal ones the last. */
 final class CommandLine {
-  private static final Pattern NEGATIVE_NUMBER = Pattern.compile("-\\d+|-\\d*\\.\\d+");
-
   private CommandLine() {}
 
   /**
-   * The options that are given, with their values; a switch has the value true. {@code --help} and
-   * {@code --version} end the reading, whatever follows.
+   * The options that are given, with the texts of their values; a switch has an empty one.
    *
-   * @throws UsageException if one is unknown, or lacks its value, or has one that cannot be
+   * @param arguments {@code --name value}, {@code --name=value}, or a switch alone
+   * @throws UsageException if one is unknown, lacks its value, or has one though it is a switch
    */
-  static Map<Option, Object> parse(String... arguments) throws UsageException {
-    Map<Option, Object> given = new EnumMap<>(Option.class);
-    List<String> unknown = new ArrayList<>();
+  static Map<Option, String> parse(String... arguments) throws UsageException {
+    Map<Option, String> given = new EnumMap<>(Option.class);
     for (int i = 0; i < arguments.length; i++) {
-      int equals = arguments[i].indexOf('=');
-      Option option = Option.of(arguments[i]);
-      String value = null;
-      if (option == null && equals >= 0) {
-        option = Option.of(arguments[i].substring(0, equals));
-        value = arguments[i].substring(equals + 1);
-      }
+      String[] parts = arguments[i].split("=", 2);
+      Option option = Option.of(parts[0]);
       if (option == null) {
-        unknown.add(arguments[i]);
-      } else if (option.kind == Option.Kind.SWITCH) {
-        readSwitch(option, value, given);
-        if (option == Option.HELP || option == Option.VERSION) {
-          return given;
-        }
-      } else {
-        if (value == null) {
-          i++;
-          if (i == arguments.length || !isValue(arguments[i])) {
-            throw new UsageException("argument " + option.flag() + ": expected one argument");
-          }
-          value = arguments[i];
-        }
-        given.put(option, option.parse(value));
+        throw new UsageException("expected an option, got " + arguments[i] + "; try --help");
       }
-    }
-    if (!unknown.isEmpty()) {
-      throw new UsageException("unrecognized arguments: " + String.join(" ", unknown));
+      boolean isSwitch = option.metavar.isEmpty();
+      if (isSwitch && parts.length == 2) {
+        throw new UsageException(option.flag() + ": expected no value, got " + parts[1]);
+      }
+      if (isSwitch || parts.length == 2) {
+        given.put(option, isSwitch ? "" : parts[1]);
+      } else if (i + 1 < arguments.length && !arguments[i + 1].startsWith("--")) {
+        i++;
+        given.put(option, arguments[i]);
+      } else {
+        throw new UsageException(option.flag() + ": expected a value, got none; try --help");
+      }
     }
     return given;
-  }
-
-  private static void readSwitch(Option option, String value, Map<Option, Object> given)
-      throws UsageException {
-    if (value != null) {
-      String name = option == Option.HELP ? "-h/--help" : option.flag();
-      throw new UsageException(
-          "argument " + name + ": ignored explicit argument " + PythonText.repr(value));
-    }
-    given.put(option, true);
-  }
-
-  /** Whether an argument can be a value; what begins with a dash is an option, as a rule. */
-  private static boolean isValue(String argument) {
-    return !argument.startsWith("-")
-        || argument.equals("-")
-        || NEGATIVE_NUMBER.matcher(argument).matches()
-        || argument.contains(" ") && Option.of(argument.split("=", 2)[0]) == null;
   }
 
   /** The help: what the program is, and a line for each option. */

@@ -8,7 +8,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.pygpt.files.FileException;
-import org.pygpt.python.PythonNumber;
 import org.pygpt.text.Json;
 
 /**
@@ -40,7 +39,7 @@ final class JsonLog implements AutoCloseable {
     StringBuilder lines = new StringBuilder();
     for (int i = 0; i < losses.length; i++) {
       lines.append("{\"step\": ").append(first + i + 1);
-      lines.append(", \"loss\": ").append(PythonNumber.repr(losses[i])).append("}\n");
+      lines.append(", \"loss\": ").append(losses[i]).append("}\n");
     }
     write(lines);
   }

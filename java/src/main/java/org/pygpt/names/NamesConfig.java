@@ -1,15 +1,25 @@
 package org.pygpt.names;
 
 import java.math.BigInteger;
-import java.util.Arrays;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.EnumSet;
 import java.util.Map;
+import java.util.Set;
 import org.pygpt.backends.Backend;
+import org.pygpt.files.ModelFolder;
 import org.pygpt.model.GPTConfig;
-import org.pygpt.python.PythonNumber;
-import org.pygpt.python.PythonText;
 import org.pygpt.tensor.DType;
 
-/** Immutable: the options of a run, with the field names of Python's {@code NamesConfig}. */
+/**
+ * Immutable: the options of a run, with the field names of Python's {@code NamesConfig}, and its
+ * files.
+ *
+ * @param data text to train on, or null for the names that come with pygpt
+ * @param log where losses and names are written, or null
+ * @param out where the model is saved, or null
+ * @param from a saved model to sample from, or null to train one
+ */
 record NamesConfig(
     int steps,
     BigInteger seed,
@@ -20,83 +30,130 @@ record NamesConfig(
     int nHead,
     int blockSize,
     double learningRate,
-    String backend) {
-  private static final BigInteger INT_MAX = BigInteger.valueOf(Integer.MAX_VALUE);
+    Backend backend,
+    Path data,
+    Path log,
+    Path out,
+    Path from) {
+  private static final Set<Option> OF_TRAINING =
+      EnumSet.of(
+          Option.STEPS,
+          Option.N_LAYER,
+          Option.N_EMBD,
+          Option.N_HEAD,
+          Option.BLOCK_SIZE,
+          Option.LEARNING_RATE,
+          Option.DATA,
+          Option.OUT);
 
   /**
    * The configuration of these options, with defaults for those that are not given.
    *
-   * @throws UsageException if a value cannot be
+   * @throws UsageException if a value is invalid, or two do not go together
    */
-  static NamesConfig of(Map<Option, Object> given) throws UsageException {
-    NamesConfig config =
-        new NamesConfig(
-            size(given, Option.STEPS, 1),
-            (BigInteger) value(given, Option.SEED),
-            size(given, Option.SAMPLES, 0),
-            positive(given, Option.TEMPERATURE),
-            size(given, Option.N_LAYER, 1),
-            size(given, Option.N_EMBD, 1),
-            size(given, Option.N_HEAD, 1),
-            size(given, Option.BLOCK_SIZE, 1),
-            positive(given, Option.LEARNING_RATE),
-            backend(given));
-    if (config.nEmbd % config.nHead != 0) {
-      String multiple = "a multiple of n_head = " + config.nHead;
-      throw problem(Option.N_EMBD, multiple, Integer.toString(config.nEmbd));
+  static NamesConfig of(Map<Option, String> given) throws UsageException {
+    try {
+      NamesConfig config =
+          new NamesConfig(
+              whole(given, Option.STEPS, 1),
+              seed(given),
+              whole(given, Option.SAMPLES, 0),
+              positive(given, Option.TEMPERATURE),
+              whole(given, Option.N_LAYER, 1),
+              whole(given, Option.N_EMBD, 1),
+              whole(given, Option.N_HEAD, 1),
+              whole(given, Option.BLOCK_SIZE, 1),
+              positive(given, Option.LEARNING_RATE),
+              Backend.of(text(given, Option.BACKEND)),
+              path(given, Option.DATA),
+              path(given, Option.LOG),
+              path(given, Option.OUT),
+              path(given, Option.FROM));
+      config.modelConfig(1); // refuses sizes that do not fit each other
+      config.checkPaths(given.keySet());
+      return config;
+    } catch (IllegalArgumentException error) { // its message has name, expected, got
+      throw new UsageException(error.getMessage());
     }
-    return config;
   }
 
-  private static Object value(Map<Option, Object> given, Option option) throws UsageException {
-    Object value = given.get(option);
-    return value == null ? option.parse(option.defaultText) : value;
+  private static String text(Map<Option, String> given, Option option) {
+    return given.getOrDefault(option, option.defaultText);
   }
 
-  private static int size(Map<Option, Object> given, Option option, int least)
+  private static int whole(Map<Option, String> given, Option option, int least)
       throws UsageException {
-    BigInteger value = (BigInteger) value(given, option);
-    if (value.compareTo(BigInteger.valueOf(least)) < 0) {
-      throw problem(option, "at least " + least, value.toString());
+    String text = text(given, option);
+    try {
+      int value = Integer.parseInt(text);
+      if (value >= least) {
+        return value;
+      }
+    } catch (NumberFormatException error) {
+      // Refused below, as a number that is too small.
     }
-    if (value.compareTo(INT_MAX) > 0) {
-      throw problem(option, "at most " + INT_MAX, value.toString());
-    }
-    return value.intValue();
+    throw problem(option, "a whole number from " + least + " to " + Integer.MAX_VALUE, text);
   }
 
-  private static double positive(Map<Option, Object> given, Option option) throws UsageException {
-    double value = (Double) value(given, option);
-    if (!Double.isFinite(value) || value <= 0) {
-      String expected = Double.isFinite(value) ? "more than 0" : "a finite number";
-      throw problem(option, expected, PythonNumber.repr(value));
+  private static BigInteger seed(Map<Option, String> given) throws UsageException {
+    String text = text(given, Option.SEED);
+    try {
+      return new BigInteger(text);
+    } catch (NumberFormatException error) {
+      throw problem(Option.SEED, "a whole number", text);
     }
-    return value;
   }
 
-  private static String backend(Map<Option, Object> given) throws UsageException {
-    String value = (String) value(given, Option.BACKEND);
-    String[] names = Arrays.stream(Backend.values()).map(Backend::toString).toArray(String[]::new);
-    if (!Arrays.asList(names).contains(value)) {
-      throw problem(Option.BACKEND, "one of " + String.join(", ", names), PythonText.repr(value));
+  private static double positive(Map<Option, String> given, Option option) throws UsageException {
+    String text = text(given, option);
+    try {
+      double value = Double.parseDouble(text);
+      if (value > 0 && value < Double.POSITIVE_INFINITY) {
+        return value;
+      }
+    } catch (NumberFormatException error) {
+      // Refused below, as a number that is not positive.
     }
-    return value;
+    throw problem(option, "a finite number above 0", text);
+  }
+
+  private static Path path(Map<Option, String> given, Option option) throws UsageException {
+    String text = given.get(option);
+    if (text == null) {
+      return null;
+    }
+    try {
+      if (!text.isEmpty()) {
+        return Path.of(text);
+      }
+    } catch (InvalidPathException error) { // Java writes paths in the locale's encoding
+      throw problem(option, "a path in the locale's characters", text + "; try LC_ALL=C.UTF-8");
+    }
+    throw problem(option, "a path", "an empty text");
   }
 
   private static UsageException problem(Option option, String expected, String got) {
     return new UsageException(option.flag() + ": expected " + expected + ", got " + got);
   }
 
-  /**
-   * Size of weights, gradients and Adam's two moments for a vocabulary of this size: known also
-   * where {@link #modelConfig} has no ints for it.
-   */
-  BigInteger trainingBytes(int vocabSize) {
-    BigInteger C = BigInteger.valueOf(nEmbd);
-    BigInteger outer = C.multiply(BigInteger.valueOf(2L * vocabSize + blockSize));
-    BigInteger block = C.multiply(C).multiply(BigInteger.valueOf(12)); // 3 + 1 + 4 + 4 of (C, C)
-    BigInteger count = outer.add(block.multiply(BigInteger.valueOf(nLayer)));
-    return count.multiply(BigInteger.valueOf(4L * dtype().bytes()));
+  /** The log must overwrite nothing that is read and must not get into a model. */
+  private void checkPaths(Set<Option> given) throws UsageException {
+    if (log != null) {
+      Path real = ModelFolder.real(log);
+      if (data != null && real.equals(ModelFolder.real(data))) {
+        throw problem(Option.LOG, "another file than --data", log.toString());
+      }
+      for (Path folder : new Path[] {out, from}) {
+        if (folder != null && real.startsWith(ModelFolder.real(folder))) {
+          throw problem(Option.LOG, "a file outside the model", log.toString());
+        }
+      }
+    }
+    for (Option option : given) {
+      if (from != null && OF_TRAINING.contains(option)) {
+        throw new UsageException(option.flag() + " does not go with --from, which does not train");
+      }
+    }
   }
 
   /** The sizes of the model for a vocabulary of this size. */
@@ -106,6 +163,6 @@ record NamesConfig(
 
   /** The type that Python's {@code pygpt.GPT} takes by default: float64 on {@code plain} alone. */
   DType dtype() {
-    return backend.equals("plain") ? DType.FLOAT64 : DType.FLOAT32;
+    return backend == Backend.PLAIN ? DType.FLOAT64 : DType.FLOAT32;
   }
 }

@@ -10,7 +10,6 @@ import java.util.concurrent.CancellationException;
 import org.pygpt.files.Documents;
 import org.pygpt.files.FileException;
 import org.pygpt.files.ModelFolder;
-import org.pygpt.python.PythonText;
 import org.pygpt.tensor.TooLargeError;
 
 /**
@@ -50,13 +49,13 @@ public final class NamesProgram {
    */
   public int run(String... arguments) throws Exception {
     try {
-      Map<Option, Object> given = CommandLine.parse(arguments);
+      Map<Option, String> given = CommandLine.parse(arguments);
       if (given.containsKey(Option.HELP)) {
         print(CommandLine.help());
       } else if (given.containsKey(Option.VERSION)) {
         print("pygpt " + version() + "\n");
       } else {
-        names(NamesConfig.of(given), NamesPaths.of(given), given.containsKey(Option.QUIET));
+        names(NamesConfig.of(given), given.containsKey(Option.QUIET));
       }
       return 0;
     } catch (NoReaderException error) {
@@ -74,35 +73,35 @@ public final class NamesProgram {
   }
 
   private int fail(String message, int status) {
-    err.println("pygpt: error: " + PythonText.oneLine(message));
+    err.println("pygpt: error: " + message.strip().replaceAll("(?U)\\s+", " "));
     return status;
   }
 
-  private void names(NamesConfig config, NamesPaths paths, boolean quiet) throws Exception {
-    if (paths.from() != null) {
-      try (NamesRun run = NamesRun.load(config, paths.from());
-          JsonLog log = new JsonLog(paths.log())) {
+  private void names(NamesConfig config, boolean quiet) throws Exception {
+    if (config.from() != null) {
+      try (NamesRun run = NamesRun.load(config, config.from());
+          JsonLog log = new JsonLog(config.log())) {
         show(run.sample(), log);
       }
       return;
     }
     List<String> documents =
-        paths.data() == null ? Documents.shippedNames() : Documents.read(paths.data());
-    if (paths.out() != null) {
-      ModelFolder.checkWritable(paths.out());
+        config.data() == null ? Documents.shippedNames() : Documents.read(config.data());
+    if (config.out() != null) {
+      ModelFolder.checkWritable(config.out());
     }
     PrintStream shown = quiet ? new PrintStream(OutputStream.nullOutputStream()) : err;
     Progress progress = new Progress(config.steps(), shown);
     try (NamesRun run = NamesRun.begin(config, documents);
-        JsonLog log = new JsonLog(paths.log())) {
+        JsonLog log = new JsonLog(config.log())) {
       progress.note(run.description());
       progress.begin();
       run.train((first, losses) -> {
         log.losses(first, losses);
         progress.update(losses);
       });
-      if (paths.out() != null) {
-        run.save(paths.out());
+      if (config.out() != null) {
+        run.save(config.out());
       }
       show(run.sample(), log);
     }

@@ -13,11 +13,15 @@ import java.util.stream.IntStream;
 import org.pygpt.files.FileException;
 import org.pygpt.files.ModelFolder;
 import org.pygpt.files.SafeTensors;
-import org.pygpt.generate.Sampler;
+import org.pygpt.generate.Generator;
+import org.pygpt.generate.Request;
+import org.pygpt.generate.SamplingOptions;
+import org.pygpt.generate.Sequence;
 import org.pygpt.jobs.Job;
 import org.pygpt.jobs.StepsJob;
 import org.pygpt.model.GPT;
 import org.pygpt.model.GPTConfig;
+import org.pygpt.model.LayoutTable;
 import org.pygpt.python.PythonRandom;
 import org.pygpt.tensor.HostDevice;
 import org.pygpt.tensor.Tensor;
@@ -72,10 +76,13 @@ final class NamesRun implements AutoCloseable {
     List<String> shuffled = new ArrayList<>(documents);
     random.shuffle(shuffled);
     CharTokenizer tokenizer = CharTokenizer.train(shuffled);
-    BigInteger needed = config.trainingBytes(tokenizer.vocabSize());
-    HostDevice.host().require(needed, "training a model of these sizes");
     GPTConfig sizes = config.modelConfig(tokenizer.vocabSize());
-    GPT model = GPT.create(sizes, config.backend(), config.dtype(), 0);
+    long weightBytes = 4L * config.dtype().bytes(); // value, gradient and Adam's two moments
+    HostDevice.host()
+        .require(
+            LayoutTable.of(sizes).count().multiply(BigInteger.valueOf(weightBytes)),
+            "training a model of these sizes");
+    GPT model = GPT.create(sizes, config.backend().toString(), config.dtype(), 0);
     drawWeights(model, random);
     return new NamesRun(config, random, shuffled, tokenizer, model);
   }
@@ -96,7 +103,7 @@ final class NamesRun implements AutoCloseable {
                 + folder
                 + ": expected a model of documents, got one without characters or BOS");
       }
-      GPT model = GPT.create(saved.config(), config.backend(), config.dtype(), 0);
+      GPT model = GPT.create(saved.config(), config.backend().toString(), config.dtype(), 0);
       for (String name : model.weights().names()) {
         Tensor weight = model.weights().get(name);
         SafeTensors.Array array = saved.weights().get(name);
@@ -228,10 +235,15 @@ final class NamesRun implements AutoCloseable {
     int bos = tokenizer.bos();
     int length = model.config().blockSize();
     List<String> samples = new ArrayList<>();
-    try (Sampler sampler = new Sampler(model)) {
+    SamplingOptions sampling = new SamplingOptions(config.temperature(), 0, 1, 0, 1);
+    int[] start = {bos};
+    Request request = new Request(start, length, sampling, start, 0, random::random);
+    try (Generator generator = new Generator(model, 1, false)) { // one after another
       for (int i = 0; i < config.samples(); i++) {
-        int[] ids = sampler.sample(bos, bos, length, config.temperature(), random::random);
-        samples.add(tokenizer.decode(ids));
+        Sequence sequence = generator.submit(request);
+        while (generator.advance()) {}
+        sequence.throwIfFailed();
+        samples.add(tokenizer.decode(sequence.tokensBeforeStop()));
       }
     }
     return samples;

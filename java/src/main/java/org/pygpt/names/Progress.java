@@ -1,8 +1,6 @@
 package org.pygpt.names;
 
 import java.io.PrintStream;
-import java.math.BigDecimal;
-import java.math.RoundingMode;
 import java.util.Locale;
 
 /** Mutable: shows a run while it trains: a plain line for each tenth of it. */
@@ -52,9 +50,8 @@ final class Progress {
   private void show() {
     double seconds = Math.max((System.nanoTime() - began) * 1e-9, 1e-9);
     String width = "%" + Integer.toString(total).length();
-    String format = "step " + width + "d/%d  loss %s  %,.0f names/s";
-    BigDecimal loss = new BigDecimal(meanLoss()).setScale(4, RoundingMode.HALF_EVEN);
-    note(String.format(Locale.ROOT, format, step, total, loss.toPlainString(), step / seconds));
+    String format = "step " + width + "d/%d  loss %.4f  %,.0f names/s";
+    note(String.format(Locale.ROOT, format, step, total, meanLoss(), step / seconds));
   }
 
   /** The mean of the newest losses, oldest first. */

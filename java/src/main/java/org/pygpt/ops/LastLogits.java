@@ -43,6 +43,9 @@ public final class LastLogits implements Op {
 
   @Override
   public void forward(Kernels kernels, Step step) {
+    if (!step.logits()) {
+      return;
+    }
     Tensor rows = x.value();
     int T = step.T();
     if (T > 1) {

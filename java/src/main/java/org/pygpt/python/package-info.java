@@ -1,2 +1,2 @@
-/** CPython's random numbers, bit by bit, and its way to write numbers, texts and paths. */
+/** CPython's random numbers, bit by bit. */
 package org.pygpt.python;

@@ -3,7 +3,6 @@ package org.pygpt.text;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
-import org.pygpt.python.PythonText;
 
 /**
  * Immutable: one id for each character, in code point order, then one for BOS.
@@ -103,8 +102,7 @@ public final class CharTokenizer {
       int id = Arrays.binarySearch(characters, points[i]);
       if (id < 0) {
         throw new IllegalArgumentException(
-            "text: expected known characters, got "
-                + PythonText.repr(Character.toString(points[i])));
+            "text: expected known characters, got '" + Character.toString(points[i]) + "'");
       }
       ids[i + 1] = id;
     }

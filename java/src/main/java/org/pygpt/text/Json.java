@@ -4,10 +4,8 @@ import java.math.BigInteger;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
-import org.pygpt.python.PythonNumber;
-import org.pygpt.python.PythonText;
 
-/** JSON, written as Python's {@code json.dumps} does. */
+/** JSON texts and the values that they stand for. */
 public final class Json {
   private Json() {}
 
@@ -32,32 +30,21 @@ public final class Json {
     if (value instanceof Map) {
       return (Map<String, Object>) value;
     }
-    throw new IllegalArgumentException("expected an object, got " + repr(value));
+    throw new IllegalArgumentException("expected an object, got " + write(value));
   }
 
-  /** A text in quotes, with every character as itself: {@code json.dumps(ensure_ascii=False)}. */
+  /** A text in quotes, with escapes where JSON wants them. */
   public static String quote(String text) {
-    return quote(text, Character.MAX_VALUE);
-  }
-
-  /** A text in quotes, in ASCII: {@code json.dumps}. */
-  public static String quoteAscii(String text) {
-    return quote(text, '~');
-  }
-
-  private static String quote(String text, char last) {
     StringBuilder out = new StringBuilder(text.length() + 2).append('"');
     for (char c : text.toCharArray()) {
       switch (c) {
         case '"' -> out.append("\\\"");
         case '\\' -> out.append("\\\\");
-        case '\b' -> out.append("\\b");
-        case '\f' -> out.append("\\f");
         case '\n' -> out.append("\\n");
         case '\r' -> out.append("\\r");
         case '\t' -> out.append("\\t");
         default -> {
-          if (c < ' ' || c > last) {
+          if (c < ' ') {
             out.append(String.format("\\u%04x", (int) c));
           } else {
             out.append(c);
@@ -68,20 +55,17 @@ public final class Json {
     return out.append('"').toString();
   }
 
-  /** A value as Python's {@code repr} writes it. */
-  public static String repr(Object value) {
+  /** The JSON text of a value of the types that {@link #parse} gives, or of another number. */
+  public static String write(Object value) {
     return switch (value) {
-      case null -> "None";
-      case String text -> PythonText.repr(text);
-      case Boolean is -> is ? "True" : "False";
-      case Double number -> PythonNumber.repr(number);
+      case String text -> quote(text);
       case List<?> items ->
-          items.stream().map(Json::repr).collect(Collectors.joining(", ", "[", "]"));
+          items.stream().map(Json::write).collect(Collectors.joining(", ", "[", "]"));
       case Map<?, ?> members ->
           members.entrySet().stream()
-              .map(member -> repr(member.getKey()) + ": " + repr(member.getValue()))
+              .map(member -> write(member.getKey()) + ": " + write(member.getValue()))
               .collect(Collectors.joining(", ", "{", "}"));
-      default -> value.toString();
+      case null, default -> String.valueOf(value);
     };
   }
 }

@@ -80,6 +80,6 @@ public final class Options {
 
   private static IllegalArgumentException problem(String name, String expected, Object got) {
     return new IllegalArgumentException(
-        name + ": expected " + expected + ", got " + Json.repr(got));
+        name + ": expected " + expected + ", got " + Json.write(got));
   }
 }

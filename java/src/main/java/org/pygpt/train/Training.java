@@ -164,7 +164,7 @@ public final class Training implements AutoCloseable {
    */
   public double backward(int B, int T) {
     checkSize(B, T);
-    Step step = new Step(B, T, List.of(), accumulated > 0, dropoutKey);
+    Step step = new Step(B, T, accumulated > 0, dropoutKey);
     program.load(step);
     int before = accumulated;
     accumulated = 0; // until this step has succeeded
@@ -204,6 +204,7 @@ public final class Training implements AutoCloseable {
     }
     accumulated = 0;
     updates++;
+    model.changed();
     double correction1 = 1 / (1 - Math.pow(options.beta1(), updates));
     double correction2 = 1 / (1 - Math.pow(options.beta2(), updates));
     for (Range range : trained) {

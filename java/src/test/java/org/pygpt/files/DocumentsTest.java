@@ -8,8 +8,10 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nd4j.shade.jackson.databind.JsonNode;
@@ -61,6 +63,21 @@ class DocumentsTest {
     byte[] content = " a b\r\n\r\n\t\rc\n\u2028\n\u00e9\u0085x\u3000".getBytes(UTF_8);
     assertEquals(List.of("a b", "c", "\u00e9\u0085x"), Documents.read(file(content)));
     assertEquals(List.of("\ufeffa"), Documents.read(file("\ufeffa".getBytes(UTF_8))));
+  }
+
+  @Test
+  void whiteSpaceIsPythons() throws Exception {
+    Set<Integer> spaces = new HashSet<>();
+    for (int c : Golden.ints(Golden.json("python_answers.json").get("spaces"))) {
+      spaces.add(c);
+    }
+    for (int c = 1; c < 0xd800; c++) { // from there on are surrogates and no spaces
+      if (c != '\n' && c != '\r') {
+        String text = Character.toString(c) + "x" + Character.toString(c);
+        List<String> expected = List.of(spaces.contains(c) ? "x" : text);
+        assertEquals(expected, Documents.split(text, ""));
+      }
+    }
   }
 
   @Test

@@ -155,7 +155,7 @@ class SafeTensorsTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "F33 | [2]      | [0,8]   | x: expected a known dtype, got 'F33'",
+        "F33 | [2]      | [0,8]   | x: expected a known dtype, got \"F33\"",
         "F32 | [2]      | [0,4]   | x: expected data_offsets 8 apart, got [0, 4]",
         "F64 | [2]      | [0,8]   | x: expected data_offsets 16 apart, got [0, 8]",
         "F32 | [2]      | [8,0]   | x: expected data_offsets 8 apart, got [8, 0]",
@@ -164,12 +164,13 @@ class SafeTensorsTest {
         "F32 | [2]      | [1,9]   | x: expected data_offsets from 0 to at most 8, got 1 to 9",
         "F32 | [3]      | [0,12]  | x: expected data_offsets from 0 to at most 8, got 0 to 12",
         "F32 | [1]      | [0,4]   | data: expected 4 bytes after the header, got 8",
-        "F32 | [-2]     | [0,8]   | x: expected whole numbers in shape, got [-2]",
-        "F32 | [2.0]    | [0,8]   | x: expected whole numbers in shape, got [2.0]",
-        "F32 | 2        | [0,8]   | x: expected a list as shape, got 2",
-        "F32 | {}       | [0,8]   | x: expected a list as shape, got {}",
-        "F32 | [2]      | null    | x: expected a list as data_offsets, got None",
-        "F32 | [2]      | [-8,0]  | x: expected whole numbers in data_offsets, got [-8, 0]",
+        "F32 | [-2]     | [0,8]   | x: expected a list of whole numbers as shape, got [-2]",
+        "F32 | [2.0]    | [0,8]   | x: expected a list of whole numbers as shape, got [2.0]",
+        "F32 | 2        | [0,8]   | x: expected a list of whole numbers as shape, got 2",
+        "F32 | {}       | [0,8]   | x: expected a list of whole numbers as shape, got {}",
+        "F32 | [2]      | null    | x: expected a list of whole numbers as data_offsets, got null",
+        "F32 | [2]      | [-8, 0]  | x: expected a list of whole numbers as data_offsets, got"
+            + " [-8, 0]",
       })
   void placesThatCannotBe(String dtype, String shape, String offsets, String expected)
       throws IOException {
@@ -186,7 +187,7 @@ class SafeTensorsTest {
         problem(file(String.format(form, shape), 0)));
     String beyond = "[18446744073709551616]";
     assertEquals(
-        "x: expected whole numbers in shape, got " + beyond,
+        "x: expected a list of whole numbers as shape, got " + beyond,
         problem(file(String.format(form, beyond), 0)));
   }
 

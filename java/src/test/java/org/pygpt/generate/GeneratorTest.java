@@ -11,6 +11,7 @@ import static org.pygpt.support.Tolerances.MODEL;
 
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.List;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Named;
@@ -24,6 +25,7 @@ import org.pygpt.model.GPTConfig;
 import org.pygpt.model.Session;
 import org.pygpt.support.Models;
 import org.pygpt.tensor.DType;
+import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.TooLargeError;
 
 /** Generation: the caches, the sequences of a batch, their ends. */
@@ -32,32 +34,42 @@ class GeneratorTest {
   private static final int[] NO_STOPS = {};
   private static final SamplingOptions WILD = new SamplingOptions(1.7, 0, 1, 0, 1.1);
 
+  /** How all prompts are continued; prompt b takes {@code seed + b}. */
+  record Options(int maxNewTokens, SamplingOptions sampling, int[] stops, long seed, int topCount) {
+    Request request(int[] prompt, int b) {
+      return Request.seeded(prompt, maxNewTokens, sampling, stops, topCount, seed + b);
+    }
+  }
+
+  private static Options options(int maxNewTokens, SamplingOptions sampling, long seed) {
+    return new Options(maxNewTokens, sampling, NO_STOPS, seed, 0);
+  }
+
   /** What generation made of all prompts. */
-  private record Result(int[][] tokens, double[][] logProbabilities) {
-    static Result of(GPT model, int[][] prompts, Generator.Options options) {
-      try (Generator generator = generator(model, prompts, options)) {
+  record Result(int[][] tokens, double[][] logProbabilities) {
+    static Result of(GPT model, int[][] prompts, Options options) {
+      try (Generator generator = new Generator(model)) {
+        List<Sequence> sequences = submitted(generator, prompts, options);
         while (generator.advance()) {
           assertTrue(generator.running() <= Generator.AT_ONCE);
         }
-        int n = prompts.length;
-        return new Result(
-            IntStream.range(0, n).mapToObj(b -> generator.tokens(b, 0)).toArray(int[][]::new),
-            IntStream.range(0, n).mapToObj(generator::logProbabilities).toArray(double[][]::new));
+        assertEquals(0, generator.running());
+        return of(sequences);
       }
     }
-  }
 
-  private static Generator generator(GPT model, int[][] prompts, Generator.Options options) {
-    int[] starts = new int[prompts.length + 1];
-    for (int b = 0; b < prompts.length; b++) {
-      starts[b + 1] = starts[b] + prompts[b].length;
+    static Result of(List<Sequence> sequences) {
+      sequences.forEach(Sequence::throwIfFailed);
+      return new Result(
+          sequences.stream().map(sequence -> sequence.tokens(0)).toArray(int[][]::new),
+          sequences.stream().map(Sequence::logProbabilities).toArray(double[][]::new));
     }
-    int[] all = Stream.of(prompts).flatMapToInt(Arrays::stream).toArray();
-    return new Generator(model, all, starts, options);
   }
 
-  private static Generator.Options options(int maxNewTokens, SamplingOptions sampling, long seed) {
-    return new Generator.Options(maxNewTokens, sampling, NO_STOPS, seed, 0);
+  static List<Sequence> submitted(Generator generator, int[][] prompts, Options options) {
+    return IntStream.range(0, prompts.length)
+        .mapToObj(b -> generator.submit(options.request(prompts[b], b)))
+        .toList();
   }
 
   /** More prompts than there are caches, of 1 to 4 tokens; pairs are equal. */
@@ -169,7 +181,7 @@ class GeneratorTest {
       int[][] prompts = prompts(config.vocabSize());
       Result free = Result.of(model, prompts, options(NEW, WILD, 3));
       int[] stops = {2, 7};
-      Result stopped = Result.of(model, prompts, new Generator.Options(NEW, WILD, stops, 3, 0));
+      Result stopped = Result.of(model, prompts, new Options(NEW, WILD, stops, 3, 0));
       int early = 0;
       for (int b = 0; b < prompts.length; b++) {
         int[] all = free.tokens[b];
@@ -189,18 +201,18 @@ class GeneratorTest {
     int[][] prompts = {{1}, {5, 2}, {3}};
     try (GPT model = Models.create(config, "cpu", DType.FLOAT32, 1)) {
       int[][] expected = Result.of(model, prompts, options(5, WILD, 1)).tokens;
-      try (Generator generator = generator(model, prompts, options(5, WILD, 1))) {
+      try (Generator generator = new Generator(model)) {
+        List<Sequence> sequences = submitted(generator, prompts, options(5, WILD, 1));
         for (int call = 0; call < 3 + 2; call++) {
           assertTrue(generator.advance());
         }
-        assertArrayEquals(new int[] {3, 3, 3}, generator.lengths());
-        generator.end(1, 2);
-        assertEquals(2, generator.running());
+        sequences.forEach(sequence -> assertEquals(3, sequence.length()));
+        sequences.get(1).end(2);
         while (generator.advance()) {}
-        assertArrayEquals(new int[] {5, 2, 5}, generator.lengths());
-        assertArrayEquals(expected[0], generator.tokens(0, 0));
-        assertArrayEquals(Arrays.copyOf(expected[1], 2), generator.tokens(1, 0));
-        assertArrayEquals(Arrays.copyOfRange(expected[2], 4, 5), generator.tokens(2, 4));
+        assertEquals(List.of(5, 2, 5), sequences.stream().map(Sequence::length).toList());
+        assertArrayEquals(expected[0], sequences.get(0).tokens(0));
+        assertArrayEquals(Arrays.copyOf(expected[1], 2), sequences.get(1).tokens(0));
+        assertArrayEquals(Arrays.copyOfRange(expected[2], 4, 5), sequences.get(2).tokens(4));
         assertFalse(generator.advance());
       }
     }
@@ -212,8 +224,9 @@ class GeneratorTest {
     GPTConfig config = Models.llama(0);
     int[][] prompts = {{1}, {5, 2}};
     try (GPT model = Models.create(config, "plain", DType.FLOAT64, 1);
-        Generator generator =
-            generator(model, prompts, new Generator.Options(NEW, WILD, NO_STOPS, 1, topCount))) {
+        Generator generator = new Generator(model)) {
+      Options options = new Options(NEW, WILD, NO_STOPS, 1, topCount);
+      List<Sequence> sequences = submitted(generator, prompts, options);
       while (generator.advance()) {}
       for (int b = 0; b < prompts.length; b++) {
         int[] tokens = prompts[b];
@@ -226,10 +239,10 @@ class GeneratorTest {
             top[i * topCount + rank] = ranking[rank];
             values[i * topCount + rank] = expected[ranking[rank]];
           }
-          tokens = append(tokens, generator.tokens(b, i)[0]);
+          tokens = append(tokens, sequences.get(b).tokens(i)[0]);
         }
-        assertArrayEquals(top, generator.topTokens(b));
-        assertArrayEquals(values, generator.topLogProbabilities(b), 10 * FLOAT64);
+        assertArrayEquals(top, sequences.get(b).topTokens());
+        assertArrayEquals(values, sequences.get(b).topLogProbabilities(), 10 * FLOAT64);
       }
     }
   }
@@ -241,12 +254,12 @@ class GeneratorTest {
     int positions = 1 << 23;
     GPTConfig config = GPTConfig.gpt2(positions, 11, 10_000, 1, 1);
     try (GPT model = GPT.create(config, "cpu", DType.FLOAT32, 1)) {
-      Generator.Options options = options(positions - 1, SamplingOptions.GREEDY, 1);
-      Throwable error =
-          assertThrows(
-              TooLargeError.class, () -> generator(model, new int[][] {{1}, {2}}, options));
-      String start = "a key/value cache of 1 x 8388607 tokens needs at least 671.09 GB of memory";
-      assertEquals(start, error.getMessage().substring(0, start.length()));
+      Request request = options(positions - 1, SamplingOptions.GREEDY, 1).request(new int[1], 0);
+      try (Generator generator = new Generator(model)) {
+        Throwable error = assertThrows(TooLargeError.class, () -> generator.submit(request));
+        String start = "a key/value cache of 1 x 8388607 tokens needs at least 671.09 GB of memory";
+        assertEquals(start, error.getMessage().substring(0, start.length()));
+      }
     }
   }
 
@@ -255,17 +268,35 @@ class GeneratorTest {
     "0, 0, 1, max_new_tokens: expected 1 or more",
     "3, -1, 1, top_logprobs: expected 0 to 11 (vocab_size)",
     "3, 12, 1, top_logprobs: expected 0 to 11 (vocab_size)",
-    "3, 0, 11, 'prompts: expected 0 to 10 (vocab_size - 1), got 11'",
-    "6, 0, 1, 'prompt 1: expected 1 to 1 (block_size - max_new_tokens) tokens, got 2'",
+    "3, 0, 11, 'prompt: expected 0 to 10 (vocab_size - 1), got 11'",
+    "7, 0, 1, 'prompt: expected 1 to 1 (block_size + 1 - max_new_tokens) tokens, got 2'",
   })
   void badInput(int maxNewTokens, int topCount, int token, String message) {
-    Generator.Options options = new Generator.Options(maxNewTokens, WILD, NO_STOPS, 1, topCount);
-    try (GPT model = Models.create(Models.llama(0), "plain", DType.FLOAT64, 1)) {
+    Options options = new Options(maxNewTokens, WILD, NO_STOPS, 1, topCount);
+    try (GPT model = Models.create(Models.llama(0), "plain", DType.FLOAT64, 1);
+        Generator generator = new Generator(model)) {
       Throwable error =
           assertThrows(
               IllegalArgumentException.class,
-              () -> generator(model, new int[][] {{token}, {1, 2}}, options));
+              () -> generator.submit(options.request(new int[] {token, 2}, 0)));
       assertTrue(error.getMessage().startsWith(message), error.getMessage());
+      assertEquals(0, generator.queued());
+    }
+  }
+
+  @Test
+  void logitsThatAreNoNumbersEndTheirSequence() {
+    try (GPT model = Models.create(Models.llama(0), "plain", DType.FLOAT64, 1);
+        Generator generator = new Generator(model)) {
+      Options options = options(3, SamplingOptions.GREEDY, 1);
+      List<Sequence> sequences = submitted(generator, new int[][] {{1}, {2}}, options);
+      HostMemory.set(model.weights().get("wte.weight"), 1, 0, Double.NaN); // read by token 1 alone
+      generator.advance();
+      generator.advance();
+      assertThrows(ArithmeticException.class, sequences.get(0)::throwIfFailed);
+      assertEquals(0, sequences.get(0).length());
+      assertTrue(sequences.get(0).ended());
+      assertEquals(1, sequences.get(1).length());
     }
   }
 }

@@ -105,6 +105,52 @@ class AttentionKernelsTest extends KernelsTest {
     }
   }
 
+  /** One sequence attends to another, or a sequence to itself in both directions. */
+  @ParameterizedTest
+  @CsvSource({
+    "1, 1, 1, 1, 1, 1, false",
+    "2, 3, 5, 3, 1, 7, false",
+    "3, 17, 5, 4, 2, 13, false",
+    "2, 67, 31, 3, 3, 16, false",
+    "1, 31, 131, 2, 1, 64, false",
+    "2, 64, 64, 4, 4, 64, false",
+    "2, 17, 17, 6, 2, 37, false",
+    "2, 3, 7, 3, 1, 5, true",
+    "3, 17, 67, 4, 2, 8, true",
+    "2, 31, 131, 2, 2, 64, true"
+  })
+  void attentionToOtherKeys(
+      int B, int queries, int keys, int H, int kvHeads, int D, boolean causal) {
+    AttentionSpec spec = new AttentionSpec(B, queries, keys, H, kvHeads, causal);
+    for (boolean dropped : NO_AND_YES) {
+      compare(
+          SUMS_OF_SUMS,
+          "dropout " + dropped,
+          (kernels, tensors) -> {
+            DropoutMask mask = dropped ? new DropoutMask(0.2) : null;
+            if (dropped) {
+              mask.setKey(-987654321L);
+            }
+            Tensor packed = tensors.input(B * keys, 2 * kvHeads * D); // keys beside values
+            Heads in =
+                new Heads(
+                    tensors.input(B * queries, H * D),
+                    packed.columns(0, kvHeads * D),
+                    packed.columns(kvHeads * D, kvHeads * D));
+            Tensor out = tensors.output(B * queries, H * D);
+            Tensor logsumexp = tensors.output(B * H, queries);
+            kernels.attention(spec, in, mask, out, logsumexp);
+            Heads gradients =
+                new Heads(
+                    tensors.output(B * queries, H * D),
+                    tensors.output(B * keys, kvHeads * D),
+                    tensors.output(B * keys, kvHeads * D));
+            Tensor dOut = tensors.input(B * queries, H * D);
+            kernels.attentionBackward(spec, in, mask, out, logsumexp, dOut, gradients);
+          });
+    }
+  }
+
   @Test
   void attentionOfLargeScores() {
     compare(

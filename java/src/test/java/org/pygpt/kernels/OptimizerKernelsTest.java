@@ -53,6 +53,26 @@ class OptimizerKernelsTest extends KernelsTest {
     }
   }
 
+  @ParameterizedTest
+  @CsvSource({"1, 2", "3, 207", "67, 1021"})
+  void crossEntropyOfWeightedRows(int rows, int V) {
+    for (boolean trains : new boolean[] {false, true}) {
+      compare(
+          SUMS_OF_SUMS,
+          "gradient " + trains,
+          (kernels, tensors) ->
+              tensors.result(
+                  kernels.crossEntropy(
+                      rows,
+                      tensors.input(rows, V),
+                      new CrossEntropy(
+                          tensors.integers(rows, -1, V),
+                          tensors.input(rows, 1),
+                          tensors.output(rows, 1),
+                          trains ? tensors.output(rows, V) : null))));
+    }
+  }
+
   @Test
   void crossEntropyWithoutAnyTargetIsZero() {
     compare(

@@ -6,6 +6,7 @@ import static org.pygpt.support.Tolerances.FINITE_STEP;
 
 import java.util.function.DoubleSupplier;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -288,6 +289,48 @@ class PlainKernelsGradientTest {
     assertSlopes(rows, q, null, dQ, "dQ", loss);
     assertSlopes(rows, k, null, dK, "dK", loss);
     assertSlopes(rows, v, null, dV, "dV", loss);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"2, 3, 5, 3, 1, false", "2, 5, 3, 4, 2, false", "2, 3, 7, 2, 2, true"})
+  void attentionToOtherKeys(int B, int queries, int keys, int H, int kvHeads, boolean causal) {
+    AttentionSpec spec = new AttentionSpec(B, queries, keys, H, kvHeads, causal);
+    int D = 2;
+    Tensor q = tensors.input(B * queries, H * D);
+    Tensor k = tensors.input(B * keys, kvHeads * D);
+    Tensor v = tensors.input(B * keys, kvHeads * D);
+    Tensor out = tensors.output(B * queries, H * D);
+    Tensor logsumexp = tensors.output(B * H, queries);
+    Tensor dOut = tensors.input(B * queries, H * D);
+    DoubleSupplier loss =
+        () -> {
+          kernels.attention(spec, new Heads(q, k, v), null, out, logsumexp);
+          return dot(B * queries, out, dOut);
+        };
+    loss.getAsDouble(); // for out and logsumexp
+    Tensor dQ = tensors.output(B * queries, H * D);
+    Tensor dK = tensors.output(B * keys, kvHeads * D);
+    Tensor dV = tensors.output(B * keys, kvHeads * D);
+    Heads gradients = new Heads(dQ, dK, dV);
+    kernels.attentionBackward(spec, new Heads(q, k, v), null, out, logsumexp, dOut, gradients);
+    assertSlopes(B * queries, q, null, dQ, "dQ", loss);
+    assertSlopes(B * keys, k, null, dK, "dK", loss);
+    assertSlopes(B * keys, v, null, dV, "dV", loss);
+  }
+
+  @Test
+  void weightedCrossEntropy() {
+    Tensor logits = tensors.input(11, 7, 0, 2);
+    Tensor targets = tensors.integers(11, -2, 7);
+    Tensor weights = tensors.input(11, 1); // of either sign
+    Tensor losses = tensors.output(11, 1);
+    Tensor dLogits = tensors.output(11, 7);
+    double loss =
+        kernels.crossEntropy(11, logits, new CrossEntropy(targets, weights, losses, dLogits));
+    assertEquals(dot(11, weights, losses), loss, 1e-12);
+    CrossEntropy again = new CrossEntropy(targets, weights, null, null);
+    assertSlopes(
+        11, logits, null, dLogits, "dLogits", () -> kernels.crossEntropy(11, logits, again));
   }
 
   @ParameterizedTest

@@ -70,16 +70,16 @@ class GPTConfigTest {
         "n_kv_head | 4 | n_kv_head: expected a divisor of n_head = 6, got 4",
         "n_embd | 18 | n_embd: expected an even head size n_embd / n_head for rotary positions, got"
             + " 18 / 6",
-        "dropout | 1 | dropout: expected less than 1, got 1.0",
-        "dropout | -1e-7 | dropout: expected at least 0, got -1e-07",
-        "dropout | NaN | dropout: expected a finite number, got nan",
-        "norm_eps | 0 | norm_eps: expected more than 0, got 0.0",
-        "rope_theta | Infinity | rope_theta: expected a finite number, got inf",
-        "rope_theta | 1 | rope_theta: expected more than 1, got 1.0",
-        "norm | LayerNorm | norm: expected one of layernorm, rmsnorm, got 'LayerNorm'",
-        "positions | none | positions: expected one of learned, rotary, got 'none'",
+        "dropout | 1 | dropout: expected a number in [0, 1), got 1.0",
+        "dropout | -1e-7 | dropout: expected a number in [0, 1), got -1.0E-7",
+        "dropout | NaN | dropout: expected a number in [0, 1), got NaN",
+        "norm_eps | 0 | norm_eps: expected a finite number above 0, got 0.0",
+        "rope_theta | Infinity | rope_theta: expected a finite number above 1, got Infinity",
+        "rope_theta | 1 | rope_theta: expected a finite number above 1, got 1.0",
+        "norm | LayerNorm | norm: expected one of layernorm, rmsnorm, got \"LayerNorm\"",
+        "positions | none | positions: expected one of learned, rotary, got \"none\"",
         "activation | silu | activation: expected one of gelu, gelu_exact, relu, relu2, swiglu, got"
-            + " 'silu'",
+            + " \"silu\"",
       })
   void errorsSayWhatIsExpected(String name, String value, String message) {
     Object number = value.matches("-?\\d+") ? (Object) Integer.valueOf(value) : null;

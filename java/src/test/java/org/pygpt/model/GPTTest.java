@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.pygpt.generate.KeyValueCache;
 import org.pygpt.graph.Step;
 import org.pygpt.support.Models;
 import org.pygpt.tensor.DType;
@@ -286,21 +287,21 @@ class GPTTest {
     int[] tokens = Models.tokens(T, config.vocabSize(), 1);
     try (GPT model = Models.create(config, backend, dtype, 2);
         Session all = model.evaluation(1, T);
-        Session cached = model.generation(1, T, T)) {
+        Session cached = model.generation(1, T)) {
       all.setIds(tokens);
       all.tape().forward(Step.forward(1, T));
       for (int prompt : new int[] {1, 3, T}) {
-        cached.setIds(Arrays.copyOf(tokens, prompt));
-        cached.tape().forward(Step.forward(prompt, List.of(new Step.Past(0, 0))));
-        for (int t = prompt - 1; t < T; t++) {
-          if (t >= prompt) {
-            cached.setIds(tokens[t]);
-            cached.tape().forward(Step.forward(1, List.of(new Step.Past(0, t))));
+        try (KeyValueCache past = new KeyValueCache(model, T)) {
+          for (int t = prompt - 1; t < T; t++) {
+            int[] next = Arrays.copyOfRange(tokens, past.length(), t + 1);
+            cached.setIds(next);
+            cached.tape().forward(Step.forward(next.length, List.of(past)));
+            past.add(next, 0, next.length);
+            double[] expected = Models.values(all.logits().rows(t, 1));
+            double[] got = Models.values(cached.logits());
+            String where = backend + " at position " + t + " after a prompt of " + prompt;
+            assertArraysClose(expected, got, tolerance, where);
           }
-          double[] expected = Models.values(all.logits().rows(t, 1));
-          double[] got = Models.values(cached.logits());
-          String where = backend + " at position " + t + " after a prompt of " + prompt;
-          assertArraysClose(expected, got, tolerance, where);
         }
       }
     }

@@ -89,7 +89,7 @@ class NamesProgramTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "--n-embd=2000000000",
+        "--n-embd=500000000",
         "--n-layer=2000000000",
         "--block-size=2000000000 --n-embd=1024"
       })
@@ -116,8 +116,8 @@ class NamesProgramTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "--steps ten       | 2 | argument --steps: invalid int value: 'ten'",
-        "--steps 0         | 2 | --steps: expected at least 1, got 0",
+        "--steps ten       | 2 | --steps: expected a whole number from 1 to 2147483647, got ten",
+        "--steps 0         | 2 | --steps: expected a whole number from 1 to 2147483647, got 0",
         "--data none.txt   | 1 | data file none.txt: there is no such file",
         "--from none       | 1 | model folder none: does not exist",
         "--log /           | 1 | log file /: cannot be written: Is a directory",

@@ -1,0 +1,273 @@
+"""A generator that stays open: prompts join and leave while others are being continued."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pygpt.engine.generation import EngineGenerator, EngineSequence
+from pygpt.engine.model import Model
+from pygpt.errors import ConfigError, ShapeError
+from pygpt.fields import from_dict
+from pygpt.generate.config import SEED_MAX, GenerateConfig, GenerateOptions
+from pygpt.generate.prompts import prompt_rows, read_by_model, stop_tokens
+from pygpt.generate.text_stream import TextStream
+from pygpt.tokenizers.protocol import Tokenizer
+
+PARALLEL = 32  # sequences at once, at most: with more, a step's time is arithmetic
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """Immutable: what follows one prompt.
+
+    Attributes:
+        ids: int64, (new,): the new tokens, with the one that ended them: a stop token, or the one
+            that completed a stop string.
+        log_probabilities: float64, (new,): what the model itself gives each of them, in nats,
+            before temperature and the other options.
+        stopped: whether a stop token or a stop string ended it, rather than max_new_tokens.
+        top_ids: int64, (new, top_logprobs): the likeliest tokens by the model itself in the place
+            of each of them, likeliest first.
+        top_log_probabilities: float64, (new, top_logprobs): theirs, in nats.
+        text: what the tokens spell, up to a stop string; None for a prompt of ids without stop
+            strings.
+    """
+
+    ids: NDArray[np.int64]
+    log_probabilities: NDArray[np.float64]
+    stopped: bool
+    top_ids: NDArray[np.int64]
+    top_log_probabilities: NDArray[np.float64]
+    text: str | None
+
+
+class Request:
+    """Mutable: one prompt that a `Generator` continues.
+
+    Attributes:
+        prompt: int32, (T,), as it was given: padding and what is truncated are in it.
+        stop_tokens: one of these ends it.
+        done: whether nothing more comes; set by the generator's `advance`.
+    """
+
+    def __init__(
+        self,
+        prompt: NDArray[np.int32],
+        sequence: EngineSequence,
+        stops: tuple[int, ...],
+        tokenizer: Tokenizer | None,
+        stream: TextStream | None,
+    ) -> None:
+        self.prompt = prompt
+        self.stop_tokens = stops
+        self.done = False
+        self._sequence = sequence
+        self._tokenizer = tokenizer
+        self._stream = stream  # None if no text is wanted
+        self._spelt = 0  # tokens that are in the stream
+
+    def check(self) -> None:
+        """Raise what went wrong with this request alone, which has then ended.
+
+        Raises:
+            EngineError: the logits were no numbers.
+        """
+        self._sequence.check()
+
+    def tokens(self, start: int = 0) -> NDArray[np.int64]:
+        """Return the new tokens from index `start` on: int64; a copy."""
+        return self._sequence.tokens(start)
+
+    def take(self) -> str:
+        """Return the new text since the last call: whole characters, nothing of a stop string.
+
+        Raises:
+            ConfigError: the prompt was of ids, without stop strings.
+        """
+        if self._stream is None:
+            raise ConfigError("prompt", "expected text, or stop strings, to have text; got ids")
+        return self._stream.take()
+
+    def continuation(self) -> Continuation:
+        """Return what follows the prompt; its text is what `take` has not returned.
+
+        Raises:
+            EngineError: the logits were no numbers.
+        """
+        self.check()
+        ids = self.tokens()
+        spelt = self._stream is not None and self._stream.stopped
+        stopped = spelt or (len(ids) > 0 and int(ids[-1]) in self.stop_tokens)
+        text = None if self._stream is None else self._stream.take()
+        log_probabilities = self._sequence.log_probabilities()
+        return Continuation(ids, log_probabilities, stopped, *self._sequence.top(), text)
+
+    def _update(self) -> None:
+        """Spell what is new."""
+        self.done = self._sequence.ended  # asked before the tokens, which are then all there
+        if self._stream is not None and not self._stream.stopped:
+            self._spell(self._stream)
+            if self.done:
+                self._stream.end()
+
+    def _spell(self, stream: TextStream) -> None:
+        assert self._tokenizer is not None
+        silent = {*self.stop_tokens, self._tokenizer.bos}
+        for token in self.tokens(self._spelt).tolist():
+            stream.add(b"" if token in silent else self._tokenizer.decode_bytes([token]))
+            self._spelt += 1
+            if stream.stopped:
+                self._sequence.end(self._spelt)
+                self.done = True
+                return
+
+
+class Generator:
+    """Mutable: continues many prompts together, each with options of its own. Use a `with` block.
+
+    A request may be submitted at any time; it joins those that are running at the next step. The
+    model works only inside `advance`. Where the beginning of a prompt equals what was read before,
+    and is still there, it is not read again. See docs/generate.md.
+
+        with model.generator() as generator:
+            request = generator.submit("Once upon a time", 100, temperature=0.8, seed=1)
+            while generator.advance():
+                print(request.take(), end="", flush=True)
+
+    Args:
+        tokenizer: for text; None if there is only ids.
+        parallel: most prompts that are continued at once, 1 to 32; others wait in their order.
+        reuse: whether what was read before is reused; logits then differ by rounding.
+    Raises:
+        ConfigError: parallel is out of range.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        tokenizer: Tokenizer | None,
+        parallel: int = PARALLEL,
+        reuse: bool = True,
+    ) -> None:
+        if not 1 <= parallel <= PARALLEL:
+            raise ConfigError("parallel", f"expected 1 to {PARALLEL}, got {parallel}")
+        self._config = model.config
+        self._tokenizer = tokenizer
+        self._engine = EngineGenerator(model, parallel, reuse)
+        self._requests: list[Request] = []
+
+    def submit(
+        self,
+        prompt: str | ArrayLike,
+        max_new_tokens: int = 50,
+        **options: Unpack[GenerateOptions],
+    ) -> Request:
+        """Put a prompt last in the queue.
+
+        Args:
+            prompt: text, or ids: int32 or int64, (T,), each in [0, V).
+        Other args and errors are those of `GPT.generate`.
+        Raises:
+            TooLargeError: its keys and values do not fit into memory.
+        """
+        config = from_dict(GenerateConfig, {"max_new_tokens": max_new_tokens, **options})
+        if not isinstance(prompt, str) and np.ndim(prompt) != 1:
+            raise ShapeError(f"prompt: expected text or (T,), got {np.shape(prompt)}")
+        rows = prompt_rows(prompt, self._tokenizer, self._config)
+        return self.submit_rows(rows, config, isinstance(prompt, str))[0]
+
+    def submit_rows(
+        self, prompts: Sequence[NDArray[np.int32]], config: GenerateConfig, spells: bool
+    ) -> list[Request]:
+        """Put prompts last in the queue; prompt b takes the seed plus b.
+
+        Args:
+            prompts: int32, (T,), each id in [0, V).
+            spells: whether text is wanted.
+        Raises:
+            ShapeError: nothing but padding, or too long with the tokens to add.
+            TokenError: a stop token outside the vocabulary.
+            ConfigError: stop strings without a tokenizer; no room for a truncated prompt.
+        """
+        stops = stop_tokens(config, self._config, self._tokenizer)
+        read = read_by_model(prompts, config, self._config.block_size)
+        seed = config.seed
+        if seed is None:
+            seed = random.SystemRandom().randrange(SEED_MAX)
+        texts, top_count = tuple(config.stop or ()), config.top_logprobs
+        ends = np.array(stops, np.int32)
+        added = []
+        for b, (prompt, row) in enumerate(zip(prompts, read, strict=True)):
+            sequence = self._engine.submit(
+                row, config.max_new_tokens, config.sampling, ends, top_count, seed + b
+            )
+            stream = TextStream(texts) if spells or texts else None
+            added.append(Request(prompt, sequence, stops, self._tokenizer, stream))
+        self._requests += added
+        return added
+
+    def cancel(self, request: Request) -> None:
+        """End a request where it is, waiting or running; the next step frees its place."""
+        self._engine.cancel(request._sequence)
+        request._update()
+        self._requests = [other for other in self._requests if other is not request]
+
+    def advance(self, time_ms: int = 0) -> bool:
+        """Run the model once, and more for so long; return whether there are more tokens to add.
+
+        Once is a part of a prompt, or one token of each running request.
+
+        Raises:
+            EngineError: Java failed; what is wrong with one request alone is raised by it.
+            KeyboardInterrupt: Ctrl-C; the next call goes on where this one was.
+        """
+        more = self._engine.advance(time_ms)
+        for request in self._requests:
+            request._update()
+        self._requests = [request for request in self._requests if not request.done]
+        return more
+
+    @property
+    def queued(self) -> int:
+        """Requests that wait for their turn."""
+        return int(self._engine.java.queued())
+
+    @property
+    def running(self) -> int:
+        """Requests that are being read or continued."""
+        return int(self._engine.java.running())
+
+    @property
+    def cache_bytes(self) -> int:
+        """The size of the keys and values of all requests, ended ones too, that are kept."""
+        return int(self._engine.java.cacheBytes())
+
+    def forget(self) -> None:
+        """Reuse nothing that was read before.
+
+        To be called after writing to arrays of `GPT.parameters`; training and `quantize` see to it
+        by themselves.
+        """
+        self._engine.java.forget()
+
+    def close(self) -> None:
+        """Free the memory; a second call does nothing."""
+        self._engine.close()
+
+    def __enter__(self) -> Generator:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
