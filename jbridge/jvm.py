@@ -81,7 +81,7 @@ def jvm_options() -> tuple[str, ...]:
         "--add-modules=jdk.incubator.vector",
         "--enable-native-access=ALL-UNNAMED",  # else a warning for each library that is loaded
         "--sun-misc-unsafe-memory-access=allow",  # else a warning, for javacpp and ND4J
-        # C2 compiles each vector loop for itself: inlined into a large caller, some box (Simd.java)
+        # C2 compiles each vector loop by itself: inlined into a large caller, some would box
         "-XX:CompileCommand=quiet",
         "-XX:CompileCommand=dontinline,org.pygpt.kernels.cpu.*::vector*",
         # The JVM puts guard pages at the stack depth of -Xss in Python's main thread too, and

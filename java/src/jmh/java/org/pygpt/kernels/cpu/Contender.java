@@ -51,7 +51,11 @@ public enum Contender {
     WarmUp.Policy chosen = WarmUp.ofProcess().policy();
     if (chosen != policy) {
       throw new IllegalStateException(
-          "vectors: expected a process of its own for " + policy + ", got " + chosen + ": use -f 1");
+          "vectors: expected a process of its own for "
+              + policy
+              + ", got "
+              + chosen
+              + ": use -f 1");
     }
   }
 }

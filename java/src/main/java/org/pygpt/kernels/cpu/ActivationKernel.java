@@ -72,8 +72,7 @@ final class ActivationKernel {
   }
 
   /** Gradient of the activation, and of its bias; {@code dBias} is null where nobody wants it. */
-  record Backward(
-      Activation kind, Tensor x, Tensor bias, Tensor dOut, Tensor dX, RowSum dBias)
+  record Backward(Activation kind, Tensor x, Tensor bias, Tensor dOut, Tensor dX, RowSum dBias)
       implements RowKernel {
     @Override
     public void prepare(Staging staging) {

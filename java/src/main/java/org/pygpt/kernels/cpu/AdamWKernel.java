@@ -4,8 +4,7 @@ import org.pygpt.kernels.AdamStep;
 import org.pygpt.tensor.Flat;
 
 /** The optimizer's passes over flat arrays, whose units of work are blocks. */
-record AdamWKernel(
-    Workers workers, AdamStep step, Flat weights, Flat gradients, Flat m, Flat v)
+record AdamWKernel(Workers workers, AdamStep step, Flat weights, Flat gradients, Flat m, Flat v)
     implements Team.Task {
   private static int blocks(long length) {
     return Math.toIntExact((length + Staging.BLOCK - 1) / Staging.BLOCK);

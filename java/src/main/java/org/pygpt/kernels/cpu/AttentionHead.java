@@ -35,13 +35,7 @@ abstract class AttentionHead {
    * @param first whether it is the first one that reads these keys
    */
   record Place(
-      AttentionKernel call,
-      boolean vectors,
-      Staging staging,
-      int b,
-      int h,
-      int g,
-      boolean first) {
+      AttentionKernel call, boolean vectors, Staging staging, int b, int h, int g, boolean first) {
     int D() {
       return call.D();
     }

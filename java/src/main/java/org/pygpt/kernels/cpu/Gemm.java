@@ -5,9 +5,9 @@ import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /**
- * Mutable (scratch memory): matrix products by whichever way is fastest at their size: our own loops
- * on one thread, one native call, or a native call for each thread on its part of the result; few
- * rows in a way of their own.
+ * Mutable (scratch memory): matrix products by whichever way is fastest at their size: our own
+ * loops on one thread, one native call, or a native call for each thread on its part of the result;
+ * few rows in a way of their own.
  */
 final class Gemm implements AutoCloseable {
   /** From this many multiply-adds on, a native call is faster than our own loops. */

@@ -142,7 +142,13 @@ public final class NativeGemm {
 
   /** Likewise, where a, c or both may be heap arrays, {@code MemorySegment.ofArray}. */
   static void multiply(
-      MatMul shape, MemorySegment a, long aStride, long b, long bStride, MemorySegment c, long cStride) {
+      MatMul shape,
+      MemorySegment a,
+      long aStride,
+      long b,
+      long bStride,
+      MemorySegment c,
+      long cStride) {
     float beta = shape.add() ? 1 : 0;
     ONE_THREAD.get();
     try {

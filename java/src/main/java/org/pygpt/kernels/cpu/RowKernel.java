@@ -1,8 +1,8 @@
 package org.pygpt.kernels.cpu;
 
 /**
- * A kernel whose rows do not depend on each other, run on blocks of rows that fit in the first-level
- * cache. An implementation is a record of one call's arguments.
+ * A kernel whose rows do not depend on each other, run on blocks of rows that fit in the
+ * first-level cache. An implementation is a record of one call's arguments.
  */
 interface RowKernel {
   /** What a worker does once before its first block, such as reading vectors. */

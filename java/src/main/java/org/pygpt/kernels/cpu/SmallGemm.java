@@ -202,7 +202,8 @@ final class SmallGemm {
       int k,
       boolean add,
       VectorMask<Float> mask) {
-    FloatVector sum = add ? FloatVector.fromArray(VectorMath.SPECIES, c, z, mask) : VectorMath.broadcast(0);
+    FloatVector sum =
+        add ? FloatVector.fromArray(VectorMath.SPECIES, c, z, mask) : VectorMath.broadcast(0);
     for (int p = 0; p < k; p++, x += aColumn, y += bRow) {
       FloatVector row = FloatVector.fromArray(VectorMath.SPECIES, b, y, mask);
       sum = row.fma(VectorMath.broadcast(a[x]), sum);

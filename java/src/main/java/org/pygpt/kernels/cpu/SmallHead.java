@@ -91,8 +91,7 @@ final class SmallHead extends AttentionHead {
   }
 
   /** (length, queries) @ (queries, D), added to (length, D). */
-  private static void addRows(
-      Place at, float[] a, int right, int sum, int queries, int length) {
+  private static void addRows(Place at, float[] a, int right, int sum, int queries, int length) {
     int D = at.D();
     float[] b = at.staging().array(right, queries * D);
     float[] c = at.staging().array(sum, length * D);

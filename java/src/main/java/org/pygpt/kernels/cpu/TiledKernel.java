@@ -22,8 +22,8 @@ import org.pygpt.tensor.Tensor;
  * memory; the last ones are taken by whoever is done first, since memory does not serve all workers
  * equally fast.
  *
- * <p>A tile's words lie one input after another, so that they are read as one stream. With
- * outputs side by side no sum crosses lanes, and each is added in the order of the inputs.
+ * <p>A tile's words lie one input after another, so that they are read as one stream. With outputs
+ * side by side no sum crosses lanes, and each is added in the order of the inputs.
  *
  * <p>The vector loops take their step, 1, as an argument. With a constant C2 unrolls them, and then
  * loads words of several inputs in no order, which the processor's prefetching does not follow:

@@ -1,7 +1,7 @@
 package org.pygpt.kernels.cpu;
 
-import static org.pygpt.kernels.cpu.VectorMath.LANES;
 import static org.pygpt.kernels.cpu.TiledKernel.WIDTH;
+import static org.pygpt.kernels.cpu.VectorMath.LANES;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -13,9 +13,9 @@ import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /**
- * A quantized matrix in tiles of {@link TiledKernel#WIDTH} outputs, the last one filled up with zeros. A
- * tile is all inputs, one after another; of each input, lane l of the words holds output l, then
- * output LANES + l, and so on, from the lowest bits up.
+ * A quantized matrix in tiles of {@link TiledKernel#WIDTH} outputs, the last one filled up with
+ * zeros. A tile is all inputs, one after another; of each input, lane l of the words holds output
+ * l, then output LANES + l, and so on, from the lowest bits up.
  */
 final class TiledMatrix implements PackedMatrix {
   private final Workers workers;

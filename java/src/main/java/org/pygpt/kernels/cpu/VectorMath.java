@@ -102,8 +102,8 @@ final class VectorMath {
 
   /**
    * The sum of one number for each lane, from the first to the last. (The sum across lanes of the
-   * Vector API has no defined order.) Plain loops keep their sums by lane too, so that a run has the
-   * same bits whenever the vector bodies take over.
+   * Vector API has no defined order.) Plain loops keep their sums by lane too, so that a run has
+   * the same bits whenever the vector bodies take over.
    */
   static float sumOfLanes(float[] lanes, int at) {
     float sum = 0;

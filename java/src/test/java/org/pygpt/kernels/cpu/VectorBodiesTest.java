@@ -94,7 +94,8 @@ class VectorBodiesTest {
   @MethodSource("lengths")
   void sums(int n) {
     float[] x = random(OFFSET + n);
-    assertEquals(VectorMath.sum(false, x, OFFSET, n, lanes), VectorMath.sum(true, x, OFFSET, n, lanes));
+    assertEquals(
+        VectorMath.sum(false, x, OFFSET, n, lanes), VectorMath.sum(true, x, OFFSET, n, lanes));
     float squares = VectorMath.sumOfSquares(false, x, OFFSET, n, 0.1f, lanes);
     assertEquals(squares, VectorMath.sumOfSquares(true, x, OFFSET, n, 0.1f, lanes));
     assertEquals(VectorMath.max(false, x, n), VectorMath.max(true, x, n));
