@@ -39,14 +39,18 @@ class WindowSampler(Sampler):
             )
         self._size = -(-(len(tokens) - 1) // block_size)
         self._tokens = tokens
-        self._places = np.arange(block_size + 1)
 
     def __next__(self) -> Batch:
         rng = generator(self.seed, self._taken)
         self._taken += 1
         starts = rng.integers(0, len(self._tokens) - self.block_size, self.batch_size)
-        windows = self._tokens[starts[:, None] + self._places]  # (B, T + 1)
-        return Batch(windows[:, :-1].astype(np.int32), windows[:, 1:].astype(np.int32))
+        shape = (self.batch_size, self.block_size)
+        batch = Batch(np.empty(shape, np.int32), np.empty(shape, np.int32))
+        for ids, targets, start in zip(*batch, starts.tolist(), strict=True):
+            end = start + self.block_size
+            ids[:] = self._tokens[start:end]
+            targets[:] = self._tokens[start + 1 : end + 1]
+        return batch
 
     def _batch(self, units: Iterator[int]) -> tuple[Batch, int]:
         shape = (self.batch_size, self.block_size)

@@ -16,7 +16,7 @@ def checked_ids(
     lowest: int = 0,
     longest: int | None = None,
 ) -> NDArray[np.int32]:
-    """Return ids as int32, (B, T).
+    """Return ids as int32, (B, T): those of the user, not copied, if they are such an array.
 
     Args:
         name: of the argument, for errors.
@@ -42,7 +42,7 @@ def checked_ids(
         wrong = low if low < lowest else high
         last = config.vocab_size - 1
         raise TokenError(f"{name}: expected {lowest} to {last}, got {wrong}")
-    return array.astype(np.int32)
+    return array.astype(np.int32, copy=False)
 
 
 def checked_batch(

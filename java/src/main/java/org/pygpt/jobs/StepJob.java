@@ -10,19 +10,19 @@ public final class StepJob extends Job {
   private final Training trainer;
   private final int B;
   private final int T;
-  private final double rate;
+  private final double learningRate;
   private double loss;
 
   /**
    * A step on the batch that lies in the trainer's ids and targets.
    *
-   * @param rate learning rate; not a number for no update
+   * @param learningRate not a number for no update
    */
-  public StepJob(Training trainer, int B, int T, double rate) {
+  public StepJob(Training trainer, int B, int T, double learningRate) {
     this.trainer = trainer;
     this.B = B;
     this.T = T;
-    this.rate = rate;
+    this.learningRate = learningRate;
   }
 
   @Override
@@ -30,8 +30,8 @@ public final class StepJob extends Job {
     trainer.resetCancel();
     throwIfCancelled(); // a cancel that came before the reset
     loss = trainer.backward(B, T);
-    if (!Double.isNaN(rate)) {
-      trainer.update(rate);
+    if (!Double.isNaN(learningRate)) {
+      trainer.update(learningRate);
     }
   }
 

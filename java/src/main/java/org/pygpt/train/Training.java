@@ -186,11 +186,11 @@ public final class Training implements AutoCloseable {
   /**
    * One AdamW update of the weights by the mean of the gradients since the last.
    *
-   * @param rate learning rate of this step
+   * @param learningRate of this step
    * @throws IllegalStateException if there was no {@link #backward} since the last
    * @throws ArithmeticException if the gradient's norm is no number; the weights are as they were
    */
-  public void update(double rate) {
+  public void update(double learningRate) {
     if (accumulated == 0) {
       throw new IllegalStateException("update: expected a backward before it, got none");
     }
@@ -210,7 +210,7 @@ public final class Training implements AutoCloseable {
     for (Range range : trained) {
       AdamStep step =
           new AdamStep(
-              rate,
+              learningRate,
               options.beta1(),
               options.beta2(),
               options.epsilon(),

@@ -42,10 +42,10 @@ record AdamWKernel(Workers workers, AdamStep step, Flat weights, Flat gradients,
     float rest1 = (float) (1 - step.beta1());
     float rest2 = (float) (1 - step.beta2());
     float scale = (float) step.gradientScale();
-    float rate = (float) (step.rate() * step.correction1());
+    float rate = (float) (step.learningRate() * step.correction1());
     float correction2 = (float) step.correction2();
     float epsilon = (float) step.epsilon();
-    float kept = (float) (1 - step.rate() * step.decay());
+    float kept = (float) (1 - step.learningRate() * step.decay());
     for (int i = 0; i < n; i++) {
       m[i] = m[i] * beta1 + g[i] * scale * rest1;
     }

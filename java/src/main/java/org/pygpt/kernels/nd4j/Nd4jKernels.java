@@ -398,7 +398,7 @@ public final class Nd4jKernels implements Kernels {
         second.muli(step.beta2()).addi(g.mul(g).muli(1 - step.beta2()));
         INDArray root = Transforms.sqrt(second.mul(step.correction2())).addi(step.epsilon());
         INDArray move = first.mul(step.correction1()).divi(root).addi(w.mul(step.decay()));
-        w.subi(move.muli(step.rate()));
+        w.subi(move.muli(step.learningRate()));
       }
     }
   }

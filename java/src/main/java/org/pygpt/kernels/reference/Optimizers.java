@@ -24,7 +24,7 @@ final class Optimizers {
       put(v, i, step.beta2() * at(v, i) + (1 - step.beta2()) * g * g);
       double root = Math.sqrt(at(v, i) * step.correction2()) + step.epsilon();
       double move = at(m, i) * step.correction1() / root + step.decay() * at(weights, i);
-      put(weights, i, at(weights, i) - step.rate() * move);
+      put(weights, i, at(weights, i) - step.learningRate() * move);
     }
   }
 
