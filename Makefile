@@ -15,11 +15,9 @@ PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check
 ENGINE_SOURCES := build.gradle settings.gradle pyproject.toml pygpt/data/names.txt $(wildcard pygpt/model/layouts/*) \
     $(shell find java/src/main 2> /dev/null)
 ENGINE := jbridge/jars/.stamp
-JDK = jdk=$$($(PYTHON) -m jbridge jdk-home)
+JBRIDGE = $(PYTHON) -m jbridge --application pygpt.application
+JDK = jdk=$$($(JBRIDGE) jdk-home)
 RUN_GRADLE = $(JDK) && $(GRADLE) --no-daemon --quiet -Pjdk="$$jdk" $(GRADLEFLAGS)
-JAVA_FLAGS := --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED \
-    --sun-misc-unsafe-memory-access=allow -XX:CompileCommand=quiet \
-    '-XX:CompileCommand=dontinline,org.pygpt.kernels.cpu.*::vector*'
 APT = as_root=$$(test "$$(id -u)" = 0 || echo sudo) && $$as_root apt-get update -qq && \
     $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
@@ -33,7 +31,7 @@ names: .venv/.installed $(ENGINE)  ## train the talk's GPT on baby names and pri
 	@$(VENV_PYTHON) -m pygpt names $(ARGS)
 
 java-names: $(ENGINE)  ## the same from Java alone
-	@$(JDK) && exec "$$jdk/bin/java" $(JAVA_FLAGS) -cp 'jbridge/jars/*' org.pygpt.Names $(ARGS)
+	@$(JDK) && exec "$$jdk/bin/java" @pygpt/data/java.flags -cp 'jbridge/jars/*' org.pygpt.Names $(ARGS)
 
 test: lint  ## lint, then run pytest and JUnit; the counts come last
 	@rm -f build/pytest.xml; status=0; \
@@ -105,10 +103,10 @@ clean:  ## remove what was built (not .venv)
 # With flags for Gradle the jars may be others than those that are there: ask Gradle.
 $(ENGINE): $(ENGINE_SOURCES) $(if $(strip $(GRADLEFLAGS)),FORCE)
 	@command -v $(GRADLE) > /dev/null || $(MAKE) --no-print-directory gradle
-	@$(PYTHON) -m jbridge jdk-home > /dev/null 2>&1 || $(MAKE) --no-print-directory jdk
+	@$(JBRIDGE) jdk-home > /dev/null 2>&1 || $(MAKE) --no-print-directory jdk
 	@echo "Building the Java engine (the first time fetches about 150 MB) ..."
 	@$(RUN_GRADLE) jars
-	@$(PYTHON) -m jbridge archive org.pygpt.Names --steps 30 --quiet > /dev/null 2>&1 || true # only a faster start
+	@$(JBRIDGE) archive org.pygpt.Names --steps 30 --quiet > /dev/null 2>&1 || true # only a faster start
 	@touch $@
 
 gradle:  ## install Gradle from the system's packages (Debian, Ubuntu)

@@ -54,7 +54,8 @@ def build_jars(root: Path) -> None:
         SystemExit: with one line that says what is missing and how to get it.
     """
     jdk = subprocess.run(
-        [sys.executable, "-m", "jbridge", "jdk-home"], cwd=root, capture_output=True, text=True
+        [sys.executable, "-m", "jbridge", "--application", "pygpt.application", "jdk-home"],
+        cwd=root, capture_output=True, text=True,
     )
     if jdk.returncode != 0:
         reason = jdk.stderr.strip().removeprefix("jbridge: ")

@@ -3,6 +3,7 @@
 It knows nothing of the Java library behind it. Importing it loads neither JPype nor NumPy and
 starts nothing; the first call that needs Java does.
 
+    application.py  who uses the bridge: name, jars, flags
     jvm.py     environment, flags, start, classes, guard against fork
     jdk.py     the search for a JDK (standard library only)
     archive.py classes archived beside the jars, for a faster start
@@ -11,52 +12,30 @@ starts nothing; the first call that needs Java does.
     views.py   NumPy arrays over Java's off-heap memory, without a copy
     jobs.py    waiting for Java threads so that Ctrl-C works
     errors.py  the exceptions
-    info.py    what `python -m jbridge info` prints
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from jbridge.errors import (
-        ForkedProcessError,
-        JarsNotFoundError,
-        JavaError,
-        JavaMemoryError,
-        JavaNumberError,
-        JavaValueError,
-        JBridgeError,
-        JdkNotFoundError,
-        JvmStartError,
-        translate,
-    )
-    from jbridge.jdk import Jdk
-    from jbridge.jobs import wait
-    from jbridge.jvm import find_jdk, java_class, start
-    from jbridge.views import view
-
-_HOMES = {
-    "ForkedProcessError": "errors",
-    "JBridgeError": "errors",
-    "JarsNotFoundError": "errors",
-    "JavaError": "errors",
-    "JavaMemoryError": "errors",
-    "JavaNumberError": "errors",
-    "JavaValueError": "errors",
-    "Jdk": "jdk",
-    "JdkNotFoundError": "errors",
-    "JvmStartError": "errors",
-    "find_jdk": "jvm",
-    "java_class": "jvm",
-    "start": "jvm",
-    "translate": "errors",
-    "view": "views",
-    "wait": "jobs",
-}
+from jbridge.application import Application, use
+from jbridge.errors import (
+    ForkedProcessError,
+    JarsNotFoundError,
+    JavaError,
+    JavaMemoryError,
+    JavaNumberError,
+    JavaValueError,
+    JBridgeError,
+    JdkNotFoundError,
+    JvmStartError,
+    translate,
+)
+from jbridge.jdk import Jdk
+from jbridge.jobs import wait
+from jbridge.jvm import find_jdk, java_class, start
+from jbridge.views import view
 
 __all__ = [
+    "Application",
     "ForkedProcessError",
     "JBridgeError",
     "JarsNotFoundError",
@@ -71,19 +50,7 @@ __all__ = [
     "java_class",
     "start",
     "translate",
+    "use",
     "view",
     "wait",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """Import the module of a public name when the name is first used."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'jbridge' has no attribute {name!r}")
-    value = getattr(import_module(f"jbridge.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})

@@ -6,13 +6,18 @@ import argparse
 import sys
 from pathlib import Path
 
-from jbridge import archive, jdk, jvm
-from jbridge.errors import JBridgeError, JdkNotFoundError
+from jbridge import application, archive, jdk, jvm
+from jbridge.errors import JarsNotFoundError, JBridgeError, JdkNotFoundError
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m jbridge", description=__doc__)
+    parser.add_argument(
+        "--application",
+        metavar="MODULE",
+        help="Python module of the application; by default that of an installed package",
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("info", help="print the JDK, flags, jars, ND4J backend and vector width")
     commands.add_parser("install-jdk", help=f"get Temurin {jdk.MIN_FEATURE} for this user")
@@ -24,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     if command == "archive" and not parsed.java:
         recorder.error("a main class is required")
     try:
+        application.load(parsed.application)
         if command == "info":
             _info()
         elif command == "archive":
@@ -40,10 +46,33 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _info() -> None:
-    from jbridge.info import report
+    """Print name and value, a line each; starts the JVM."""
 
-    for name, value in report():
+    def show(name: str, value: str) -> None:
         print(f"{name:13} {value}", flush=True)
+
+    found = jvm.find_jdk()
+    how = "found in a usual folder" if found.source == "folder" else f"from {found.source}"
+    show("JDK", f"{found.home}")
+    show("version", f"{found.version} for {found.arch}, {how}")
+    jars = jvm.find_jars()
+    size_mb = sum(jar.stat().st_size for jar in jars) / 1e6
+    show("jars", f"{jars[0].parent}: {len(jars)} jars, {size_mb:.0f} MB")
+    show("flags", " ".join(jvm.start().options))
+    bits = jvm.java_class("jdk.incubator.vector.FloatVector").SPECIES_PREFERRED.vectorBitSize()
+    show("vector width", f"{bits} bits, {bits // 32} floats")
+    try:
+        nd4j = jvm.java_class("org.nd4j.linalg.factory.Nd4j")
+    except JarsNotFoundError:
+        show("ND4J", "not among the jars")
+        return
+    # ND4J's own class for its version needs optional jars; the names of these have it too.
+    versions = [jar.stem[9:] for jar in jars if jar.stem.startswith("nd4j-api-")]
+    backend = nd4j.getBackend().getClass().getSimpleName()
+    environment = nd4j.getExecutioner().getEnvironmentInformation()
+    show("ND4J", f"{next(iter(versions), 'of unknown version')}, backend {backend}")
+    show("BLAS", f"{environment.get('blas.vendor')}, {environment.get('blas.threads')} threads")
+    show("OpenMP", f"{environment.get('omp.threads')} threads")
 
 
 def _install_jdk() -> None:

@@ -15,12 +15,10 @@ from pathlib import Path
 from jbridge.errors import JvmStartError
 from jbridge.jdk import Jdk
 
-_NAME = "classes.jsa"
-
 
 def archive_file(jars: Sequence[Path]) -> Path:
     """Return where the archive for these jars is, if there is one."""
-    return jars[0].parent / _NAME
+    return jars[0].parent / "classes.jsa"
 
 
 def options(jars: Sequence[Path]) -> tuple[str, ...]:
@@ -33,8 +31,6 @@ def record(jdk: Jdk, jars: Sequence[Path], flags: Sequence[str], command: Sequen
     """Run a Java program and archive the classes that it loaded; return the archive.
 
     Args:
-        jdk: the one that will use the archive.
-        jars: the class path, in the order in which `jvm.start` has it.
         flags: those of `jvm.start`; flags about modules have to be the same.
         command: main class and its arguments; a short run of the usual work. Its output is
             dropped.

@@ -2,7 +2,7 @@
 
 The first that is suitable wins:
 
-1. `PYGPT_JAVA_HOME`: a choice that is forced, so one that is not suitable is an error;
+1. NAME_JAVA_HOME, of the application: a forced choice, so one that does not fit is an error;
 2. `JAVA_HOME`;
 3. the home of the first `java` on PATH, symbolic links followed;
 4. the usual folders of the operating system, sdkman, IDEs and the cjdk package. Among these
@@ -23,16 +23,13 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from jbridge.errors import JdkNotFoundError
 
 MIN_FEATURE = 25
 MODULE = "jdk.incubator.vector"
-HOW_TO_GET = (
-    f"get JDK {MIN_FEATURE} with `python -m jbridge install-jdk`, "
-    "or set PYGPT_JAVA_HOME to the folder of one"
-)
 _ARCH = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
 _LIBJVM = {"win32": "bin/server/jvm.dll", "darwin": "lib/server/libjvm.dylib"}
 
@@ -45,7 +42,6 @@ class Jdk:
     version: str
     feature: int
     arch: str
-    modules: frozenset[str]
     libjvm: Path
     source: str
 
@@ -76,45 +72,43 @@ class Search:
     refused: tuple[Refusal, ...]
 
 
-def find(env: Mapping[str, str]) -> Jdk:
+def find(env: Mapping[str, str], forced: str) -> Jdk:
     """Return the JDK to use.
 
     Args:
-        env: environment variables; see the module for those that count.
+        forced: name of the variable that is a choice; see the module for the others in `env`.
     Raises:
         JdkNotFoundError: none fits; the message, one line, names all that were refused.
     """
-    result = search(env)
+    result = search(env, forced)
     if result.found is None:
         seen = "; ".join(str(refusal) for refusal in result.refused) or "no JDK in any usual folder"
-        raise JdkNotFoundError(f"no JDK {MIN_FEATURE} or newer found ({seen}); {HOW_TO_GET}")
+        raise JdkNotFoundError(
+            f"no JDK {MIN_FEATURE} or newer found ({seen}); get one with "
+            f"`python -m jbridge install-jdk`, or set {forced} to the folder of one"
+        )
     return result.found
 
 
-def search(env: Mapping[str, str]) -> Search:
+def search(env: Mapping[str, str], forced: str) -> Search:
     """Search as `find` does, and keep the reasons."""
     refused: list[Refusal] = []
-    seen: set[Path] = set()
-    for home, source in _named(env):
-        seen.add(_resolved(home))
-        jdk = inspect(home, source)
-        if isinstance(jdk, Jdk):
-            return Search(jdk, tuple(refused))
-        refused.append(jdk)
-        if source == "PYGPT_JAVA_HOME":
-            return Search(None, tuple(refused))
     suitable: list[Jdk] = []
-    for home in _installed(env):
-        if _resolved(home) in seen:
+    seen: set[Path] = set()
+    for home, source in chain(_named(env, forced), _installed(env)):
+        if source == "folder" and _resolved(home) in seen:
             continue
         seen.add(_resolved(home))
-        jdk = inspect(home, "folder")
-        if isinstance(jdk, Jdk):
+        jdk = inspect(home, source)
+        if isinstance(jdk, Refusal):
+            refused.append(jdk)
+        elif source == "folder":
             suitable.append(jdk)
         else:
-            refused.append(jdk)
-    best = min(suitable, key=_preference, default=None)
-    return Search(best, tuple(refused))
+            return Search(jdk, tuple(refused))
+        if source == forced:
+            return Search(None, tuple(refused))
+    return Search(min(suitable, key=_preference, default=None), tuple(refused))
 
 
 def inspect(home: Path, source: str) -> Jdk | Refusal:
@@ -134,25 +128,24 @@ def inspect(home: Path, source: str) -> Jdk | Refusal:
         return Refusal(home, source, "has a `release` file with no JAVA_VERSION")
     feature = int(number.group(1))
     arch = _normal(release.get("OS_ARCH", ""))
-    modules = frozenset(release.get("MODULES", "").split())
     libjvm = home / _LIBJVM.get(sys.platform, "lib/server/libjvm.so")
     reason = ""
     if feature < MIN_FEATURE:
         reason = f"is Java {version}"
     elif arch != (here := _process_arch()):
         reason = f"is Java {version} for {arch or 'an unknown processor'}, this Python is {here}"
-    elif MODULE not in modules:
+    elif MODULE not in release.get("MODULES", "").split():
         reason = f"is Java {version} without the module {MODULE}: a runtime image, not a JDK"
     elif not libjvm.is_file():
         reason = f"is Java {version} without {libjvm.relative_to(home)}"
     if reason:
         return Refusal(home, source, reason)
-    return Jdk(home, version, feature, arch, modules, libjvm, source)
+    return Jdk(home, version, feature, arch, libjvm, source)
 
 
-def _named(env: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
+def _named(env: Mapping[str, str], forced: str) -> Iterator[tuple[Path, str]]:
     """Homes that environment variables name, with the variable."""
-    for name in ("PYGPT_JAVA_HOME", "JAVA_HOME"):
+    for name in (forced, "JAVA_HOME"):
         if env.get(name):
             yield Path(env[name]), name
     java = shutil.which("java", path=env.get("PATH", ""))
@@ -160,24 +153,16 @@ def _named(env: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
         yield _resolved(Path(java)).parent.parent, "PATH"
 
 
-def _installed(env: Mapping[str, str]) -> list[Path]:
+def _installed(env: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
     """Folders with a `release` file among the usual ones."""
-    found = []
     for pattern in usual_folders(sys.platform, env, Path.home()):
         for home in map(Path, sorted(glob.glob(pattern))):
             if (home / "release").is_file() or (home / "Contents/Home/release").is_file():
-                found.append(home)
-    return found
+                yield home, "folder"
 
 
 def usual_folders(system: str, env: Mapping[str, str], user: Path) -> list[str]:
-    """Return glob patterns of the folders in which JDKs are installed.
-
-    Args:
-        system: as `sys.platform`.
-        env: for the folders that variables move.
-        user: the user's home folder.
-    """
+    """Return glob patterns of the folders in which JDKs are installed on a `sys.platform`."""
     if system == "win32":
         programs = env.get("ProgramFiles", r"C:\Program Files")
         local = env.get("LOCALAPPDATA", str(user / "AppData/Local"))

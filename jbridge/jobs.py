@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from jbridge import jvm
-from jbridge.errors import is_java, translate
+from jbridge.errors import JavaError, is_java, translate
 
 POLL_MS = 50
 GRACE_S = 0.3  # Ctrl-C answers within half a second, polls included
@@ -48,9 +49,6 @@ def _cancel(job: Any) -> None:
     """Cancel and give the job a moment to end; how it ends is of no interest any more."""
     deadline = time.monotonic() + GRACE_S
     job.cancel()
-    try:
+    with suppress(JavaError), translate():
         while time.monotonic() < deadline and not job.awaitMillis(POLL_MS):
             pass
-    except Exception as error:
-        if not is_java(error):
-            raise

@@ -2,9 +2,11 @@
 
 The only module that reads environment variables:
 
-    PYGPT_JAVA_HOME, JAVA_HOME, PATH   where to look for the JDK (see jdk.py)
-    PYGPT_JARS                         the folder of jars, instead of jbridge/jars
+    NAME_JAVA_HOME, JAVA_HOME, PATH    where to look for the JDK (see jdk.py)
+    NAME_JARS                          the folder of jars, instead of the application's
     JAVA_TOOL_OPTIONS, _JAVA_OPTIONS   HotSpot reads these by itself
+
+NAME is that of the application, in capitals: see application.py.
 """
 
 from __future__ import annotations
@@ -18,18 +20,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from jbridge import archive, jdk, native, quiet
-from jbridge.errors import (
-    ForkedProcessError,
-    JarsNotFoundError,
-    JvmStartError,
-    from_java,
-    is_java,
-)
+from jbridge import application, archive, jdk, native, quiet
+from jbridge.errors import ForkedProcessError, JarsNotFoundError, JvmStartError, translate
 from jbridge.jdk import Jdk
 
 HEAP = "1g"  # for tokens, names and logs; weights and activations are off the heap
-_HOW_TO_GET_JARS = "run `make names` in pygpt's source tree, or install pygpt again with pip"
 
 
 @dataclass(frozen=True)
@@ -47,43 +42,32 @@ _started: list[Started] = []  # a process has one JVM or none, and it cannot sta
 
 
 def find_jdk() -> Jdk:
-    """Return the JDK that `start` uses.
-
-    Raises:
-        JdkNotFoundError: none fits; the message, one line, says which were seen.
-    """
-    return jdk.find(os.environ)
+    """Return the JDK that `start` uses; a `JdkNotFoundError` if none fits."""
+    return jdk.find(os.environ, application.used().variable("JAVA_HOME"))
 
 
 def jars_folder() -> Path:
     """Return the folder whose jars make the class path; it may not exist."""
-    named = os.environ.get("PYGPT_JARS")
-    return Path(named).absolute() if named else Path(__file__).absolute().parent / "jars"
+    program = application.used()
+    named = os.environ.get(program.variable("JARS"))
+    return Path(named).absolute() if named else program.jars
 
 
 def find_jars(folder: Path | None = None) -> tuple[Path, ...]:
-    """Return the jars in `folder` (default: `jars_folder()`), sorted by name.
-
-    Raises:
-        JarsNotFoundError: there is no such folder, or no jar in it.
-    """
+    """Return the jars in `folder` (default: `jars_folder()`), at least one, sorted by name."""
     folder = jars_folder() if folder is None else folder.absolute()
     jars = tuple(sorted(folder.glob("*.jar")))
     if not jars:
         state = "is empty of jars" if folder.is_dir() else "does not exist"
-        raise JarsNotFoundError(f"the folder of jars {folder} {state}; {_HOW_TO_GET_JARS}")
+        how = application.used().how_to_get_jars
+        raise JarsNotFoundError(f"the folder of jars {folder} {state}; {how}")
     return jars
 
 
 def jvm_options() -> tuple[str, ...]:
-    """Return the JVM's flags."""
+    """Return the JVM's flags: those of the application, then what Python's process needs."""
     return (
-        "--add-modules=jdk.incubator.vector",
-        "--enable-native-access=ALL-UNNAMED",  # else a warning for each library that is loaded
-        "--sun-misc-unsafe-memory-access=allow",  # else a warning, for javacpp and ND4J
-        # C2 compiles each vector loop by itself: inlined into a large caller, some would box
-        "-XX:CompileCommand=quiet",
-        "-XX:CompileCommand=dontinline,org.pygpt.kernels.cpu.*::vector*",
+        *application.used().options(),
         # The JVM puts guard pages at the stack depth of -Xss in Python's main thread too, and
         # LAPACK needs more than the 1 MB of the default: without this, numpy.linalg crashes.
         "-Xss8m",
@@ -147,7 +131,7 @@ def start(jars: Path | None = None, options: tuple[str, ...] = ()) -> Started:
 
 
 def _again(first: Started, jars: Path | None, options: tuple[str, ...]) -> Started:
-    _check_process(first)
+    check_process()
     if jars is not None and find_jars(jars) != first.jars:
         raise JvmStartError(f"the JVM runs with the jars of {first.jars[0].parent}, not of {jars}")
     missing = [option for option in options if option not in first.options]
@@ -219,16 +203,11 @@ def started() -> Started | None:
 
 def check_process() -> None:
     """Raise ForkedProcessError in a forked child of the process that started the JVM."""
-    if _started:
-        _check_process(_started[0])
-
-
-def _check_process(first: Started) -> None:
-    if first.pid != os.getpid():
+    if _started and _started[0].pid != os.getpid():
         raise ForkedProcessError(
-            f"the JVM belongs to process {first.pid}, from which this one ({os.getpid()}) was "
-            "forked; start workers with multiprocessing.get_context('spawn'), "
-            "or fork before Java is used"
+            f"the JVM belongs to process {_started[0].pid}, from which this one ({os.getpid()}) "
+            "was forked; start workers with multiprocessing.get_context('spawn'), or fork before "
+            "Java is used"
         )
 
 
@@ -243,13 +222,11 @@ def java_class(name: str) -> Any:
     import jpype
 
     try:
-        return jpype.JClass(name)
+        with translate():
+            found = jpype.JClass(name)
     except TypeError as error:
         folder = _started[0].jars[0].parent
         raise JarsNotFoundError(
-            f"no jar in {folder} has the class {name}; {_HOW_TO_GET_JARS}"
+            f"no jar in {folder} has the class {name}; {application.used().how_to_get_jars}"
         ) from error
-    except Exception as error:
-        if not is_java(error):
-            raise
-        raise from_java(error) from None
+    return found

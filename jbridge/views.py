@@ -5,22 +5,13 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from jbridge import jvm
 
-
-class _Memory:
-    """What NumPy sees of a piece of Java's memory; NumPy keeps it, and it keeps the owner."""
-
-    __slots__ = ("__array_interface__", "owner")
-
-    def __init__(self, owner: object, interface: dict[str, Any]) -> None:
-        self.owner = owner
-        self.__array_interface__ = interface
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
 
 
 def view(
@@ -42,6 +33,8 @@ def view(
         TypeError: a dtype that is not a plain number in this machine's byte order.
         ForkedProcessError: this process was forked from the one that has the memory.
     """
+    import numpy as np
+
     jvm.check_process()
     kind = np.dtype(dtype)
     if kind.kind not in "biufc" or not kind.isnative:
@@ -61,4 +54,5 @@ def view(
             f"address: expected a multiple of {kind.alignment} for {kind}, got {where:#x}"
         )
     interface = {"version": 3, "shape": sizes, "typestr": kind.str, "data": (where, False)}
-    return np.asarray(_Memory(owner, interface))
+    memory = SimpleNamespace(owner=owner, __array_interface__=interface)  # NumPy keeps it
+    return np.asarray(memory)

@@ -1,10 +1,10 @@
 """The exceptions of pygpt; each message is one line: what was expected, what came, what to do.
 
     PygptError
-    ├── ConfigError       also a ValueError: an option or a size that cannot be
+    ├── ConfigError       also a ValueError: an option or a size that is not allowed
     ├── DataError         text, token files or pairs that cannot be used, or the state of a sampler
     ├── TokenError        also a ValueError: a character or an id that the vocabulary lacks, or a
-    │                     tokenizer that cannot be or cannot be read
+    │                     tokenizer that is invalid or cannot be read
     ├── ShapeError        also a ValueError: an array of the wrong shape
     ├── TooLargeError     also a MemoryError: a model that does not fit into memory
     ├── ClosedError       a model that was closed
@@ -22,7 +22,7 @@ class PygptError(Exception):
 
 
 class ConfigError(PygptError, ValueError):
-    """An option or a size that cannot be.
+    """An option or a size that is not allowed.
 
     Attributes:
         name: the field it is about, such as `n_embd`.
@@ -48,7 +48,7 @@ class DataError(PygptError):
 
 
 class TokenError(PygptError, ValueError):
-    """A character or an id that the vocabulary lacks; a tokenizer that cannot be, or be read."""
+    """A character or an id that the vocabulary lacks; a tokenizer that is invalid or unreadable."""
 
 
 class ShapeError(PygptError, ValueError):

@@ -34,12 +34,10 @@ LINES = ("-", "--", ":", "-.")
 
 
 class Panel(NamedTuple):
-    """One of the small pictures.
+    """One of the small pictures: of a field of `Record`.
 
     Attributes:
-        column: a field of `Record`.
         noisy: whether each step is drawn faintly, and a running mean over it.
-        from_zero: whether the axis begins at 0.
     """
 
     column: str
@@ -194,13 +192,7 @@ def _shown(text: str | bytes) -> str:
 
 
 def draw(runs: Sequence[Metrics]) -> Figure:
-    """Return a figure of four panels with a line for each run; nothing is shown.
-
-    Args:
-        runs: at least one.
-    Raises:
-        PygptError: matplotlib is not installed.
-    """
+    """Return a figure of four panels with a line for each run, at least one; nothing is shown."""
     try:
         from matplotlib.figure import Figure  # not pyplot, which has a state and wants a display
         from matplotlib.ticker import MaxNLocator
@@ -248,12 +240,7 @@ def _draw_run(
 
 
 def running_mean(values: Floats, window: int) -> Floats:
-    """Return at each place the mean of the last `window` values, or of all there are so far.
-
-    Args:
-        values: float64, (n,), finite.
-        window: at least 1.
-    """
+    """Return at each place the mean of the last `window` values, or of all there are so far."""
     sums = np.concatenate([[0.0], np.cumsum(values)])
     ends = np.arange(1, len(values) + 1)
     begins = np.maximum(ends - window, 0)

@@ -11,9 +11,13 @@ from typing import Any
 
 import pytest
 
+import jbridge
+from pygpt.application import APPLICATION
 from tests.processes import completed, default_signals
 
 ROOT = Path(__file__).parents[1]
+
+jbridge.use(APPLICATION)  # some tests call Java themselves
 
 
 @pytest.fixture(scope="session")

@@ -105,7 +105,8 @@ def measure(name: str) -> dict[str, Any]:
 
 def machine() -> dict[str, str]:
     """Return what the numbers depend on."""
-    output, _ = run([sys.executable, "-m", "jbridge", "info"], dict(os.environ))
+    bridge = [sys.executable, "-m", "jbridge", "--application", "pygpt.application"]
+    output, _ = run([*bridge, "info"], dict(os.environ))
     info = dict(line.split(maxsplit=1) for line in output.splitlines() if " " in line)
     found = {
         "processor": processor(),

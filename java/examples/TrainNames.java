@@ -20,10 +20,7 @@ import org.pygpt.train.Training;
  * Trains a small GPT on names and prints ten new ones: the engine's Java API on one page.
  *
  * <pre>{@code
- * java --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED \
- *     --sun-misc-unsafe-memory-access=allow -XX:CompileCommand=quiet \
- *     '-XX:CompileCommand=dontinline,org.pygpt.kernels.cpu.*::vector*' \
- *     -cp 'jbridge/jars/*' java/examples/TrainNames.java 1000
+ * java @pygpt/data/java.flags -cp 'jbridge/jars/*' java/examples/TrainNames.java 1000
  * }</pre>
  */
 public final class TrainNames {
@@ -66,7 +63,7 @@ public final class TrainNames {
       int[] bos = {tokenizer.bos()}; // begins a document, and ends it
       SamplingOptions sampling = new SamplingOptions(0.5, 0, 1, 0, 1); // temperature 0.5
       Request request = new Request(bos, 16, sampling, bos, 0, random::random);
-      try (Generator generator = new Generator(model, 1, false)) { // one after another
+      try (Generator generator = new Generator(model, 1, false, false)) { // one after another
         for (int i = 0; i < 10; i++) {
           Sequence name = generator.submit(request);
           while (generator.advance()) {}

@@ -30,10 +30,10 @@ from numpy.typing import NDArray
 from pygpt.checkpoints import huggingface
 from pygpt.checkpoints import safetensors as tensors
 from pygpt.checkpoints.safetensors import Place, StoredTensor
-from pygpt.errors import CheckpointError, ConfigError, OutputError, TokenError
+from pygpt.errors import CheckpointError, ConfigError, TokenError
 from pygpt.fields import from_dict
 from pygpt.files import checksums
-from pygpt.files.atomic import folder_beside, replace_folder, write_synced
+from pygpt.files.atomic import folder_beside, free_or_ours, replace_folder, write_synced
 from pygpt.model.config import GPTConfig
 from pygpt.tokenizers.char import CharTokenizer
 from pygpt.tokenizers.protocol import NO_SPECIAL_IDS, SpecialIds, Tokenizer
@@ -75,30 +75,8 @@ class Saved:
 # ---- writing ---------------------------------------------------------------------------------
 
 
-def format_for(config: GPTConfig, format: str | None = None) -> str:
-    """Return the format in which a model is written: the given one, or Hugging Face's if it can.
-
-    Raises:
-        ConfigError: an unknown format, or Hugging Face has no such architecture.
-    """
-    if format not in (None, *FORMATS):
-        raise ConfigError("format", f"expected one of {', '.join(FORMATS)}, got {format!r}")
-    if format != "pygpt":
-        try:
-            huggingface.family_for(config)
-            return "huggingface"
-        except ConfigError:
-            if format == "huggingface":
-                raise
-    return "pygpt"
-
-
 def check_writable(folder: Path) -> None:
-    """Check that `save` can write this folder; nothing is left behind.
-
-    Raises:
-        OutputError: it exists and pygpt did not write it, or its parent does not take new folders.
-    """
+    """Raise an OutputError if `save` cannot write this folder; leave nothing behind."""
     with folder_beside(_target(folder, ())):
         pass
 
@@ -116,18 +94,18 @@ def save(
 
     Args:
         weights: name -> array; written as float32, one after another.
-        format: see `format_for`.
+        format: one of `FORMATS`; None for Hugging Face's if it has the architecture, else ours.
     Raises:
-        ConfigError: Hugging Face has no such architecture.
+        ConfigError: an unknown format, or Hugging Face has no such architecture.
         OutputError: the folder exists and pygpt did not write it, or has a tokenizer.json that
             would not be replaced; or it cannot be written.
     """
-    files: dict[str, Iterable[bytes]]
-    if format_for(config, format) == "huggingface":
-        in_file = tokenizer is not None
-        files = _hugging_face_files(config, weights, in_file, special_ids)
+    family = _family(config, format)
+    own_characters = family is None and isinstance(tokenizer, CharTokenizer)
+    in_file = tokenizer is not None and not own_characters
+    if family is not None:
+        files = _hugging_face_files(family, config, weights, in_file, special_ids)
     else:
-        in_file = tokenizer is not None and not isinstance(tokenizer, CharTokenizer)
         files = _own_files(config, weights, tokenizer, special_ids)
     target = _target(folder, [*files, TOKENIZER_FILE] if in_file else list(files))
     with folder_beside(target) as staged:
@@ -146,13 +124,24 @@ def write_files(
 ) -> None:
     """Write a model's two files, in our own format, into a folder; wait until the disk has them.
 
-    Args:
-        tokenizer: one of characters, or None.
-    Raises:
-        OSError: they cannot be written.
+    The tokenizer is one of characters, or None.
     """
     for name, parts in _own_files(config, weights, tokenizer, NO_SPECIAL_IDS).items():
         write_synced(folder / name, parts)
+
+
+def _family(config: GPTConfig, format: str | None) -> str | None:
+    """Return the family of Hugging Face's in whose form a model is written, None for our own."""
+    if format not in (None, *FORMATS):
+        raise ConfigError("format", f"expected one of {', '.join(FORMATS)}, got {format!r}")
+    if format == "pygpt":
+        return None
+    try:
+        return huggingface.family_for(config)
+    except ConfigError:
+        if format == "huggingface":
+            raise
+        return None
 
 
 def _own_files(
@@ -173,16 +162,17 @@ def _own_files(
 
 
 def _hugging_face_files(
+    family: str,
     config: GPTConfig,
     weights: Mapping[str, NDArray[Any]],
     has_tokenizer: bool,
     special_ids: SpecialIds,
 ) -> dict[str, Iterable[bytes]]:
-    places = huggingface.layout(config, huggingface.family_for(config))
+    places = huggingface.layout(config, family)
     arrays = {name: place.view(weights) for name, place in places.items()}
     files: dict[str, Iterable[bytes]] = {
         WEIGHTS_FILE: tensors.encode(arrays, _HUGGING_FACE_METADATA),
-        CONFIG_FILE: _json(huggingface.config_as_json(config, special_ids)),
+        CONFIG_FILE: _json(huggingface.config_as_json(config, family, special_ids)),
         GENERATION_FILE: _json(huggingface.special_ids_as_json(special_ids)),
     }
     if has_tokenizer:  # whose class AutoTokenizer looks for
@@ -196,32 +186,21 @@ def _json(values: Mapping[str, Any]) -> list[bytes]:
 
 
 def _target(folder: Path, names: Iterable[str]) -> Path:
-    """Return the real path to write, once it is known to be free or ours.
-
-    Args:
-        names: of files that may be replaced, beside those that a model always has.
-    """
-    target = Path(os.path.realpath(folder))
-    if os.path.lexists(target) and not _is_ours(target, {*_ALWAYS_OURS, *names}):
-        raise OutputError(
-            f"output folder {folder}: exists and is no model that pygpt wrote; "
-            "choose another name, or remove it"
-        )
-    return target
+    """Return the real path to write, once free, or ours with no other files than these."""
+    return free_or_ours(folder, "model", lambda target: _is_ours(target, {*_ALWAYS_OURS, *names}))
 
 
 def _is_ours(folder: Path, names: set[str]) -> bool:
+    present = {entry.name for entry in os.scandir(folder) if entry.is_file()}
+    if not {CONFIG_FILE, WEIGHTS_FILE} <= present <= names or present != {*os.listdir(folder)}:
+        return False
     try:
-        present = {entry.name for entry in os.scandir(folder) if entry.is_file()}
-        if not {CONFIG_FILE, WEIGHTS_FILE} <= present <= names:
-            return False
-        if len(os.listdir(folder)) != len(present):
-            return False
         config = json.loads((folder / CONFIG_FILE).read_bytes())
         if isinstance(config, dict) and config.get("model_type") == MODEL_TYPE:
             return True
-        return tensors.read_metadata(folder / WEIGHTS_FILE) == _HUGGING_FACE_METADATA
-    except (OSError, ValueError, RecursionError, CheckpointError):
+        with tensors.opened(folder / WEIGHTS_FILE) as (_, metadata):
+            return metadata == _HUGGING_FACE_METADATA
+    except (ValueError, RecursionError, CheckpointError):
         return False
 
 
@@ -241,32 +220,45 @@ def opened(source: Path) -> Iterator[Saved]:
     if source.suffix == ".safetensors" and source.is_file():
         folder, file = source.parent, source.name
     with ExitStack() as files:
-        try:
+        with _about(folder):
             if not folder.is_dir():
-                state = "is no folder" if folder.exists() else "does not exist"
-                raise CheckpointError(f"model folder {folder}: {state}")
-            saved = _open(folder, file, files)
-        except OSError as error:
-            raise CheckpointError(f"model folder {folder}: cannot be read: {error}") from error
+                raise CheckpointError("is no folder" if folder.exists() else "does not exist")
+            values = _read_json(folder, CONFIG_FILE)
+        if (folder / checksums.FILE_NAME).exists():  # a checkpoint of a training run
+            checksums.verify_checksums(folder, (CONFIG_FILE, WEIGHTS_FILE))
+        with _about(folder):
+            saved = _open(folder, file, values, files)
         yield saved
 
 
-def _open(folder: Path, file: str | None, files: ExitStack) -> Saved:
-    values = _read_json(folder, CONFIG_FILE)
+@contextmanager
+def _about(folder: Path) -> Iterator[None]:
+    """Put the folder before messages."""
+    try:
+        yield
+    except CheckpointError as error:
+        raise CheckpointError(f"model folder {folder}: {error}") from error
+    except OSError as error:
+        raise CheckpointError(f"model folder {folder}: cannot be read: {error}") from error
+
+
+def _open(folder: Path, file: str | None, values: Any, files: ExitStack) -> Saved:
     kind = values.get("model_type") if isinstance(values, dict) else None
-    if (folder / checksums.FILE_NAME).exists():  # a checkpoint of a training run
-        checksums.verify_checksums(folder, (CONFIG_FILE, WEIGHTS_FILE))
     tokenizer: Tokenizer | None = None
-    if kind == MODEL_TYPE:
-        config, tokenizer, ids = _read_own_config(folder, values)
-    elif kind in huggingface.READ_TYPES:
-        config, ids = _read_hugging_face_config(folder, values)
-    else:
-        expected = f'expected "model_type": "{MODEL_TYPE}"'
-        others = ", ".join(huggingface.READ_TYPES)
-        problem = f"{expected} (or one of {others}), got {kind!r}"
-        raise CheckpointError(f"model folder {folder}: {CONFIG_FILE}: {problem}")
-    stored, where = _open_weights(folder, file, files)
+    try:
+        if kind == MODEL_TYPE:
+            config, tokenizer, ids = _own_config(values)
+        elif kind in huggingface.READ_TYPES:
+            config, ids = huggingface.read_config(values), huggingface.read_special_ids(values)
+        else:
+            others = ", ".join(huggingface.READ_TYPES)
+            problem = f'expected "model_type": "{MODEL_TYPE}" (or one of {others}), got {kind!r}'
+            raise CheckpointError(f"{CONFIG_FILE}: {problem}")
+    except (ConfigError, TokenError) as error:
+        raise CheckpointError(f"{CONFIG_FILE}: {error}") from error
+    if kind != MODEL_TYPE and (folder / GENERATION_FILE).is_file():
+        ids = _generation_ids(folder)  # then it alone counts, as in transformers
+    where, stored = _open_weights(folder, file, files)
     fewest = config.num_tensors if kind == MODEL_TYPE else config.n_layer
     if len(stored) < fewest:  # before a list that n_layer makes endless
         raise CheckpointError(f"{where}: expected {config.num_tensors} tensors, got {len(stored)}")
@@ -287,33 +279,26 @@ def _open(folder: Path, file: str | None, files: ExitStack) -> Saved:
 
 
 def _read_json(folder: Path, name: str) -> Any:
-    where = f"model folder {folder}: {name}"
     try:
         return json.loads((folder / name).read_bytes())
     except FileNotFoundError as error:
-        raise CheckpointError(f"{where} is missing; was it made by pygpt?") from error
+        raise CheckpointError(f"{name} is missing; was it made by pygpt?") from error
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{where} is damaged: {error}") from error
+        raise CheckpointError(f"{name} is damaged: {error}") from error
 
 
-def _read_own_config(
-    folder: Path, values: dict[str, Any]
-) -> tuple[GPTConfig, CharTokenizer | None, SpecialIds]:
+def _own_config(values: dict[str, Any]) -> tuple[GPTConfig, CharTokenizer | None, SpecialIds]:
     fields = {name: value for name, value in values.items() if name != "model_type"}
     characters = fields.pop("characters", None)
     special = fields.pop("special_ids", None)
-    try:
-        config = from_dict(GPTConfig, fields, complete=True)
-        tokenizer = None if characters is None else _characters(characters, config)
-        ids = NO_SPECIAL_IDS
-        if special is not None:
-            if not isinstance(special, dict):
-                raise ConfigError("special_ids", f"expected an object, got {special!r}")
-            named = {f"{name}_token_id": value for name, value in special.items()}
-            ids = huggingface.read_special_ids(named)
-    except (ConfigError, TokenError) as error:
-        raise CheckpointError(f"model folder {folder}: {CONFIG_FILE}: {error}") from error
-    return config, tokenizer, ids
+    config = from_dict(GPTConfig, fields, complete=True)
+    tokenizer = None if characters is None else _characters(characters, config)
+    if special is None:
+        return config, tokenizer, NO_SPECIAL_IDS
+    if not isinstance(special, dict):
+        raise ConfigError("special_ids", f"expected an object, got {special!r}")
+    named = {f"{name}_token_id": value for name, value in special.items()}
+    return config, tokenizer, huggingface.read_special_ids(named)
 
 
 def _characters(characters: Any, config: GPTConfig) -> CharTokenizer:
@@ -326,22 +311,14 @@ def _characters(characters: Any, config: GPTConfig) -> CharTokenizer:
     return CharTokenizer(characters, bos=config.vocab_size == expected)
 
 
-def _read_hugging_face_config(
-    folder: Path, values: dict[str, Any]
-) -> tuple[GPTConfig, SpecialIds]:
-    name = CONFIG_FILE
+def _generation_ids(folder: Path) -> SpecialIds:
+    values = _read_json(folder, GENERATION_FILE)
     try:
-        config = huggingface.read_config(values)
-        ids = huggingface.read_special_ids(values)
-        if (folder / GENERATION_FILE).is_file():  # then it alone counts, as in transformers
-            name = GENERATION_FILE
-            values = _read_json(folder, name)
-            if not isinstance(values, dict):
-                raise ConfigError(name, "expected an object")
-            ids = huggingface.read_special_ids(values)
+        if not isinstance(values, dict):
+            raise ConfigError(GENERATION_FILE, "expected an object")
+        return huggingface.read_special_ids(values)
     except ConfigError as error:
-        raise CheckpointError(f"model folder {folder}: {name}: {error}") from error
-    return config, ids
+        raise CheckpointError(f"{GENERATION_FILE}: {error}") from error
 
 
 def _read_tokenizer(folder: Path, config: GPTConfig) -> Tokenizer | None:
@@ -367,44 +344,42 @@ def _read_tokenizer(folder: Path, config: GPTConfig) -> Tokenizer | None:
 
 def _open_weights(
     folder: Path, file: str | None, files: ExitStack
-) -> tuple[dict[str, StoredTensor], str]:
-    """Return name -> tensor, and how messages call the file that has them, or lists those."""
+) -> tuple[str, dict[str, StoredTensor]]:
+    """Return the file that has the tensors, or lists those that do, and name -> tensor."""
     if file is None and not (folder / WEIGHTS_FILE).is_file() and (folder / INDEX_FILE).is_file():
-        return _open_shards(folder, files), f"model folder {folder}: {INDEX_FILE}"
+        return INDEX_FILE, _open_shards(folder, files)
     file = WEIGHTS_FILE if file is None else file
-    return _open_file(folder, file, files), f"model folder {folder}: {file}"
+    return file, _open_file(folder, file, files)
 
 
 def _open_file(folder: Path, file: str, files: ExitStack) -> dict[str, StoredTensor]:
-    where = f"model folder {folder}: {file}"
     if not (folder / file).is_file():
-        raise CheckpointError(f"{where} is missing")
+        raise CheckpointError(f"{file} is missing")
     try:
-        return files.enter_context(tensors.opened(folder / file))
+        return files.enter_context(tensors.opened(folder / file))[0]
     except CheckpointError as error:
         separator = " " if str(error).startswith("is ") else ": "
-        raise CheckpointError(f"{where}{separator}{error}") from error
+        raise CheckpointError(f"{file}{separator}{error}") from error
 
 
 def _open_shards(folder: Path, files: ExitStack) -> dict[str, StoredTensor]:
-    where = f"model folder {folder}: {INDEX_FILE}"
     index = _read_json(folder, INDEX_FILE)
     homes = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(homes, dict) or not homes:
-        raise CheckpointError(f"{where}: expected a weight_map, got {homes!r}")
+        raise CheckpointError(f"{INDEX_FILE}: expected a weight_map, got {homes!r}")
     for file in homes.values():
         if not isinstance(file, str) or not re.fullmatch(r"[\w.-]+\.safetensors", file):
             problem = f"expected the name of a .safetensors file in the folder, got {file!r}"
-            raise CheckpointError(f"{where}: weight_map: {problem}")
+            raise CheckpointError(f"{INDEX_FILE}: weight_map: {problem}")
     stored: dict[str, StoredTensor] = {}
     for file in sorted(set(homes.values())):
         for name, tensor in _open_file(folder, file, files).items():
             if homes.get(name) != file:
                 problem = f"tensor {name} is in {file}, expected {homes.get(name)}"
-                raise CheckpointError(f"{where}: {problem}")
+                raise CheckpointError(f"{INDEX_FILE}: {problem}")
             stored[name] = tensor
     for name in sorted(homes.keys() - stored.keys()):
-        raise CheckpointError(f"{where}: tensor {name} is missing in {homes[name]}")
+        raise CheckpointError(f"{INDEX_FILE}: tensor {name} is missing in {homes[name]}")
     return stored
 
 
@@ -450,10 +425,9 @@ def _check_tensors(
     weights = {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes}
     for name, place in places.items():
         expected, tensor = place.view(weights).shape, stored[name]
-        problem = None
         if tensor.shape != expected:
             problem = f"expected shape {expected}, got {tensor.shape}"
-        elif tensor.dtype not in tensors.READ_DTYPES:
+            raise CheckpointError(f"{where}: {name}: {problem}")
+        if tensor.dtype not in tensors.READ_DTYPES:
             problem = f"expected {', '.join(tensors.READ_DTYPES)}, got {tensor.dtype}"
-        if problem is not None:
             raise CheckpointError(f"{where}: {name}: {problem}")

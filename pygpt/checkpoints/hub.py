@@ -10,14 +10,8 @@ from pathlib import Path
 from pygpt.errors import CheckpointError
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
-_FILES = (
-    "config.json",
-    "generation_config.json",
-    "tokenizer.json",
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "model-*.safetensors",
-)
+_FILES = ["config.json", "generation_config.json", "tokenizer.json"]
+_FILES += ["model.safetensors", "model.safetensors.index.json", "model-*.safetensors"]
 
 
 def is_name(source: str | os.PathLike[str]) -> bool:
@@ -34,11 +28,7 @@ def is_name(source: str | os.PathLike[str]) -> bool:
 
 
 def fetch(name: str) -> Path:
-    """Return the folder of a model's files, fetched unless they are in huggingface_hub's cache.
-
-    Raises:
-        CheckpointError: huggingface_hub is not installed, or the files cannot be fetched.
-    """
+    """Return the folder of a model's files, fetched unless huggingface_hub's cache has them."""
     where = f"model {name}: there is no such folder"
     try:
         hub = import_module("huggingface_hub")
@@ -46,7 +36,7 @@ def fetch(name: str) -> Path:
         advice = "to fetch it from the Hugging Face hub, pip install huggingface_hub"
         raise CheckpointError(f"{where}; {advice}") from error
     try:
-        return Path(hub.snapshot_download(name, allow_patterns=list(_FILES)))
+        return Path(hub.snapshot_download(name, allow_patterns=_FILES))
     except Exception as error:  # of huggingface_hub, or of the HTTP library that it uses
         reason = " ".join(str(error).split()) or type(error).__name__
         raise CheckpointError(f"{where}, and the hub does not give it: {reason}") from error

@@ -52,23 +52,10 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "llama": {"n_kv_head": 0, "norm_eps": 1e-6, "tie_weights": False, "bias": False},
 }
 # What all models of a family are.
+_BOTH = {"norm_gain": True, "final_norm": True, "embedding_norm": False}
 _FIXED: dict[str, dict[str, Any]] = {
-    "gpt2": {
-        "norm": "layernorm",
-        "positions": "learned",
-        "bias": True,
-        "norm_gain": True,
-        "final_norm": True,
-        "embedding_norm": False,
-    },
-    "llama": {
-        "norm": "rmsnorm",
-        "positions": "rotary",
-        "activation": "swiglu",
-        "norm_gain": True,
-        "final_norm": True,
-        "embedding_norm": False,
-    },
+    "gpt2": {"norm": "layernorm", "positions": "learned", "bias": True, **_BOTH},
+    "llama": {"norm": "rmsnorm", "positions": "rotary", "activation": "swiglu", **_BOTH},
 }
 # Key -> the one value that the engine does, which is also what a missing key means there.
 _REFUSED: dict[str, dict[str, Any]] = {
@@ -88,8 +75,6 @@ _ACTIVATIONS = {
     "relu2": "relu2",
 }
 _GPT2_DROPOUTS = ("resid_pdrop", "embd_pdrop", "attn_pdrop")
-_GPT2_DROPOUT = 0.1  # of a missing key
-_MISTRAL_WINDOW = 4096  # of a missing key
 
 
 # ---- config.json -----------------------------------------------------------------------------
@@ -106,7 +91,7 @@ def read_config(values: Mapping[str, Any]) -> GPTConfig:
     GPT-2's dropout is taken where its three probabilities agree, and is 0 otherwise.
 
     Raises:
-        ConfigError: under its key there: what the engine cannot do, or a value that cannot be.
+        ConfigError: under its key there: what the engine cannot do, or a value that is not allowed.
     """
     family = family_of(values["model_type"])
     for key, allowed in _REFUSED[family].items():
@@ -134,7 +119,7 @@ def read_config(values: Mapping[str, Any]) -> GPTConfig:
 
 def _gpt2_fields(values: Mapping[str, Any]) -> dict[str, Any]:
     activation = _choice(values, "activation_function", "gelu_new", _ACTIVATIONS)
-    first, *others = (values.get(key, _GPT2_DROPOUT) for key in _GPT2_DROPOUTS)
+    first, *others = (values.get(key, 0.1) for key in _GPT2_DROPOUTS)
     return {"activation": activation, "dropout": first if others == [first, first] else 0.0}
 
 
@@ -172,18 +157,14 @@ def _check_llama(values: Mapping[str, Any], config: GPTConfig) -> None:
     if values["model_type"] == "mistral":
         if "num_key_value_heads" not in values:
             raise ConfigError("num_key_value_heads", "expected a value, got none")
-        window = values.get("sliding_window", _MISTRAL_WINDOW)
+        window = values.get("sliding_window", 4096)
         if window is not None and not (type(window) is int and window >= config.block_size):
             expected = f"expected none, or at least max_position_embeddings = {config.block_size}"
             raise ConfigError("sliding_window", f"{expected}, got {window!r}")
 
 
 def read_special_ids(values: Mapping[str, Any]) -> SpecialIds:
-    """Return the special ids of a config.json or generation_config.json.
-
-    Raises:
-        ConfigError: one that is no whole number.
-    """
+    """Return the special ids of a config.json or generation_config.json; whole numbers alone."""
     found: dict[str, Any] = {}
     for key in ("bos_token_id", "eos_token_id", "pad_token_id"):
         value = values.get(key)
@@ -204,11 +185,7 @@ def special_ids_as_json(ids: SpecialIds) -> dict[str, Any]:
 
 
 def family_for(config: GPTConfig) -> str:
-    """Return the family that has this architecture: `gpt2` or `llama`.
-
-    Raises:
-        ConfigError: neither has; the message says by what it differs from the nearer one.
-    """
+    """Return the family that has this architecture; a `ConfigError` says why neither has."""
     family = "llama" if config.norm == "rmsnorm" else "gpt2"
     required = dict(_FIXED[family])
     if family == "gpt2":
@@ -224,9 +201,8 @@ def family_for(config: GPTConfig) -> str:
     return family
 
 
-def config_as_json(config: GPTConfig, ids: SpecialIds) -> dict[str, Any]:
-    """Return the config.json of an architecture that `family_for` knows."""
-    family = family_for(config)
+def config_as_json(config: GPTConfig, family: str, ids: SpecialIds) -> dict[str, Any]:
+    """Return the config.json of an architecture whose `family_for` is this family."""
     values: dict[str, Any] = {"model_type": family, "dtype": "float32", "use_cache": True}
     values |= {key: getattr(config, name) for name, key in _KEYS[family].items()}
     if family == "gpt2":
@@ -265,8 +241,8 @@ def layout(config: GPTConfig, family: str) -> dict[str, Place]:
             continue
         layer, module, kind = found.groups()
         for theirs, columns in parts[module]:
-            turned = kind == "weight" and not module.startswith("ln_")
-            places[f"{prefix}layers.{layer}.{theirs}.{kind}"] = Place(name, columns, turned)
+            transposed = kind == "weight" and not module.startswith("ln_")
+            places[f"{prefix}layers.{layer}.{theirs}.{kind}"] = Place(name, columns, transposed)
     return places
 
 

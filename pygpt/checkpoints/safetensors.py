@@ -44,18 +44,18 @@ class Place:
     Attributes:
         name: of the model's weight.
         columns: those of the weight that it is; all by default.
-        turned: whether the file has (out, in) where the model has (in, out).
+        transposed: whether the file has (out, in) where the model has (in, out).
     """
 
     name: str
     columns: slice | EllipsisType = ...
-    turned: bool = False
+    transposed: bool = False
 
     def view(self, weights: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
         """Return that part of the weights, shared, in the file's shape."""
         weight = weights[self.name]
         part = weight if isinstance(self.columns, EllipsisType) else weight[..., self.columns]
-        return part.T if self.turned else part
+        return part.T if self.transposed else part
 
 
 # ---- reading ---------------------------------------------------------------------------------
@@ -71,11 +71,7 @@ class StoredTensor:
     offset: int
 
     def copy_to(self, target: NDArray[Any]) -> None:
-        """Convert every number to the target's dtype; the target has this shape.
-
-        Raises:
-            CheckpointError: the file was cut meanwhile.
-        """
+        """Convert every number to the target's dtype; the target has this shape."""
         for first, block in self._blocks({"F32": "<f4", "F16": "<f2", "BF16": "<u2"}[self.dtype]):
             if self.dtype == "BF16":  # the upper half of a float32, a dtype that NumPy lacks
                 block = (block.astype(np.uint32) << 16).view(np.float32)
@@ -115,8 +111,8 @@ class StoredTensor:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[dict[str, StoredTensor]]:
-    """Give name -> tensor of a file, which is open within the block.
+def opened(path: Path) -> Iterator[tuple[dict[str, StoredTensor], Mapping[str, str]]]:
+    """Give name -> tensor of a file, which is open within the block, and the file's own notes.
 
     Raises:
         CheckpointError: it is no safetensors file, or damaged; the message says only how.
@@ -134,6 +130,7 @@ def opened(path: Path) -> Iterator[dict[str, StoredTensor]]:
         offset = _LENGTH_BYTES + header_bytes
         try:
             with safe_open(path, framework="numpy") as checked:
+                metadata = checked.metadata() or {}
                 for name in checked.offset_keys():  # one after another, without holes
                     found = checked.get_slice(name)
                     dtype, shape = str(found.get_dtype()), tuple(found.get_shape())
@@ -147,25 +144,7 @@ def opened(path: Path) -> Iterator[dict[str, StoredTensor]]:
         size = os.fstat(file.fileno()).st_size
         if offset != size:  # not the file that was checked
             raise CheckpointError(f"is damaged: expected {offset} bytes, got {size}")
-        yield tensors
-
-
-def read_metadata(path: Path) -> Mapping[str, str]:
-    """Return the file's own notes.
-
-    Raises:
-        CheckpointError: it is no safetensors file, or damaged.
-        OSError: it cannot be read.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    with opened(path):
-        pass
-    try:
-        with safe_open(path, framework="numpy") as file:
-            return file.metadata() or {}
-    except SafetensorError as error:
-        raise CheckpointError(f"is damaged: {error}") from error
+        yield tensors, metadata
 
 
 # ---- writing ---------------------------------------------------------------------------------

@@ -34,7 +34,9 @@ def add_parser(commands: Any, make_parser: Callable[[], argparse.ArgumentParser]
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("shell", choices=SHELLS, metavar="|".join(SHELLS))
+    parser.add_argument(
+        "shell", choices=SHELLS, metavar="|".join(SHELLS), help="the name of the shell"
+    )
     parser.set_defaults(run=completion, make_parser=make_parser)
 
 

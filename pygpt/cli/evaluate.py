@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pygpt.cli.flags import add_fields, given_fields
+from pygpt.cli.flags import CHECKPOINT, add_backend, add_fields, given_fields
 from pygpt.fields import from_dict
 from pygpt.model.config import BACKENDS
 from pygpt.training.config import TrainConfig
@@ -40,27 +40,18 @@ def add_parser(commands: Any) -> None:
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "checkpoint",
-        metavar="CHECKPOINT",
-        help="a model's folder, a run (its best checkpoint), or a name on the Hugging Face hub",
-    )
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help=CHECKPOINT)
     parser.add_argument(
         "data",
         nargs="?",
         metavar="DATA",
-        help='a folder of `pygpt prepare`, or JSON-lines, {"prompt": "…", "answer": "…"}: of '
-        "these a seeded tenth, which `finetune` validates with; if left out, what `train` prepared "
-        "for the run",
+        help="what to measure on: a folder of `pygpt prepare`, or JSON-lines, "
+        '{"prompt": "…", "answer": "…"}, of which the seeded tenth counts that `finetune` '
+        "validates with (default: what `train` prepared for the run)",
     )
     add_fields(parser, TrainConfig, (*_SAVED, "eval_iters"), _DEFAULTS)
-    parser.add_argument(
-        "--backend",
-        choices=BACKENDS,
-        metavar="|".join(BACKENDS),
-        help="cpu is fast, nd4j is ND4J's own operations, plain the reference (default: cpu)",
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_backend(parser, choices=BACKENDS)
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.set_defaults(run=evaluate)
 
 

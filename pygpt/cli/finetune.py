@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pygpt.cli.flags import UsageError, add_fields, given_fields
+from pygpt.cli.flags import CHECKPOINT, UsageError, add_fields, given_fields
 from pygpt.cli.train import add_run_flags
 from pygpt.fields import from_dict
 from pygpt.training.config import DataConfig, TrainConfig
@@ -32,21 +32,18 @@ def add_parser(commands: Any) -> None:
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "checkpoint",
-        metavar="CHECKPOINT",
-        help="a model's folder, a run (its best checkpoint), or a name on the Hugging Face hub",
-    )
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help=CHECKPOINT)
     parser.add_argument(
         "data",
         metavar="DATA",
-        help='a folder of `pygpt prepare`, or JSON-lines, {"prompt": "…", "answer": "…"}',
+        help="what to train on: a folder of `pygpt prepare`, or JSON-lines, "
+        '{"prompt": "…", "answer": "…"}',
     )
     parser.add_argument(
         "--validation",
         type=float,
         metavar="X",
-        help="part of the pairs that is to validate with (default: 0.1)",
+        help="the part of the pairs that is kept for validation (default: 0.1)",
     )
     add_run_flags(parser, "none, it must be given")
     add_fields(parser.add_argument_group("training"), TrainConfig, defaults=FINE_TUNING)

@@ -7,6 +7,12 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from pygpt.fields import Checked, specs_of
+from pygpt.model.config import BACKEND, BACKENDS
+
+CHECKPOINT = (
+    "a model folder, a training run's folder (its best model, or else its last), a .safetensors "
+    "file, or a name on the Hugging Face hub"
+)
 
 
 class UsageError(Exception):
@@ -49,6 +55,16 @@ def add_fields(
             if spec.many:
                 options["action"] = "append"
         parser.add_argument(flag(name), **options)
+
+
+def add_backend(parser: Any, **options: Any) -> None:
+    """Add --backend; `options` are those of argparse."""
+    parser.add_argument(
+        "--backend",
+        metavar="|".join(BACKENDS),
+        help=f"{BACKEND.help} (default: cpu)",
+        **options,
+    )
 
 
 def _shown(default: Any) -> str:

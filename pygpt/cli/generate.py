@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pygpt
-from pygpt.cli.flags import add_fields, given_fields
+from pygpt.cli.flags import CHECKPOINT, add_backend, add_fields, given_fields
 from pygpt.errors import CheckpointError, ConfigError, ShapeError
 from pygpt.fields import from_dict
 from pygpt.generate.config import GenerateConfig
-from pygpt.model.config import BACKENDS
 
 if TYPE_CHECKING:
     from pygpt.model.gpt import GPT
@@ -42,12 +41,14 @@ def add_parser(commands: Any) -> None:
     )
     add_model_flags(parser)
     prompts = parser.add_mutually_exclusive_group(required=True)
-    prompts.add_argument("--prompt", metavar="TEXT", help="the prompt")
+    prompts.add_argument("--prompt", metavar="TEXT", help="the text to continue")
     prompts.add_argument(
-        "--file", metavar="FILE", help="where the prompt is; a line end at its end does not count"
+        "--file",
+        metavar="FILE",
+        help="read the prompt from this file; a line end at its end does not count",
     )
     prompts.add_argument(
-        "input", nargs="?", choices=["-"], metavar="-", help="the prompt is on standard input"
+        "input", nargs="?", choices=["-"], metavar="-", help="read the prompt from standard input"
     )
     add_option_flags(parser)
     parser.add_argument(
@@ -55,13 +56,13 @@ def add_parser(commands: Any) -> None:
         type=int,
         default=1,
         metavar="N",
-        help="continuations, side by side on a terminal; with --seed each has the next seed "
-        "(default: 1)",
+        help="how many continuations to make, side by side on a terminal; with --seed each has the "
+        "next seed (default: 1)",
     )
     parser.add_argument(
         "--json",
         action="store_true",
-        help="print a sample as a line of JSON: prompt, text, ids, log_probabilities, stopped",
+        help="print each sample as a line of JSON: prompt, text, ids, log_probabilities, stopped",
     )
     parser.set_defaults(run=generate)
 
@@ -91,26 +92,21 @@ def generate(arguments: argparse.Namespace) -> None:
 
 def add_model_flags(parser: argparse.ArgumentParser) -> None:
     """Add the checkpoint and how it is run; `load_model` takes them."""
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help=CHECKPOINT)
+    add_backend(parser, default="cpu")
     parser.add_argument(
-        "checkpoint",
-        metavar="CHECKPOINT",
-        help="a model folder, a training run's folder (its best model, or else its last), a "
-        ".safetensors file, or a name on the Hugging Face hub",
-    )
-    parser.add_argument(
-        "--backend",
-        default="cpu",
-        metavar="|".join(BACKENDS),
-        help="cpu is fast, nd4j is ND4J's own operations, plain the reference (default: cpu)",
-    )
-    parser.add_argument(
-        "--threads", type=int, default=0, metavar="N", help="of backend cpu (default: 0, all)"
+        "--threads",
+        type=int,
+        default=0,
+        metavar="N",
+        help="how many threads backend cpu uses; 0: one per processor (default: 0)",
     )
     parser.add_argument(
         "--weights",
         default="float32",
         choices=["float32", "bfloat16", "int8"],
-        help="what they are rounded to: with fewer bits tokens come faster (default: float32)",
+        help="round the weights to this format: with fewer bits tokens come faster (default: "
+        "float32)",
     )
 
 
@@ -216,9 +212,7 @@ def _print_columns(prompt: str, samples: int, pieces: Iterator[list[str]]) -> No
 
 
 def _print_json(model: GPT, prompts: list[str], options: dict[str, Any]) -> None:
-    for prompt, continuation in zip(
-        prompts, model.continuations(prompts, **options), strict=True
-    ):
+    for prompt, continuation in zip(prompts, model.continuations(prompts, **options), strict=True):
         line: dict[str, Any] = {
             "prompt": prompt,
             "text": continuation.text,

@@ -34,8 +34,8 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("what", metavar="RUN|CHECKPOINT|DATA|PRESET")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("what", metavar="RUN|CHECKPOINT|DATA|PRESET", help="a folder or a name")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.set_defaults(run=info)
 
 

@@ -35,12 +35,15 @@ from pygpt.cli.flags import UsageError, flag
 from pygpt.errors import ConfigError, PygptError, TooLargeError
 
 ERROR, USAGE, INTERRUPTED, NO_READER, TERMINATED = 1, 2, 130, 141, 143
-EXAMPLES = names.EXAMPLES + """\
+EXAMPLES = (
+    names.EXAMPLES
+    + """\
   python -m pygpt train shakespeare-char            train on Shakespeare, as nanoGPT does
   python -m pygpt generate model --prompt "To be" --samples 3
   python -m pygpt prepare shakespeare --tokenizer char --out data
   python -m pygpt tokenizer explain abracadabra
 """
+)
 
 
 class _Parser(argparse.ArgumentParser):

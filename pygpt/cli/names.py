@@ -42,7 +42,9 @@ def add_parser(commands: Any) -> None:
     )
     add_fields(parser, NamesConfig)
     parser.add_argument(
-        "--data", metavar="FILE", help="UTF-8 text, one document a line (default: 32,033 names)"
+        "--data",
+        metavar="FILE",
+        help="a file of UTF-8 text, one document a line (default: 32,033 names)",
     )
     parser.add_argument("--log", metavar="FILE", help="write losses and names as lines of JSON")
     parser.add_argument(
@@ -51,7 +53,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--from", metavar="DIR", dest="source", help="make names with a saved model, do not train"
     )
-    parser.add_argument("--quiet", action="store_true", help="nothing but the names")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but the names")
     parser.set_defaults(run=names)
 
 

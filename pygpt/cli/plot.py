@@ -32,7 +32,7 @@ def add_parser(commands: Any) -> None:
         "--out",
         default="plot.png",
         metavar="FILE",
-        help="the picture, .png, .svg or .pdf (default: plot.png)",
+        help="the picture to write: .png, .svg or .pdf (default: plot.png)",
     )
     parser.add_argument("--force", action="store_true", help="replace a picture that is there")
     parser.set_defaults(run=plot)

@@ -34,36 +34,42 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        help="shakespeare or names, which come with pygpt; a file of UTF-8 text, JSON-lines "
-        "(.jsonl, .ndjson) or Parquet (.parquet); or a folder of such files",
+        help="what to read: shakespeare or names, which come with pygpt; a file of UTF-8 text, "
+        "JSON-lines (.jsonl, .ndjson) or Parquet (.parquet); or a folder of such files",
     )
     parser.add_argument(
         "--tokenizer",
         required=True,
         metavar="TOKENIZER",
-        help="char (an id for each character of the source), gpt2, cl100k_base, a tokenizer.json, "
-        "or a folder that has one",
+        help="which tokenizer reads the text: char (an id for each character of the source), "
+        "gpt2, cl100k_base, a tokenizer.json, or a folder that has one",
     )
     parser.add_argument(
-        "--out", required=True, metavar="DIR", help="the folder to write; a dataset is replaced"
+        "--out",
+        required=True,
+        metavar="DIR",
+        help="the folder to write; a dataset that is there is replaced",
     )
     parser.add_argument(
         "--validation",
         type=float,
         default=0.1,
         metavar="X",
-        help="part for validation: the last of one text, some of many documents (default: 0.1)",
+        help="the part for validation: the end of a single text, or a random choice of many "
+        "documents (default: 0.1)",
     )
     parser.add_argument(
-        "--seed", type=int, default=42, metavar="N", help="of the choice of those (default: 42)"
+        "--seed", type=int, default=42, metavar="N", help="the seed of that choice (default: 42)"
     )
     parser.add_argument(
         "--field",
         metavar="NAME",
-        help="where JSON-lines and Parquet have the text (default: text)",
+        help="the field or column that has the text in JSON-lines and Parquet (default: text)",
     )
     parser.add_argument(
-        "--lines", action="store_true", help="each line of a text file is a document, not the file"
+        "--lines",
+        action="store_true",
+        help="take each line of a text file as a document, not the whole file",
     )
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.set_defaults(run=prepare)

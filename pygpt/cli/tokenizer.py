@@ -44,35 +44,39 @@ def add_parser(commands: Any) -> None:
             "--split",
             default="gpt2",
             metavar="gpt2|cl100k",
-            help="where text is cut into words, which no token crosses (default: gpt2)",
+            help="the rule that cuts text into words, which no token crosses (default: gpt2)",
         )
 
     one = task("explain", explain, "show the merges of a text, one after another")
-    one.add_argument("text", metavar="TEXT")
+    one.add_argument("text", metavar="TEXT", help="the text to merge")
     add_split(one)
 
     one = task("train", train, "train byte-level BPE on a text file")
     one.add_argument(
-        "data", metavar="DATA", help="UTF-8 text; or shakespeare or names, which come with pygpt"
+        "data",
+        metavar="DATA",
+        help="a file of UTF-8 text; or shakespeare or names, which come with pygpt",
     )
     one.add_argument(
         "--vocab-size",
         type=int,
         required=True,
         metavar="N",
-        help="number of ids: 256 bytes, the merges, and one special token, <|endoftext|>",
+        help="the number of ids: 256 bytes, the merges, and one special token, <|endoftext|>",
     )
     one.add_argument("--out", required=True, metavar="FILE", help="the tokenizer.json to write")
     add_split(one)
 
     one = task("encode", encode, "print the ids of a text")
     one.add_argument("tokenizer", metavar="TOKENIZER", help=_TOKENIZER)
-    one.add_argument("text", nargs="?", metavar="TEXT", help="standard input if left out")
+    one.add_argument(
+        "text", nargs="?", metavar="TEXT", help="the text to encode (default: standard input)"
+    )
 
     one = task("decode", decode, "print the text of ids")
     one.add_argument("tokenizer", metavar="TOKENIZER", help=_TOKENIZER)
     one.add_argument(
-        "ids", nargs="*", type=int, metavar="ID", help="standard input if left out"
+        "ids", nargs="*", type=int, metavar="ID", help="the ids to decode (default: standard input)"
     )
 
 

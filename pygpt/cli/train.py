@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from pygpt.cli.flags import UsageError, add_fields, given_fields
+from pygpt.cli.flags import UsageError, add_backend, add_fields, given_fields
+from pygpt.fields import specs_of
 from pygpt.model.config import BACKENDS, GPTConfig
 from pygpt.model.presets import PRESETS
-from pygpt.training.config import TrainConfig
+from pygpt.training.config import DataConfig, TrainConfig
 
 EXAMPLES = """\
 examples:
@@ -34,20 +35,21 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "recipe",
         metavar="PRESET|FILE.toml",
-        help=f"{', '.join(PRESETS)}; or a file with the tables [model], [train] and [data]",
+        help=f"one of {', '.join(PRESETS)}; or a file with the tables [model], [train] and [data]",
     )
     parser.add_argument(
         "--data",
         metavar="DATA",
-        help="a folder of `pygpt prepare`, or text, as it reads it (default: the preset's)",
+        help="what to train on: a folder of `pygpt prepare`, or a source that it reads "
+        "(default: the preset's)",
     )
     parser.add_argument(
         "--tokenizer",
         metavar="TOKENIZER",
-        help="of text: char, gpt2, cl100k_base, a tokenizer.json or its folder",
+        help=specs_of(DataConfig)["tokenizer"].rule.help,
     )
     parser.add_argument(
-        "--dry-run", action="store_true", help="show what would be trained, and write nothing"
+        "--dry-run", action="store_true", help="show what would be trained, but write nothing"
     )
     add_run_flags(parser, "runs/ and the name of preset or file")
     add_fields(parser.add_argument_group("model"), GPTConfig, defaults=_no_defaults(GPTConfig))
@@ -62,18 +64,13 @@ def add_run_flags(parser: Any, out: str) -> None:
     parser.add_argument(
         "--resume", action="store_true", help="go on with the run from its last checkpoint"
     )
-    parser.add_argument(
-        "--backend",
-        choices=BACKENDS,
-        metavar="|".join(BACKENDS),
-        help="cpu is fast, nd4j is ND4J's own operations, plain the reference (default: cpu)",
-    )
+    add_backend(parser, choices=BACKENDS)
     parser.add_argument(
         "--tensorboard",
         metavar="DIR",
-        help="write the metrics there for TensorBoard too; needs pygpt[tensorboard]",
+        help="also write the metrics to this folder for TensorBoard; needs pygpt[tensorboard]",
     )
-    parser.add_argument("--quiet", action="store_true", help="nothing but the result")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but the result")
 
 
 def _no_defaults(kind: type[GPTConfig | TrainConfig]) -> dict[str, None]:

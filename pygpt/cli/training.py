@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import threading
@@ -36,7 +37,7 @@ def describe(model: GPT, config: TrainConfig, data: DataConfig, notes: list[str]
     """
     frozen = frozen_weights(model.config, config.frozen)
     sizes = model.config.weight_shapes()
-    count = sum(_size(sizes[name]) for name in frozen)
+    count = sum(math.prod(sizes[name]) for name in frozen)
     trained = f", {model.num_parameters - count:,} of them trained" if count else ""
     lines = [
         f"{model.num_parameters:,} parameters{trained}",
@@ -51,7 +52,8 @@ def describe(model: GPT, config: TrainConfig, data: DataConfig, notes: list[str]
 
 def memory_of(model: GPT, config: TrainConfig) -> TrainingMemory:
     """Return what a run takes, its evaluations included."""
-    return model.memory(config.batch_size, evaluation=config.eval_interval > 0)
+    frozen = frozen_weights(model.config, config.frozen)
+    return model.memory(config.batch_size, frozen=frozen, evaluation=config.eval_interval > 0)
 
 
 def writers_of(given: Mapping[str, Any]) -> list[MetricsWriter]:
@@ -61,13 +63,6 @@ def writers_of(given: Mapping[str, Any]) -> list[MetricsWriter]:
         ConfigError: --tensorboard without the package for it.
     """
     return [TensorBoard(given["tensorboard"])] if "tensorboard" in given else []
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size
 
 
 def watch(trainer: Trainer, run: Path, quiet: bool) -> None:

@@ -4,9 +4,9 @@
     readers.py     text, JSON-lines and Parquet as streams of documents
     sources.py     what ships with pygpt, a file, or a folder of files
     token_file.py  token ids in a file with a header, memory-mapped
-    split.py       which part is for validation
+    validation.py  which part is for validation
     sampler.py     what every sampler of batches can do
-    streams.py     what a trainer needs of data
+    loaders.py     what a trainer needs of data
     windows.py     WindowSampler: anywhere in the tokens
     rows.py        SpanSampler: rows of whole documents, the base of two others
     packed.py      PackedSampler: as many short documents as fit in a row

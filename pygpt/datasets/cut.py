@@ -4,7 +4,7 @@ A piece ends between a character that is no blank and a space or tab, or between
 and a line end. At both places the split patterns of GPT-2 and of cl100k end a word whatever stands
 around: none of their words has a space or tab after a non-blank, or a line end after a letter or
 digit (cl100k's has line ends after punctuation, GPT-2's ends a run of blanks before its last one).
-Nor does either pattern look back. See `pygpt/tokenizers/split.py`.
+Nor does either pattern look back. See `pygpt/tokenizers/pretokenize.py`.
 """
 
 from __future__ import annotations
@@ -13,22 +13,13 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-PIECE = 2**18
-"""Characters of a piece, and a few more, up to the next place to cut."""
-
-LONGEST = 2**22
-"""Characters without such a place after which a piece ends anywhere, since memory does."""
-
+PIECE = 2**18  # characters of a piece, and a few more, up to the next place to cut
+LONGEST = 2**22  # without such a place a piece ends anywhere after as many, since memory does
 _PLACE = re.compile(r"\S(?=[ \t])|[^\W_](?=[\r\n])")
 
 
 class Piece(NamedTuple):
-    """A part of a document, not empty.
-
-    Attributes:
-        text: its characters.
-        ends: whether the document ends with it.
-    """
+    """A part of a document, not empty, and whether the document ends with it."""
 
     text: str
     ends: bool

@@ -9,9 +9,9 @@ from pathlib import Path
 from pygpt.datasets.loaders import Streams
 from pygpt.datasets.packed import PackedSampler
 from pygpt.datasets.sampler import Sampler
-from pygpt.datasets.token_file import MAGIC, TokenFile
+from pygpt.datasets.token_file import TokenFile, is_token_file
 from pygpt.datasets.windows import WindowSampler
-from pygpt.errors import DataError, OutputError
+from pygpt.errors import DataError
 from pygpt.tokenizers import tokenizer_json
 from pygpt.tokenizers.bpe import BPETokenizer
 from pygpt.tokenizers.char import CharTokenizer
@@ -71,30 +71,8 @@ class Dataset:
         return Streams(sampler(self.train), sampler(self.val), bytes_per_token)
 
 
-def target_folder(folder: Path) -> Path:
-    """Return the real path to write a dataset to, once it is known to be free or ours.
-
-    Raises:
-        OutputError: it exists, and is no dataset.
-    """
-    target = Path(os.path.realpath(folder))
-    if os.path.lexists(target) and not _is_ours(target):
-        raise OutputError(
-            f"output folder {folder}: exists and is no dataset that pygpt wrote; "
-            "choose another name, or remove it"
-        )
-    return target
-
-
-def _is_ours(folder: Path) -> bool:
-    try:
-        if sorted(os.listdir(folder)) != sorted([TOKENIZER_FILE, TRAIN_FILE, VAL_FILE]):
-            return False
-        return all(_begins_with_magic(folder / name) for name in (TRAIN_FILE, VAL_FILE))
-    except OSError:
+def is_dataset(folder: Path) -> bool:
+    """Whether a folder has a dataset's files, and no others."""
+    if sorted(os.listdir(folder)) != sorted([TOKENIZER_FILE, TRAIN_FILE, VAL_FILE]):
         return False
-
-
-def _begins_with_magic(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(MAGIC)) == MAGIC
+    return all(is_token_file(folder / name) for name in (TRAIN_FILE, VAL_FILE))

@@ -16,23 +16,15 @@ class BatchSource(Protocol):
 
     def __next__(self) -> Batch:
         """Return the next batch."""
-        ...
 
     def state(self) -> Mapping[str, Any]:
         """Return where the stream is, as values that JSON can hold."""
-        ...
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go to where another stream of the same data was.
-
-        Raises:
-            DataError: the state is that of other data.
-        """
-        ...
+        """Go to where another stream was; a `DataError` if that was one of other data."""
 
     def eval_batches(self, count: int | None = None) -> Iterator[Batch]:
         """Yield batches to evaluate with, at most `count`: the same at each call."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -56,8 +48,6 @@ class TrainingData(Protocol):
     @property
     def tokenizer(self) -> Tokenizer:
         """What the ids mean; it is saved with each checkpoint."""
-        ...
 
     def streams(self, block_size: int, config: TrainConfig) -> Streams:
         """Return new streams of batches (config.batch_size, block_size), seeded by config.seed."""
-        ...

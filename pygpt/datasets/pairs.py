@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pygpt.datasets.loaders import Streams
 from pygpt.datasets.readers import json_lines, text_of
 from pygpt.datasets.rows import SpanSampler
-from pygpt.datasets.sampler import BLANK
+from pygpt.datasets.sampler import IGNORE_INDEX
 from pygpt.datasets.validation import check_validation, choose, count_to_train
 from pygpt.errors import ConfigError, DataError
 from pygpt.tokenizers.protocol import Tokenizer
@@ -66,7 +66,7 @@ class Pairs:
                 )
             pair = np.array(prompt + answer, np.int32)
             ids.append(pair[:-1][-block_size:])
-            scored = np.where(np.arange(1, len(pair)) >= len(prompt), pair[1:], BLANK)
+            scored = np.where(np.arange(1, len(pair)) >= len(prompt), pair[1:], IGNORE_INDEX)
             targets.append(scored.astype(np.int32)[-block_size:])
         if not ids:
             raise DataError(f"data file {path}: expected pairs, got none")
@@ -139,10 +139,7 @@ class PairDataset:
         validation: float = 0.1,
         seed: int = 42,
     ) -> PairDataset:
-        """Return the pairs of a file; a seeded choice is for validation.
-
-        Args and errors are those of `Pairs.read` and `Pairs.split`.
-        """
+        """Return the pairs of a file, divided: see `Pairs.read` and `Pairs.split`."""
         pairs = Pairs.read(path, tokenizer, block_size)
         return cls(tokenizer, *pairs.split(validation, seed))
 

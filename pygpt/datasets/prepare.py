@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pygpt.datasets.cut import PIECE, Piece
-from pygpt.datasets.dataset import TOKENIZER_FILE, TRAIN_FILE, VAL_FILE, Dataset, target_folder
+from pygpt.datasets.dataset import TOKENIZER_FILE, TRAIN_FILE, VAL_FILE, Dataset, is_dataset
 from pygpt.datasets.sources import Source, find_source
 from pygpt.datasets.token_file import TokenWriter, dtype_of
 from pygpt.datasets.validation import check_validation, choose, count_to_train
 from pygpt.errors import ConfigError, DataError
-from pygpt.files.atomic import folder_beside, replace_folder
+from pygpt.files.atomic import folder_beside, free_or_ours, replace_folder
 from pygpt.tokenizers.char import CharTokenizer
 from pygpt.tokenizers.load import load_tokenizer
 from pygpt.tokenizers.protocol import Tokenizer
@@ -86,10 +86,12 @@ def prepare(
     """
     check_validation(validation)
     read = find_source(source, field, lines)
-    target = target_folder(Path(out))
+    target = free_or_ours(Path(out), "dataset", is_dataset)
     if read.folder is not None and Path(os.path.realpath(read.folder)) in target.parents:
         raise ConfigError("out", f"expected a folder outside of the source, got {out}")
-    chosen = _load(tokenizer)
+    chosen = None if tokenizer == CHARACTERS else tokenizer
+    if isinstance(chosen, str | os.PathLike):
+        chosen = load_tokenizer(chosen)
     report = on_progress if on_progress is not None else lambda progress: None
     with folder_beside(target) as staged:
         found = _survey(read, chosen is None, report)
@@ -103,13 +105,6 @@ def prepare(
         _encode(allotted, found, chosen, staged, report)
         replace_folder(target, staged)
     return Dataset.load(out)
-
-
-def _load(tokenizer: str | os.PathLike[str] | Tokenizer) -> Tokenizer | None:
-    """Return a tokenizer, or None if it is to be made from the characters of the source."""
-    if not isinstance(tokenizer, str | os.PathLike):
-        return tokenizer
-    return None if tokenizer == CHARACTERS else load_tokenizer(tokenizer)
 
 
 # ---- what there is ---------------------------------------------------------------------------
@@ -147,11 +142,7 @@ def _survey(source: Source, alphabet: bool, report: Report) -> _Found:
 def _allot(
     source: Source, found: _Found, validation: float, seed: int
 ) -> Iterator[tuple[int, Piece]]:
-    """Return the pieces of a source, each with 0 if it is to train on, 1 if for validation.
-
-    Raises:
-        DataError: there are none for one of the two.
-    """
+    """Return the pieces of a source, each with 0 if it is to train on, 1 if for validation."""
     if found.documents == 1:
         train = count_to_train(found.characters, validation, "characters", found.name)
         return _by_characters(source.pieces(), train)
@@ -203,11 +194,7 @@ def _encode(
     folder: Path,
     report: Report,
 ) -> None:
-    """Write the two token files.
-
-    Raises:
-        DataError: the source has not any more what was found.
-    """
+    """Write the two token files, if the source still has what was found."""
     bos = tokenizer.bos if found.documents > 1 else None
     dtype = dtype_of(tokenizer.vocab_size)
 

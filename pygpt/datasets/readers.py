@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from pygpt.datasets.cut import Piece, cut
 from pygpt.errors import DataError
+from pygpt.files.text import BLOCK, LONGEST_LINE, reading, text_blocks, text_lines
 
 JSON_LINES = (".jsonl", ".ndjson")
 PARQUET = (".parquet",)
-BLOCK = 2**18  # bytes that are read at once
-LONGEST_LINE = 2**26  # bytes, or characters, of a line, which is read as a whole
 
 
 def has_fields(path: Path) -> bool:
@@ -43,61 +39,18 @@ def read_pieces(path: Path, field: str, lines: bool) -> Iterator[Piece]:
         for text in _parquet(path, field):
             yield from cut([text])
     elif lines:
-        for line in _lines(path):
+        for line in text_lines(path):
             yield Piece(line, True)
     else:
-        yield from cut(_decoded(path))
-
-
-# ---- text ------------------------------------------------------------------------------------
-
-
-def _decoded(path: Path) -> Iterator[str]:
-    """Yield a text file in blocks, line ends and all."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    offset = 0
-    with _reading(path), path.open("rb") as file:
-        for block in chain(iter(lambda: file.read(BLOCK), b""), [b""]):
-            nul = block.find(0)
-            if nul >= 0:
-                got = f"a binary file (a zero byte at offset {offset + nul})"
-                raise DataError(f"data file {path}: expected text, got {got}")
-            try:
-                yield decoder.decode(block, final=not block)
-            except UnicodeDecodeError as error:
-                kept = len(error.object) - len(block)  # of a character that began before
-                got = f"byte 0x{error.object[error.start]:02x} at offset"
-                raise DataError(
-                    f"data file {path}: expected UTF-8, got {got} {offset - kept + error.start}; "
-                    "convert the file to UTF-8"
-                ) from error
-            offset += len(block)
-
-
-def _lines(path: Path) -> Iterator[str]:
-    """Yield the lines of a text file as `read_documents` returns them."""
-    rest = ""
-    for block in chain(_decoded(path), ["\n"]):
-        # \r\n becomes an empty line more, and those are left out
-        *lines, rest = (rest + block).replace("\r", "\n").split("\n")
-        yield from filter(None, map(str.strip, lines))
-        if len(rest) > LONGEST_LINE:
-            raise DataError(
-                f"data file {path}: expected a document a line, got a line of more than "
-                f"{LONGEST_LINE:,} characters; leave lines out, or split it"
-            )
+        yield from cut(text_blocks(path))
 
 
 # ---- fields ----------------------------------------------------------------------------------
 
 
 def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield where each object of a file is, for messages, and the object; blank lines are left out.
-
-    Raises:
-        DataError: not readable, a line that is no JSON object, or too long.
-    """
-    with _reading(path), path.open("rb") as file:
+    """Yield where each object of a file is, for messages, and the object; blank lines have none."""
+    with reading(path) as file:
         read: Iterable[bytes] = iter(lambda: file.readline(LONGEST_LINE + 1), b"")
         for number, line in enumerate(read, start=1):
             where = f"data file {path}: line {number}"
@@ -121,13 +74,7 @@ def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def text_of(values: Mapping[str, Any], field: str, where: str) -> str:
-    """Return the text in a field.
-
-    Args:
-        where: the file and the line, for messages.
-    Raises:
-        DataError: there is no such field, or it is no text, or text with half a surrogate pair.
-    """
+    """Return the text in a field; `where` (file and line) begins the message if there is none."""
     if field not in values:
         raise DataError(f"{where}: expected a field {field!r}, got {_names(values)}")
     text = values[field]
@@ -175,11 +122,3 @@ def _kind(value: Any) -> str:
     if value is None:
         return "null"
     return kinds.get(type(value), "a number" if isinstance(value, int | float) else "no text")
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise DataError(f"data file {path}: cannot be read: {error.strerror}") from error

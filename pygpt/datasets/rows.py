@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pygpt.datasets.sampler import BLANK, Batch, Sampler, shuffled
+from pygpt.datasets.sampler import IGNORE_INDEX, Batch, Sampler, shuffled
 
 
 class SpanSampler(Sampler):
@@ -83,7 +83,7 @@ class SpanSampler(Sampler):
         offsets = _count_up(lengths)
         source = np.repeat(self._starts[spans], lengths) + offsets
         place = np.repeat(places, lengths) + offsets
-        batch = Batch(np.zeros((B, T), np.int32), np.full((B, T), BLANK, np.int32))
+        batch = Batch(np.zeros((B, T), np.int32), np.full((B, T), IGNORE_INDEX, np.int32))
         batch.ids.reshape(-1)[place] = self._ids[source]
         batch.targets.reshape(-1)[place] = self._targets[source]
         return batch, len(spans)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pygpt.errors import ConfigError, DataError
 
-BLANK = -1
+IGNORE_INDEX = -1
 """The target of a position that is not scored."""
 
 
@@ -86,7 +86,14 @@ class Sampler(ABC):
 
     def state(self) -> dict[str, str | int]:
         """Return where the sampler is, as values that JSON can hold."""
-        return {**self._fixed(), "taken": self._taken}
+        return {
+            "sampler": self._KIND,
+            "size": self._size,
+            "block_size": self.block_size,
+            "batch_size": self.batch_size,
+            "seed": self.seed,
+            "taken": self._taken,
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go to where another sampler of the same data was: the next batch is its next one.
@@ -94,8 +101,8 @@ class Sampler(ABC):
         Raises:
             DataError: the state is of another kind of sampler, or of other data, sizes or seed.
         """
-        for name, expected in self._fixed().items():
-            if state.get(name) != expected:
+        for name, expected in self.state().items():
+            if name != "taken" and state.get(name) != expected:
                 raise DataError(
                     f"sampler state: {name}: expected {expected!r}, got {state.get(name)!r}; "
                     "go on with what the run began with"
@@ -104,15 +111,6 @@ class Sampler(ABC):
         if type(taken) is not int or taken < 0:
             raise DataError(f"sampler state: taken: expected a count, got {taken!r}")
         self._taken = taken
-
-    def _fixed(self) -> dict[str, str | int]:
-        return {
-            "sampler": self._KIND,
-            "size": self._size,
-            "block_size": self.block_size,
-            "batch_size": self.batch_size,
-            "seed": self.seed,
-        }
 
 
 def generator(seed: int, number: int) -> np.random.Generator:

@@ -21,10 +21,8 @@ class Source:
 
     Attributes:
         name: what the user called it.
-        files: not empty.
-        folder: that they are in, if it is a folder that was named.
-        field: where JSON-lines and Parquet have the text.
-        lines: whether each line of a text file is a document, and not the file.
+        folder: that the files are in, if it is a folder that was named.
+        field, lines: see `find_source`.
     """
 
     name: str
@@ -63,20 +61,16 @@ def find_source(
     elif os.path.isdir(name):
         folder = Path(name)
         files = _files(folder)
+    elif os.path.isfile(name):
+        files = [Path(name)]
     else:
-        files = [_file(name)]
+        state = "expected a file or a folder" if os.path.exists(name) else "there is no such file"
+        raise DataError(f"data file {name}: {state}")
     if field is not None and not any(map(has_fields, files)):
         raise ConfigError("field", f"expected JSON-lines or Parquet, got text: {name}")
     if lines and all(map(has_fields, files)):
         raise ConfigError("lines", f"expected text files, got JSON-lines or Parquet: {name}")
     return Source(name, tuple(files), folder, FIELD if field is None else field, lines)
-
-
-def _file(name: str) -> Path:
-    if not os.path.isfile(name):
-        state = "expected a file or a folder" if os.path.exists(name) else "there is no such file"
-        raise DataError(f"data file {name}: {state}")
-    return Path(name)
 
 
 def _files(top: Path) -> list[Path]:

@@ -18,7 +18,6 @@ import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -36,6 +35,12 @@ _DTYPES: dict[int, np.dtype[Any]] = {2: np.dtype("<u2"), 4: np.dtype("<u4")}
 def dtype_of(vocab_size: int) -> np.dtype[Any]:
     """Return the type that the ids of a vocabulary have in a file."""
     return _DTYPES[2 if vocab_size <= 2**16 else 4]
+
+
+def is_token_file(path: Path) -> bool:
+    """Whether a file begins as token files do."""
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,11 +121,8 @@ def _read(path: Path, header: bytes, size: int) -> tuple[int, np.dtype[Any], int
 class TokenWriter:
     """Mutable: writes a token file; its header last, so that half a file is none.
 
-    Args:
-        path: is written over.
-        tokenizer: which the tokens are of.
     Attributes:
-        dtype: uint16 or uint32, little endian.
+        dtype: uint16 or uint32, little endian: that of the tokens.
         count: of the tokens so far.
         text_bytes: that they stand for.
     Raises:
@@ -136,13 +138,10 @@ class TokenWriter:
         self._file.write(bytes(_HEADER.size))
 
     def write(self, tokens: NDArray[Any], text_bytes: int) -> None:
-        """Append tokens.
+        """Append tokens, (count,), and how many bytes of UTF-8 they stand for.
 
-        Args:
-            tokens: of the type `dtype`, (count,), each less than the tokenizer's vocab_size.
-            text_bytes: bytes of the text that they stand for.
         Raises:
-            TypeError: tokens of another type, which might not fit.
+            TypeError: tokens of another type than `dtype`, which might not fit.
         """
         self._file.write(tokens.astype(self.dtype, order="C", casting="equiv").data)
         self.count += len(tokens)
@@ -159,10 +158,5 @@ class TokenWriter:
     def __enter__(self) -> TokenWriter:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()

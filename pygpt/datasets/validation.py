@@ -10,11 +10,7 @@ from pygpt.errors import ConfigError, DataError
 
 
 def check_validation(validation: float) -> None:
-    """Check that this is a part.
-
-    Raises:
-        ConfigError: it is not between 0 and 1.
-    """
+    """Raise a ConfigError if this is no part: not between 0 and 1."""
     if not 0 < validation < 1:
         raise ConfigError("validation", f"expected more than 0 and less than 1, got {validation}")
 
@@ -24,9 +20,7 @@ def count_to_train(count: int, validation: float, noun: str, name: str) -> int:
 
     Args:
         validation: the part that is for validation, rounded up.
-        noun, name: what is counted and where it comes from, for the message.
-    Raises:
-        DataError: nothing is left.
+        noun, name: what is counted and where it comes from, for the message of a `DataError`.
     """
     part = Decimal(str(validation))  # as it was written: in binary 1 - 0.9 is less than 0.1
     train = min(int(count * (1 - part)), count - 1)

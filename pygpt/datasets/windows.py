@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pygpt.datasets.sampler import BLANK, Batch, Sampler, generator
+from pygpt.datasets.sampler import IGNORE_INDEX, Batch, Sampler, generator
 from pygpt.errors import DataError
 
 
@@ -44,21 +44,17 @@ class WindowSampler(Sampler):
         rng = generator(self.seed, self._taken)
         self._taken += 1
         starts = rng.integers(0, len(self._tokens) - self.block_size, self.batch_size)
-        shape = (self.batch_size, self.block_size)
-        batch = Batch(np.empty(shape, np.int32), np.empty(shape, np.int32))
-        for ids, targets, start in zip(*batch, starts.tolist(), strict=True):
-            end = start + self.block_size
-            ids[:] = self._tokens[start:end]
-            targets[:] = self._tokens[start + 1 : end + 1]
-        return batch
+        return self._windows(starts.tolist())
 
     def _batch(self, units: Iterator[int]) -> tuple[Batch, int]:
-        shape = (self.batch_size, self.block_size)
-        batch = Batch(np.zeros(shape, np.int32), np.full(shape, BLANK, np.int32))
         rows = list(islice(units, self.batch_size))
-        for ids, targets, row in zip(*batch, rows, strict=False):
-            start = row * self.block_size
+        return self._windows([row * self.block_size for row in rows]), len(rows)
+
+    def _windows(self, starts: Iterable[int]) -> Batch:
+        shape = (self.batch_size, self.block_size)
+        batch = Batch(np.zeros(shape, np.int32), np.full(shape, IGNORE_INDEX, np.int32))
+        for ids, targets, start in zip(*batch, starts, strict=False):
             window = self._tokens[start : start + self.block_size + 1]
             ids[: len(window) - 1] = window[:-1]
             targets[: len(window) - 1] = window[1:]
-        return batch, len(rows)
+        return batch

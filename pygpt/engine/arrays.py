@@ -1,4 +1,4 @@
-"""Java's numbers as NumPy arrays: copies of a tensor, and all weights, gradients or moments."""
+"""Java's numbers as NumPy arrays: a copy of a tensor, and all weights, gradients or moments."""
 
 from __future__ import annotations
 
@@ -11,12 +11,6 @@ from numpy.typing import NDArray
 from pygpt.engine.door import translated, view
 from pygpt.engine.java import Parameters, Tensor
 from pygpt.errors import ShapeError
-
-
-def upload(values: NDArray[Any], tensor: Tensor) -> None:
-    """Copy an array to the first elements of a Java tensor of the same dtype."""
-    dense = np.ascontiguousarray(values)
-    tensor.flat(dense.size).write(dense.ctypes.data)
 
 
 def download(tensor: Tensor, out: NDArray[Any]) -> None:

@@ -10,15 +10,18 @@ from typing import Any, TypeVar
 
 from numpy.typing import DTypeLike, NDArray
 
-import jbridge
+import jbridge.errors
 from jbridge import JarsNotFoundError, JavaError, JavaMemoryError, JBridgeError
 from jbridge.jvm import find_jars
+from pygpt.application import APPLICATION
 from pygpt.engine import java
 from pygpt.errors import PygptError, TooLargeError
 
 __all__ = ["EngineError", "jar_resource", "java_class", "translated", "view", "wait"]
 
 T = TypeVar("T")
+
+jbridge.use(APPLICATION)
 
 
 JAVA_TOO_LARGE = "org.pygpt.tensor.TooLargeError"
@@ -37,16 +40,8 @@ class EngineTooLargeError(TooLargeError, EngineError, JavaMemoryError):
 
 _OURS: dict[type[JBridgeError], type[EngineError]] = {
     kind: type(kind.__name__, (EngineError, kind), {"__module__": __name__})
-    for kind in (
-        jbridge.JdkNotFoundError,
-        JarsNotFoundError,
-        jbridge.JvmStartError,
-        jbridge.ForkedProcessError,
-        JavaError,
-        jbridge.JavaValueError,
-        JavaMemoryError,
-        jbridge.JavaNumberError,
-    )
+    for kind in vars(jbridge.errors).values()
+    if isinstance(kind, type) and issubclass(kind, JBridgeError)
 }
 
 

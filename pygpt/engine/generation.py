@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,117 +12,10 @@ from pygpt.engine.model import Model
 from pygpt.fields import INT_MAX
 
 
-@java.describes("org.pygpt.generate.SamplingOptions")
-class JavaSampling(Protocol):
-    """How a token is chosen."""
-
-
-@java.describes("org.pygpt.generate.SamplingOptions")
-class JavaSamplingClass(Protocol):
-    """See `JavaSampling`."""
-
-    def __call__(
-        self,
-        temperature: float,
-        top_k: int,
-        top_p: float,
-        min_p: float,
-        repetition_penalty: float,
-        /,
-    ) -> JavaSampling: ...
-
-
-@java.describes("java.util.function.DoubleSupplier")
-class JavaNumbers(Protocol):
-    """Gives random numbers."""
-
-
-@java.describes("org.pygpt.generate.Request")
-class JavaRequest(Protocol):
-    """A prompt, and how it is continued."""
-
-
-@java.describes("org.pygpt.generate.Request")
-class JavaRequestClass(Protocol):
-    """See `JavaRequest`."""
-
-    def __call__(
-        self,
-        prompt: NDArray[np.int32],
-        max_new_tokens: int,
-        sampling: JavaSampling,
-        stop_tokens: NDArray[np.int32],
-        top_count: int,
-        uniforms: JavaNumbers,
-        /,
-    ) -> JavaRequest: ...
-
-    def seeded(
-        self,
-        prompt: NDArray[np.int32],
-        max_new_tokens: int,
-        sampling: JavaSampling,
-        stop_tokens: NDArray[np.int32],
-        top_count: int,
-        seed: int,
-        /,
-    ) -> JavaRequest: ...
-
-    def numbers(self, uniforms: NDArray[np.float64], /) -> JavaNumbers: ...
-
-
-@java.describes("org.pygpt.generate.Sequence")
-class JavaSequence(Protocol):
-    """What is added to a prompt."""
-
-    def end(self, count: int, /) -> None: ...
-    def ended(self) -> bool: ...
-    def throwIfFailed(self) -> None: ...
-    def length(self) -> int: ...
-    def tokens(self, start: int, /) -> Sequence[int]: ...
-    def tokensBeforeStop(self) -> Sequence[int]: ...
-    def logProbabilities(self) -> Sequence[float]: ...
-    def topTokens(self) -> Sequence[int]: ...
-    def topLogProbabilities(self) -> Sequence[float]: ...
-
-
-@java.describes("org.pygpt.generate.Generator")
-class JavaGenerator(java.Closeable, Protocol):
-    """Sequences that are continued together, and their key/value caches."""
-
-    def submit(self, request: JavaRequest, /) -> JavaSequence: ...
-    def cancel(self, sequence: JavaSequence, /) -> None: ...
-    def queued(self) -> int: ...
-    def running(self) -> int: ...
-    def cacheBytes(self) -> int: ...
-    def forget(self) -> None: ...
-
-
-@java.describes("org.pygpt.generate.Generator")
-class JavaGeneratorClass(Protocol):
-    """See `JavaGenerator`."""
-
-    def __call__(self, model: java.GPT, at_once: int, reuse: bool, /) -> JavaGenerator: ...
-
-
-@java.describes("org.pygpt.jobs.GenerateJob")
-class GenerateJob(java.Job, Protocol):
-    """Lets a generator work for a while."""
-
-    def ended(self) -> bool: ...
-
-
-@java.describes("org.pygpt.jobs.GenerateJob")
-class GenerateJobClass(Protocol):
-    """See `GenerateJob`."""
-
-    def __call__(self, generator: JavaGenerator, millis: int, /) -> GenerateJob: ...
-
-
 class EngineSequence:
     """Mutable: what is added to a prompt."""
 
-    def __init__(self, sequence: JavaSequence, top_count: int) -> None:
+    def __init__(self, sequence: java.GeneratedSequence, top_count: int) -> None:
         self.java = sequence
         self._top_count = top_count
 
@@ -167,7 +57,7 @@ class EngineSequence:
         return ids.reshape(shape), values.reshape(shape)
 
 
-class EngineGenerator(Handle[JavaGenerator]):
+class EngineGenerator(Handle[java.Generator]):
     """Mutable: sequences that a model continues together, and their key/value caches.
 
     The model works only inside `advance`: between two calls it is free for anything else.
@@ -175,11 +65,12 @@ class EngineGenerator(Handle[JavaGenerator]):
     Args:
         at_once: most sequences of a step, up to 32; others wait.
         reuse: whether a prompt is read from where it differs from what a cache holds.
+        in_parts: whether long prompts are read in parts, so that they do not stop the others.
     """
 
-    def __init__(self, model: Model, at_once: int, reuse: bool) -> None:
+    def __init__(self, model: Model, at_once: int, reuse: bool, in_parts: bool) -> None:
         with translated():
-            generator = java_class(JavaGeneratorClass)(model.java, at_once, reuse)
+            generator = java_class(java.GeneratorClass)(model.java, at_once, reuse, in_parts)
         super().__init__("generator", generator, model.dtype, model)
 
     def submit(
@@ -203,8 +94,8 @@ class EngineGenerator(Handle[JavaGenerator]):
             EngineError: Java refused, or there is no room for a cache.
         """
         with translated():
-            options = java_class(JavaSamplingClass)(*sampling)
-            request = java_class(JavaRequestClass).seeded(
+            options = java_class(java.SamplingOptionsClass)(*sampling)
+            request = java_class(java.RequestClass).seeded(
                 prompt, max_new_tokens, options, stop_tokens, top_count, seed
             )
             return EngineSequence(self.java.submit(request), top_count)
@@ -221,8 +112,8 @@ class EngineGenerator(Handle[JavaGenerator]):
             KeyboardInterrupt: Ctrl-C.
         """
         with translated():
-            job = java_class(GenerateJobClass)(self.java, time_ms)
-        self.run(job)
+            job = java_class(java.GenerateJobClass)(self.java, time_ms)
+        self._run(job)
         return not job.ended()
 
 
@@ -242,11 +133,11 @@ def sample_documents(
         EngineError: Java refused, or failed.
         KeyboardInterrupt: Ctrl-C.
     """
-    with EngineGenerator(model, at_once=1, reuse=False) as generator:
+    with EngineGenerator(model, at_once=1, reuse=False, in_parts=False) as generator:
         with translated():
-            requests = java_class(JavaRequestClass)
+            requests = java_class(java.RequestClass)
             ends = np.array([bos], np.int32)
-            options = java_class(JavaSamplingClass)(temperature, 0, 1.0, 0.0, 1.0)
+            options = java_class(java.SamplingOptionsClass)(temperature, 0, 1.0, 0.0, 1.0)
             numbers = requests.numbers(uniforms)
             request = requests(ends, max_tokens, options, ends, 0, numbers)
             documents = [generator.java.submit(request) for _ in range(count)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
@@ -51,7 +50,7 @@ class Handle(Generic[J]):
             self._arrays[what] = FlatArrays(self.java, parameters, np.dtype(self.dtype))
         return self._arrays[what]
 
-    def run(
+    def _run(
         self, job: Job, poll: Callable[[], None] | None = None, *, changes: bool = False
     ) -> None:
         """Start a job and wait for its end; see `door.wait`.
@@ -105,10 +104,5 @@ class Handle(Generic[J]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

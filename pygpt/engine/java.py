@@ -8,13 +8,23 @@ Java's: `str` makes it Python's. Numbers and truth values are Python's already.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol, TypeVar
+from typing import NewType, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 T = TypeVar("T")
+Ints = NDArray[np.int32]  # copied to an int[], as Doubles to a double[]
+Doubles = NDArray[np.float64]
 NAMES: dict[type, str] = {}  # Protocol -> full name of the Java class
+
+# Objects that are only handed on.
+DType = NewType("DType", object)
+GPTConfig = NewType("GPTConfig", object)
+AdamW = NewType("AdamW", object)
+SamplingOptions = NewType("SamplingOptions", object)
+Request = NewType("Request", object)
+DoubleSupplier = NewType("DoubleSupplier", object)
 
 
 def describes(name: str) -> Callable[[type[T]], type[T]]:
@@ -37,25 +47,8 @@ class Closeable(Protocol):
 
 
 @describes("org.pygpt.tensor.DType")
-class DType(Protocol):
-    """What the numbers of a tensor are."""
-
-
-@describes("org.pygpt.tensor.DType")
 class DTypeClass(Protocol):
-    """See `DType`."""
-
     def of(self, name: str, /) -> DType: ...
-
-
-@describes("org.pygpt.tensor.Tensor")
-class Tensor(Protocol):
-    """A matrix or a vector in somebody's memory."""
-
-    def offset(self) -> int: ...
-    def rows(self) -> int: ...
-    def columns(self) -> int: ...
-    def flat(self, length: int, /) -> Flat: ...
 
 
 @describes("org.pygpt.tensor.Flat")
@@ -69,10 +62,28 @@ class Flat(Protocol):
     def write(self, address: int, /) -> None: ...
 
 
+@describes("org.pygpt.model.Layout")
+class Layout(Protocol):
+    """What the weights of a model are, and which of them are trained."""
+
+    def freeze(self, names: list[str], /) -> Layout: ...
+
+
+@describes("org.pygpt.tensor.Tensor")
+class Tensor(Protocol):
+    """A matrix or a vector in somebody's memory."""
+
+    def offset(self) -> int: ...
+    def rows(self) -> int: ...
+    def columns(self) -> int: ...
+    def flat(self, length: int, /) -> Flat: ...
+
+
 @describes("org.pygpt.model.Parameters")
 class Parameters(Protocol):
     """One number for each weight of a model."""
 
+    def layout(self) -> Layout: ...
     def names(self) -> Iterable[object]: ...
     def get(self, name: object, /) -> Tensor: ...
     def isVector(self, name: object, /) -> bool: ...
@@ -83,14 +94,7 @@ class Parameters(Protocol):
 
 
 @describes("org.pygpt.model.GPTConfig")
-class GPTConfig(Protocol):
-    """The architecture."""
-
-
-@describes("org.pygpt.model.GPTConfig")
 class GPTConfigClass(Protocol):
-    """See `GPTConfig`."""
-
     def ofJson(self, json: str, /) -> GPTConfig: ...
 
 
@@ -103,18 +107,16 @@ class Kernels(Protocol):
 
 @describes("org.pygpt.graph.Tape")
 class Tape(Protocol):
-    """The ops of a program and their memory."""
+    """The ops of a session and their memory."""
 
     def byteSize(self) -> int: ...
 
 
 @describes("org.pygpt.model.Session")
 class Session(Closeable, Protocol):
-    """A tape, and where it reads its tokens from."""
+    """A tape, and what comes out of it."""
 
     def tape(self) -> Tape: ...
-    def ids(self) -> Tensor: ...
-    def targets(self) -> Tensor: ...
     def logits(self) -> Tensor: ...
     def loss(self) -> float: ...
     def probabilities(self, layer: int, /) -> Tensor: ...
@@ -122,13 +124,13 @@ class Session(Closeable, Protocol):
 
 @describes("org.pygpt.model.GPT")
 class GPT(Closeable, Protocol):
-    """A model's weights, and the programs that use them."""
+    """A model's weights, and the sessions that use them."""
 
     def kernels(self) -> Kernels: ...
     def weights(self) -> Parameters: ...
     def initialize(self, seed: int, /) -> None: ...
     def quantize(self, weights: str, /) -> None: ...
-    def activationBytes(self, B: int, T: int, /) -> int: ...
+    def activationBytes(self, B: int, T: int, layout: Layout, /) -> int: ...
     def evaluationBytes(self, B: int, T: int, /) -> int: ...
     def describeOps(self, B: int, T: int, /) -> Iterable[object]: ...
     def evaluation(self, B: int, T: int, /) -> Session: ...
@@ -137,33 +139,16 @@ class GPT(Closeable, Protocol):
 
 @describes("org.pygpt.model.GPT")
 class GPTClass(Protocol):
-    """See `GPT`."""
-
-    def create(
-        self, config: GPTConfig, backend: str, dtype: DType, threads: int, /
-    ) -> GPT: ...
+    def create(self, config: GPTConfig, backend: str, dtype: DType, threads: int, /) -> GPT: ...
 
 
 # ---- training ------------------------------------------------------------------------------------
 
 
 @describes("org.pygpt.train.AdamW")
-class AdamW(Protocol):
-    """Options of the optimizer."""
-
-
-@describes("org.pygpt.train.AdamW")
 class AdamWClass(Protocol):
-    """See `AdamW`."""
-
     def __call__(
-        self,
-        beta1: float,
-        beta2: float,
-        epsilon: float,
-        weight_decay: float,
-        grad_clip: float,
-        /,
+        self, beta1: float, beta2: float, epsilon: float, weight_decay: float, grad_clip: float, /
     ) -> AdamW: ...
 
 
@@ -171,9 +156,6 @@ class AdamWClass(Protocol):
 class Training(Closeable, Protocol):
     """Gradients, AdamW's moments and activations of training one model."""
 
-    def freeze(self, names: list[str], /) -> None: ...
-    def ids(self) -> Tensor: ...
-    def targets(self) -> Tensor: ...
     def update(self, learning_rate: float, /) -> None: ...
     def gradients(self) -> Parameters: ...
     def firstMoments(self) -> Parameters: ...
@@ -186,9 +168,80 @@ class Training(Closeable, Protocol):
 
 @describes("org.pygpt.train.Training")
 class TrainingClass(Protocol):
-    """See `Training`."""
+    def __call__(
+        self, model: GPT, B: int, T: int, options: AdamW, layout: Layout, /
+    ) -> Training: ...
 
-    def __call__(self, model: GPT, B: int, T: int, options: AdamW, /) -> Training: ...
+
+# ---- generation ----------------------------------------------------------------------------------
+
+
+@describes("org.pygpt.generate.SamplingOptions")
+class SamplingOptionsClass(Protocol):
+    def __call__(
+        self, temperature: float, top_k: int, top_p: float, min_p: float, penalty: float, /
+    ) -> SamplingOptions: ...
+
+
+@describes("org.pygpt.generate.Request")
+class RequestClass(Protocol):
+    """A prompt, and how it is continued."""
+
+    def __call__(
+        self,
+        prompt: Ints,
+        max_new_tokens: int,
+        sampling: SamplingOptions,
+        stop_tokens: Ints,
+        top_count: int,
+        uniforms: DoubleSupplier,
+        /,
+    ) -> Request: ...
+    def seeded(
+        self,
+        prompt: Ints,
+        max_new_tokens: int,
+        sampling: SamplingOptions,
+        stop_tokens: Ints,
+        top_count: int,
+        seed: int,
+        /,
+    ) -> Request: ...
+    def numbers(self, uniforms: Doubles, /) -> DoubleSupplier: ...
+
+
+@describes("org.pygpt.generate.Sequence")
+class GeneratedSequence(Protocol):
+    """What is added to a prompt."""
+
+    def end(self, count: int, /) -> None: ...
+    def ended(self) -> bool: ...
+    def throwIfFailed(self) -> None: ...
+    def length(self) -> int: ...
+    def tokens(self, start: int, /) -> Sequence[int]: ...
+    def tokensBeforeStop(self) -> Sequence[int]: ...
+    def logProbabilities(self) -> Sequence[float]: ...
+    def topTokens(self) -> Sequence[int]: ...
+    def topLogProbabilities(self) -> Sequence[float]: ...
+
+
+@describes("org.pygpt.generate.Generator")
+class Generator(Closeable, Protocol):
+    """Sequences that are continued together, and their key/value caches."""
+
+    def submit(self, request: Request, /) -> GeneratedSequence: ...
+    def cancel(self, sequence: GeneratedSequence, /) -> None: ...
+    def queued(self) -> int: ...
+    def running(self) -> int: ...
+    def cacheBytes(self) -> int: ...
+    def forget(self) -> None: ...
+
+
+@describes("org.pygpt.generate.Generator")
+class GeneratorClass(Protocol):
+    def __call__(
+        self, model: GPT, at_once: int, reuse: bool, in_parts: bool, /
+    ) -> Generator: ...
 
 
 # ---- jobs ----------------------------------------------------------------------------------------
@@ -204,24 +257,20 @@ class Job(Protocol):
 
 @describes("org.pygpt.jobs.ForwardJob")
 class ForwardJobClass(Protocol):
-    """Forward of a program's tokens."""
-
-    def __call__(self, session: Session, B: int, T: int, /) -> Job: ...
+    def __call__(self, session: Session, ids: Ints, targets: Ints, B: int, T: int, /) -> Job: ...
 
 
 @describes("org.pygpt.jobs.StepJob")
 class StepJob(Job, Protocol):
-    """Backward of a training's tokens, and an update unless the learning rate is NaN."""
+    """Backward of a batch, and an update unless the learning rate is NaN."""
 
     def loss(self) -> float: ...
 
 
 @describes("org.pygpt.jobs.StepJob")
 class StepJobClass(Protocol):
-    """See `StepJob`."""
-
     def __call__(
-        self, training: Training, B: int, T: int, learning_rate: float, /
+        self, training: Training, ids: Ints, targets: Ints, B: int, T: int, rate: float, /
     ) -> StepJob: ...
 
 
@@ -235,14 +284,18 @@ class StepsJob(Job, Protocol):
 
 @describes("org.pygpt.jobs.StepsJob")
 class StepsJobClass(Protocol):
-    """See `StepsJob`."""
-
     def __call__(
-        self,
-        training: Training,
-        ids: NDArray[np.int32],
-        targets: NDArray[np.int32],
-        sizes: NDArray[np.int32],
-        learning_rates: NDArray[np.float64],
-        /,
+        self, training: Training, ids: Ints, targets: Ints, sizes: Ints, rates: Doubles, /
     ) -> StepsJob: ...
+
+
+@describes("org.pygpt.jobs.GenerateJob")
+class GenerateJob(Job, Protocol):
+    """Lets a generator work for a while."""
+
+    def ended(self) -> bool: ...
+
+
+@describes("org.pygpt.jobs.GenerateJob")
+class GenerateJobClass(Protocol):
+    def __call__(self, generator: Generator, millis: int, /) -> GenerateJob: ...

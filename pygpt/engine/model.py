@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pygpt.engine import java
-from pygpt.engine.arrays import download, upload
+from pygpt.engine.arrays import download
 from pygpt.engine.door import java_class, translated
 from pygpt.engine.handle import Handle
 from pygpt.engine.training import Training, TrainingMemory
@@ -26,7 +26,7 @@ from pygpt.training.config import AdamWConfig, AdamWOptions
 _log = logging.getLogger("pygpt")
 
 DTYPES = ("float32", "float64")
-ROUNDED_BITS = {"int8": 8, "bfloat16": 16}  # of a weight
+QUANTIZED_BITS = {"int8": 8, "bfloat16": 16}  # of a weight
 LOGITS_AT_ONCE = 1 << 26  # numbers: 256 MB
 
 
@@ -37,8 +37,8 @@ def dtype_of(backend: str) -> str:
 
 def check_format(weights: str) -> None:
     """Raise ConfigError unless weights can be rounded to this."""
-    if weights not in ROUNDED_BITS:
-        expected = ", ".join(ROUNDED_BITS)
+    if weights not in QUANTIZED_BITS:
+        expected = ", ".join(QUANTIZED_BITS)
         raise ConfigError("weights", f"expected one of {expected}, got {weights!r}")
 
 
@@ -69,7 +69,7 @@ class Model(Handle[java.GPT]):
             raise ConfigError("threads", f"expected at least 0, got {threads}")
         self.config = config
         self.backend = backend
-        self.rounded: str | None = None
+        self.quantized: str | None = None
         require(config.num_parameters * np.dtype(dtype).itemsize, "a model of these sizes")
         with translated():
             sizes = java_class(java.GPTConfigClass).ofJson(json.dumps(config.to_dict()))
@@ -135,17 +135,22 @@ class Model(Handle[java.GPT]):
             EngineError: a weight is not finite.
         """
         check_format(weights)
-        self._require_unrounded("load the model again to round it otherwise")
+        self._require_unquantized("load the model again to round it otherwise")
         if self.backend == "cpu":
-            copied_bytes = self.config.num_parameters * ROUNDED_BITS[weights] // 8
+            copied_bytes = self.config.num_parameters * QUANTIZED_BITS[weights] // 8
             require(copied_bytes, f"a copy of the weights as {weights}")
         with self._computing(changes=True):
             self.java.quantize(weights)
-        self.rounded = weights
+        self.quantized = weights
 
-    def _require_unrounded(self, hint: str) -> None:
-        if self.rounded is not None:
-            raise ConfigError("weights", f"expected unrounded ones, got {self.rounded}; {hint}")
+    def _require_unquantized(self, hint: str) -> None:
+        if self.quantized is not None:
+            raise ConfigError("weights", f"expected unrounded ones, got {self.quantized}; {hint}")
+
+    @property
+    def rounded(self) -> str | None:
+        """The same as `quantized`, by its older name."""
+        return self.quantized
 
     # ---- evaluation ------------------------------------------------------------------------------
 
@@ -209,9 +214,8 @@ class Model(Handle[java.GPT]):
         B, T = ids.shape
         with translated():
             session = self._evaluation_of(B, T)
-            upload(ids, session.ids())
-            upload(targets, session.targets())
-            self.run(java_class(java.ForwardJobClass)(session, B, T))
+            job_class = java_class(java.ForwardJobClass)
+            self._run(job_class(session, ids.ravel(), targets.ravel(), B, T))
             if logits is not None:
                 download(session.logits(), logits)
             return float(session.loss())
@@ -253,13 +257,13 @@ class Model(Handle[java.GPT]):
         needed = rows * math.prod(shape[1:]) * np.dtype(self.dtype).itemsize
         require(needed, f"the attention of {B} x {T} tokens")
         probabilities = np.empty(shape, self.dtype)
+        blank = np.full(T, -1, np.int32)
         with translated():
             session = self.java.attention(T)
         try:
             for row, layers in zip(tokens, probabilities, strict=True):
                 with translated():
-                    upload(row, session.ids())
-                    self.run(java_class(java.ForwardJobClass)(session, 1, T))
+                    self._run(java_class(java.ForwardJobClass)(session, row, blank, 1, T))
                     for i, layer in enumerate(layers):
                         download(session.probabilities(i), layer)
         finally:
@@ -291,34 +295,46 @@ class Model(Handle[java.GPT]):
             ConfigError: an option that cannot be, a name that is no weight's, or rounded weights.
             TooLargeError: it does not fit into memory; nothing has been allocated.
         """
-        self._require_unrounded("load the model again without rounding it")
-        needed = self.memory(batch_size, block_size, evaluation=evaluation)
+        self._require_unquantized("load the model again without rounding it")
+        needed = self.memory(batch_size, block_size, frozen=frozen, evaluation=evaluation)
         T = self.config.block_size if block_size is None else block_size
         what = f"training on batches of {batch_size} x {T} tokens"
         require(needed.beside_weights_bytes, what)
         config = from_dict(AdamWConfig, options)
-        for name in set(frozen) - self.config.weight_shapes().keys():
-            raise ConfigError("frozen", f"expected names of weights, got {name!r}")
         return Training(self, self.config, batch_size, T, config, frozen)
 
     def memory(
-        self, batch_size: int, block_size: int | None = None, *, evaluation: bool = False
+        self,
+        batch_size: int,
+        block_size: int | None = None,
+        *,
+        frozen: Sequence[str] = (),
+        evaluation: bool = False,
     ) -> TrainingMemory:
         """Return what training takes on batches of this size, allocating none of it.
 
         Args:
             batch_size: sequences, B.
             block_size: positions of each, T; by default the longest.
+            frozen: names of weights that stay as they are, which have no gradients and moments.
             evaluation: whether the model is evaluated in between, on batches of the same size.
+        Raises:
+            ShapeError: sizes that do not fit the model.
+            ConfigError: a name that is no weight's.
         """
         T = self._checked_length(batch_size, block_size)
-        weights, evaluated = self._weights_bytes, 0
+        shapes = self.config.weight_shapes()
+        for name in set(frozen) - shapes.keys():
+            raise ConfigError("frozen", f"expected names of weights, got {name!r}")
+        count = self.num_parameters - sum(math.prod(shapes[name]) for name in set(frozen))
+        trained, evaluated = count * np.dtype(self.dtype).itemsize, 0
         with translated():
-            activations = int(self.java.activationBytes(batch_size, T))
+            layout = self.java.weights().layout().freeze(list(frozen))
+            activations = int(self.java.activationBytes(batch_size, T, layout))
             if evaluation:
                 rows = min(batch_size, self._at_once(T))
                 evaluated = int(self.java.evaluationBytes(rows, T))
-        return TrainingMemory(weights, weights, 2 * weights, activations, evaluated)
+        return TrainingMemory(self._weights_bytes, trained, 2 * trained, activations, evaluated)
 
     def ops(self, batch_size: int = 1, block_size: int | None = None) -> list[str]:
         """Return the ops of a training step, first to last, as text."""

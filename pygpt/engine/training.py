@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pygpt.engine import java
-from pygpt.engine.arrays import FlatArrays, upload
+from pygpt.engine.arrays import FlatArrays
 from pygpt.engine.door import EngineError, java_class, translated
 from pygpt.engine.handle import Handle
 from pygpt.errors import ShapeError
@@ -90,10 +90,11 @@ class Training(Handle[java.Training]):
                 options.weight_decay,
                 options.grad_clip,
             )
-            training = java_class(java.TrainingClass)(model.java, B, T, adamw)
-            training.freeze(list(frozen))
+            layout = model.java.weights().layout().freeze(list(frozen))
+            training = java_class(java.TrainingClass)(model.java, B, T, adamw, layout)
         super().__init__("training", training, model.dtype, model)
         self._config, self._tokens = config, B * T
+        self._step_job = java_class(java.StepJobClass)
 
     def step(
         self, ids: ArrayLike, targets: ArrayLike, learning_rate: float
@@ -124,12 +125,12 @@ class Training(Handle[java.Training]):
     def _step(self, ids: ArrayLike, targets: ArrayLike, learning_rate: float) -> float:
         """Run forward and backward and, unless the learning rate is NaN, update the weights."""
         tokens, wanted = self._checked(ids, targets)
-        training, (B, T) = self.java, tokens.shape
+        B, T = tokens.shape
         with translated():
-            upload(tokens, training.ids())
-            upload(wanted, training.targets())
-            job = java_class(java.StepJobClass)(training, B, T, learning_rate)
-        self.run(job, changes=True)
+            job = self._step_job(
+                self.java, tokens.ravel(), wanted.ravel(), B, T, learning_rate
+            )
+        self._run(job, changes=True)
         return float(job.loss())
 
     def _checked(
@@ -221,14 +222,14 @@ class Training(Handle[java.Training]):
                 on_losses(first, np.array(job.losses(first, done), dtype=np.float64))
 
         try:
-            self.run(job, poll, changes=True)
+            self._run(job, poll, changes=True)
         except EngineError:
             poll()  # the steps before the one that failed
             raise
         return np.array(job.losses(0, job.completed()), dtype=np.float64)
 
     def gradients(self) -> dict[str, NDArray[Any]]:
-        """Return name -> gradient of every weight, of the last backward, unclipped; shared."""
+        """Return name -> gradient of every trained weight, of the last backward; shared."""
         return self._gradients.named()
 
     @property
@@ -236,7 +237,8 @@ class Training(Handle[java.Training]):
         """All gradients as one array, (n,), in the model's dtype; `gradients` are parts of it.
 
         Matrices come first, then vectors (biases and gains), each in the order of `gradients` and
-        filled up with zeros to a multiple of 64 bytes. Shared: an `update` takes what is written to
+        filled up with zeros to a multiple of 64 bytes; beside frozen weights, which have no
+        gradient, by more of them. Shared: an `update` takes what is written to
         it. After several batches it is their sum.
         """
         return self._gradients.flat()
@@ -263,7 +265,7 @@ class Training(Handle[java.Training]):
         return self._numbers("gradients", self.java.gradients())
 
     def moments(self) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
-        """Return AdamW's first and second moments, name -> array; shared, not copied."""
+        """Return AdamW's first and second moments of the trained weights, name -> array; shared."""
         first = self._numbers("first moments", self.java.firstMoments())
         second = self._numbers("second moments", self.java.secondMoments())
         return first.named(), second.named()

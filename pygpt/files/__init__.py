@@ -1,1 +1,7 @@
-"""Files: locks, checksums, text, and outputs that are there as a whole or not at all."""
+"""Files, whatever is in them.
+
+    text.py        UTF-8 text: whole, in blocks, as lines
+    lock.py        a lock that dies with its process
+    atomic.py      files and folders that are there as a whole or not at all
+    checksums.py   whether files are those that were written
+"""

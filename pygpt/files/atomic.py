@@ -7,7 +7,7 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -18,11 +18,7 @@ _LOCK, _NEW, _OLD = "lock", "new", "old"  # what is in a hidden folder of `folde
 
 
 def check_new(path: Path) -> None:
-    """Check that `write_new` can write this file; nothing is left behind.
-
-    Raises:
-        OutputError: it exists, or its folder does not take new files.
-    """
+    """Raise an OutputError if `write_new` cannot write this file; leave nothing behind."""
     _check_free(path)
     staged = _beside(path)
     try:
@@ -33,12 +29,10 @@ def check_new(path: Path) -> None:
 
 
 def write_new(path: Path, data: bytes, overwrite: bool = False) -> None:
-    """Write a file: beside its place first, then renamed.
+    """Write a file: beside its place first, then renamed; an `OutputError` if that cannot be.
 
     Args:
         overwrite: whether a file that is there is replaced.
-    Raises:
-        OutputError: it exists and is not to be replaced, or it cannot be written.
     """
     if not overwrite:
         _check_free(path)
@@ -123,6 +117,26 @@ def _remove_left_over(target: Path) -> None:
         shutil.rmtree(hidden / _NEW, ignore_errors=True)
         lock.close()
         shutil.rmtree(hidden, ignore_errors=True)
+
+
+def free_or_ours(folder: Path, kind: str, is_ours: Callable[[Path], bool]) -> Path:
+    """Return the real path to write a folder to, once it is known to be free or ours.
+
+    Args:
+        kind: what it will be, for the message of an `OutputError`.
+        is_ours: whether what is there may be replaced; an OSError means no.
+    """
+    target = Path(os.path.realpath(folder))
+    try:
+        allowed = not os.path.lexists(target) or is_ours(target)
+    except OSError:
+        allowed = False
+    if not allowed:
+        raise OutputError(
+            f"output folder {folder}: exists and is no {kind} that pygpt wrote; "
+            "choose another name, or remove it"
+        )
+    return target
 
 
 def replace_folder(target: Path, staged: Path) -> None:

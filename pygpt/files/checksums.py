@@ -14,21 +14,13 @@ FILE_NAME = "SHA256SUMS"
 
 
 def write_checksums(folder: Path) -> None:
-    """Write the sums of all files that are in a folder.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Write the sums of all files that are in a folder."""
     lines = [f"{_sha256(folder / name)}  {name}\n" for name in sorted(os.listdir(folder))]
     write_synced(folder / FILE_NAME, [line.encode() for line in lines])
 
 
 def verify_checksums(folder: Path, names: Collection[str]) -> None:
-    """Check that files of a folder are those that were written.
-
-    Raises:
-        CheckpointError: one of these is missing or damaged, or has no sum.
-    """
+    """Raise a CheckpointError if one of these files is missing, damaged, or without a sum."""
     try:
         lines = (folder / FILE_NAME).read_bytes().decode().splitlines()
         sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}

@@ -15,13 +15,10 @@ _WINDOWS_OFFSET = 2**30  # beyond what is written: there a locked byte cannot be
 class FileLock:
     """Mutable: holds a file's lock until `close`, or until it or the process is no more.
 
-    The file stays: a lock on a file that was removed keeps nobody out.
+    The file, made if it is not there, stays: a lock on one that was removed keeps nobody out.
 
     Args:
-        path: of the file, which is made if it is not there.
-        what: is locked; begins the message.
-    Raises:
-        OutputError: another process has it, or the file cannot be written.
+        what: is locked; begins the message of an `OutputError`, also if another process has it.
     """
 
     def __init__(self, path: Path, what: str) -> None:

@@ -20,7 +20,7 @@ class GenerateConfig(Checked):
         repetition_penalty: divides the positive logits of tokens that occurred, in the prompt too,
             and multiplies the negative ones.
         temperature: divides the logits; 0 takes the likeliest token.
-        top_k: choose among so many of the likeliest tokens.
+        top_k: choose among this many of the likeliest tokens.
         top_p: choose among the likeliest tokens that together have this probability, in (0, 1].
         min_p: choose among tokens of at least this share of the likeliest one's probability.
         seed: row b takes the numbers of `random.Random(seed + b)`, one a token. Without it,
@@ -38,9 +38,11 @@ class GenerateConfig(Checked):
 
     max_new_tokens: int = size(50, "the most tokens to add")
     repetition_penalty: float = option(
-        1.0, "makes tokens that have occurred less likely, if above 1", above=0
+        1.0, "a number above 1 makes tokens that have occurred less likely", above=0
     )
-    temperature: float = option(1.0, "divides the logits; 0 takes the likeliest token", minimum=0)
+    temperature: float = option(
+        1.0, "the logits are divided by this; 0 takes the likeliest token", minimum=0
+    )
     top_k: int | None = option(
         None, "choose among this many of the likeliest tokens", minimum=1, maximum=INT_MAX
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Unpack
 
 import numpy as np
@@ -145,6 +144,7 @@ class Generator:
         tokenizer: for text; None if there is only ids.
         parallel: most prompts that are continued at once, 1 to 32; others wait in their order.
         reuse: whether what was read before is reused; logits then differ by rounding.
+        in_parts: whether a long prompt is read in parts, so that it does not stop the others.
     Raises:
         ConfigError: parallel is out of range.
     """
@@ -155,12 +155,13 @@ class Generator:
         tokenizer: Tokenizer | None,
         parallel: int = PARALLEL,
         reuse: bool = True,
+        in_parts: bool = True,
     ) -> None:
         if not 1 <= parallel <= PARALLEL:
             raise ConfigError("parallel", f"expected 1 to {PARALLEL}, got {parallel}")
         self._config = model.config
         self._tokenizer = tokenizer
-        self._engine = EngineGenerator(model, parallel, reuse)
+        self._engine = EngineGenerator(model, parallel, reuse, in_parts)
         self._requests: list[Request] = []
 
     def submit(
@@ -264,10 +265,5 @@ class Generator:
     def __enter__(self) -> Generator:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

@@ -38,19 +38,10 @@ class TextStream:
             self.stopped = True
             end, self._held = min(found)[1], b""
         else:
-            end = len(text) - self._beginning(text)
+            begun = (stop[:n] for stop in self._stops for n in range(1, len(stop)))
+            end = len(text) - max(map(len, filter(text.endswith, begun)), default=0)
             self._held = text[end:]
         self._ready.append(self._decoder.decode(text[:end], final=self.stopped))
-
-    def _beginning(self, text: bytes) -> int:
-        """Return the length of the longest end of a text that is the beginning of a stop string."""
-        lengths = (
-            length
-            for stop in self._stops
-            for length in range(1, min(len(stop), len(text) + 1))
-            if text.endswith(stop[:length])
-        )
-        return max(lengths, default=0)
 
     def end(self) -> None:
         """Let what was held back be text: no more tokens come."""

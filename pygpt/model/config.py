@@ -28,7 +28,7 @@ class GPTConfig(Checked):
     block_size: int = size(1024, "the longest context, in tokens")
     vocab_size: int = size(50257, "the number of token ids")
     n_layer: int = size(12, "the number of transformer blocks")
-    n_head: int = size(12, "the attention heads of each block; their number divides --n-embd")
+    n_head: int = size(12, "the number of attention heads in a block, a divisor of --n-embd")
     n_embd: int = size(768, "the width of the residual stream")
     dropout: float = option(
         0.0, "the probability of dropping an activation while training", minimum=0, below=1
@@ -42,7 +42,9 @@ class GPTConfig(Checked):
     )
     tie_weights: bool = option(True, "the output matrix is the token embedding")
     n_kv_head: int = size(
-        0, "the heads of keys and values; their number divides --n-head; 0: as many as heads", 0
+        0,
+        "the number of heads of keys and values, a divisor of --n-head; 0: as many as --n-head",
+        0,
     )
     n_inner: int = size(0, "the width of the feed-forward layer; 0: four times --n-embd", 0)
     norm_gain: bool = option(True, "norms have a learned gain")

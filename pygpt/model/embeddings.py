@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -101,28 +102,23 @@ class Embeddings:
     # ---- tokens as text --------------------------------------------------------------------------
 
     def _id(self, token: Token) -> int:
-        if isinstance(token, str):
-            return self._id_of_text(token)
-        last = len(self._weights) - 1
-        if not isinstance(token, (int, np.integer)) or not 0 <= token <= last:
-            raise TokenError(f"token: expected text or an id of 0 to {last}, got {token!r}")
-        return int(token)
-
-    def _id_of_text(self, text: str) -> int:
+        if not isinstance(token, str):
+            last = len(self._weights) - 1
+            if not isinstance(token, (int, np.integer)) or not 0 <= token <= last:
+                raise TokenError(f"token: expected text or an id of 0 to {last}, got {token!r}")
+            return int(token)
         if self._tokenizer is None:
-            raise ConfigError("tokenizer", f"expected one, since {text!r} is text; give the id")
-        ids = self._tokenizer.encode(text)
+            raise ConfigError("tokenizer", f"expected one, since {token!r} is text; give the id")
+        ids = self._tokenizer.encode(token)
         if len(ids) == 1:
             return ids[0]
-        try:
-            as_word = self._tokenizer.encode(f" {text}") if ids else []
-        except TokenError:  # characters without a blank
-            as_word = []
-        if len(as_word) == 1:
-            return as_word[0]
+        with suppress(TokenError):  # characters without a blank
+            as_word = self._tokenizer.encode(f" {token}") if ids else []
+            if len(as_word) == 1:
+                return as_word[0]
         parts = ", ".join(repr(self._tokenizer.decode([i])) for i in ids)
         raise TokenError(
-            f"token: expected text that is one token, got {text!r}, which is {len(ids)}: "
+            f"token: expected text that is one token, got {token!r}, which is {len(ids)}: "
             f"{parts or 'none'}"
         )
 

@@ -46,7 +46,8 @@ class GPT(Model):
 
     Attributes:
         special_ids: those of the folder that it came from; none by default.
-        rounded: `int8` or `bfloat16` once `quantize` has rounded the weights, else None.
+        quantized: `int8` or `bfloat16` once `quantize` has rounded the weights, else None; also
+            `rounded`, its older name.
 
     Raises:
         ConfigError: an unknown backend or dtype, a tokenizer of another vocabulary.
@@ -134,7 +135,7 @@ class GPT(Model):
         if not documents:
             raise ShapeError("documents: expected at least one, got none")
         tokenizer = self._text()
-        self._require_unrounded("load the model again without rounding it")
+        self._require_unquantized("load the model again without rounding it")
         if not len(rates):
             return rates
         used = documents[: len(rates)]
@@ -276,7 +277,8 @@ class GPT(Model):
         if spells:
             needed(self.tokenizer)
         spells = spells or isinstance(prompt, str) or is_texts(prompt)
-        return Generation(self.generator(reuse=False), config, rows, spells)
+        generator = Generator(self, self.tokenizer, reuse=False, in_parts=False)
+        return Generation(generator, config, rows, spells)
 
     def _text(self) -> CharTokenizer:
         tokenizer = needed(self.tokenizer)

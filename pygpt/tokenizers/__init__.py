@@ -1,8 +1,8 @@
 """Text as token ids, and back.
 
-    protocol.py      what every tokenizer can do, and the fingerprint that tells them apart
+    protocol.py      what every tokenizer can do, its fingerprint, and the ids with a meaning
     alphabet.py      GPT-2's order and spelling of the 256 bytes
-    split.py         where text is cut before its bytes are merged: GPT-2's rule and cl100k's
+    pretokenize.py   where text is cut before its bytes are merged: GPT-2's rule and cl100k's
     merging.py       byte-level BPE learnt from words, and the merges read back from a vocabulary
     tokenizer_json.py   tokenizer.json, the form of Hugging Face's `tokenizers`
     char.py          CharTokenizer: one id a character

@@ -27,18 +27,14 @@ def spell(token: bytes) -> str:
 
 
 def unspell(text: str) -> bytes | None:
-    """Return the bytes that are spelled so, or None if a character spells no byte."""
+    """Return the bytes that a text spells, or None if a character spells no byte."""
     if not _READING.keys() >= set(text):
         return None
     return text.translate(_TO_BYTES).encode("latin-1")
 
 
 def utf8(text: str) -> bytes:
-    """Return the text as UTF-8.
-
-    Raises:
-        TokenError: half a surrogate pair, which is no character and has no bytes.
-    """
+    """Return the text as UTF-8; half a surrogate pair, which has no bytes, is a `TokenError`."""
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:

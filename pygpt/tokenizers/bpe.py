@@ -68,7 +68,7 @@ class BPETokenizer:
             specials: the special tokens, which get the last ids.
         Raises:
             ConfigError: an unknown split; a size that is too small, or larger than the texts allow.
-            TokenError: half a surrogate pair in a text, a special token that cannot be.
+            TokenError: half a surrogate pair in a text, a special token that is not allowed.
         """
         count = vocab_size - len(BYTES) - len(specials)
         if count < 0:
@@ -178,19 +178,11 @@ class BPETokenizer:
             return [i for word in words for i in self.encoding.encode(word, disallowed_special=())]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of these ids; what is not UTF-8, such as half a character, is U+FFFD.
-
-        Raises:
-            TokenError: an id that the vocabulary lacks.
-        """
+        """Return the text of these ids; what is not UTF-8, such as half a character, is U+FFFD."""
         return self.decode_bytes(ids).decode("utf-8", "replace")
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
-        """Return the bytes of these ids.
-
-        Raises:
-            TokenError: an id that the vocabulary lacks.
-        """
+        """Return the bytes of these ids; a `TokenError` for one that the vocabulary lacks."""
         numbers = list(ids)
         try:
             return self.encoding.decode_bytes(numbers)
@@ -202,42 +194,20 @@ class BPETokenizer:
     # ---- files -------------------------------------------------------------------------------
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a new file in the form of Hugging Face's tokenizer.json.
-
-        Raises:
-            OutputError: the file exists, or cannot be written.
-            TokenError: the ranks are no order of merges.
-        """
+        """Write a new tokenizer.json, as `Tokenizer.save`; a `TokenError` if `merges` has one."""
         content = tokenizer_json.Merges(self._ranks, self._specials, self.split)
         tokenizer_json.write(Path(path), content, self.fingerprint)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> BPETokenizer:
-        """Return the tokenizer of a file that `save` or Hugging Face's `tokenizers` wrote.
-
-        Raises:
-            TokenError: the file is missing, damaged, or another kind of tokenizer's.
-        """
-        return tokenizer_json.load(Path(path), cls.of)
-
-    @classmethod
-    def of(cls, content: tokenizer_json.Content) -> BPETokenizer:
-        """Return the tokenizer of a file's content.
-
-        Raises:
-            TokenError: it is another kind of tokenizer's, or impossible.
-        """
-        if not isinstance(content, tokenizer_json.Merges):
-            raise TokenError("expected a tokenizer of merged bytes, got one of characters")
-        return cls(content.ranks, content.specials, content.split)
+        """Return the tokenizer of a file that `save` or Hugging Face's `tokenizers` wrote."""
+        return tokenizer_json.load(Path(path), {tokenizer_json.Merges: cls})
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, BPETokenizer)
-            and other.split == self.split
-            and other._specials == self._specials
-            and other._ranks == self._ranks
-        )
+        if not isinstance(other, BPETokenizer):
+            return False
+        mine = (self.split, self._specials, self._ranks)
+        return (other.split, other._specials, other._ranks) == mine
 
     def __hash__(self) -> int:
         return hash((self.split, len(self._ranks), *self._specials))

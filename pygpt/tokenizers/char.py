@@ -20,6 +20,9 @@ class CharTokenizer:
     Args:
         characters: all different, in code point order.
         bos: whether there is an id for BOS.
+    Attributes:
+        characters: the index of each is its id.
+        bos: the id that begins and ends a document, or None.
     Raises:
         TokenError: they are not, or one is no character of its own (half a surrogate pair).
     """
@@ -31,9 +34,9 @@ class CharTokenizer:
             raise TokenError("characters: expected different ones in code point order")
         if any("\ud800" <= character <= "\udfff" for character in characters):
             raise TokenError("characters: expected whole characters, got half a surrogate pair")
-        self._characters = characters
+        self.characters = characters
+        self.bos = len(characters) if bos else None
         self._ids = {character: i for i, character in enumerate(characters)}
-        self._bos = len(characters) if bos else None
 
     @classmethod
     def train(cls, documents: Iterable[str], bos: bool = True) -> CharTokenizer:
@@ -41,105 +44,58 @@ class CharTokenizer:
         return cls("".join(sorted(set().union(*documents))), bos)
 
     @property
-    def characters(self) -> str:
-        """The characters; the index of each is its id."""
-        return self._characters
-
-    @property
-    def bos(self) -> int | None:
-        """The id that begins and ends a document, or None."""
-        return self._bos
-
-    @property
     def vocab_size(self) -> int:
         """Number of ids: one a character, and BOS."""
-        return len(self._characters) + (self._bos is not None)
+        return len(self.characters) + (self.bos is not None)
 
     @property
     def fingerprint(self) -> str:
         """SHA-256, in hex, of `["char", characters, whether there is BOS]` as JSON."""
-        return fingerprint(["char", self._characters, self._bos is not None])
+        return fingerprint(["char", self.characters, self.bos is not None])
 
     def encode(self, text: str) -> list[int]:
-        """Return the id of each character, without BOS.
-
-        Raises:
-            TokenError: a character that the vocabulary lacks.
-        """
+        """Return the id of each character, without BOS; a `TokenError` for one that has none."""
         try:
             return [self._ids[character] for character in text]
         except KeyError as error:
             raise TokenError(f"text: expected known characters, got {error.args[0]!r}") from None
 
     def encode_document(self, text: str) -> list[int]:
-        """Return BOS, the ids of the characters, BOS.
-
-        Raises:
-            TokenError: a character that the vocabulary lacks, or there is no BOS.
-        """
-        if self._bos is None:
+        """Return BOS, the ids of the characters, BOS; a `TokenError` if there is no BOS."""
+        if self.bos is None:
             raise TokenError("bos: expected a tokenizer with BOS for documents, got one without")
-        return [self._bos, *self.encode(text), self._bos]
+        return [self.bos, *self.encode(text), self.bos]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of these ids.
-
-        Raises:
-            TokenError: an id that is no character's; BOS is none.
-        """
+        """Return the text of these ids; a `TokenError` for one that is no character's, as BOS."""
         numbers = list(ids)
         for number in numbers:
-            if not 0 <= number < len(self._characters):
-                raise TokenError(f"ids: expected 0 to {len(self._characters) - 1}, got {number}")
-        return "".join([self._characters[number] for number in numbers])
+            if not 0 <= number < len(self.characters):
+                raise TokenError(f"ids: expected 0 to {len(self.characters) - 1}, got {number}")
+        return "".join([self.characters[number] for number in numbers])
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
-        """Return the text of these ids as UTF-8.
-
-        Raises:
-            TokenError: an id that is no character's; BOS is none.
-        """
+        """Return the text of these ids, as `decode` has it, as UTF-8."""
         return self.decode(ids).encode()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a new file in the form of Hugging Face's tokenizer.json.
-
-        Raises:
-            OutputError: the file exists, or cannot be written.
-        """
-        content = tokenizer_json.Characters(self._characters, self._bos is not None)
+        """Write a new file in the form of Hugging Face's tokenizer.json; see `Tokenizer.save`."""
+        content = tokenizer_json.Characters(self.characters, self.bos is not None)
         tokenizer_json.write(Path(path), content, self.fingerprint)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> CharTokenizer:
-        """Return the tokenizer of a file that `save` wrote.
-
-        Raises:
-            TokenError: the file is missing, damaged, or another kind of tokenizer's.
-        """
-        return tokenizer_json.load(Path(path), cls.of)
-
-    @classmethod
-    def of(cls, content: tokenizer_json.Content) -> CharTokenizer:
-        """Return the tokenizer of a file's content.
-
-        Raises:
-            TokenError: it is another kind of tokenizer's.
-        """
-        if not isinstance(content, tokenizer_json.Characters):
-            raise TokenError("expected a tokenizer of characters, got one of merged bytes")
-        return cls(content.characters, content.bos)
+        """Return the tokenizer of a file that `save` wrote; see `Tokenizer.load`."""
+        return tokenizer_json.load(Path(path), {tokenizer_json.Characters: cls})
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, CharTokenizer)
-            and other._characters == self._characters
-            and other._bos == self._bos
-        )
+        if not isinstance(other, CharTokenizer):
+            return False
+        return (other.characters, other.bos) == (self.characters, self.bos)
 
     def __hash__(self) -> int:
-        return hash((self._characters, self._bos))
+        return hash((self.characters, self.bos))
 
     def __repr__(self) -> str:
-        bos = "" if self._bos is not None else ", bos=False"
-        return f"CharTokenizer({self._characters!r}{bos})"
+        bos = "" if self.bos is not None else ", bos=False"
+        return f"CharTokenizer({self.characters!r}{bos})"

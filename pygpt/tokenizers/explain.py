@@ -16,13 +16,7 @@ Words = tuple[tuple[bytes, ...], ...]
 
 @dataclass(frozen=True)
 class Step:
-    """One merge, and what the text is after it.
-
-    Attributes:
-        left, right: the halves.
-        count: how often they were neighbours.
-        words: the text.
-    """
+    """One merge: its halves, how often they were neighbours, and what the text is after it."""
 
     left: bytes
     right: bytes
@@ -31,12 +25,7 @@ class Step:
 
 
 def words_of(text: str, split: str = "gpt2") -> Words:
-    """Return the words of a text, each as single bytes.
-
-    Raises:
-        TokenError: half a surrogate pair.
-        ConfigError: an unknown split.
-    """
+    """Return the words of a text, each as single bytes."""
     utf8(text)
     words = [word.encode() for word in split_of(split).words(text)]
     return tuple(tuple(word[i : i + 1] for i in range(len(word))) for word in words)
@@ -50,13 +39,10 @@ def merge_steps(words: Words) -> Iterator[Step]:
     one with the smallest ids.)
     """
     while True:
-        pairs = Counter(pair for word in words for pair in pairwise(word))
-        if not pairs:
+        pairs = Counter(pair for word in words for pair in pairwise(word)).most_common(1)
+        if not pairs or pairs[0][1] < 2:
             return
-        left, right = max(pairs, key=pairs.__getitem__)  # the first of the largest
-        count = pairs[left, right]
-        if count < 2:
-            return
+        (left, right), count = pairs[0]
         words = tuple(_merge(word, left, right) for word in words)
         yield Step(left, right, count, words)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from pygpt.errors import TokenError
@@ -32,10 +33,8 @@ def load_tokenizer(where: str | os.PathLike[str]) -> BPETokenizer | CharTokenize
             f"tokenizer {path}: expected a folder, a file, or one of {', '.join(PUBLISHED)}; "
             "there is no such file"
         )
-    return tokenizer_json.load(path, _of)
-
-
-def _of(content: tokenizer_json.Content) -> BPETokenizer | CharTokenizer:
-    if isinstance(content, tokenizer_json.Characters):
-        return CharTokenizer.of(content)
-    return BPETokenizer.of(content)
+    kinds: dict[type[tokenizer_json.Content], Callable[..., BPETokenizer | CharTokenizer]] = {
+        tokenizer_json.Characters: CharTokenizer,
+        tokenizer_json.Merges: BPETokenizer,
+    }
+    return tokenizer_json.load(path, kinds)

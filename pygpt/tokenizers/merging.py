@@ -59,11 +59,7 @@ def learn(words: Mapping[bytes, int], count: int) -> list[Pair]:
 
 
 class _Words:
-    """Mutable: the distinct words as ids, with the number of every pair of neighbours in them.
-
-    Attributes:
-        pairs: pair -> how often it occurs, all words' repetitions counted.
-    """
+    """Mutable: the distinct words as ids; `pairs` has how often each two neighbours occur."""
 
     def __init__(self, words: Mapping[bytes, int]) -> None:
         self._ids = [[_ID_OF_BYTE[byte] for byte in word] for word in words]
@@ -121,11 +117,7 @@ def tokens_of(merges: list[Pair]) -> list[bytes]:
 
 
 def merges_of(ranks: Mapping[bytes, int]) -> list[tuple[bytes, bytes]]:
-    """Return the two halves of every merged token, in the order of the ranks.
-
-    Raises:
-        TokenError: a token that is no merge of two others of lower rank.
-    """
+    """Return the halves of every merged token, by rank; a `TokenError` if a token has none."""
     merges = []
     for token in sorted(ranks, key=ranks.__getitem__):
         if len(token) > 1:
@@ -137,12 +129,7 @@ def merges_of(ranks: Mapping[bytes, int]) -> list[tuple[bytes, bytes]]:
 
 
 def _halves(token: bytes, ranks: Mapping[bytes, int]) -> tuple[bytes, bytes] | None:
-    """Return the two tokens that merge to this one, or None if lower ranks do not lead to two.
-
-    Args:
-        token: two bytes or more.
-        ranks: token -> its place in the order of merging; has the token and every byte.
-    """
+    """Return the two tokens that merge to this one, or None if lower ranks do not lead to two."""
     limit = ranks[token]
     parts = [token[i : i + 1] for i in range(len(token))]
     while len(parts) > 2:

@@ -46,11 +46,7 @@ SPLITS = {
 
 
 def split_of(name: str) -> Split:
-    """Return the rule of this name.
-
-    Raises:
-        ConfigError: there is none.
-    """
+    """Return the rule of this name; a `ConfigError` if there is none."""
     if name not in SPLITS:
         raise ConfigError("split", f"expected one of {', '.join(SPLITS)}, got {name!r}")
     return SPLITS[name]

@@ -19,41 +19,23 @@ class Tokenizer(Protocol):
     @property
     def vocab_size(self) -> int:
         """Number of ids: each is in [0, vocab_size), and a model needs a row for each."""
-        ...
 
     @property
     def bos(self) -> int | None:
         """The id that begins a document and also ends it; None if there is none."""
-        ...
 
     @property
     def fingerprint(self) -> str:
         """SHA-256, in hex, of what decides the ids: equal for equal tokenizers, and only then."""
-        ...
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of a text, without BOS.
-
-        Raises:
-            TokenError: a character that the vocabulary lacks.
-        """
-        ...
+        """Return the ids of a text, without BOS; a `TokenError` for a character without one."""
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of these ids.
-
-        Raises:
-            TokenError: an id that the vocabulary lacks.
-        """
-        ...
+        """Return the text of these ids; a `TokenError` for one that the vocabulary lacks."""
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
-        """Return the text of these ids as UTF-8, which may end within a character.
-
-        Raises:
-            TokenError: an id that the vocabulary lacks.
-        """
-        ...
+        """Return the text of these ids as UTF-8, which may end within a character; see `decode`."""
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a new file in the form of Hugging Face's tokenizer.json.
@@ -61,7 +43,6 @@ class Tokenizer(Protocol):
         Raises:
             OutputError: the file exists, or cannot be written.
         """
-        ...
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -70,7 +51,6 @@ class Tokenizer(Protocol):
         Raises:
             TokenError: the file is missing, damaged, or another kind of tokenizer's.
         """
-        ...
 
 
 def fingerprint(content: list[object]) -> str:

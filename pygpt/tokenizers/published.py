@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pygpt.errors import TokenError
 from pygpt.tokenizers.bpe import END_OF_TEXT, BPETokenizer
 
-_FOLDER = "com/knuddels/jtokkit"
-
 
 @dataclass(frozen=True)
 class Published:
@@ -55,14 +53,7 @@ PUBLISHED = {
 
 
 def published(name: str) -> BPETokenizer:
-    """Return a published tokenizer.
-
-    Args:
-        name: `gpt2` or `cl100k_base`.
-    Raises:
-        EngineError: the jar is not there.
-        TokenError: the file in it is not the one that it should be.
-    """
+    """Return one of `PUBLISHED`, if its jar is there and has the file that it should have."""
     source = PUBLISHED[name]
     data = rank_file(source.file)
     sha256 = hashlib.sha256(data).hexdigest()
@@ -74,11 +65,7 @@ def published(name: str) -> BPETokenizer:
 
 
 def rank_file(name: str) -> bytes:
-    """Return a file of ranks, unchecked.
-
-    Raises:
-        EngineError: the jar is not there, or it does not have the file.
-    """
+    """Return a file of ranks, unchecked; an `EngineError` if its jar is not there."""
     from pygpt.engine import jar_resource
 
-    return jar_resource("jtokkit", f"{_FOLDER}/{name}")
+    return jar_resource("jtokkit", f"com/knuddels/jtokkit/{name}")

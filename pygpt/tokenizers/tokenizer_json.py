@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from reprlib import repr as short_repr
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pygpt.errors import TokenError
 from pygpt.files.atomic import write_new
@@ -36,17 +35,15 @@ Built = TypeVar("Built", bound=Tokenizer)
 Value = TypeVar("Value")
 
 
-@dataclass(frozen=True)
-class Characters:
-    """What a file of characters holds; see `CharTokenizer`."""
+class Characters(NamedTuple):
+    """What a file of characters holds: the arguments of `CharTokenizer`."""
 
     characters: str
     bos: bool
 
 
-@dataclass(frozen=True)
-class Merges:
-    """What a file of byte-level BPE holds; see `BPETokenizer`."""
+class Merges(NamedTuple):
+    """What a file of byte-level BPE holds: the arguments of `BPETokenizer`."""
 
     ranks: Mapping[bytes, int]
     specials: Mapping[str, int]
@@ -60,47 +57,33 @@ Content = Characters | Merges
 
 
 def write(path: Path, content: Content, fingerprint: str) -> None:
-    """Write a new file.
+    """Write a new file, with the fingerprint of the tokenizer that `load` shall make of it.
 
-    Args:
-        fingerprint: of the tokenizer that `load` shall make of the content.
     Raises:
         OutputError: it exists, or cannot be written.
         TokenError: ranks that are no order of merges.
     """
-    if isinstance(content, Characters):
-        values = _characters_as_json(content)
-    else:
-        values = _merges_as_json(content)
+    values = _as_json(content)
     values["model"]["fingerprint"] = fingerprint
     write_new(path, (json.dumps(values, ensure_ascii=False, indent=1) + "\n").encode())
 
 
-def _characters_as_json(content: Characters) -> dict[str, Any]:
-    vocabulary = {character: i for i, character in enumerate(content.characters)}
-    specials = {BOS: len(vocabulary)} if content.bos else {}
-    return _as_json(vocabulary, [], specials, None, {"type": "Fuse"})
-
-
-def _merges_as_json(content: Merges) -> dict[str, Any]:
-    vocabulary = {spell(token): rank for token, rank in content.ranks.items()}
-    merges = [f"{spell(left)} {spell(right)}" for left, right in merges_of(content.ranks)]
-    cut: dict[str, Any] = _GPT2
-    if content.split != "gpt2":
-        pattern = {"Regex": SPLITS[content.split].portable}
-        isolated = {"type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": False}
-        spelled = {**_BYTE_LEVEL, "use_regex": False}
-        cut = {"type": "Sequence", "pretokenizers": [isolated, spelled]}
-    return _as_json(vocabulary, merges, content.specials, cut, _GPT2)
-
-
-def _as_json(
-    vocabulary: Mapping[str, int],
-    merges: list[str],
-    specials: Mapping[str, int],
-    pre_tokenizer: dict[str, Any] | None,
-    decoder: dict[str, Any],
-) -> dict[str, Any]:
+def _as_json(content: Content) -> dict[str, Any]:
+    merges: list[str] = []
+    pre_tokenizer: dict[str, Any] | None = None
+    decoder: dict[str, Any] = {"type": "Fuse"}
+    if isinstance(content, Characters):
+        vocabulary = {character: i for i, character in enumerate(content.characters)}
+        specials: Mapping[str, int] = {BOS: len(vocabulary)} if content.bos else {}
+    else:
+        vocabulary = {spell(token): rank for token, rank in content.ranks.items()}
+        merges = [f"{spell(left)} {spell(right)}" for left, right in merges_of(content.ranks)]
+        specials, pre_tokenizer, decoder = content.specials, _GPT2, _GPT2
+        if content.split != "gpt2":
+            pattern = {"Regex": SPLITS[content.split].portable}
+            cut = {"type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": False}
+            spelled = {**_BYTE_LEVEL, "use_regex": False}
+            pre_tokenizer = {"type": "Sequence", "pretokenizers": [cut, spelled]}
     added = [{"id": i, "content": text, **_FLAGS, "special": True} for text, i in specials.items()]
     model = {
         "type": "BPE",
@@ -130,11 +113,12 @@ def _as_json(
 # ---- reading ---------------------------------------------------------------------------------
 
 
-def load(path: Path, build: Callable[[Content], Built]) -> Built:
-    """Return what `build` makes of a file's content.
+def load(path: Path, kinds: Mapping[type[Content], Callable[..., Built]]) -> Built:
+    """Return the tokenizer of a file, made by one of `kinds`.
 
     Raises:
-        TokenError: the file is missing or damaged, asks for what we lack, or `build` refused it.
+        TokenError: the file is missing or damaged, asks for what we lack, is of another kind, or
+            the tokenizer cannot be.
     """
     try:
         values = json.loads(path.read_bytes())
@@ -143,11 +127,16 @@ def load(path: Path, build: Callable[[Content], Built]) -> Built:
         reason = getattr(error, "strerror", None) or error
         raise TokenError(f"tokenizer file {path}: {state}: {reason}") from error
     try:
-        built = build(_content(values))
-        expected = values["model"].get("fingerprint", built.fingerprint)
-        if built.fingerprint != expected:
+        content = _content(values)
+        if type(content) not in kinds:
+            nouns = ["merged bytes", "characters"]
+            expected, got = nouns if isinstance(content, Characters) else nouns[::-1]
+            raise TokenError(f"expected a tokenizer of {expected}, got one of {got}")
+        built = kinds[type(content)](*content)
+        saved = values["model"].get("fingerprint", built.fingerprint)
+        if built.fingerprint != saved:
             raise TokenError(
-                f"is damaged: expected fingerprint {expected!r}, got {built.fingerprint}; "
+                f"is damaged: expected fingerprint {saved!r}, got {built.fingerprint}; "
                 "if it was changed on purpose, remove model.fingerprint"
             )
         return built

@@ -49,7 +49,7 @@ class TrainConfig(Checked):
     learning_rate: float = option(
         1e-3, "the learning rate of the first step after the warm-up", above=0
     )
-    max_iters: int = size(2000, "how often the weights are updated")
+    max_iters: int = size(2000, "the number of updates of the weights")
     batch_size: int = size(12, "the number of sequences in a batch")
     gradient_accumulation_steps: int = size(1, "the number of batches in an update")
     weight_decay: float = same_as(AdamWConfig, "weight_decay")

@@ -19,7 +19,7 @@ class Evaluation:
     """Immutable: mean loss over the tokens that were scored.
 
     Attributes:
-        loss: nats a token.
+        loss: nats per token.
         bits_per_byte: of the text, which does not depend on the tokenizer; None if not known.
         tokens: how many were scored.
     """
@@ -30,7 +30,7 @@ class Evaluation:
 
     @property
     def perplexity(self) -> float:
-        """e^loss: the model is as unsure as between so many tokens; infinite if too large."""
+        """e^loss: the model is as unsure as between this many tokens; infinite if too large."""
         try:
             return math.exp(self.loss)
         except OverflowError:

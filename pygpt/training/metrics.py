@@ -21,12 +21,12 @@ class Record:
 
     Attributes:
         step: its number, from 1.
-        loss: mean nats a token of its batches, before the update.
+        loss: mean nats per token of its batches, before the update.
         learning_rate: of the update.
         gradient_norm: before clipping; 0 where `grad_clip` is 0.
         tokens_per_s: of the training alone, as is `ms`.
         ms: how long the step took.
-        validation_loss: mean nats a token after the update; None without an evaluation, as are
+        validation_loss: mean nats per token after the update; None without an evaluation, as are
             those after it.
         perplexity: e^validation_loss.
         bits_per_byte: of the text to validate with; None also where its bytes are not known.
@@ -53,7 +53,7 @@ class MetricsWriter(Protocol):
     """Mutable: a place where records go."""
 
     def begin(self, step: int) -> None:
-        """Open it for a run that has done that many steps; what it has of later steps is removed.
+        """Open it for a run that has done that many steps; records of later steps are removed.
 
         Raises:
             OutputError: it cannot be written.
@@ -129,7 +129,7 @@ class JsonLines:
 
 
 def _step_of(line: bytes) -> float:
-    """Return the step of a line; infinity if it has none, which is then no line of ours."""
+    """Return the step of a line; infinity if it has none, so that the line is not kept."""
     try:
         values = json.loads(line)
     except ValueError:

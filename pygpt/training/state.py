@@ -1,7 +1,7 @@
 """A run's state in a checkpoint: training.safetensors.
 
-It has AdamW's moments as `m.NAME` and `v.NAME`, of a float64 model also its weights as
-`weight.NAME`, and everything else as JSON in the file's metadata.
+It has AdamW's moments as `m.NAME` and `v.NAME` (zeros of a frozen weight), of a float64 model also
+its weights as `weight.NAME`, and everything else as JSON in the file's metadata.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from pygpt.engine.training import Training
@@ -122,10 +123,13 @@ def read_arrays(folder: Path, model: GPT, training: Training) -> None:
 
 
 def _arrays(model: GPT, training: Training) -> dict[str, NDArray[Any]]:
-    """Return every array of the file; shared."""
-    first, second = training.moments()
-    arrays = {f"m.{name}": m for name, m in first.items()}
-    arrays |= {f"v.{name}": v for name, v in second.items()}
+    """Return every array of the file; shared, but for the zeros of frozen weights."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for moment, trained in zip("mv", training.moments(), strict=True):
+        for name, shape in model.config.weight_shapes().items():
+            of_name = trained.get(name)
+            zeros = np.zeros(shape, model.dtype) if of_name is None else of_name
+            arrays[f"{moment}.{name}"] = zeros
     if model.dtype == "float64":  # model.safetensors has them rounded
         arrays |= {f"weight.{name}": weight for name, weight in model.parameters().items()}
     return arrays

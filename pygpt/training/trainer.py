@@ -1,4 +1,4 @@
-"""The training loop: an iterator of records, one a step."""
+"""The training loop: an iterator of records, one per step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import weakref
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
@@ -125,7 +124,7 @@ class Trainer:
         """Train one step; evaluate and write a checkpoint where they are due.
 
         Raises:
-            EngineError: the loss or the gradient is no number; the weights are as they were.
+            EngineError: the loss or the gradient is NaN or infinite; the weights are as they were.
             OutputError: a record or a checkpoint cannot be written; older ones are as they were.
             KeyboardInterrupt: Ctrl-C; a step that was not done begins again the next time.
         """
@@ -271,12 +270,7 @@ class Trainer:
     def __enter__(self) -> Trainer:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

@@ -15,6 +15,8 @@ import jbridge
 from tests.processes import completed
 
 ROOT = Path(jbridge.__file__).parents[1]
+# Before the code of each test: the probe runs as pygpt does, with other jars.
+USE = "import jbridge; from pygpt.application import APPLICATION; jbridge.use(APPLICATION)\n"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -44,7 +46,7 @@ def run(environment: dict[str, str], tmp_path: Path) -> Run:
     """Run Python code in a process of its own: run(code, *arguments, NAME=value of a variable)."""
 
     def run_code(code: str, *arguments: str, **variables: str) -> Any:
-        command = [sys.executable, "-c", code, *arguments]
+        command = [sys.executable, "-c", USE + code, *arguments]
         return completed(command, env=environment | variables, cwd=tmp_path, timeout=30)
 
     return run_code
@@ -55,7 +57,8 @@ def run_module(environment: dict[str, str], tmp_path: Path) -> Run:
     """Run `python -m jbridge` in a process of its own."""
 
     def run_command(*arguments: str, python: tuple[str, ...] = (), **variables: str) -> Any:
-        command = [sys.executable, *python, "-m", "jbridge", *arguments]
+        command = [sys.executable, *python, "-m", "jbridge"]
+        command += ["--application", "pygpt.application", *arguments]
         return completed(command, env=environment | variables, cwd=tmp_path, timeout=30)
 
     return run_command

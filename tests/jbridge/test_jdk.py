@@ -11,6 +11,7 @@ import pytest
 from jbridge import jdk
 from jbridge.errors import JdkNotFoundError
 
+FORCED = "PYGPT_JAVA_HOME"
 LIBJVM = {"win32": "bin/server/jvm.dll", "darwin": "lib/server/libjvm.dylib"}.get(
     sys.platform, "lib/server/libjvm.so"
 )
@@ -43,7 +44,7 @@ def test_variables_win_in_order(tmp_path: Path) -> None:
     }
     env = {name: str(home) for name, home in homes.items()} | {"PATH": str(homes["PATH"] / "bin")}
     for name, home in homes.items():
-        found = jdk.find(env)
+        found = jdk.find(env, FORCED)
         assert (found.home, found.source, found.feature) == (home, name, 25)
         del env[name]
 
@@ -53,7 +54,7 @@ def test_java_on_path_is_followed_through_links(tmp_path: Path, nothing_installe
     (tmp_path / "bin").mkdir()
     java = next((home / "bin").glob("java*"))
     (tmp_path / "bin" / java.name).symlink_to(java)
-    assert jdk.find({"PATH": str(tmp_path / "bin")}).home == home
+    assert jdk.find({"PATH": str(tmp_path / "bin")}, FORCED).home == home
 
 
 def test_bad_java_home_is_noted_and_passed_over(
@@ -61,7 +62,7 @@ def test_bad_java_home_is_noted_and_passed_over(
 ) -> None:
     make(tmp_path / "jvm/new", "25.0.1")
     monkeypatch.setattr(jdk, "usual_folders", lambda *_: [str(tmp_path / "jvm/*")])
-    result = jdk.search({"JAVA_HOME": str(tmp_path / "gone"), "PATH": ""})
+    result = jdk.search({"JAVA_HOME": str(tmp_path / "gone"), "PATH": ""}, FORCED)
     assert result.found is not None and result.found.home == tmp_path / "jvm/new"
     assert [str(refusal) for refusal in result.refused] == [
         f"JAVA_HOME={tmp_path / 'gone'} is not a folder"
@@ -75,7 +76,7 @@ def test_forced_choice_that_does_not_fit_is_an_error(
     monkeypatch.setattr(jdk, "usual_folders", lambda *_: [str(tmp_path / "jvm/*")])
     old = make(tmp_path / "old", "17.0.9")
     with pytest.raises(JdkNotFoundError, match=r"PYGPT_JAVA_HOME=.*old is Java 17\.0\.9"):
-        jdk.find({"PYGPT_JAVA_HOME": str(old), "PATH": ""})
+        jdk.find({"PYGPT_JAVA_HOME": str(old), "PATH": ""}, FORCED)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +115,7 @@ def test_lowest_release_then_highest_update_wins(
     for version in ("26", "25.0.3", "25.0.10", "21.0.9"):
         make(tmp_path / f"jvm/{version}", version)
     monkeypatch.setattr(jdk, "usual_folders", lambda *_: [str(tmp_path / "jvm/*")])
-    assert jdk.find({"PATH": ""}).version == "25.0.10"
+    assert jdk.find({"PATH": ""}, FORCED).version == "25.0.10"
 
 
 def test_bundle_folder_of_macos(tmp_path: Path) -> None:
@@ -129,7 +130,7 @@ def test_nothing_found_is_one_line_with_a_way_out(
     make(tmp_path / "jvm/old", "21.0.2")
     monkeypatch.setattr(jdk, "usual_folders", lambda *_: [str(tmp_path / "jvm/*")])
     with pytest.raises(JdkNotFoundError) as error:
-        jdk.find({"PATH": ""})
+        jdk.find({"PATH": ""}, FORCED)
     text = str(error.value)
     assert "\n" not in text
     assert f"{tmp_path / 'jvm/old'} is Java 21.0.2" in text and "install-jdk" in text

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from subprocess import PIPE
 
+from tests.jbridge.conftest import USE
 from tests.processes import started
 
 Works = Callable[..., str]
@@ -103,7 +104,7 @@ def test_lapack_on_the_main_thread(works: Works) -> None:
 
 def terminated(environment: dict[str, str], code: str) -> tuple[int, str, str]:
     """Send SIGTERM to a process once it has printed `ready`."""
-    with started([sys.executable, "-c", code], env=environment, stderr=PIPE) as process:
+    with started([sys.executable, "-c", USE + code], env=environment, stderr=PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         time.sleep(0.05)

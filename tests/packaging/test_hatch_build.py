@@ -33,6 +33,8 @@ def tree(root: Path, tmp_path: Path) -> Path:
     (tmp_path / "jbridge/jars").mkdir()
     (tmp_path / "java/src/main").mkdir(parents=True)
     (tmp_path / "pygpt/data").mkdir(parents=True)
+    for name in ("__init__.py", "application.py"):
+        shutil.copy(root / "pygpt" / name, tmp_path / "pygpt" / name)
     others = ("pyproject.toml", "pygpt/data/names.txt")
     for name in ("build.gradle", "settings.gradle", "java/src/main/A.java", *others):
         (tmp_path / name).touch()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -187,3 +188,20 @@ def test_any_character_prints_anywhere(python: Callable[..., Any], tmp_path: Pat
     arguments = ["names", "--data", "words.txt", "--steps", "3", "--quiet"]
     result = python("-m", "pygpt", *arguments, PYTHONIOENCODING="ascii")
     assert (result.returncode, result.stderr) == (0, "") and "?" in result.stdout
+
+
+def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    for action in parser._actions:
+        yield action
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield from _actions(command)
+
+
+def test_every_option_has_help_that_stands_alone() -> None:
+    for action in _actions(cli.make_parser()):
+        if isinstance(action, argparse._SubParsersAction):
+            continue
+        assert action.help, action
+        assert action.help.split()[0] not in ("of", "in", "by", "for"), action.help
+        assert not action.help.endswith("."), action.help

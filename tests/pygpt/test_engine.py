@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from typing import Any
 
@@ -17,9 +16,6 @@ from pygpt.engine.model import Model
 from pygpt.errors import ShapeError, TooLargeError
 
 CONFIG = GPTConfig(block_size=5, vocab_size=7, n_layer=1, n_head=1, n_embd=3)
-
-for name in ("model", "training", "generation"):  # each may describe classes of its own
-    importlib.import_module(f"pygpt.engine.{name}")
 
 
 def _found(java_class: Any, name: str, is_static: bool) -> set[int]:

@@ -200,7 +200,7 @@ def test_half_precision_holds_every_value(gpt2: Path) -> None:
     path = gpt2 / "all.safetensors"
     path.write_bytes(len(text).to_bytes(8, "little") + text + bits.astype("<u2").tobytes())
     actual = np.zeros(2**16, np.float32)
-    with tensors.opened(path) as stored:
+    with tensors.opened(path) as (stored, _):
         stored["a"].copy_to(actual)
     np.testing.assert_array_equal(actual, (expected * np.where(sign, -1, 1)).astype(np.float32))
 

@@ -10,7 +10,7 @@ import pytest
 
 from jbridge import JavaMemoryError
 from pygpt import GPT, CharTokenizer, GPTConfig, NamesConfig, NamesRun, Trainer, memory
-from pygpt.errors import TooLargeError
+from pygpt.errors import ConfigError, TooLargeError
 from tests.pygpt import training_runs
 
 MEMINFO = "MemTotal:       24684084 kB\nMemFree: 7 kB\nMemAvailable:   22949260 kB\n"
@@ -135,6 +135,20 @@ def test_plan_of_training() -> None:
         assert plan.activations_bytes > 4 * 5 * 7 * 2 * (2 + 3 + 4) * 15
         assert model.memory(5, 3).activations_bytes < plan.activations_bytes
         assert str(plan).startswith("0.2 MB = 0.0 weights + ")
+
+
+def test_frozen_weights_take_no_gradients_and_moments() -> None:
+    frozen = [name for name in CONFIG.weight_shapes() if not name.startswith("h.1.mlp.c_proj")]
+    with GPT(CONFIG) as model:
+        plan, whole = model.memory(5, frozen=frozen), model.memory(5)
+        assert plan.weights_bytes == whole.weights_bytes
+        assert plan.moments_bytes == 2 * plan.gradients_bytes == 2 * 4 * 60 * 15
+        assert plan.activations_bytes < whole.activations_bytes
+        with model.training(5, frozen=frozen) as training:
+            assert list(training.gradients()) == ["h.1.mlp.c_proj.weight"]
+            assert training.flat_gradient.size <= 60 * 15 + 2 * 2048  # and the blocks around it
+        with pytest.raises(ConfigError, match="^frozen: expected names of weights, got 'h.1'$"):
+            model.memory(5, frozen=["h.1"])
 
 
 @pytest.mark.parametrize(("at_once", "B"), [(2**26, 5), (2 * 7 * 4, 2), (1, 1)])

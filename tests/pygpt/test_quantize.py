@@ -53,7 +53,7 @@ def test_rounds_matrices_to_the_nearest(name: str, weights: str, backend: str) -
         model.parameters()["h.1.mlp.c_proj.weight"][:, 3] = 0
         before = {name: w.copy() for name, w in model.parameters().items()}
         model.quantize(weights)
-        assert model.rounded == weights
+        assert model.quantized == weights
         for weight, after in model.parameters().items():
             expected = before[weight]
             if expected.ndim == 2 and weight != "wpe.weight":
@@ -88,7 +88,7 @@ def test_saved_and_rounded_again_is_the_same(model: GPT, weights: str, tmp_path:
     model.quantize(weights)
     model.save_pretrained(tmp_path / "model")
     with GPT.from_pretrained(tmp_path / "model", weights=weights) as again:
-        assert again.rounded == weights
+        assert again.quantized == again.rounded == weights
         for name, weight in again.parameters().items():
             np.testing.assert_array_equal(weight, model.parameters()[name], name)
         expected = model.generate(PROMPT, 20, seed=3)
@@ -132,5 +132,5 @@ def test_a_copy_that_does_not_fit(model: GPT, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(memory, "available_bytes", lambda: model.num_parameters - 1)
     with pytest.raises(TooLargeError, match="a copy of the weights as int8 needs at least"):
         model.quantize("int8")
-    assert model.rounded is None
+    assert model.quantized is None
     np.testing.assert_array_equal(model.parameters()["wte.weight"], before)

@@ -13,11 +13,11 @@ import org.pygpt.model.Session;
  * Mutable: continues prompts, many at a time, with a key/value cache for each. More may be
  * submitted at any time, each with options of its own.
  *
- * <p>A prompt is read in parts of {@link #PART} tokens, once for equal ones that follow each other.
- * After that a step is one token of every sequence whose prompt is read, so that each weight is
- * read once for all of them; steps take turns with parts of prompts. A sequence that ends leaves
- * the step, and its cache to others. What follows a prompt is what would follow it alone: see
- * docs/generate.md.
+ * <p>A prompt is read at once, or in parts of {@link #PART} tokens while others are running, and
+ * once only for equal ones that follow each other. After that a step is one token of every sequence
+ * whose prompt is read, so that each weight is read once for all of them; steps take turns with
+ * parts of prompts. A sequence that ends leaves the step, and its cache to others. What follows a
+ * prompt is what would follow it alone: see docs/generate.md.
  *
  * <p>One thread at a time may call {@link #advance}; any thread may submit, cancel and read what
  * there is meanwhile. If the weights are changed, sequences go on with the keys and values that
@@ -36,11 +36,21 @@ public final class Generator implements AutoCloseable {
   /** Sequences of a step at most: with more, its time is arithmetic and no longer the weights'. */
   public static final int AT_ONCE = 32;
 
-  /** Tokens of a prompt that are read at once: so many take no longer each than more of them. */
-  static final int PART = 512;
+  /**
+   * Tokens of a prompt that are read between two steps. Parts of 256 take 8 % more time a token
+   * than a whole prompt does, parts of {@link #ALONE} none.
+   */
+  static final int PART = 256;
+
+  /** Tokens of a prompt that are read at once while no other sequence runs. */
+  static final int ALONE = 1024;
+
+  /** No fewer are left for the last part: products of fewer rows are others, and slower. */
+  private static final int LEAST = 64;
 
   private final GPT model;
   private final int atOnce;
+  private final boolean inParts;
   private final CachePool caches;
   private final TokenSampler sampler;
   private final SequencedSet<Sequence> queue = new LinkedHashSet<>(); // its own lock guards it
@@ -54,7 +64,7 @@ public final class Generator implements AutoCloseable {
 
   /** A generator for at most {@link #AT_ONCE} sequences at once that reuses what prompts share. */
   public Generator(GPT model) {
-    this(model, AT_ONCE, true);
+    this(model, AT_ONCE, true, true);
   }
 
   /**
@@ -63,13 +73,16 @@ public final class Generator implements AutoCloseable {
    * @param atOnce most sequences at once, up to {@link #AT_ONCE}; others wait
    * @param reuse whether a prompt that begins as a sequence whose cache is still there is read from
    *     where it differs; its logits then differ by rounding from those of a whole reading
+   * @param inParts whether a long prompt is read in parts, with a step of the running sequences
+   *     after each; else all prompts that have a cache are read first
    */
-  public Generator(GPT model, int atOnce, boolean reuse) {
+  public Generator(GPT model, int atOnce, boolean reuse, boolean inParts) {
     if (atOnce < 1 || atOnce > AT_ONCE) {
       throw new IllegalArgumentException("at once: expected 1 to " + AT_ONCE + ", got " + atOnce);
     }
     this.model = model;
     this.atOnce = atOnce;
+    this.inParts = inParts;
     caches = new CachePool(model, AT_ONCE, reuse);
     sampler = new TokenSampler(model.config().vocabSize());
   }
@@ -132,17 +145,22 @@ public final class Generator implements AutoCloseable {
     if (reading == null) {
       reading = admitted();
     }
-    if (running.isEmpty()) {
-      budget = PART;
-    }
-    if (reading != null && budget > 0) {
+    if (reading != null && (running.isEmpty() || budget > 0)) {
       read();
     } else if (!running.isEmpty()) {
       step();
-      budget = PART;
+      budget = part();
     }
     releaseEnded();
     return reading != null || !running.isEmpty() || queued() > 0;
+  }
+
+  /** Most tokens that are read at once. */
+  private int part() {
+    if (!inParts) {
+      return Integer.MAX_VALUE;
+    }
+    return running.isEmpty() ? ALONE : PART;
   }
 
   /** Gives the caches of sequences that have ended back. */
@@ -191,8 +209,9 @@ public final class Generator implements AutoCloseable {
     int[] prompt = reading.request().prompt();
     KeyValueCache cache = reading.cache();
     int start = cache.length();
-    int count = Math.min(reading.unread(), PART);
-    boolean last = count == reading.unread();
+    int unread = reading.unread();
+    int count = unread - part() < LEAST ? unread : part();
+    boolean last = count == unread;
     prepare(1, count);
     session.setIds(Arrays.copyOfRange(prompt, start, start + count));
     session.tape().forward(last ? Step.forward(count, List.of(cache)) : Step.part(count, cache));
@@ -221,6 +240,9 @@ public final class Generator implements AutoCloseable {
   private void begin(Sequence sequence) {
     sequence.add(sampler, session.logits(), 0);
     running.add(sequence);
+    if (running.size() == 1) {
+      budget = part();
+    }
   }
 
   /** One more token of each running sequence. */
@@ -251,7 +273,7 @@ public final class Generator implements AutoCloseable {
     synchronized (queue) {
       waiting = queue.size();
       for (Sequence sequence : queue) {
-        longest = Math.max(longest, Math.min(PART, sequence.request().prompt().length));
+        longest = Math.max(longest, Math.min(part(), sequence.request().prompt().length));
       }
     }
     if (sequences > sessionSequences) {
@@ -260,7 +282,7 @@ public final class Generator implements AutoCloseable {
     }
     if (rows > sessionRows) {
       int wanted = Math.max(2 * sessionRows, longest);
-      sessionRows = Math.max(rows, Math.min(PART, wanted));
+      sessionRows = Math.max(rows, Math.min(part(), wanted));
     }
     sessionRows = Math.max(sessionRows, sessionSequences);
     if (session != null) {

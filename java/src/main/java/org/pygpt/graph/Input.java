@@ -46,6 +46,6 @@ public final class Input {
   }
 
   void plan() {
-    add = variable.writeGradient();
+    add = !variable.isConstant() && variable.writeGradient();
   }
 }

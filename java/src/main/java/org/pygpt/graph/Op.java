@@ -22,6 +22,11 @@ public interface Op {
   /** The slots that {@link #backward} reads or writes; nulls are passed over. */
   List<Slot> backwardSlots();
 
+  /** Whether no trained weight has a part in what it computes: then backward passes it over. */
+  default boolean isConstant() {
+    return false;
+  }
+
   /** Called once, when every slot has its memory: the place to take views of them. */
   default void bind() {}
 

@@ -104,13 +104,15 @@ public final class Tape implements AutoCloseable {
   public void plan() {
     if (training) {
       for (Op op : ops.reversed()) {
-        op.inputs().forEach(Input::plan);
+        if (!op.isConstant()) {
+          op.inputs().forEach(Input::plan);
+        }
       }
     }
     int end = 2 * ops.size() - 1;
     for (int i = 0; i < ops.size(); i++) {
       touch(ops.get(i).forwardSlots(), i);
-      if (training) {
+      if (training && !ops.get(i).isConstant()) {
         touch(ops.get(i).backwardSlots(), end - i);
       }
     }
@@ -177,14 +179,16 @@ public final class Tape implements AutoCloseable {
   }
 
   /**
-   * Runs every op backward, last first.
+   * Runs every op backward, last first, but those that no trained weight has a part in.
    *
    * @throws CancellationException if another thread called {@link #cancel}
    */
   public void backward(Step step) {
     for (int i = ops.size() - 1; i >= 0; i--) {
       throwIfCancelled();
-      ops.get(i).backward(kernels, step);
+      if (!ops.get(i).isConstant()) {
+        ops.get(i).backward(kernels, step);
+      }
     }
   }
 

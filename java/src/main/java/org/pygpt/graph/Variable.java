@@ -13,6 +13,7 @@ public final class Variable {
   private Slot gradient;
   private Variable gradientRoot = this;
   private boolean gradientWritten;
+  private boolean constant;
 
   Variable(Slot value, Slot gradient) {
     this.columns = value.columns();
@@ -58,6 +59,19 @@ public final class Variable {
   /** From now on the gradient overwrites the value, which backward does not need. */
   public void overwriteByGradient() {
     gradient = gradient == null ? null : value;
+  }
+
+  /**
+   * Says that no trained weight has a part in this, if {@code constant}: so nobody needs its
+   * gradient.
+   */
+  public void constantIf(boolean constant) {
+    this.constant = constant;
+  }
+
+  /** Whether {@link #constantIf} said so. */
+  public boolean isConstant() {
+    return constant;
   }
 
   private Variable root() {

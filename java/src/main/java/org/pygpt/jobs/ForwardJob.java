@@ -3,27 +3,32 @@ package org.pygpt.jobs;
 import org.pygpt.graph.Step;
 import org.pygpt.model.Session;
 
-/** Mutable: one forward of a program's batch. */
+/** Mutable: one forward of a session. */
 public final class ForwardJob extends Job {
-  private final Session program;
+  private final Session session;
+  private final int[] ids;
+  private final int[] targets;
   private final Step step;
 
-  /** A forward of the (B, T) tokens that lie in the program's ids and targets. */
-  public ForwardJob(Session program, int B, int T) {
-    this.program = program;
+  /** A forward of (B, T) tokens, row by row; a negative target is not scored. */
+  public ForwardJob(Session session, int[] ids, int[] targets, int B, int T) {
+    this.session = session;
+    this.ids = ids;
+    this.targets = targets;
     this.step = Step.forward(B, T);
   }
 
   @Override
   protected void run() {
-    program.tape().resetCancel();
+    session.tape().resetCancel();
     throwIfCancelled(); // a cancel that came before the reset
-    program.load(step);
-    program.tape().forward(step);
+    session.setBatch(ids, targets, step.rows());
+    session.load(step);
+    session.tape().forward(step);
   }
 
   @Override
   protected void interrupt() {
-    program.tape().cancel();
+    session.tape().cancel();
   }
 }

@@ -3,23 +3,29 @@ package org.pygpt.jobs;
 import org.pygpt.train.Training;
 
 /**
- * Mutable: one backward of a trainer's batch and, where a learning rate is given, one update; for
- * callers that must stay interruptible.
+ * Mutable: one backward of a batch and, where a learning rate is given, one update; for callers
+ * that must stay interruptible.
  */
 public final class StepJob extends Job {
-  private final Training trainer;
+  private final Training training;
+  private final int[] ids;
+  private final int[] targets;
   private final int B;
   private final int T;
   private final double learningRate;
   private double loss;
 
   /**
-   * A step on the batch that lies in the trainer's ids and targets.
+   * A step on a batch.
    *
+   * @param ids (B, T) row by row
+   * @param targets likewise; a negative one is not scored
    * @param learningRate not a number for no update
    */
-  public StepJob(Training trainer, int B, int T, double learningRate) {
-    this.trainer = trainer;
+  public StepJob(Training training, int[] ids, int[] targets, int B, int T, double learningRate) {
+    this.training = training;
+    this.ids = ids;
+    this.targets = targets;
     this.B = B;
     this.T = T;
     this.learningRate = learningRate;
@@ -27,17 +33,18 @@ public final class StepJob extends Job {
 
   @Override
   protected void run() {
-    trainer.resetCancel();
+    training.resetCancel();
     throwIfCancelled(); // a cancel that came before the reset
-    loss = trainer.backward(B, T);
+    training.setBatch(ids, targets, B, T);
+    loss = training.backward(B, T);
     if (!Double.isNaN(learningRate)) {
-      trainer.update(learningRate);
+      training.update(learningRate);
     }
   }
 
   @Override
   protected void interrupt() {
-    trainer.cancel();
+    training.cancel();
   }
 
   /** Mean cross-entropy in nats, once done. */

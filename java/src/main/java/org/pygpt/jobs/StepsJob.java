@@ -36,8 +36,9 @@ public final class StepsJob extends Job {
     if (sizes.length < 2 || sizes.length % 2 == 1 || !fits) {
       throw new IllegalArgumentException(
           String.format(
-              "batches: expected %d ids and targets of at least one batch, got %d and %d of %s",
-              expected, ids.length, targets.length, sizes.length / 2.0));
+              "batches: expected B and T of one or more, and %d ids and targets, got %d sizes, %d "
+                  + "ids and %d targets",
+              expected, sizes.length, ids.length, targets.length));
     }
     this.training = training;
     this.ids = ids.clone();

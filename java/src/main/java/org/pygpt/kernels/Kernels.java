@@ -176,6 +176,12 @@ public interface Kernels extends AutoCloseable {
    */
   double crossEntropy(int rows, Tensor logits, CrossEntropy loss);
 
+  /**
+   * Number of elements that {@link #sumOfSquares} sums by themselves, from the first on: where such
+   * a block is zero, it may as well be left out, and no bit of the sum changes.
+   */
+  int squaresBlock();
+
   /** Sum of the squares of all elements, for the gradient's norm. */
   double sumOfSquares(Flat x);
 

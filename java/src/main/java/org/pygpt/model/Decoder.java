@@ -2,6 +2,7 @@ package org.pygpt.model;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.pygpt.graph.Slot;
 import org.pygpt.graph.Tape;
 import org.pygpt.graph.Variable;
@@ -42,7 +43,7 @@ final class Decoder {
   private final int T;
   private final int rows;
   private final Purpose purpose;
-  private final Parameters gradients;
+  private final Map<String, Tensor> gradients;
   private final double dropout;
   private final Tape tape;
   private final Variable logits;
@@ -55,10 +56,17 @@ final class Decoder {
   /**
    * Wires and plans; {@link #session} allocates.
    *
-   * @param gradients of the parameters; null on a tape that only runs forward
+   * @param gradients of the weights that are trained; empty for a tape that only runs forward
    * @param tokens what the tape reads and scores
    */
-  Decoder(GPT model, Purpose purpose, int B, int T, int rows, Parameters gradients, Tokens tokens) {
+  Decoder(
+      GPT model,
+      Purpose purpose,
+      int B,
+      int T,
+      int rows,
+      Map<String, Tensor> gradients,
+      Tokens tokens) {
     this.model = model;
     this.config = model.config();
     this.C = config.nEmbd();

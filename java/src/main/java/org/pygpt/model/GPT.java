@@ -1,7 +1,9 @@
 package org.pygpt.model;
 
 import java.math.BigInteger;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.pygpt.backends.Backend;
 import org.pygpt.graph.Op;
 import org.pygpt.graph.Tape;
@@ -165,10 +167,9 @@ public final class GPT implements AutoCloseable {
   }
 
   /** What an op reads and writes of the weight called {@code name}. */
-  Parameter parameter(String name, Parameters gradients) {
-    Tensor gradient = gradients == null ? null : gradients.get(name);
+  Parameter parameter(String name, Map<String, Tensor> gradients) {
     PackedMatrix packed = rounded == null ? null : rounded.packed(name);
-    return new Parameter(name, weights.get(name), gradient, packed);
+    return new Parameter(name, weights.get(name), gradients.get(name), packed);
   }
 
   /** The weights by name, shared: writing to them changes the model. */
@@ -179,17 +180,18 @@ public final class GPT implements AutoCloseable {
   /**
    * Builds a tape for at most (B, T) tokens that runs forward and backward.
    *
+   * @param gradients of the weights that are trained; the others are constants
    * @throws TooLargeError if its activations do not fit into memory, as in those below
    * @throws IllegalStateException if the weights are rounded
    */
   public Session training(int B, int T, Parameters gradients) {
     requireTrainable();
-    return session(B, T, Decoder.Purpose.TRAINING, gradients);
+    return session(B, T, Decoder.Purpose.TRAINING, gradients.views());
   }
 
   /** Builds a tape for at most (B, T) tokens that computes logits and loss. */
   public Session evaluation(int B, int T) {
-    return session(B, T, Decoder.Purpose.EVALUATION, null);
+    return session(B, T, Decoder.Purpose.EVALUATION, Map.of());
   }
 
   /**
@@ -197,7 +199,7 @@ public final class GPT implements AutoCloseable {
    * most {@code longest} tokens of one. It computes the logits of the last token of each.
    */
   public Session generation(int B, int longest) {
-    return session(B, 1, Math.max(B, longest), Decoder.Purpose.GENERATION, null);
+    return session(B, 1, Math.max(B, longest), Decoder.Purpose.GENERATION, Map.of());
   }
 
   /** Size in bytes of the key/value cache of one sequence of T tokens. */
@@ -211,14 +213,15 @@ public final class GPT implements AutoCloseable {
    * layer; it computes the logits of the last token.
    */
   public Session attention(int T) {
-    return session(1, T, Decoder.Purpose.ATTENTION, null);
+    return session(1, T, Decoder.Purpose.ATTENTION, Map.of());
   }
 
-  private Session session(int B, int T, Decoder.Purpose purpose, Parameters gradients) {
+  private Session session(int B, int T, Decoder.Purpose purpose, Map<String, Tensor> gradients) {
     return session(B, T, Math.multiplyExact(B, T), purpose, gradients);
   }
 
-  private Session session(int B, int T, int rows, Decoder.Purpose purpose, Parameters gradients) {
+  private Session session(
+      int B, int T, int rows, Decoder.Purpose purpose, Map<String, Tensor> gradients) {
     String what = Choice.name(purpose) + " on batches of " + B + " x " + T + " tokens";
     long count = 2L * rows; // ids and targets
     long embedded = (long) rows * config.nEmbd(); // not all there is, but before anything is there
@@ -230,25 +233,34 @@ public final class GPT implements AutoCloseable {
     return decoder.session(tokens);
   }
 
-  /** Size in bytes of the activations of a training step, without allocating them. */
-  public long activationBytes(int B, int T) {
-    return plan(B, T, Decoder.Purpose.TRAINING).byteSize();
+  /**
+   * Size in bytes of the activations of a training step, without allocating them.
+   *
+   * @param layout says which weights are trained
+   */
+  public long activationBytes(int B, int T, Layout layout) {
+    Map<String, Tensor> gradients = new HashMap<>(weights.views()); // nothing is written to them
+    layout.weights().stream()
+        .filter(weight -> !weight.trainable())
+        .forEach(weight -> gradients.remove(weight.name()));
+    return plan(B, T, Decoder.Purpose.TRAINING, gradients).byteSize();
   }
 
   /** Size in bytes of the activations of an evaluation, without allocating them. */
   public long evaluationBytes(int B, int T) {
-    return plan(B, T, Decoder.Purpose.EVALUATION).byteSize();
+    return plan(B, T, Decoder.Purpose.EVALUATION, Map.of()).byteSize();
   }
 
   /** The ops of a training step, first to last, as text. */
   public List<String> describeOps(int B, int T) {
-    return plan(B, T, Decoder.Purpose.TRAINING).ops().stream().map(Op::describe).toList();
+    Tape tape = plan(B, T, Decoder.Purpose.TRAINING, weights.views());
+    return tape.ops().stream().map(Op::describe).toList();
   }
 
-  private Tape plan(int B, int T, Decoder.Purpose purpose) {
+  private Tape plan(int B, int T, Decoder.Purpose purpose, Map<String, Tensor> gradients) {
     try (Tokens tokens = new Tokens(kernels.device(), 1)) { // planning reads none
       int rows = Math.multiplyExact(B, T);
-      return new Decoder(this, purpose, B, T, rows, null, tokens).tape();
+      return new Decoder(this, purpose, B, T, rows, gradients, tokens).tape();
     }
   }
 

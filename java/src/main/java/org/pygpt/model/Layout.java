@@ -1,8 +1,11 @@
 package org.pygpt.model;
 
+import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Immutable: the weights of a model, in the order in which data flows through it. Weights,
@@ -61,6 +64,31 @@ public record Layout(List<Weight> weights) {
   /** That of a GPT. */
   public static Layout of(GPTConfig config) {
     return LayoutTable.of(config).layout();
+  }
+
+  /**
+   * A copy in which these weights are not trainable and all others are.
+   *
+   * @throws IllegalArgumentException if there is no weight of a name
+   */
+  public Layout freeze(String... names) {
+    Set<String> frozen = Set.of(names);
+    Set<String> unknown = new HashSet<>(frozen);
+    List<Weight> copies = new ArrayList<>();
+    for (Weight w : weights) {
+      unknown.remove(w.name);
+      copies.add(new Weight(w.name, w.shape, w.role, w.decays, !frozen.contains(w.name)));
+    }
+    if (!unknown.isEmpty()) {
+      throw new IllegalArgumentException(
+          "frozen: expected names of weights, got " + String.join(", ", unknown));
+    }
+    return new Layout(copies);
+  }
+
+  /** The weights that are trainable. */
+  public List<Weight> trainable() {
+    return weights.stream().filter(Weight::trainable).toList();
   }
 
   /** Name -> shape of every weight; biases and gains have one dimension. */

@@ -1,9 +1,11 @@
 package org.pygpt.model;
 
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Device;
 import org.pygpt.tensor.Flat;
@@ -11,9 +13,9 @@ import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
 
 /**
- * Mutable: one number for each weight of a model, in one flat array with a named view of each
- * tensor. Weights, gradients and each of Adam's moments are one of these, all laid out alike:
- * matrices first, then vectors (biases and gains).
+ * Mutable: one number for each weight of a model, or for each that is trained, in one flat array
+ * with a named view of each tensor: matrices first, then vectors (biases and gains). Weights,
+ * gradients and each of Adam's moments are one of these.
  */
 public final class Parameters implements AutoCloseable {
   private final Layout layout;
@@ -24,33 +26,62 @@ public final class Parameters implements AutoCloseable {
 
   /** Zeros for every weight of a layout. */
   public Parameters(Device device, Layout layout, DType dtype) {
+    this(device, layout, dtype, layout.weights(), 1);
+  }
+
+  /**
+   * Zeros for the trainable weights of a layout. They lie as in an array of all weights of which
+   * the blocks without a trainable one are left out, so that sums over blocks of it are the same.
+   *
+   * @param block number of elements
+   */
+  public static Parameters trainable(Device device, Layout layout, DType dtype, int block) {
+    return new Parameters(device, layout, dtype, layout.trainable(), block);
+  }
+
+  private Parameters(
+      Device device, Layout layout, DType dtype, List<Layout.Weight> kept, long block) {
     this.layout = layout;
+    this.dtype = dtype;
     long line = Memory.ALIGNMENT_BYTES / dtype.bytes();
+    Set<Layout.Weight> these = Set.copyOf(kept);
     Map<String, Long> offsets = new HashMap<>();
-    long length = 0;
+    long all = 0; // elements up to here, of the array of all weights
+    long blocks = 0; // end of the last block that is kept, there
+    long gaps = 0; // elements before it that are left out
+    long length = line; // no memory is empty
     long matrices = 0;
     for (boolean vectors : new boolean[] {false, true}) {
       for (Layout.Weight weight : layout.weights()) {
         if (weight.role().isVector() == vectors) {
-          offsets.put(weight.name(), length);
-          length += (weight.size() + line - 1) / line * line;
+          long end = all + roundUp(weight.size(), line);
+          if (these.contains(weight)) {
+            gaps += Math.max(0, all / block * block - blocks);
+            blocks = roundUp(end, block);
+            offsets.put(weight.name(), all - gaps);
+            length = end - gaps;
+          }
+          all = end;
         }
       }
       matrices = vectors ? matrices : length;
     }
     matrixLength = matrices;
     memory = device.allocate(dtype, length);
-    this.dtype = dtype;
-    layout
-        .shapes()
-        .forEach((name, shape) -> {
-          int rows = shape.size() == 2 ? Math.toIntExact(shape.getFirst()) : 1;
-          int columns = Math.toIntExact(shape.getLast());
-          tensors.put(name, Tensor.of(memory, dtype, offsets.get(name), rows, columns));
-        });
+    for (Layout.Weight weight : kept) {
+      List<Long> shape = weight.shape();
+      int rows = shape.size() == 2 ? Math.toIntExact(shape.getFirst()) : 1;
+      int columns = Math.toIntExact(shape.getLast());
+      long offset = offsets.get(weight.name());
+      tensors.put(weight.name(), Tensor.of(memory, dtype, offset, rows, columns));
+    }
   }
 
-  /** What the weights are, in the order in which data flows through the model. */
+  private static long roundUp(long length, long unit) {
+    return (length + unit - 1) / unit * unit;
+  }
+
+  /** All weights of the model, in the order in which data flows through the model. */
   public Layout layout() {
     return layout;
   }
@@ -63,6 +94,11 @@ public final class Parameters implements AutoCloseable {
   /** Whether there is a weight called {@code name}. */
   public boolean has(String name) {
     return tensors.containsKey(name);
+  }
+
+  /** The views by name, shared. */
+  public Map<String, Tensor> views() {
+    return Collections.unmodifiableMap(tensors);
   }
 
   /** Whether {@code name} is a bias or a gain, and so one row. */

@@ -29,16 +29,6 @@ public final class Session implements AutoCloseable {
     return tape;
   }
 
-  /** Token ids on the host, int32 (B * T, 1), to be written before {@link #load}. */
-  public Tensor ids() {
-    return tokens.hostIds();
-  }
-
-  /** Targets on the host, int32 (B * T, 1); a negative one is not scored. */
-  public Tensor targets() {
-    return tokens.hostTargets();
-  }
-
   /**
    * Logits (B * T, V) after a forward, (B, V) while generating; while training, their gradient
    * instead.

@@ -110,11 +110,17 @@ public final class Attention implements Op {
     this.mask = dropout == 0 ? null : new DropoutMask(dropout);
     this.logsumexp = logsumexp;
     this.out = out;
+    out.constantIf(source.inputs().stream().allMatch(input -> input.variable().isConstant()));
   }
 
   @Override
   public List<Input> inputs() {
     return source.inputs();
+  }
+
+  @Override
+  public boolean isConstant() {
+    return out.isConstant();
   }
 
   @Override

@@ -30,6 +30,7 @@ public final class Dropout implements Op {
     this.mask = new DropoutMask(probability);
     this.out = out;
     out.takeValueSlot(x);
+    out.constantIf(x.isConstant() && Parameter.isFrozen(bias));
   }
 
   /** The key of the {@code index}-th user of random numbers in a step: SplitMix64's mixing. */
@@ -38,6 +39,11 @@ public final class Dropout implements Op {
     z = (z ^ z >>> 30) * 0xbf58476d1ce4e5b9L;
     z = (z ^ z >>> 27) * 0x94d049bb133111ebL;
     return z ^ z >>> 31;
+  }
+
+  @Override
+  public boolean isConstant() {
+    return out.isConstant();
   }
 
   @Override

@@ -30,6 +30,12 @@ public final class Embedding implements Op {
     this.wpe = wpe;
     this.tied = tied;
     this.out = out;
+    out.constantIf(Parameter.isFrozen(wte) && Parameter.isFrozen(wpe));
+  }
+
+  @Override
+  public boolean isConstant() {
+    return out.isConstant();
   }
 
   @Override

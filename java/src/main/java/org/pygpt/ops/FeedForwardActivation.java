@@ -29,9 +29,15 @@ public final class FeedForwardActivation implements Op {
     this.x = x;
     this.bias = bias;
     this.out = out;
+    out.constantIf(x.variable().isConstant() && Parameter.isFrozen(bias));
     if (kind.inputsPerOutput() == 1) {
       out.shareGradient(x.variable());
     }
+  }
+
+  @Override
+  public boolean isConstant() {
+    return out.isConstant();
   }
 
   @Override

@@ -1,5 +1,6 @@
 package org.pygpt.ops;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.pygpt.graph.Input;
 import org.pygpt.graph.Op;
@@ -37,11 +38,18 @@ public final class Linear implements Op {
     this.bias = bias;
     this.outputsAreRows = outputsAreRows;
     this.out = out;
+    out.constantIf(
+        x.variable().isConstant() && Parameter.isFrozen(weight) && Parameter.isFrozen(bias));
   }
 
   @Override
   public List<Input> inputs() {
     return List.of(x);
+  }
+
+  @Override
+  public boolean isConstant() {
+    return out.isConstant();
   }
 
   @Override
@@ -51,7 +59,11 @@ public final class Linear implements Op {
 
   @Override
   public List<Slot> backwardSlots() {
-    return List.of(x.valueSlot(), out.gradientSlot(), x.gradientSlot());
+    List<Slot> slots = new ArrayList<>();
+    slots.add(out.gradientSlot());
+    slots.add(Parameter.isFrozen(weight) ? null : x.valueSlot());
+    slots.add(x.variable().isConstant() ? null : x.gradientSlot());
+    return slots;
   }
 
   @Override
@@ -66,7 +78,7 @@ public final class Linear implements Op {
   @Override
   public void backward(Kernels kernels, Step step) {
     Tensor dOut = out.gradient();
-    int in = x.value().columns();
+    int in = x.variable().columns();
     int features = out.columns();
     int rows = step.rows();
     Gradient dWeight = Parameter.gradientOf(weight, step);
@@ -83,9 +95,11 @@ public final class Linear implements Op {
     if (dBias != null) {
       kernels.biasBackward(rows, dOut, dBias);
     }
-    // (rows, out) @ (out, in) -> (rows, in)
-    MatMul shape = new MatMul(rows, in, features, false, !outputsAreRows, x.add());
-    kernels.gemm(shape, dOut, weight.value(), x.gradient());
+    if (!x.variable().isConstant()) {
+      // (rows, out) @ (out, in) -> (rows, in)
+      MatMul shape = new MatMul(rows, in, features, false, !outputsAreRows, x.add());
+      kernels.gemm(shape, dOut, weight.value(), x.gradient());
+    }
   }
 
   @Override

@@ -31,6 +31,11 @@ public final class Loss implements Op {
   }
 
   @Override
+  public boolean isConstant() {
+    return logits.isConstant();
+  }
+
+  @Override
   public List<Slot> forwardSlots() {
     return List.of(logits.valueSlot());
   }

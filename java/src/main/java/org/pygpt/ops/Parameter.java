@@ -21,6 +21,11 @@ public record Parameter(String name, Tensor value, Tensor gradient, PackedMatrix
     return parameter == null ? null : parameter.value;
   }
 
+  /** Whether a parameter, which may be null, is not trained. */
+  static boolean isFrozen(Parameter parameter) {
+    return parameter == null || parameter.gradient == null;
+  }
+
   /** Where the gradient of a parameter goes in a step; null without a parameter, or if frozen. */
   static Gradient gradientOf(Parameter parameter, Step step) {
     return parameter == null ? null : Gradient.of(parameter.gradient, step.accumulate());

@@ -66,12 +66,25 @@ public final class ResidualNorm implements Op {
       branch.sum.shareGradient(x);
       branch.sum.shareGradient(branch.value);
       branch.sum.takeValueSlot(branch.value);
+      branch.sum.constantIf(
+          x.isConstant() && branch.value.isConstant() && Parameter.isFrozen(branch.bias));
+    }
+    if (norm != null) {
+      norm.out.constantIf(
+          norm.input.variable().isConstant()
+              && Parameter.isFrozen(norm.weight)
+              && Parameter.isFrozen(norm.bias));
     }
   }
 
   @Override
   public List<Input> inputs() {
     return norm == null ? List.of() : List.of(norm.input);
+  }
+
+  @Override
+  public boolean isConstant() {
+    return norm == null ? branch.sum.isConstant() : norm.out.isConstant();
   }
 
   @Override

@@ -44,6 +44,11 @@ public final class Rotary implements Op {
   }
 
   @Override
+  public boolean isConstant() {
+    return qkv.isConstant();
+  }
+
+  @Override
   public List<Slot> forwardSlots() {
     return List.of(qkv.valueSlot());
   }

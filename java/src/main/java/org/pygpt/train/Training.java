@@ -4,23 +4,21 @@ import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Set;
 import org.pygpt.graph.Step;
 import org.pygpt.kernels.AdamStep;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.model.GPT;
+import org.pygpt.model.Layout;
 import org.pygpt.model.Parameters;
 import org.pygpt.model.Session;
 import org.pygpt.tensor.Flat;
-import org.pygpt.tensor.Tensor;
 import org.pygpt.tensor.TooLargeError;
 
 /**
  * Mutable: trains a model by AdamW; owns gradients, moments and activations, all allocated here.
  *
- * <p>A step is {@link #setBatch} (or writing to {@link #ids} and {@link #targets}), {@link
- * #backward}, once or, to accumulate, several times, and {@link #update}. One thread uses a
- * trainer, but any may {@link #cancel} it.
+ * <p>A step is {@link #setBatch} and {@link #backward}, once or, to accumulate, several times, and
+ * {@link #update}. One thread uses a trainer, but any may {@link #cancel} it.
  */
 public final class Training implements AutoCloseable {
   private final GPT model;
@@ -33,29 +31,42 @@ public final class Training implements AutoCloseable {
   private final Session program;
   private final int blockSize;
   private final int maxRows;
-  private Set<String> frozen = Set.of();
-  private List<Range> trained;
+  private final List<Range> trained;
   private long updates;
   private int accumulated;
   private long dropoutKey;
   private double gradientNorm;
 
-  /** Elements [from, to) of the flat arrays, and their weight decay. */
-  private record Range(long from, long to, double decay) {
-    Flat of(Parameters parameters) {
-      return parameters.flat().part(from, to - from);
+  /**
+   * Weights that lie together and their weight decay.
+   *
+   * @param from first element, of the weights
+   * @param state the same one's place among the gradients and among the moments
+   */
+  private record Range(long from, long state, long length, double decay) {
+    Flat of(Parameters gradientsOrMoments) {
+      return gradientsOrMoments.flat().part(state, length);
     }
+  }
+
+  /** Plans the training of all weights of {@code model}; see the other constructor. */
+  public Training(GPT model, int B, int T, AdamW options) {
+    this(model, B, T, options, model.weights().layout());
   }
 
   /**
    * Plans the training of {@code model} on batches of at most B * T tokens.
    *
+   * <p>Weights that are not trainable stay as they are, bit for bit: they do not move, do not
+   * decay, have no part in the gradient's norm, and cost neither gradients nor moments.
+   *
+   * @param layout that of the model's weights, which says what is trainable
    * @throws IllegalArgumentException if B or T is not positive, T is above the block size, or B * T
    *     is no int
    * @throws IllegalStateException if the weights are rounded
    * @throws TooLargeError if gradients, moments and activations do not fit into memory
    */
-  public Training(GPT model, int B, int T, AdamW options) {
+  public Training(GPT model, int B, int T, AdamW options, Layout layout) {
     blockSize = model.config().blockSize();
     if (B < 1 || T < 1 || T > blockSize || (long) B * T > Integer.MAX_VALUE) {
       throw new IllegalArgumentException(
@@ -68,68 +79,52 @@ public final class Training implements AutoCloseable {
     kernels = model.kernels();
     this.options = options;
     weights = model.weights();
-    long state = 3 * weights.count() * model.dtype().bytes();
+    long count = layout.trainable().stream().mapToLong(Layout.Weight::size).sum();
+    long state = 3 * count * model.dtype().bytes();
     kernels
         .device()
         .require(
-            BigInteger.valueOf(state + model.activationBytes(B, T)),
+            BigInteger.valueOf(state + model.activationBytes(B, T, layout)),
             "training on batches of " + B + " x " + T + " tokens");
-    gradients = new Parameters(kernels.device(), weights.layout(), model.dtype());
-    m = new Parameters(kernels.device(), weights.layout(), model.dtype());
-    v = new Parameters(kernels.device(), weights.layout(), model.dtype());
+    gradients = zeros(layout);
+    m = zeros(layout);
+    v = zeros(layout);
     program = model.training(B, T, gradients);
     maxRows = B * T;
-    trained = ranges();
+    trained = ranges(layout);
   }
 
-  /**
-   * Keeps these weights as they are, bit for bit, in every update to come: they do not move, do not
-   * decay, and have no part in the gradient's norm. Another call replaces the names.
-   *
-   * @throws IllegalArgumentException if there is no weight of a name
-   */
-  public void freeze(String... names) {
-    for (String name : names) {
-      weights.get(name);
-    }
-    frozen = Set.of(names);
-    trained = ranges();
+  private Parameters zeros(Layout layout) {
+    int block = kernels.squaresBlock();
+    return Parameters.trainable(kernels.device(), layout, model.dtype(), block);
   }
 
   /** What an update moves: as few ranges as there can be, in the order of the flat arrays. */
-  private List<Range> ranges() {
-    Comparator<String> byOffset = Comparator.comparingLong(name -> weights.get(name).offset());
+  private List<Range> ranges(Layout layout) {
+    List<Layout.Weight> byOffset = new ArrayList<>(layout.weights());
+    byOffset.sort(Comparator.comparingLong(weight -> weights.get(weight.name()).offset()));
     List<Range> ranges = new ArrayList<>();
     boolean joins = false; // whether the weight before this one is in the last range
-    for (String name : weights.names().stream().sorted(byOffset).toList()) {
-      if (frozen.contains(name)) {
-        joins = false;
-        continue;
+    for (Layout.Weight weight : byOffset) {
+      if (weight.trainable()) {
+        long from = weights.get(weight.name()).offset();
+        long state = gradients.get(weight.name()).offset();
+        double decay = weight.decays() ? options.weightDecay() : 0;
+        long end = from + weight.size();
+        if (joins && ranges.getLast().decay == decay) {
+          Range last = ranges.removeLast();
+          from = last.from;
+          state = last.state;
+        }
+        ranges.add(new Range(from, state, end - from, decay));
       }
-      Tensor weight = weights.get(name);
-      double decay = weights.isVector(name) ? 0 : options.weightDecay();
-      long from = weight.offset();
-      if (joins && ranges.getLast().decay == decay) {
-        from = ranges.removeLast().from;
-      }
-      ranges.add(new Range(from, weight.offset() + weight.size(), decay));
-      joins = true;
+      joins = weight.trainable();
     }
     return ranges;
   }
 
-  /** Token ids of the next batch, int32, (B, T) row by row, to be written. */
-  public Tensor ids() {
-    return program.ids();
-  }
-
-  /** Targets of the next batch, int32, (B, T) row by row; a negative one is not scored. */
-  public Tensor targets() {
-    return program.targets();
-  }
-
   /**
-   * Copies a batch to {@link #ids} and {@link #targets}.
+   * Copies the next batch, (B, T) row by row; a negative target is not scored.
    *
    * @throws IllegalArgumentException if an array is too short or the batch too large
    */
@@ -195,9 +190,6 @@ public final class Training implements AutoCloseable {
       throw new IllegalStateException("update: expected a backward before it, got none");
     }
     model.requireTrainable(); // it may have been rounded since
-    for (String name : frozen) {
-      gradients.get(name).zero();
-    }
     double scale = 1.0 / accumulated;
     if (options.gradClip() > 0) {
       scale *= clip(scale);
@@ -218,7 +210,8 @@ public final class Training implements AutoCloseable {
               correction1,
               correction2,
               scale);
-      kernels.adamW(step, range.of(weights), range.of(gradients), range.of(m), range.of(v));
+      Flat moved = weights.flat().part(range.from, range.length);
+      kernels.adamW(step, moved, range.of(gradients), range.of(m), range.of(v));
     }
   }
 
@@ -236,17 +229,20 @@ public final class Training implements AutoCloseable {
     return Math.min(1, options.gradClip() / (gradientNorm + AdamW.CLIP_EPSILON));
   }
 
-  /** The gradient that {@link #backward} computed last, shared; not divided by their number. */
+  /**
+   * The gradient of the trained weights that {@link #backward} computed last, shared; not divided
+   * by their number.
+   */
   public Parameters gradients() {
     return gradients;
   }
 
-  /** AdamW's first moments, shared. */
+  /** AdamW's first moments of the trained weights, shared. */
   public Parameters firstMoments() {
     return m;
   }
 
-  /** AdamW's second moments, shared. */
+  /** AdamW's second moments of the trained weights, shared. */
   public Parameters secondMoments() {
     return v;
   }

@@ -70,7 +70,8 @@ class TooLargeTest {
     try (GPT model = GPT.create(config, "cpu", DType.FLOAT32, 1)) {
       int B = Integer.MAX_VALUE / 7;
       String batches = " on batches of " + B + " x 7 tokens";
-      double bytes = model.activationBytes(B, 7) + 3.0 * 4 * model.weights().count();
+      double bytes =
+          model.activationBytes(B, 7, model.weights().layout()) + 3.0 * 4 * model.weights().count();
       String gigabytes = String.format("%,.2f", bytes / 1e9);
       assertRefused(
           "training" + batches, gigabytes, () -> new Training(model, B, 7, AdamW.NANOGPT));

@@ -10,15 +10,19 @@ import static org.pygpt.support.Models.V;
 import static org.pygpt.support.Tolerances.FLOAT64;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.CancellationException;
-import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.pygpt.model.GPT;
 import org.pygpt.model.GPTConfig;
+import org.pygpt.model.Layout;
 import org.pygpt.model.Parameters;
 import org.pygpt.support.Models;
 import org.pygpt.tensor.DType;
@@ -92,9 +96,9 @@ class TrainingTest {
     AdamW options = new AdamW(0.9, 0.95, 1e-8, 0.1, 0.01);
     try (GPT model = Models.create(config, backend, DType.FLOAT32, 1);
         GPT other = Models.create(config, backend, DType.FLOAT32, 1);
-        Training trainer = new Training(model, B, T, options);
+        Training trainer =
+            new Training(model, B, T, options, model.weights().layout().freeze(frozen));
         Training zeroed = new Training(other, B, T, options)) {
-      trainer.freeze(frozen);
       for (int step = 0; step < 3; step++) {
         for (Training each : new Training[] {trainer, zeroed}) {
           setBatch(each, step);
@@ -129,19 +133,78 @@ class TrainingTest {
     }
   }
 
+  static Stream<Arguments> frozenSets() {
+    return Stream.of("cpu", "plain", "nd4j")
+        .flatMap(backend ->
+            Models.configurations()
+                .flatMap(config ->
+                    Stream.of(".*[13579]", ".*[02468]", "w.e.*|h.0.*", "(?!.*bias).*", ".*attn.*")
+                        .map(frozen -> Arguments.of(backend, config, frozen))));
+  }
+
+  @ParameterizedTest
+  @MethodSource("frozenSets")
+  void whatIsNotFrozenHasTheSameGradient(String backend, GPTConfig config, String pattern) {
+    try (GPT model = Models.create(config, backend, DType.FLOAT32, 1)) {
+      Layout all = model.weights().layout();
+      List<String> names = model.weights().names();
+      String[] frozen =
+          names.stream()
+              .filter(name -> (name + names.indexOf(name)).matches(pattern))
+              .toArray(String[]::new);
+      Layout layout = all.freeze(frozen);
+      try (Training alone = new Training(model, B, T, AdamW.NANOGPT);
+          Training trainer = new Training(model, B, T, AdamW.NANOGPT, layout)) {
+        for (Training each : List.of(alone, trainer, alone, trainer)) { // accumulates the second
+          setBatch(each, 1);
+          each.backward(B, T);
+        }
+        assertEquals(names.size() - frozen.length, trainer.gradients().names().size());
+        for (String name : trainer.gradients().names()) {
+          double[] expected = Models.values(alone.gradients().get(name));
+          assertArrayEquals(expected, Models.values(trainer.gradients().get(name)), name);
+        }
+        assertTrue(model.activationBytes(B, T, layout) <= model.activationBytes(B, T, all));
+      }
+    }
+  }
+
   @Test
-  void freezingIsReplacedAndRefusesUnknownNames() {
-    try (GPT model = Models.create(CONFIG, "cpu", DType.FLOAT32, 1);
-        Training trainer = new Training(model, B, T, AdamW.NANOGPT)) {
-      trainer.freeze(model.weights().names().toArray(String[]::new));
-      assertThrows(IllegalArgumentException.class, () -> trainer.freeze("wte.weight", "wpe"));
-      double[] before = Models.values(model.weights());
-      steps(trainer, 0, 1);
-      assertArrayEquals(before, Models.values(model.weights()));
-      trainer.freeze();
-      steps(trainer, 1, 2);
-      double[] after = Models.values(model.weights());
-      assertEquals(0, IntStream.range(0, after.length).filter(i -> after[i] == before[i]).count());
+  void frozenWeightsCostNothing() {
+    GPTConfig config = GPTConfig.gpt2(7, 1021, 3, 3, 48);
+    try (GPT model = Models.create(config, "cpu", DType.FLOAT32, 1)) {
+      Layout all = model.weights().layout();
+      Layout last =
+          all.freeze(
+              model.weights().names().stream()
+                  .filter(name -> !name.startsWith("h.2.mlp.c_proj"))
+                  .toArray(String[]::new));
+      try (Training trainer = new Training(model, B, T, AdamW.NANOGPT, last)) {
+        assertEquals(
+            List.of("h.2.mlp.c_proj.weight", "h.2.mlp.c_proj.bias"), trainer.gradients().names());
+        long trained = 4L * (4 * 48 * 48 + 48);
+        long blocks = 4 * 4 * 2048; // what is left of those that begin and end in frozen weights
+        for (Parameters each :
+            List.of(trainer.gradients(), trainer.firstMoments(), trainer.secondMoments())) {
+          assertTrue(each.memory().byteSize() <= trained + blocks);
+        }
+        assertTrue(model.activationBytes(B, T, last) < model.activationBytes(B, T, all) / 2);
+      }
+    }
+  }
+
+  @Test
+  void allCanBeFrozenAndUnknownNamesAreRefused() {
+    try (GPT model = Models.create(CONFIG, "cpu", DType.FLOAT32, 1)) {
+      Layout layout = model.weights().layout();
+      assertThrows(IllegalArgumentException.class, () -> layout.freeze("wte.weight", "wpe"));
+      Layout frozen = layout.freeze(model.weights().names().toArray(String[]::new));
+      try (Training trainer = new Training(model, B, T, AdamW.NANOGPT, frozen)) {
+        double[] before = Models.values(model.weights());
+        steps(trainer, 0, 1);
+        assertArrayEquals(before, Models.values(model.weights()));
+        assertEquals(0, trainer.gradientNorm());
+      }
     }
   }
 

@@ -203,6 +203,11 @@ public final class CpuKernels implements Kernels {
   }
 
   @Override
+  public int squaresBlock() {
+    return Staging.BLOCK;
+  }
+
+  @Override
   public double sumOfSquares(Flat x) {
     return AdamWKernel.SumOfSquares.of(workers, x);
   }

@@ -49,7 +49,7 @@ import org.pygpt.tensor.Tensor;
  */
 public final class Nd4jKernels implements Kernels {
   /** Elements of a flat array that are treated at once, so that little scratch space is needed. */
-  private static final long PART = 1 << 18;
+  private static final int PART = 1 << 18;
 
   private static final NDBase OPS = new NDBase();
 
@@ -368,6 +368,11 @@ public final class Nd4jKernels implements Kernels {
       }
       return losses.muli(weights).castTo(DataType.DOUBLE).sumNumber().doubleValue();
     }
+  }
+
+  @Override
+  public int squaresBlock() {
+    return PART;
   }
 
   @Override

@@ -159,6 +159,11 @@ public final class PlainKernels implements Kernels {
   }
 
   @Override
+  public int squaresBlock() {
+    return 1;
+  }
+
+  @Override
   public double sumOfSquares(Flat x) {
     return Optimizers.sumOfSquares(x);
   }
