@@ -7,6 +7,7 @@ import java.nio.charset.Charset;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
+import org.pygpt.backends.MissingBackendException;
 import org.pygpt.files.Documents;
 import org.pygpt.files.FileException;
 import org.pygpt.files.ModelFolder;
@@ -62,7 +63,7 @@ public final class NamesProgram {
       return NO_READER;
     } catch (UsageException error) {
       return fail(error.getMessage(), USAGE);
-    } catch (FileException | TooLargeError | ArithmeticException error) {
+    } catch (FileException | TooLargeError | MissingBackendException | ArithmeticException error) {
       // ArithmeticException: a loss that is no number
       return fail(error.getMessage(), ERROR);
     } catch (CancellationException error) {
