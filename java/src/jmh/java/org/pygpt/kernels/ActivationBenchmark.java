@@ -49,7 +49,7 @@ public class ActivationBenchmark {
   private Tensor dBias;
 
   @Setup
-  public void open() throws InterruptedException {
+  public void open() {
     kernels = contender.open();
     Inputs inputs = new Inputs(kernels.device());
     int columns = kind.inputsPerOutput() * F;

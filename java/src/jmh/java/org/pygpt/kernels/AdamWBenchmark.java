@@ -46,7 +46,7 @@ public class AdamWBenchmark {
   private Flat v;
 
   @Setup
-  public void open() throws InterruptedException {
+  public void open() {
     kernels = contender.open();
     Inputs inputs = new Inputs(kernels.device());
     weights = inputs.normal(length);

@@ -62,7 +62,7 @@ public class AttentionBenchmark {
   private Tensor[] dQkv;
 
   @Setup
-  public void open() throws InterruptedException {
+  public void open() {
     kernels = contender.open();
     Inputs inputs = new Inputs(kernels.device());
     int rows = shape.B * shape.T;

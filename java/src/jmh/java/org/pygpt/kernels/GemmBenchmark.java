@@ -76,7 +76,7 @@ public class GemmBenchmark {
   private Tensor c;
 
   @Setup
-  public void open() throws InterruptedException {
+  public void open() {
     kernels = contender.open();
     Inputs inputs = new Inputs(kernels.device());
     a =

@@ -87,7 +87,7 @@ public class GemvBenchmark {
   private int next;
 
   @Setup
-  public void open() throws InterruptedException {
+  public void open() {
     kernels = contender.open();
     Inputs inputs = new Inputs(kernels.device());
     int bits =

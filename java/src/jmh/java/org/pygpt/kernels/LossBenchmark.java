@@ -45,7 +45,7 @@ public class LossBenchmark {
   private Tensor dLogits;
 
   @Setup
-  public void open() throws InterruptedException {
+  public void open() {
     kernels = contender.open();
     Inputs inputs = new Inputs(kernels.device());
     logits = inputs.normal(ROWS, V);

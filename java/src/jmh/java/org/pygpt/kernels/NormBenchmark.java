@@ -65,7 +65,7 @@ public class NormBenchmark {
   private Tensor dBias;
 
   @Setup
-  public void open() throws InterruptedException {
+  public void open() {
     kernels = contender.open();
     Inputs inputs = new Inputs(kernels.device());
     x = inputs.normal(size.rows, size.columns);

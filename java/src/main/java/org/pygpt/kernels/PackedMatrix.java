@@ -4,7 +4,10 @@ import org.pygpt.tensor.Tensor;
 
 /** A copy of a rounded weight matrix in fewer bits, laid out as its backend reads it fastest. */
 public interface PackedMatrix extends AutoCloseable {
-  /** So many rows are faster by this copy; for more, reading the weights is not what takes time. */
+  /**
+   * Up to this many rows are faster by this copy; with more, reading weights is no longer what
+   * takes time.
+   */
   int MOST_ROWS = 8;
 
   /**

@@ -152,9 +152,10 @@ final class WarmUp {
     try (Arena arena = Arena.ofShared()) { // of the kind that weights have
       int words = 2 * ROW * VectorMath.LANES;
       compile(arena.allocate(words * (long) Integer.BYTES, Integer.BYTES));
+      ready = true;
+    } finally {
+      warm.countDown();
     }
-    ready = true;
-    warm.countDown();
   }
 
   private static void compile(MemorySegment words) {

@@ -15,7 +15,9 @@
  * give the same bits, which is why plain sums are kept by lane, since {@link
  * org.pygpt.kernels.cpu.WarmUp} changes from one to the other at a time that depends on the
  * machine's load; a pass over the data asks once which it is to use and hands the answer down as
- * {@code boolean vectors}.
+ * {@code boolean vectors}. (Two implementations of an interface of loops in place of that parameter
+ * were measured for the norm: no faster, and the scalar loop for the end of a row then stands in
+ * both; see docs/log.md.)
  *
  * <p>C2 has to compile a vector loop as a whole: a call that it does not inline boxes its vectors,
  * and it inlines no more once a method has some 18,000 nodes, which three dozen vector operations

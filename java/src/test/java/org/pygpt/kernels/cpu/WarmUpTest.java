@@ -1,0 +1,48 @@
+package org.pygpt.kernels.cpu;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Test;
+
+/** When plain loops make way for vector bodies, and how that is forced. */
+class WarmUpTest {
+  private static final long LONG_RUN = 1_000_000_000;
+
+  @Test
+  void autoBeginsWithPlainLoopsAndWarmsUpInALongRun() {
+    WarmUp warmUp = new WarmUp(WarmUp.Policy.AUTO);
+    warmUp.count(1);
+    assertFalse(warmUp.ready());
+    assertFalse(warmUp.running());
+    while (!warmUp.ready()) { // pauses while the thread warms up
+      warmUp.count(LONG_RUN);
+    }
+    assertFalse(warmUp.running());
+  }
+
+  @Test
+  void plainNeverWarmsUp() {
+    WarmUp warmUp = new WarmUp(WarmUp.Policy.PLAIN);
+    warmUp.count(LONG_RUN);
+    warmUp.count(LONG_RUN);
+    assertFalse(warmUp.running());
+    assertFalse(warmUp.ready());
+  }
+
+  @Test
+  void vectorIsReadyAtOnce() {
+    assertTrue(new WarmUp(WarmUp.Policy.VECTOR).ready());
+  }
+
+  @Test
+  void policiesHaveNames() {
+    assertEquals(WarmUp.Policy.PLAIN, WarmUp.Policy.of("plain"));
+    Exception error = assertThrows(IllegalArgumentException.class, () -> WarmUp.Policy.of("fast"));
+    assertEquals(
+        "system property pygpt.vectors: expected auto, plain or vector, got fast",
+        error.getMessage());
+  }
+}
