@@ -13,7 +13,7 @@ import pytest
 
 import jbridge
 from pygpt.application import APPLICATION
-from tests.processes import completed, default_signals
+from tests.support.processes import completed, default_signals
 
 ROOT = Path(__file__).parents[1]
 
@@ -64,7 +64,7 @@ def signals() -> Iterator[None]:
 def free() -> Iterator[Any]:
     """What sets the memory that Java says is free: `free[0] = 1000`."""
     import jbridge
-    from tests.pygpt.free import Free
+    from tests.support.free import Free
 
     yield Free()
     jbridge.java_class("java.lang.System").clearProperty("pygpt.memory_bytes")

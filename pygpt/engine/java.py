@@ -116,6 +116,13 @@ class GPTConfigClass(Protocol):
     def ofJson(self, json: str, /) -> GPTConfig: ...
 
 
+@describes("org.pygpt.backends.Backend")
+class BackendClass(Protocol):
+    """The backends by name."""
+
+    def has(self, name: str, /) -> bool: ...
+
+
 @describes("org.pygpt.kernels.Kernels")
 class Kernels(Protocol):
     """What computes."""

@@ -29,6 +29,12 @@ QUANTIZED_BITS = {"int8": 8, "bfloat16": 16}  # of a weight
 LOGITS_AT_ONCE = 1 << 26  # numbers: 256 MB
 
 
+def _has_backend(name: str) -> bool:
+    """Tell whether Java has a backend of this name, be it in another jar on the class path."""
+    with translated():
+        return java_class(java.BackendClass).has(name)
+
+
 def dtype_of(backend: str) -> str:
     """Return the dtype that a model has by default."""
     return "float64" if backend == "plain" else "float32"
@@ -56,7 +62,7 @@ class Model(Handle[java.GPT]):
         dtype: str | None = None,
         threads: int = 0,
     ) -> None:
-        if backend not in BACKENDS:
+        if backend not in BACKENDS and not _has_backend(backend):
             expected = ", ".join(BACKENDS)
             raise ConfigError("backend", f"expected one of {expected}, got {backend!r}")
         if dtype is None:

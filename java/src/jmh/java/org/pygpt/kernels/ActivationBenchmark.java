@@ -51,14 +51,14 @@ public class ActivationBenchmark {
   @Setup
   public void open() throws InterruptedException {
     kernels = contender.open();
-    Inputs inputs = new Inputs();
+    Inputs inputs = new Inputs(kernels.device());
     int columns = kind.inputsPerOutput() * F;
     x = inputs.normal(ROWS, columns);
     bias = inputs.normal(1, columns);
-    out = Inputs.zeros(ROWS, F);
+    out = inputs.zeros(ROWS, F);
     dOut = inputs.normal(ROWS, F);
-    dX = Inputs.zeros(ROWS, columns);
-    dBias = Inputs.zeros(1, columns);
+    dX = inputs.zeros(ROWS, columns);
+    dBias = inputs.zeros(1, columns);
   }
 
   @TearDown

@@ -16,7 +16,6 @@ import org.openjdk.jmh.annotations.Warmup;
 import org.pygpt.kernels.cpu.Contender;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Flat;
-import org.pygpt.tensor.HostDevice;
 
 /**
  * The optimizer's two passes over flat arrays, with as many weights as makemore and char have. The
@@ -49,11 +48,11 @@ public class AdamWBenchmark {
   @Setup
   public void open() throws InterruptedException {
     kernels = contender.open();
-    Inputs inputs = new Inputs();
+    Inputs inputs = new Inputs(kernels.device());
     weights = inputs.normal(length);
     gradients = inputs.normal(length);
-    m = Flat.of(HostDevice.host().allocate(DType.FLOAT32, length), DType.FLOAT32);
-    v = Flat.of(HostDevice.host().allocate(DType.FLOAT32, length), DType.FLOAT32);
+    m = Flat.of(kernels.device().allocate(DType.FLOAT32, length), DType.FLOAT32);
+    v = Flat.of(kernels.device().allocate(DType.FLOAT32, length), DType.FLOAT32);
   }
 
   @TearDown

@@ -64,14 +64,14 @@ public class AttentionBenchmark {
   @Setup
   public void open() throws InterruptedException {
     kernels = contender.open();
-    Inputs inputs = new Inputs();
+    Inputs inputs = new Inputs(kernels.device());
     int rows = shape.B * shape.T;
     int C = shape.H * shape.D;
     qkv = thirds(inputs.normal(rows, 3 * C), C);
-    out = Inputs.zeros(rows, C);
-    logsumexp = Inputs.zeros(shape.B * shape.H, shape.T);
+    out = inputs.zeros(rows, C);
+    logsumexp = inputs.zeros(shape.B * shape.H, shape.T);
     dOut = inputs.normal(rows, C);
-    dQkv = thirds(Inputs.zeros(rows, 3 * C), C);
+    dQkv = thirds(inputs.zeros(rows, 3 * C), C);
     forward(); // backward reads the output and the logarithms of the sums
   }
 

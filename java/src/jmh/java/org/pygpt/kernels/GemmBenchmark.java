@@ -78,7 +78,7 @@ public class GemmBenchmark {
   @Setup
   public void open() throws InterruptedException {
     kernels = contender.open();
-    Inputs inputs = new Inputs();
+    Inputs inputs = new Inputs(kernels.device());
     a =
         product.transposeA
             ? inputs.normal(product.k, product.m)
@@ -87,7 +87,7 @@ public class GemmBenchmark {
         product.transposeB
             ? inputs.normal(product.n, product.k)
             : inputs.normal(product.k, product.n);
-    c = Inputs.zeros(product.m, product.n);
+    c = inputs.zeros(product.m, product.n);
   }
 
   @TearDown

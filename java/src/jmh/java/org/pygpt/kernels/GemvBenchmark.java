@@ -89,13 +89,13 @@ public class GemvBenchmark {
   @Setup
   public void open() throws InterruptedException {
     kernels = contender.open();
-    Inputs inputs = new Inputs();
+    Inputs inputs = new Inputs(kernels.device());
     int bits =
         weights == Weights.FLOAT32 ? Float.SIZE : WeightFormat.valueOf(weights.name()).bits();
     bytes = (long) matrix.in * matrix.out * bits / Byte.SIZE;
     copies = (int) (BYTES / bytes + 1);
     x = inputs.normal(rows, matrix.in);
-    out = Inputs.zeros(rows, matrix.out);
+    out = inputs.zeros(rows, matrix.out);
     int columns = matrix.outputsAreRows ? matrix.in : matrix.out;
     int height = matrix.outputsAreRows ? matrix.out : matrix.in;
     if (weights == Weights.FLOAT32) {

@@ -47,10 +47,10 @@ public class LossBenchmark {
   @Setup
   public void open() throws InterruptedException {
     kernels = contender.open();
-    Inputs inputs = new Inputs();
+    Inputs inputs = new Inputs(kernels.device());
     logits = inputs.normal(ROWS, V);
     targets = inputs.ids(ROWS, V);
-    dLogits = Inputs.zeros(ROWS, V);
+    dLogits = inputs.zeros(ROWS, V);
   }
 
   @TearDown

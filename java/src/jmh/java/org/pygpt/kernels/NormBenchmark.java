@@ -67,19 +67,19 @@ public class NormBenchmark {
   @Setup
   public void open() throws InterruptedException {
     kernels = contender.open();
-    Inputs inputs = new Inputs();
+    Inputs inputs = new Inputs(kernels.device());
     x = inputs.normal(size.rows, size.columns);
     branch = inputs.normal(size.rows, size.columns);
     branchBias = inputs.normal(1, size.columns);
-    sum = Inputs.zeros(size.rows, size.columns);
+    sum = inputs.zeros(size.rows, size.columns);
     weight = inputs.normal(1, size.columns);
     bias = inputs.normal(1, size.columns);
-    out = Inputs.zeros(size.rows, size.columns);
-    statistics = Inputs.zeros(size.rows, 2);
+    out = inputs.zeros(size.rows, size.columns);
+    statistics = inputs.zeros(size.rows, 2);
     dOut = inputs.normal(size.rows, size.columns);
-    dX = Inputs.zeros(size.rows, size.columns);
-    dWeight = Inputs.zeros(1, size.columns);
-    dBias = Inputs.zeros(1, size.columns);
+    dX = inputs.zeros(size.rows, size.columns);
+    dWeight = inputs.zeros(1, size.columns);
+    dBias = inputs.zeros(1, size.columns);
     forward(); // backward reads the statistics
   }
 

@@ -1,5 +1,6 @@
 package org.pygpt.backends;
 
+import java.util.ServiceLoader;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.kernels.cpu.CpuKernels;
 import org.pygpt.kernels.nd4j.Nd4jKernels;
@@ -7,8 +8,8 @@ import org.pygpt.kernels.reference.PlainKernels;
 import org.pygpt.tensor.DType;
 import org.pygpt.text.Choice;
 
-/** The implementations of {@link Kernels} that a user can choose. */
-public enum Backend {
+/** The implementations of {@link Kernels} that come with the engine. */
+public enum Backend implements BackendProvider {
   /** Our own kernels on ND4J's memory, and a native gemm: the fast one. */
   CPU,
   /** Every matrix operation is one ND4J call: the readable one. */
@@ -28,17 +29,47 @@ public enum Backend {
     return Choice.of("backend", Backend.class, name);
   }
 
-  /** The backend that the system property {@link #PROPERTY} names, {@code cpu} without one. */
-  public static Backend chosen() {
-    return of(System.getProperty(PROPERTY, CPU.toString()));
+  /** Whether {@link #named} knows this name. */
+  public static boolean has(String name) {
+    return find(name) != null;
   }
 
   /**
-   * New kernels, to be used by one thread at a time.
+   * The backend called {@code name}: one of these, or a service on the class path.
    *
-   * @param threads that share the work on backend cpu; 0 for one a processor
-   * @throws IllegalArgumentException if this backend has no kernels for {@code dtype}
+   * @throws IllegalArgumentException if there is none; the message lists the names of these
    */
+  public static BackendProvider named(String name) {
+    BackendProvider found = find(name);
+    return found == null ? of(name) : found;
+  }
+
+  private static BackendProvider find(String name) {
+    for (Backend backend : values()) {
+      if (backend.backend().equals(name)) {
+        return backend;
+      }
+    }
+    ClassLoader jars = Backend.class.getClassLoader();
+    for (BackendProvider provider : ServiceLoader.load(BackendProvider.class, jars)) {
+      if (provider.backend().equals(name)) {
+        return provider;
+      }
+    }
+    return null;
+  }
+
+  /** The backend that the system property {@link #PROPERTY} names, {@code cpu} without one. */
+  public static BackendProvider chosen() {
+    return named(System.getProperty(PROPERTY, CPU.backend()));
+  }
+
+  @Override
+  public String backend() {
+    return Choice.name(this);
+  }
+
+  @Override
   public Kernels kernels(DType dtype, int threads) {
     boolean fits = dtype == DType.FLOAT32 || (dtype == DType.FLOAT64 && this == PLAIN);
     if (!fits) {
@@ -50,13 +81,24 @@ public enum Backend {
         int processors = Runtime.getRuntime().availableProcessors();
         yield new CpuKernels(threads == 0 ? processors : threads);
       }
-      case ND4J -> new Nd4jKernels();
+      case ND4J -> nd4j();
       case PLAIN -> new PlainKernels();
     };
   }
 
+  private static Kernels nd4j() {
+    try {
+      return new Nd4jKernels();
+    } catch (LinkageError error) {
+      throw new MissingBackendException(
+          "backend: expected cpu where ND4J has no library for this machine on the class path, "
+              + "got nd4j; choose cpu, or install pygpt again",
+          error);
+    }
+  }
+
   @Override
   public String toString() {
-    return Choice.name(this);
+    return backend();
   }
 }

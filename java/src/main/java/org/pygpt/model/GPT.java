@@ -5,6 +5,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.pygpt.backends.Backend;
+import org.pygpt.backends.BackendProvider;
+import org.pygpt.backends.MissingBackendException;
 import org.pygpt.graph.Op;
 import org.pygpt.graph.Tape;
 import org.pygpt.kernels.Kernels;
@@ -61,14 +63,15 @@ public final class GPT implements AutoCloseable {
   /**
    * A model whose weights are all zero.
    *
-   * @param backend {@code cpu}, {@code nd4j} or {@code plain}
+   * @param backend {@code cpu}, {@code nd4j}, {@code plain} or that of a {@link BackendProvider}
    * @param dtype float32, or float64 on {@code plain}
    * @param threads of backend cpu; 0 for one a processor
    * @throws IllegalArgumentException if the backend is unknown or has no such dtype
+   * @throws MissingBackendException if what the backend needs is not there
    * @throws TooLargeError if the weights do not fit into memory
    */
   public static GPT create(GPTConfig config, String backend, DType dtype, int threads) {
-    Backend chosen = Backend.of(backend);
+    BackendProvider chosen = Backend.named(backend);
     long angles = isRotary(config) ? (long) config.blockSize() * config.headSize() : 0;
     BigInteger count = LayoutTable.of(config).count().add(BigInteger.valueOf(angles));
     BigInteger bytes = count.multiply(BigInteger.valueOf(dtype.bytes()));
@@ -84,7 +87,7 @@ public final class GPT implements AutoCloseable {
    * @throws IllegalArgumentException if the property names no backend
    */
   public static GPT create(GPTConfig config) {
-    GPT model = create(config, Backend.chosen().toString(), DType.FLOAT32, 0);
+    GPT model = create(config, Backend.chosen().backend(), DType.FLOAT32, 0);
     System.getLogger("org.pygpt")
         .log(
             System.Logger.Level.INFO,

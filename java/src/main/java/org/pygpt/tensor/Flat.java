@@ -24,7 +24,7 @@ public record Flat(Memory memory, DType dtype, long from, long length) {
 
   /** Whether {@link #address} is there: the elements lie in memory of this host. */
   public boolean isHost() {
-    return memory instanceof HostMemory;
+    return memory.device() == HostDevice.host();
   }
 
   /**

@@ -14,7 +14,7 @@ import java.lang.foreign.MemorySegment;
  *
  * <p>Closing it frees it; a later access through {@link #segment()} throws instead of crashing.
  */
-public final class HostMemory extends Memory {
+public class HostMemory extends Memory {
   private final Arena lifetime;
   private final MemorySegment segment;
 

@@ -35,7 +35,7 @@ abstract class KernelsTest {
   final void compare(double tolerance, double terms, String what, BiConsumer<Kernels, Tensors> op) {
     for (int padding : new int[] {0, 5}) {
       try (Tensors expected = new Tensors(DType.FLOAT32, padding);
-          Tensors got = new Tensors(DType.FLOAT32, padding)) {
+          Tensors got = new Tensors(kernels.device(), DType.FLOAT32, padding)) {
         op.accept(PLAIN, expected);
         op.accept(kernels, got);
         got.assertClose(expected, tolerance, terms, what + ", padding " + padding);

@@ -6,10 +6,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.function.DoubleSupplier;
+import java.util.stream.DoubleStream;
 import org.pygpt.tensor.DType;
+import org.pygpt.tensor.Device;
 import org.pygpt.tensor.Flat;
 import org.pygpt.tensor.HostDevice;
-import org.pygpt.tensor.HostMemory;
+import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -20,7 +22,8 @@ import org.pygpt.tensor.Tensor;
 final class Tensors implements AutoCloseable {
   private static final int UNUSED_ROWS = 3;
 
-  private final DType dtype;
+  private final Device device;
+  private DType dtype;
   private final int padding;
   private final Random random = new Random(20170612);
   private final List<Made> all = new ArrayList<>();
@@ -30,8 +33,19 @@ final class Tensors implements AutoCloseable {
   private record Made(Tensor tensor, int changed) {}
 
   Tensors(DType dtype, int padding) {
+    this(HostDevice.host(), dtype, padding);
+  }
+
+  Tensors(Device device, DType dtype, int padding) {
+    this.device = device;
     this.dtype = dtype;
     this.padding = padding;
+  }
+
+  /** Makes what comes next of this dtype. */
+  Tensors of(DType dtype) {
+    this.dtype = dtype;
+    return this;
   }
 
   /** Standard normal numbers that no op may change. */
@@ -68,10 +82,10 @@ final class Tensors implements AutoCloseable {
   private Tensor make(
       DType type, int rows, int columns, int padding, int changed, DoubleSupplier numbers) {
     int width = columns + padding;
-    HostMemory memory = HostDevice.host().allocate(type, (long) (rows + UNUSED_ROWS) * width);
-    for (long i = 0; i < memory.byteSize() / type.bytes(); i++) {
-      memory.set(type, i, numbers.getAsDouble());
-    }
+    int length = (rows + UNUSED_ROWS) * width;
+    Memory memory = device.allocate(type, length);
+    Tensor.of(memory, type, 0, 1, length)
+        .writeRow(0, DoubleStream.generate(numbers).limit(length).toArray());
     Tensor tensor =
         Tensor.of(memory, type, 0, rows + UNUSED_ROWS, width)
             .columns((width - columns) / 2, columns);
@@ -108,19 +122,19 @@ final class Tensors implements AutoCloseable {
   private static void assertClose(
       Made expected, Made got, double tolerance, double terms, String what) {
     Tensor reference = expected.tensor;
+    double[] wanted = all(reference);
+    double[] values = all(got.tensor);
     double largest = terms;
     for (int row = 0; row < expected.changed; row++) {
       for (int c = 0; c < reference.columns(); c++) {
-        largest = Math.max(largest, Math.abs(HostMemory.get(reference, row, c)));
+        largest = Math.max(largest, Math.abs(wanted[Math.toIntExact(reference.at(row)) + c]));
       }
     }
-    DType type = reference.dtype();
-    HostMemory memory = HostMemory.of(reference);
-    for (long i = 0; i < memory.byteSize() / type.bytes(); i++) {
-      long row = i / reference.rowStride();
+    for (int i = 0; i < wanted.length; i++) {
+      int row = i / reference.rowStride();
       long column = i % reference.rowStride() - reference.offset();
       boolean changed = row < expected.changed && column >= 0 && column < reference.columns();
-      double error = Math.abs(HostMemory.of(got.tensor).get(type, i) - memory.get(type, i));
+      double error = Math.abs(values[i] - wanted[i]);
       if (!(error <= (changed ? tolerance * largest : 0))) {
         throw new AssertionError(
             String.format(
@@ -129,12 +143,20 @@ final class Tensors implements AutoCloseable {
                 row,
                 column,
                 changed ? "" : ", which must stay",
-                memory.get(type, i),
-                HostMemory.of(got.tensor).get(type, i),
+                wanted[i],
+                values[i],
                 error / largest,
                 largest));
       }
     }
+  }
+
+  /** Every element of a tensor's memory, also those between its rows. */
+  private static double[] all(Tensor tensor) {
+    int bytes = tensor.dtype().bytes();
+    double[] values = new double[Math.toIntExact(tensor.memory().byteSize() / bytes)];
+    Tensor.of(tensor.memory(), tensor.dtype(), 0, 1, values.length).readRow(0, values);
+    return values;
   }
 
   @Override

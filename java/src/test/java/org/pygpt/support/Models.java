@@ -9,7 +9,6 @@ import org.pygpt.model.GPT;
 import org.pygpt.model.GPTConfig;
 import org.pygpt.model.Parameters;
 import org.pygpt.tensor.DType;
-import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /** Small models and batches for tests; sizes are different primes wherever they may be. */
@@ -116,11 +115,13 @@ public final class Models {
     for (String name : model.weights().names()) {
       Tensor tensor = model.weights().get(name);
       boolean isGain = model.weights().isVector(name) && name.endsWith(".weight");
+      double[] drawn = new double[tensor.columns()];
       for (int row = 0; row < tensor.rows(); row++) {
         for (int c = 0; c < tensor.columns(); c++) {
           // Rounded to float32, so that models of both types have equal weights.
-          HostMemory.set(tensor, row, c, (float) ((isGain ? 1 : 0) + 0.3 * random.nextGaussian()));
+          drawn[c] = (float) ((isGain ? 1 : 0) + 0.3 * random.nextGaussian());
         }
+        tensor.writeRow(row, drawn);
       }
     }
     return model;
@@ -139,8 +140,24 @@ public final class Models {
   /** Every element of a tensor, row by row. */
   public static double[] values(Tensor tensor) {
     double[] values = new double[Math.toIntExact(tensor.size())];
-    Arrays.setAll(values, i -> HostMemory.get(tensor, i / tensor.columns(), i % tensor.columns()));
+    double[] row = new double[tensor.columns()];
+    for (int i = 0; i < tensor.rows(); i++) {
+      tensor.readRow(i, row);
+      System.arraycopy(row, 0, values, i * row.length, row.length);
+    }
     return values;
+  }
+
+  /** One element of a tensor, wherever it lies. */
+  public static double get(Tensor tensor, int row, int column) {
+    double[] value = new double[1];
+    tensor.columns(column, 1).readRow(row, value);
+    return value[0];
+  }
+
+  /** Overwrites one element of a tensor, wherever it lies. */
+  public static void set(Tensor tensor, int row, int column, double value) {
+    tensor.columns(column, 1).writeRow(row, new double[] {value});
   }
 
   /** Every element of every weight, in the order of the names. */

@@ -49,6 +49,16 @@ public final class Tolerances {
   public static final double NORM_OF_LARGE_MEAN = 3e-4;
 
   /**
+   * What is stored as bfloat16, which keeps 8 bits: sums in another order may round to neighbouring
+   * numbers, which are 2^-7 of their power of two apart. Sums of such numbers over rows differ by
+   * less.
+   */
+  public static final double BFLOAT16 = 0x1p-7;
+
+  /** Some five such roundings after each other, of 2^-9 each, against the same in float32. */
+  public static final double BFLOAT16_CHAIN = 0x1p-6;
+
+  /**
    * The step of central differences in float64. Their error is step^2 times a sixth of the third
    * derivative, 1e-10 times some 10, and the rounding of the loss over the step, 1e-15 / 1e-5.
    */

@@ -126,10 +126,10 @@ class TrainingTest {
   }
 
   private static void copy(Tensor from, Tensor to) {
+    double[] values = new double[from.columns()];
     for (int row = 0; row < from.rows(); row++) {
-      for (int column = 0; column < from.columns(); column++) {
-        HostMemory.set(to, row, column, HostMemory.get(from, row, column));
-      }
+      from.readRow(row, values);
+      to.writeRow(row, values);
     }
   }
 
@@ -234,8 +234,8 @@ class TrainingTest {
         Training trainer = new Training(model, B, T, AdamW.NANOGPT)) {
       setBatch(trainer, 1);
       for (String name : new String[] {"h.0.attn.c_attn.weight", "h.1.mlp.c_proj.weight"}) {
-        double before = HostMemory.get(model.weights().get(name), 2, 3);
-        HostMemory.set(model.weights().get(name), 2, 3, Double.NaN);
+        double before = Models.get(model.weights().get(name), 2, 3);
+        Models.set(model.weights().get(name), 2, 3, Double.NaN);
         double[] weights = Models.values(model.weights());
         String message =
             assertThrows(ArithmeticException.class, () -> trainer.backward(B, T)).getMessage();
@@ -243,7 +243,7 @@ class TrainingTest {
             message.startsWith("loss: expected a finite number in step 1, got NaN"), message);
         assertThrows(IllegalStateException.class, () -> trainer.update(0.1));
         assertArrayEquals(weights, Models.values(model.weights()));
-        HostMemory.set(model.weights().get(name), 2, 3, before);
+        Models.set(model.weights().get(name), 2, 3, before);
       }
       trainer.backward(B, T);
       trainer.update(0.1);
@@ -259,7 +259,7 @@ class TrainingTest {
       double[] weights = Models.values(model.weights());
       setBatch(trainer, 1);
       trainer.backward(B, T);
-      HostMemory.set(trainer.gradients().get("wte.weight"), 2, 3, wrong);
+      Models.set(trainer.gradients().get("wte.weight"), 2, 3, wrong);
       String message =
           assertThrows(ArithmeticException.class, () -> trainer.update(0.1)).getMessage();
       assertTrue(message.startsWith("gradient: expected a finite norm in step 1, got"), message);

@@ -1,15 +1,18 @@
 package org.pygpt.kernels.cpu;
 
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
+
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Flat;
 import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /**
  * Mutable: heap arrays of one worker that rows of tensors are copied into, computed on, and copied
- * back from.
+ * back from. The tensors are float32, or bfloat16, which is widened, and rounded on its way back.
  *
  * <p>A loop over a {@code float[]} from index 0 is what the JIT compiles first and best; blocks are
  * small enough to stay in the first-level cache, so that the two copies cost less than one pass
@@ -19,8 +22,18 @@ final class Staging {
   /** Floats that a row-wise kernel stages at once. */
   static final int BLOCK = 2048;
 
+  private final int worker;
   private final float[][] slots = new float[16][0];
-  private final float[] lanes = new float[2 * Simd.LANES];
+  private final float[] lanes = new float[2 * VectorMath.LANES];
+
+  Staging(int worker) {
+    this.worker = worker;
+  }
+
+  /** Number of the worker whose arrays these are. */
+  int worker() {
+    return worker;
+  }
 
   /** An array of at least {@code length} elements with the previous content of that slot. */
   float[] array(int slot, int length) {
@@ -35,7 +48,7 @@ final class Staging {
     return lanes;
   }
 
-  /** How many rows of so many columns are staged at once. */
+  /** How many rows of {@code columns} columns are staged at once. */
   static int rowsAtOnce(int columns) {
     return Math.max(1, BLOCK / columns);
   }
@@ -53,8 +66,7 @@ final class Staging {
     int chunks = dense ? 1 : rows;
     int length = dense ? rows * columns : columns;
     for (int i = 0; i < chunks; i++) {
-      long start = (tensor.at(from + i) + column) * 4;
-      MemorySegment.copy(memory, ValueLayout.JAVA_FLOAT, start, array, i * columns, length);
+      load(memory, tensor.dtype(), tensor.at(from + i) + column, array, i * columns, length);
     }
     return array;
   }
@@ -72,8 +84,7 @@ final class Staging {
   /** Copies elements [from, from + count) of {@code flat} to the start of that slot. */
   float[] read(int slot, Flat flat, long from, int count) {
     float[] array = array(slot, count);
-    long start = (flat.from() + from) * Float.BYTES;
-    MemorySegment.copy(segment(flat), ValueLayout.JAVA_FLOAT, start, array, 0, count);
+    load(segment(flat), flat.dtype(), flat.from() + from, array, 0, count);
     return array;
   }
 
@@ -89,18 +100,48 @@ final class Staging {
     int chunks = dense ? 1 : rows;
     int length = dense ? rows * columns : columns;
     for (int i = 0; i < chunks; i++) {
-      long start = (tensor.at(from + i) + column) * 4;
-      MemorySegment.copy(array, i * columns, memory, ValueLayout.JAVA_FLOAT, start, length);
+      store(array, i * columns, memory, tensor.dtype(), tensor.at(from + i) + column, length);
     }
   }
 
   /** Copies the start of {@code array} to elements [from, from + count) of {@code flat}. */
   static void write(float[] array, Flat flat, long from, int count) {
-    long start = (flat.from() + from) * Float.BYTES;
-    MemorySegment.copy(array, 0, segment(flat), ValueLayout.JAVA_FLOAT, start, count);
+    store(array, 0, segment(flat), flat.dtype(), flat.from() + from, count);
   }
 
   private static MemorySegment segment(Flat flat) {
     return ((HostMemory) flat.memory()).segment();
+  }
+
+  /** Copies {@code count} elements from index {@code from} on; widens those of bfloat16. */
+  private static void load(
+      MemorySegment memory, DType dtype, long from, float[] to, int start, int count) {
+    if (dtype == DType.FLOAT32) {
+      MemorySegment.copy(memory, JAVA_FLOAT, from * Float.BYTES, to, start, count);
+    } else {
+      requireBfloat16(dtype);
+      for (int i = 0; i < count; i++) {
+        to[start + i] = DType.fromBfloat16(memory.getAtIndex(JAVA_SHORT, from + i));
+      }
+    }
+  }
+
+  /** Copies {@code count} elements to index {@code to} on; rounds them for bfloat16. */
+  private static void store(
+      float[] from, int start, MemorySegment memory, DType dtype, long to, int count) {
+    if (dtype == DType.FLOAT32) {
+      MemorySegment.copy(from, start, memory, JAVA_FLOAT, to * Float.BYTES, count);
+    } else {
+      requireBfloat16(dtype);
+      for (int i = 0; i < count; i++) {
+        memory.setAtIndex(JAVA_SHORT, to + i, DType.toBfloat16(from[start + i]));
+      }
+    }
+  }
+
+  private static void requireBfloat16(DType dtype) {
+    if (dtype != DType.BFLOAT16) {
+      throw new IllegalArgumentException("dtype: expected float32 or bfloat16, got " + dtype);
+    }
   }
 }

@@ -37,11 +37,10 @@ import org.pygpt.kernels.Residual;
 import org.pygpt.kernels.Rotation;
 import org.pygpt.tensor.Device;
 import org.pygpt.tensor.Flat;
-import org.pygpt.tensor.HostDevice;
 import org.pygpt.tensor.Tensor;
 
 /**
- * The readable backend: each matrix operation is one ND4J call on views of the same memory.
+ * The readable backend: each matrix operation is one ND4J call on views of ND4J's memory.
  *
  * <p>Each call costs ND4J some 10 µs of dispatch, whatever its size, so this is slow for small
  * models. The arrays that a kernel makes on its way lie in a workspace, which is used again by the
@@ -64,6 +63,18 @@ public final class Nd4jKernels implements Kernels {
 
   private static final String SCRATCH_NAME = "pygpt";
 
+  private final Device device;
+
+  /**
+   * Loads ND4J.
+   *
+   * @throws LinkageError if it is not there, or has no library for this machine
+   */
+  public Nd4jKernels() {
+    Nd4j.getBackend();
+    device = new Nd4jDevice();
+  }
+
   @Override
   public String name() {
     return "nd4j";
@@ -77,7 +88,7 @@ public final class Nd4jKernels implements Kernels {
 
   @Override
   public Device device() {
-    return HostDevice.host();
+    return device;
   }
 
   /** Where this thread's arrays lie until the block that opened it ends. */

@@ -1,19 +1,9 @@
 package org.pygpt.kernels.nd4j;
 
-import org.bytedeco.javacpp.FloatPointer;
-import org.bytedeco.javacpp.IntPointer;
-import org.bytedeco.javacpp.Pointer;
-import org.bytedeco.javacpp.indexer.FloatIndexer;
-import org.bytedeco.javacpp.indexer.IntIndexer;
-import org.nd4j.linalg.api.buffer.DataBuffer;
-import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 import org.pygpt.kernels.Gradient;
-import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Flat;
-import org.pygpt.tensor.HostMemory;
-import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
 
 /** Our memory as ND4J arrays, which share it. */
@@ -57,31 +47,12 @@ final class Views {
 
   /** Elements [from, to) of x: (1, to - from). */
   static INDArray elements(Flat x, long from, long to) {
-    long[] shape = {1, to - from};
-    long[] strides = {to - from, 1};
-    return Nd4j.create(buffer(x.memory(), x.dtype()), shape, strides, x.from() + from, 'c');
+    return ((Nd4jMemory) x.memory()).elements(x.dtype(), x.from() + from, to - from);
   }
 
   private static INDArray of(Tensor x, long[] shape, long[] strides) {
-    return Nd4j.create(buffer(x.memory(), x.dtype()), shape, strides, x.offset(), 'c');
-  }
-
-  private static DataBuffer buffer(Memory memory, DType dtype) {
-    HostMemory host = (HostMemory) memory;
-    long length = host.byteSize() / dtype.bytes();
-    if (dtype == DType.INT32) {
-      IntPointer pointer = new IntPointer(new At(host.address())).capacity(length);
-      return Nd4j.createBuffer(pointer, DataType.INT32, length, IntIndexer.create(pointer));
-    }
-    FloatPointer pointer = new FloatPointer(new At(host.address())).capacity(length);
-    return Nd4j.createBuffer(pointer, DataType.FLOAT, length, FloatIndexer.create(pointer));
-  }
-
-  /** A pointer to an address. */
-  private static final class At extends Pointer {
-    At(long address) {
-      this.address = address;
-    }
+    INDArray all = ((Nd4jMemory) x.memory()).array(x.dtype());
+    return Nd4j.create(all.data(), shape, strides, x.offset(), 'c');
   }
 
   /** Stores the gradient of a vector, or adds it. */
