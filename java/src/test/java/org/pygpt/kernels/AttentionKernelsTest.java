@@ -117,7 +117,10 @@ class AttentionKernelsTest extends KernelsTest {
     "2, 17, 17, 6, 2, 37, false",
     "2, 3, 7, 3, 1, 5, true",
     "3, 17, 67, 4, 2, 8, true",
-    "2, 31, 131, 2, 2, 64, true"
+    "2, 31, 131, 2, 2, 64, true",
+    "2, 67, 131, 4, 2, 64, true",
+    "2, 67, 131, 2, 1, 64, false",
+    "3, 1, 67, 2, 1, 64, false"
   })
   void attentionToOtherKeys(
       int B, int queries, int keys, int H, int kvHeads, int D, boolean causal) {
