@@ -238,7 +238,7 @@ final class NamesRun implements AutoCloseable {
     SamplingOptions sampling = new SamplingOptions(config.temperature(), 0, 1, 0, 1);
     int[] start = {bos};
     Request request = new Request(start, length, sampling, start, 0, random::random);
-    try (Generator generator = new Generator(model, 1, false, false)) { // one after another
+    try (Generator generator = new Generator(model, 1, true)) { // one after another
       for (int i = 0; i < config.samples(); i++) {
         Sequence sequence = generator.submit(request);
         while (generator.advance()) {}
