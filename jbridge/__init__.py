@@ -16,41 +16,21 @@ starts nothing; the first call that needs Java does.
 
 from __future__ import annotations
 
-from jbridge.application import Application, use
-from jbridge.errors import (
-    ForkedProcessError,
-    JarsNotFoundError,
-    JavaError,
-    JavaMemoryError,
-    JavaNumberError,
-    JavaValueError,
-    JBridgeError,
-    JdkNotFoundError,
-    JvmStartError,
-    translate,
-)
-from jbridge.jdk import Jdk
-from jbridge.jobs import wait
-from jbridge.jvm import find_jdk, java_class, start
-from jbridge.views import view
-
-__all__ = [
-    "Application",
-    "ForkedProcessError",
-    "JBridgeError",
-    "JarsNotFoundError",
-    "JavaError",
-    "JavaMemoryError",
-    "JavaNumberError",
-    "JavaValueError",
-    "Jdk",
-    "JdkNotFoundError",
-    "JvmStartError",
-    "find_jdk",
-    "java_class",
-    "start",
-    "translate",
-    "use",
-    "view",
-    "wait",
-]
+from jbridge.application import Application as Application
+from jbridge.application import use as use
+from jbridge.errors import ForkedProcessError as ForkedProcessError
+from jbridge.errors import JarsNotFoundError as JarsNotFoundError
+from jbridge.errors import JavaError as JavaError
+from jbridge.errors import JavaMemoryError as JavaMemoryError
+from jbridge.errors import JavaNumberError as JavaNumberError
+from jbridge.errors import JavaValueError as JavaValueError
+from jbridge.errors import JBridgeError as JBridgeError
+from jbridge.errors import JdkNotFoundError as JdkNotFoundError
+from jbridge.errors import JvmStartError as JvmStartError
+from jbridge.errors import translate as translate
+from jbridge.jdk import Jdk as Jdk
+from jbridge.jobs import wait as wait
+from jbridge.jvm import find_jdk as find_jdk
+from jbridge.jvm import java_class as java_class
+from jbridge.jvm import start as start
+from jbridge.views import view as view

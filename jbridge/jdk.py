@@ -64,14 +64,6 @@ class Refusal:
         return f"{where} {self.reason}"
 
 
-@dataclass(frozen=True)
-class Search:
-    """What a search saw, in the order of the search, up to the JDK that it chose."""
-
-    found: Jdk | None
-    refused: tuple[Refusal, ...]
-
-
 def find(env: Mapping[str, str], forced: str) -> Jdk:
     """Return the JDK to use.
 
@@ -80,18 +72,18 @@ def find(env: Mapping[str, str], forced: str) -> Jdk:
     Raises:
         JdkNotFoundError: none fits; the message, one line, names all that were refused.
     """
-    result = search(env, forced)
-    if result.found is None:
-        seen = "; ".join(str(refusal) for refusal in result.refused) or "no JDK in any usual folder"
+    found, refused = search(env, forced)
+    if found is None:
+        seen = "; ".join(str(refusal) for refusal in refused) or "no JDK in any usual folder"
         raise JdkNotFoundError(
             f"no JDK {MIN_FEATURE} or newer found ({seen}); get one with "
             f"`python -m jbridge install-jdk`, or set {forced} to the folder of one"
         )
-    return result.found
+    return found
 
 
-def search(env: Mapping[str, str], forced: str) -> Search:
-    """Search as `find` does, and keep the reasons."""
+def search(env: Mapping[str, str], forced: str) -> tuple[Jdk | None, list[Refusal]]:
+    """Return the JDK to use, if any, and what was refused before it, in the order of the search."""
     refused: list[Refusal] = []
     suitable: list[Jdk] = []
     seen: set[Path] = set()
@@ -105,10 +97,10 @@ def search(env: Mapping[str, str], forced: str) -> Search:
         elif source == "folder":
             suitable.append(jdk)
         else:
-            return Search(jdk, tuple(refused))
+            return jdk, refused
         if source == forced:
-            return Search(None, tuple(refused))
-    return Search(min(suitable, key=_preference, default=None), tuple(refused))
+            return None, refused
+    return min(suitable, key=_preference, default=None), refused
 
 
 def inspect(home: Path, source: str) -> Jdk | Refusal:

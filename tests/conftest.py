@@ -13,7 +13,7 @@ import pytest
 
 import jbridge
 from pygpt.application import APPLICATION
-from tests.processes import completed, default_signals
+from tests.support.processes import completed, default_signals
 
 ROOT = Path(__file__).parents[1]
 

@@ -10,7 +10,7 @@ from subprocess import PIPE, TimeoutExpired
 
 import pytest
 
-from tests.processes import completed, default_signals, started
+from tests.support.processes import completed, default_signals, started
 
 FAMILY = (
     "import subprocess, sys\n"

@@ -47,7 +47,6 @@ GENERATION_FILE = "generation_config.json"
 TOKENIZER_FILE = "tokenizer.json"
 TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
 _ALWAYS_OURS = (CONFIG_FILE, WEIGHTS_FILE, GENERATION_FILE)  # names in a folder that we wrote
-_OURS_METADATA = {"format": "np"}
 _HUGGING_FACE_METADATA = {"format": "pt", "writer": "pygpt"}  # transformers wants the first
 
 
@@ -126,7 +125,7 @@ def write_files(
 
     The tokenizer is one of characters, or None.
     """
-    for name, parts in _own_files(config, weights, tokenizer, NO_SPECIAL_IDS).items():
+    for name, parts in _own_files(config, weights, tokenizer).items():
         write_synced(folder / name, parts)
 
 
@@ -148,17 +147,14 @@ def _own_files(
     config: GPTConfig,
     weights: Mapping[str, NDArray[Any]],
     tokenizer: Tokenizer | None,
-    special_ids: SpecialIds,
+    special_ids: SpecialIds = NO_SPECIAL_IDS,
 ) -> dict[str, Iterable[bytes]]:
     values: dict[str, Any] = {"model_type": MODEL_TYPE, **config.to_dict()}
     if isinstance(tokenizer, CharTokenizer):
         values["characters"] = tokenizer.characters
     if special_ids != NO_SPECIAL_IDS:
         values["special_ids"] = asdict(special_ids)
-    return {
-        WEIGHTS_FILE: tensors.encode(weights, _OURS_METADATA),
-        CONFIG_FILE: _json(values),
-    }
+    return {WEIGHTS_FILE: tensors.encode(weights, {"format": "np"}), CONFIG_FILE: _json(values)}
 
 
 def _hugging_face_files(

@@ -32,8 +32,6 @@ class Streams:
     """Immutable: both parts of a dataset, as batches.
 
     Attributes:
-        train: to learn from.
-        validation: to evaluate with.
         bytes_per_token: of the text to validate with; None where that is not known.
     """
 

@@ -45,9 +45,6 @@ def read_pieces(path: Path, field: str, lines: bool) -> Iterator[Piece]:
         yield from cut(text_blocks(path))
 
 
-# ---- fields ----------------------------------------------------------------------------------
-
-
 def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield where each object of a file is, for messages, and the object; blank lines have none."""
     with reading(path) as file:
@@ -119,6 +116,5 @@ def _names(names: Iterable[str]) -> str:
 
 def _kind(value: Any) -> str:
     kinds = {dict: "an object", list: "a list", str: "text", bool: "true or false"}
-    if value is None:
-        return "null"
-    return kinds.get(type(value), "a number" if isinstance(value, int | float) else "no text")
+    kinds |= {int: "a number", float: "a number", type(None): "null"}
+    return kinds.get(type(value), "no text")

@@ -82,8 +82,6 @@ class Sampler(ABC):
             taken += used
             made += 1
 
-    # ---- state -------------------------------------------------------------------------------
-
     def state(self) -> dict[str, str | int]:
         """Return where the sampler is, as values that JSON can hold."""
         return {

@@ -49,6 +49,7 @@ class FlatArrays:
         self._dtype = dtype
         self._flat: weakref.ref[NDArray[Any]] | None = None
         self._mirror: NDArray[Any] | None = None
+        self._is_stale = False
 
     def flat(self) -> NDArray[Any]:
         """Return all numbers, (n,): matrices first, then vectors, each from 64 bytes on."""
@@ -115,14 +116,21 @@ class FlatArrays:
     def upload(self) -> None:
         """Write a mirror to the device; it goes if nobody holds an array of it."""
         if self._mirror is not None:
-            self._copy(self._mirror, to_java=True)
+            self._copy(self._mirror, to_java=not self._is_stale)
+            self._is_stale = False
             if self._held() is None:
                 self._mirror = None
 
-    def refresh(self) -> None:
-        """Read a mirror from the device."""
+    def refresh(self, is_changing: bool) -> None:
+        """Read a mirror from the device.
+
+        Args:
+            is_changing: whether an interrupted job may go on changing the numbers; then the next
+                `upload` reads them again, rather than undo what it did.
+        """
         if self._mirror is not None:
             self._copy(self._mirror, to_java=False)
+            self._is_stale = is_changing
 
     def _copy(self, array: NDArray[Any], to_java: bool) -> None:
         with translated():

@@ -75,7 +75,7 @@ class Handle(Generic[J]):
         finally:
             if changes:
                 for arrays in self._all_arrays():
-                    arrays.refresh()
+                    arrays.refresh(is_changing=bool(self._running()))
 
     def _handles(self) -> list[Handle[Any]]:
         """This one, and that of its model."""

@@ -20,7 +20,9 @@ class Embeddings:
 
     A token is given as its id, or as text: `"king"` is the token of that text, or, where several
     tokens make it, that of `" king"`, which byte-pair tokenizers have for a word within a line. To
-    compare words as they are in running text, write the blank: `" king"`.
+    compare words as they are in running text, write the blank: `" king"`. Each method raises a
+    ConfigError for text if the model has no tokenizer, and for an n less than 1; and a TokenError
+    for an id outside the vocabulary, or text that is not one token.
 
     Args:
         weights: (V, C), shared: the rows are read anew at each call.
@@ -38,20 +40,12 @@ class Embeddings:
         """Return the vector of a token, (C,), in the model's dtype.
 
         It is shared with the model, not copied: writing to it changes the model.
-
-        Raises:
-            ConfigError: text, and the model has no tokenizer.
-            TokenError: an id outside the vocabulary, or text that is not one token.
         """
         row: NDArray[Any] = self._weights[self._id(token)]
         return row
 
     def cosine(self, a: Token, b: Token) -> float:
-        """Return the cosine of the angle between two tokens, -1 to 1; 0 if a vector is zero.
-
-        Raises:
-            ConfigError, TokenError: see `vector`.
-        """
+        """Return the cosine of the angle between two tokens, -1 to 1; 0 if a vector is zero."""
         return float(_unit(self.vector(a)) @ _unit(self.vector(b)))
 
     def most_similar(self, token: Token, n: int = 10) -> list[tuple[Token, float]]:
@@ -60,9 +54,6 @@ class Embeddings:
         Returns:
             Tokens as text, with their cosines; as ids, if the model has no tokenizer. Those that
             stand for no text, such as BOS among characters, are left out.
-        Raises:
-            ConfigError: n is less than 1; or see `vector`.
-            TokenError: see `vector`.
         """
         return self._nearest(_unit(self.vector(token)), {self._id(token)}, n)
 
@@ -74,8 +65,6 @@ class Embeddings:
 
         Returns:
             See `most_similar`; the cosines are those with the sum.
-        Raises:
-            ConfigError, TokenError: see `most_similar`.
         """
         unit_a, unit_b, unit_c = (_unit(self.vector(token)) for token in (a, b, c))
         return self._nearest(_unit(unit_a - unit_b + unit_c), {*map(self._id, (a, b, c))}, n)
@@ -98,8 +87,6 @@ class Embeddings:
             if token is not None and i not in without:
                 found.append((token, float(cosines[i])))
         return found
-
-    # ---- tokens as text --------------------------------------------------------------------------
 
     def _id(self, token: Token) -> int:
         if not isinstance(token, str):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import completed
+from tests.support.processes import completed
 
 pytestmark = pytest.mark.slow
 

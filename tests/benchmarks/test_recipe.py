@@ -15,7 +15,7 @@ from benchmarks.harness.check import DisagreementError
 from benchmarks.recipe.__main__ import check
 from benchmarks.recipe.recipe import MODEL, first_weights, options
 from pygpt import GPTConfig, TrainConfig
-from tests.processes import completed
+from tests.support.processes import completed
 
 
 def _bench(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import jbridge
-from tests.processes import completed
+from tests.support.processes import completed
 
 ROOT = Path(jbridge.__file__).parents[1]
 # Before the code of each test: the probe runs as pygpt does, with other jars.

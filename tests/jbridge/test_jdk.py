@@ -62,9 +62,9 @@ def test_bad_java_home_is_noted_and_passed_over(
 ) -> None:
     make(tmp_path / "jvm/new", "25.0.1")
     monkeypatch.setattr(jdk, "usual_folders", lambda *_: [str(tmp_path / "jvm/*")])
-    result = jdk.search({"JAVA_HOME": str(tmp_path / "gone"), "PATH": ""}, FORCED)
-    assert result.found is not None and result.found.home == tmp_path / "jvm/new"
-    assert [str(refusal) for refusal in result.refused] == [
+    found, refused = jdk.search({"JAVA_HOME": str(tmp_path / "gone"), "PATH": ""}, FORCED)
+    assert found is not None and found.home == tmp_path / "jvm/new"
+    assert [str(refusal) for refusal in refused] == [
         f"JAVA_HOME={tmp_path / 'gone'} is not a folder"
     ]
 

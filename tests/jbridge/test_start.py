@@ -11,7 +11,7 @@ from pathlib import Path
 from subprocess import PIPE
 
 from tests.jbridge.conftest import USE
-from tests.processes import started
+from tests.support.processes import started
 
 Works = Callable[..., str]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from pygpt.cli.main import main as cli
+from pygpt.cli import main as cli
 
 pytestmark = pytest.mark.slow
 

@@ -18,8 +18,8 @@ from pygpt.fields import from_dict
 from pygpt.training.metrics import JsonLines, Record, TensorBoard
 from pygpt.training.schedule import learning_rate
 from pygpt.training.trainer import first_dropout_key, frozen_weights
-from tests.pygpt import training_runs as runs
-from tests.pygpt.training_runs import MODEL, Data, config, digest
+from tests.support import training_runs as runs
+from tests.support.training_runs import MODEL, Data, config, digest
 
 # ---- learning rates --------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """Hostile folders: whatever the bytes, a load gives what the file says or one clear error.
 
-`python -m tests.pygpt.test_checkpoint_fuzz SECONDS` goes on for so long, with new examples.
+`python -m tests.checkpoints.test_checkpoint_fuzz SECONDS` goes on for so long, with new examples.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from pygpt import GPT, BPETokenizer, CharTokenizer, Conversation, GenerateConfig
 from pygpt.cli import main as cli
 from pygpt.cli.generate import SEPARATOR
 from pygpt.cli.main import chat
-from tests.processes import started
+from tests.support.processes import started
 
 Capture = pytest.CaptureFixture[str]
 ALPHABET = CharTokenizer("\n abcdefghijklmnopqrstuvwxyzé")

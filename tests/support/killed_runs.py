@@ -1,6 +1,6 @@
 """Runs that are killed at random moments and resumed: do they end as if they had not been?
 
-`python -m tests.pygpt.killed_runs 50` kills 50 times; the tests do it less often.
+`python -m tests.support.killed_runs 50` kills 50 times; the tests do it less often.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from tempfile import TemporaryDirectory
 from pygpt import Trainer
 from pygpt.files.checksums import verify_checksums
 from pygpt.training.trainer import FILES
-from tests.processes import completed, started
-from tests.pygpt import training_runs as runs
+from tests.support import training_runs as runs
+from tests.support.processes import completed, started
 
 ROOT = Path(__file__).parents[2]
 MOST_STEPS = 37  # of a process before it is killed
@@ -44,7 +44,7 @@ def kill_and_resume(folder: Path, kills: int, seed: int = 1) -> int:
     """
     steps = kills * MOST_STEPS + 20
     rng = random.Random(seed)
-    command = [sys.executable, "-m", "tests.pygpt.killed_runs", str(folder), str(steps)]
+    command = [sys.executable, "-m", "tests.support.killed_runs", str(folder), str(steps)]
     half_written = 0
     for kill in range(kills):
         with started(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:

@@ -19,7 +19,7 @@ from pygpt.cli import main as cli
 from pygpt.errors import ConfigError, DataError, OutputError
 from pygpt.plot import Metrics, draw, names_of, plot_runs, read_metrics, running_mean
 from pygpt.training.metrics import JsonLines, Record
-from tests.pygpt import training_runs
+from tests.support import training_runs
 
 Capture = pytest.CaptureFixture[str]
 FIELDS = ("loss", "validation_loss", "learning_rate", "tokens_per_s")

@@ -19,7 +19,7 @@ from pygpt.datasets.pairs import PairDataset
 from pygpt.errors import DataError, OutputError
 from pygpt.tokenizers.bpe import BPETokenizer
 from pygpt.tokenizers.load import load_tokenizer
-from tests.pygpt.training_runs import digest
+from tests.support.training_runs import digest
 
 TEXT = "".join(f"{a}+{b}={a + b}\n" for a in range(13) for b in range(11))
 PAIRS = [(f"{a}+{b}=", f"{a}") for a in range(13) for b in range(11)]  # not what the text says

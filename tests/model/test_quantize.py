@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pygpt import GPT, CharTokenizer, ConfigError, memory
 from pygpt.engine import EngineError
 from pygpt.errors import TooLargeError
-from tests.pygpt.test_generation import BACKENDS, CONFIGS, PROMPT, make
+from tests.generate.test_generation import BACKENDS, CONFIGS, PROMPT, make
 from tests.tolerances import TENSOR_FLOAT32
 
 FORMATS = ("int8", "bfloat16")

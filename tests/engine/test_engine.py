@@ -172,3 +172,18 @@ def test_a_training_is_the_same_whoever_looks_on(memory: str) -> None:
             for arrays, expected in zip(watched, wanted, strict=True):
                 for name, array in arrays.items():
                     np.testing.assert_array_equal(array, expected[name], err_msg=name)
+
+
+def test_a_mirror_does_not_undo_an_interrupted_step() -> None:
+    with GPT(CONFIG, seed=1) as model:
+        mirror = FlatArrays(model.java, model.java.weights(), np.dtype("float32"))
+        mirror._is_host = False
+        held, shared = mirror.flat(), model.parameters()
+        shared["wte.weight"][:] = 2
+        mirror.refresh(is_changing=True)
+        shared["wte.weight"][:] = 3
+        mirror.upload()
+        assert np.all(shared["wte.weight"] == 3) and np.count_nonzero(held == 3) >= 21
+        held[:] = 4
+        mirror.upload()
+        assert np.all(shared["wte.weight"] == 4)

@@ -20,7 +20,7 @@ from jbridge import jvm
 from pygpt import GPT, CharTokenizer, GPTConfig, NamesConfig
 from pygpt.cli import main as cli
 from pygpt.fields import specs_of
-from tests.processes import completed, started
+from tests.support.processes import completed, started
 
 ROOT = Path(__file__).parents[2]
 INCUBATOR = "WARNING: Using incubator modules: jdk.incubator.vector\n"  # the JVM's, not ours

@@ -14,7 +14,7 @@ import pytest
 
 from pygpt import DataError, Dataset, prepare
 from pygpt.files.atomic import folder_beside, replace_folder
-from tests.processes import started
+from tests.support.processes import started
 
 WAITS = """\
 from pygpt.datasets import prepare as preparing

@@ -12,7 +12,7 @@ from subprocess import PIPE
 
 import pytest
 
-from tests.processes import started
+from tests.support.processes import started
 
 pytestmark = pytest.mark.usefixtures("unpacked")
 

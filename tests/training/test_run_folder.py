@@ -25,10 +25,10 @@ from pygpt.files.checksums import verify_checksums, write_checksums
 from pygpt.tokenizers.load import load_tokenizer
 from pygpt.training.run_folder import RunFolder
 from pygpt.training.state import STATE_FILE
-from tests.processes import started
-from tests.pygpt import killed_runs
-from tests.pygpt import training_runs as runs
-from tests.pygpt.training_runs import Data, config, digest, saved
+from tests.support import killed_runs
+from tests.support import training_runs as runs
+from tests.support.processes import started
+from tests.support.training_runs import Data, config, digest, saved
 
 FILES = ["config.json", "model.safetensors", "tokenizer.json", STATE_FILE]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[1] / "README.md"
 PROGRAMS = ("python -m pygpt names", "python -m jbridge info")  # commands that tests may run
 
 

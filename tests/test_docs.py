@@ -11,7 +11,7 @@ import pytest
 
 from pygpt.cli import main as cli
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[1] / "docs"
 COMMANDS = ("data.md", "tokenizers.md", "cli.md", "cli-generate.md")
 PYTHON = ("data.md", "tokenizers.md", "generate.md", "training.md", "embeddings.md")
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS

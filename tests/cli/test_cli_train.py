@@ -19,8 +19,8 @@ from pygpt.cli import main as cli
 from pygpt.model.presets import PRESETS
 from pygpt.training.run_folder import RunFolder, newest_in
 from pygpt.training.trainer import FILES
-from tests.processes import started
-from tests.pygpt import training_runs as runs
+from tests.support import training_runs as runs
+from tests.support.processes import started
 
 Capture = pytest.CaptureFixture[str]
 MODEL = ["--block-size", "7", "--n-layer", "1", "--n-head", "1", "--n-embd", "6"]

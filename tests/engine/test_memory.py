@@ -11,7 +11,7 @@ import pytest
 from jbridge import JavaMemoryError
 from pygpt import GPT, CharTokenizer, GPTConfig, NamesConfig, NamesRun, Trainer, memory
 from pygpt.errors import ConfigError, TooLargeError
-from tests.pygpt import training_runs
+from tests.support import training_runs
 
 MEMINFO = "MemTotal:       24684084 kB\nMemFree: 7 kB\nMemAvailable:   22949260 kB\n"
 AVAILABLE = 22949260 * 1024

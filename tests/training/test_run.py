@@ -13,7 +13,7 @@ import pygpt
 from pygpt.model.presets import PRESETS
 from pygpt.model.presets import __file__ as presets
 from pygpt.training.run import RunOptions
-from tests.pygpt import training_runs as runs
+from tests.support import training_runs as runs
 
 TINY: Any = {"block_size": 7, "n_layer": 1, "n_head": 1, "n_embd": 6, "batch_size": 3}
 
