@@ -15,7 +15,8 @@ import org.pygpt.names.NamesProgram;
  * make java-names ARGS="--steps 5000 --n-embd 32 --out model"
  * }</pre>
  *
- * <p>Ctrl-C and SIGTERM end it at once, with status 130 and 143; nothing is left half-written.
+ * <p>Ctrl-C and SIGTERM end it, with status 130 and 143: at once, or when the model that is being
+ * saved is on the disk. Nothing is left half-written.
  */
 public final class Names {
   private Names() {}

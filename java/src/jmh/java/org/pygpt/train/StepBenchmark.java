@@ -77,8 +77,8 @@ public class StepBenchmark {
   private int turn;
 
   @Setup
-  public void open() throws InterruptedException {
-    Contender.awaitVectors();
+  public void open() {
+    Contender.forceVectors();
     GPTConfig config = GPTConfig.gpt2(model.T, model.V, model.L, model.H, model.C);
     gpt = GPT.create(config, "cpu", DType.FLOAT32, THREADS);
     gpt.initialize(1);

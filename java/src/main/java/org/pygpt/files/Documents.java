@@ -3,9 +3,7 @@ package org.pygpt.files;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
-import java.nio.CharBuffer;
-import java.nio.charset.CharsetDecoder;
-import java.nio.charset.CoderResult;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -54,38 +52,26 @@ public final class Documents {
   }
 
   private static String decode(byte[] bytes, String where) throws FileException {
-    for (int i = 0; i < bytes.length; i++) {
-      if (bytes[i] == 0) {
-        throw new FileException(
-            where + ": expected text, got a binary file (a zero byte at offset " + i + ")");
-      }
+    int zero = new String(bytes, StandardCharsets.ISO_8859_1).indexOf('\0');
+    if (zero >= 0) {
+      throw new FileException(
+          where + ": expected text, got a binary file (a zero byte at offset " + zero + ")");
     }
-    CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder(); // reports what is malformed
     ByteBuffer in = ByteBuffer.wrap(bytes);
-    CharBuffer out = CharBuffer.allocate(bytes.length); // a byte makes at most one char
-    CoderResult result = decoder.decode(in, out, true);
-    if (result.isError()) { // `in` is where the malformed sequence begins
+    try {
+      return StandardCharsets.UTF_8.newDecoder().decode(in).toString();
+    } catch (CharacterCodingException error) { // `in` is where the malformed sequence begins
       String problem =
           String.format(
               "expected UTF-8, got byte 0x%02x at offset %d; convert the file to UTF-8",
               bytes[in.position()], in.position());
       throw new FileException(where + ": " + problem);
     }
-    return out.flip().toString();
   }
 
   static List<String> split(String text, String where) throws FileException {
-    List<String> documents = new ArrayList<>();
-    int start = 0;
-    for (int i = 0; i <= text.length(); i++) {
-      if (i == text.length() || text.charAt(i) == '\n' || text.charAt(i) == '\r') {
-        String document = strip(text.substring(start, i)); // "\r\n": an empty one more
-        if (!document.isEmpty()) {
-          documents.add(document);
-        }
-        start = i + 1;
-      }
-    }
+    List<String> documents = new ArrayList<>(); // one that can be shuffled
+    text.lines().map(Documents::strip).filter(line -> !line.isEmpty()).forEach(documents::add);
     if (documents.isEmpty()) {
       throw new FileException(where + ": expected at least one line of text, got none");
     }

@@ -11,11 +11,13 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedMap;
-import java.util.SortedSet;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.pygpt.model.GPTConfig;
 import org.pygpt.model.Layout;
@@ -35,6 +37,9 @@ import org.pygpt.text.Json;
 public final class ModelFolder {
   private static final String CONFIG_FILE = "config.json";
   private static final String WEIGHTS_FILE = "model.safetensors";
+  private static final String MODEL_TYPE = "model_type";
+  private static final String OURS = "pygpt";
+  private static final String CHARACTERS = "characters";
 
   private ModelFolder() {}
 
@@ -55,12 +60,7 @@ public final class ModelFolder {
    * @throws FileException if it exists and pygpt did not write it, or its parent takes no folder
    */
   public static void checkWritable(Path folder) throws FileException {
-    Path target = target(folder);
-    try (StagedFolder _ = new StagedFolder(target)) {
-      // That there can be one is all that was to be known.
-    } catch (IOException error) {
-      throw cannotWrite(target, error);
-    }
+    write(folder, Map.of());
   }
 
   /**
@@ -76,19 +76,33 @@ public final class ModelFolder {
       CharTokenizer tokenizer,
       SortedMap<String, SafeTensors.Array> weights)
       throws FileException {
+    byte[] text = configText(config, tokenizer).getBytes(UTF_8);
+    Map<String, StagedFolder.Content> files = new LinkedHashMap<>();
+    files.put(WEIGHTS_FILE, channel -> SafeTensors.write(channel, weights));
+    files.put(CONFIG_FILE, channel -> channel.write(ByteBuffer.wrap(text)));
+    write(folder, files);
+  }
+
+  private static void write(Path folder, Map<String, StagedFolder.Content> files)
+      throws FileException {
     Path target = target(folder);
-    byte[] text = new ConfigJson(config, tokenizer).write().getBytes(UTF_8);
-    try (StagedFolder staged = new StagedFolder(target)) {
-      staged.write(WEIGHTS_FILE, channel -> SafeTensors.write(channel, weights));
-      staged.write(CONFIG_FILE, channel -> channel.write(ByteBuffer.wrap(text)));
-      staged.moveIntoPlace();
+    try {
+      StagedFolder.write(target, files);
     } catch (IOException error) {
-      throw cannotWrite(target, error);
+      throw new FileException("output folder " + target + ": cannot be written", error);
     }
   }
 
-  private static FileException cannotWrite(Path target, IOException error) {
-    return new FileException("output folder " + target + ": cannot be written", error);
+  private static String configText(GPTConfig config, CharTokenizer tokenizer) {
+    Map<String, Object> values = new LinkedHashMap<>();
+    values.put(MODEL_TYPE, OURS);
+    values.putAll(config.values());
+    if (tokenizer != null) {
+      values.put(CHARACTERS, tokenizer.characters());
+    }
+    return values.entrySet().stream()
+        .map(field -> "  \"" + field.getKey() + "\": " + Json.write(field.getValue()))
+        .collect(Collectors.joining(",\n", "{\n", "\n}\n"));
   }
 
   /** The real path to write, once it is known to be free or ours. */
@@ -119,8 +133,8 @@ public final class ModelFolder {
       List<Path> files = entries.sorted().toList();
       return files.equals(List.of(folder.resolve(CONFIG_FILE), folder.resolve(WEIGHTS_FILE)))
           && files.stream().allMatch(Files::isRegularFile)
-          && ConfigJson.isOurs(readJson(files.getFirst()));
-    } catch (IOException | UncheckedIOException | DamageException error) {
+          && OURS.equals(readJson(files.getFirst()).get(MODEL_TYPE));
+    } catch (IOException | UncheckedIOException | IllegalArgumentException error) {
       return false;
     }
   }
@@ -139,79 +153,90 @@ public final class ModelFolder {
       String state = Files.exists(folder) ? "is no folder" : "does not exist";
       throw new FileException(where + ": " + state);
     }
+    String place = where + ": " + CONFIG_FILE; // the file that is read, for messages
     try {
-      ConfigJson config = readConfig(folder.resolve(CONFIG_FILE), where + ": " + CONFIG_FILE);
+      Path file = folder.resolve(CONFIG_FILE);
+      var fields = read(place, file, "; was it made by pygpt?", ModelFolder::readJson);
+      Object type = fields.remove(MODEL_TYPE);
+      String expected = "expected \"model_type\": \"" + OURS + "\"";
+      require(OURS.equals(type), expected + ", got " + Json.write(type));
+      Object characters = fields.remove(CHARACTERS);
+      GPTConfig config = GPTConfig.of(fields);
+      CharTokenizer tokenizer = tokenizer(characters, config);
+      place = where + ": " + WEIGHTS_FILE;
       var weights =
-          readWeights(
-              folder.resolve(WEIGHTS_FILE), where + ": " + WEIGHTS_FILE, config.config(), arena);
-      return new Saved(config.config(), config.tokenizer(), weights);
+          read(place, folder.resolve(WEIGHTS_FILE), "", path -> SafeTensors.read(path, arena));
+      checkWeights(weights, config);
+      return new Saved(config, tokenizer, weights);
     } catch (IOException error) {
       throw new FileException(where + ": cannot be read", error);
+    } catch (IllegalArgumentException error) { // its message has name, expected, got
+      throw new FileException(place + ": " + error.getMessage());
     }
   }
 
-  private static ConfigJson readConfig(Path file, String where) throws IOException, FileException {
-    Object values;
+  /** Reads one file; IllegalArgumentException says what is damaged in it. */
+  private interface Reader<T> {
+    T read(Path file) throws IOException;
+  }
+
+  private static <T> T read(String where, Path file, String hint, Reader<T> reader)
+      throws IOException, FileException {
     try {
-      values = readJson(file);
+      return reader.read(file);
     } catch (NoSuchFileException error) {
-      throw new FileException(where + " is missing; was it made by pygpt?");
-    } catch (DamageException error) {
+      throw new FileException(where + " is missing" + hint);
+    } catch (IllegalArgumentException error) {
       throw new FileException(where + " is damaged: " + error.getMessage());
     }
-    try {
-      return ConfigJson.read(values);
-    } catch (DamageException error) {
-      throw new FileException(where + ": " + error.getMessage());
-    }
   }
 
-  private static Object readJson(Path file) throws IOException, DamageException {
+  private static Map<String, Object> readJson(Path file) throws IOException {
     ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(file));
     try {
-      return Json.parse(UTF_8.newDecoder().decode(bytes).toString());
+      return Json.parseObject(UTF_8.newDecoder().decode(bytes).toString());
     } catch (CharacterCodingException error) {
-      throw new DamageException("expected UTF-8, got another byte at offset " + bytes.position());
-    } catch (IllegalArgumentException error) {
-      throw new DamageException(error.getMessage());
+      throw new IllegalArgumentException(
+          "expected UTF-8, got another byte at offset " + bytes.position());
     }
   }
 
-  private static Map<String, SafeTensors.Array> readWeights(
-      Path file, String where, GPTConfig config, Arena arena) throws IOException, FileException {
-    if (!Files.isRegularFile(file)) {
-      throw new FileException(where + " is missing");
+  /** The tokenizer of these characters, with BOS if the vocabulary is one larger than they are. */
+  private static CharTokenizer tokenizer(Object characters, GPTConfig config) {
+    if (characters == null) {
+      return null;
     }
-    Map<String, SafeTensors.Array> arrays;
-    try {
-      arrays = SafeTensors.read(file, arena);
-    } catch (DamageException error) {
-      throw new FileException(where + " is damaged: " + error.getMessage());
+    if (!(characters instanceof String text)) {
+      throw new IllegalArgumentException(
+          "characters: expected text, got " + Json.write(characters));
     }
+    int got = config.vocabSize();
+    int most = text.codePointCount(0, text.length()) + 1;
+    CharTokenizer tokenizer = new CharTokenizer(text, got == most);
+    String problem = "vocab_size: expected " + most + ", for its characters, got " + got;
+    require(got == tokenizer.vocabSize(), problem);
+    return tokenizer;
+  }
+
+  private static void checkWeights(Map<String, SafeTensors.Array> weights, GPTConfig config) {
     long count = LayoutTable.of(config).tensorCount(); // before a list that nLayer makes endless
-    if (arrays.size() < count) {
-      throw new FileException(where + ": expected " + count + " tensors, got " + arrays.size());
-    }
+    require(weights.size() >= count, "expected " + count + " tensors, got " + weights.size());
     Map<String, List<Long>> shapes = Layout.of(config).shapes();
-    SortedSet<String> names = new TreeSet<>(arrays.keySet());
+    Set<String> names = new TreeSet<>(weights.keySet());
     names.addAll(shapes.keySet());
     for (String name : names) {
-      if (!arrays.containsKey(name) || !shapes.containsKey(name)) {
-        String state = shapes.containsKey(name) ? "is missing" : "is not of this model";
-        throw new FileException(where + ": tensor " + name + " " + state);
-      }
+      require(weights.containsKey(name), "tensor " + name + " is missing");
+      require(shapes.containsKey(name), "tensor " + name + " is not of this model");
     }
-    for (var entry : shapes.entrySet()) {
-      SafeTensors.Array array = arrays.get(entry.getKey());
-      String tensor = where + ": " + entry.getKey();
-      if (!array.shape().equals(entry.getValue())) {
-        throw new FileException(
-            tensor + ": expected shape " + entry.getValue() + ", got " + array.shape());
-      }
-      if (!array.dtype().equals("F32")) {
-        throw new FileException(tensor + ": expected F32, got " + array.dtype());
-      }
+    shapes.forEach((name, shape) -> {
+      List<Long> got = weights.get(name).shape();
+      require(got.equals(shape), name + ": expected shape " + shape + ", got " + got);
+    });
+  }
+
+  private static void require(boolean holds, String problem) {
+    if (!holds) {
+      throw new IllegalArgumentException(problem);
     }
-    return arrays;
   }
 }

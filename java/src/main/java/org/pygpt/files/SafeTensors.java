@@ -25,7 +25,8 @@ import org.pygpt.text.Json;
 
 /**
  * Files of named arrays: 8 bytes with the length of the header, the header (JSON with dtype, shape
- * and place of each array), then all arrays, little-endian, with nothing between them.
+ * and place of each array), then all arrays, little-endian, with nothing between them. Here all are
+ * of float32.
  *
  * @see <a href="https://github.com/huggingface/safetensors#format">the format</a>
  */
@@ -41,46 +42,27 @@ public final class SafeTensors {
   private static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-  private static final Map<String, Integer> DTYPE_BYTES =
-      Map.ofEntries(
-          Map.entry("BOOL", 1),
-          Map.entry("U8", 1),
-          Map.entry("I8", 1),
-          Map.entry("F8_E4M3", 1),
-          Map.entry("F8_E5M2", 1),
-          Map.entry("I16", 2),
-          Map.entry("U16", 2),
-          Map.entry("F16", 2),
-          Map.entry("BF16", 2),
-          Map.entry("I32", 4),
-          Map.entry("U32", 4),
-          Map.entry("F32", 4),
-          Map.entry("I64", 8),
-          Map.entry("U64", 8),
-          Map.entry("F64", 8));
-
   private SafeTensors() {}
 
   /**
    * One array, shared: its bytes are those of the memory that it was made of.
    *
-   * @param dtype the format's name for it, such as F32
    * @param shape any number of dimensions
    * @param bytes the elements, little-endian, in row-major order
    */
-  public record Array(String dtype, List<Long> shape, MemorySegment bytes) {
-    /** Zeros of float32. */
+  public record Array(List<Long> shape, MemorySegment bytes) {
+    /** Zeros. */
     public static Array ofFloats(Arena arena, List<Long> shape) {
       long size = shape.stream().reduce(1L, Math::multiplyExact);
-      return new Array("F32", List.copyOf(shape), arena.allocate(Math.multiplyExact(4, size)));
+      return new Array(List.copyOf(shape), arena.allocate(Math.multiplyExact(4, size)));
     }
 
-    /** Element i of a float32 array, counted in row-major order. */
+    /** Element i in row-major order. */
     public float getFloat(long i) {
       return bytes.get(FLOAT, 4 * i);
     }
 
-    /** Sets element i of a float32 array. */
+    /** Sets element i. */
     public void setFloat(long i, float value) {
       bytes.set(FLOAT, 4 * i, value);
     }
@@ -95,8 +77,9 @@ public final class SafeTensors {
       Array array = entry.getValue();
       long end = offset + array.bytes.byteSize();
       header.append(",").append(Json.quote(entry.getKey()));
-      header.append(":{\"dtype\":\"").append(array.dtype);
-      header.append("\",\"shape\":").append(array.shape.toString().replace(" ", ""));
+      header
+          .append(":{\"dtype\":\"F32\",\"shape\":")
+          .append(array.shape.toString().replace(" ", ""));
       header.append(",\"data_offsets\":[").append(offset).append(',').append(end).append("]}");
       offset = end;
     }
@@ -124,108 +107,91 @@ public final class SafeTensors {
     }
   }
 
-  /**
-   * Maps the arrays of a file into memory.
-   *
-   * @param arena how long they stay there
-   * @throws DamageException if the file is damaged; the message says where, not in which file
-   */
-  static Map<String, Array> read(Path file, Arena arena) throws IOException, DamageException {
+  /** Maps a file's arrays into memory; IllegalArgumentException: where in it something is wrong. */
+  static Map<String, Array> read(Path file, Arena arena) throws IOException {
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       MemorySegment bytes = channel.map(MapMode.READ_ONLY, 0, channel.size(), arena);
-      if (bytes.byteSize() < 8) {
-        throw new DamageException("expected at least 8 bytes, got " + bytes.byteSize());
-      }
+      require(bytes.byteSize() >= 8, "expected at least 8 bytes, got %d", bytes.byteSize());
       long length = bytes.get(LONG, 0);
       long most = Math.min(MAX_HEADER_BYTES, bytes.byteSize() - 8);
-      if (length < 0 || length > most) {
-        throw new DamageException(
-            "header: expected at most " + most + " bytes, got " + Long.toUnsignedString(length));
-      }
-      Map<String, Object> header = parse(bytes.asSlice(8, length));
-      return arrays(header, bytes.asSlice(8 + length));
+      String got = Long.toUnsignedString(length);
+      require(
+          length >= 0 && length <= most, "header: expected at most %d bytes, got %s", most, got);
+      return arrays(parse(bytes.asSlice(8, length)), bytes.asSlice(8 + length));
     }
   }
 
-  private static Map<String, Object> parse(MemorySegment bytes) throws DamageException {
+  private static void require(boolean holds, String problem, Object... values) {
+    if (!holds) {
+      throw new IllegalArgumentException(String.format(problem, values));
+    }
+  }
+
+  private static Map<String, Object> parse(MemorySegment bytes) throws IOException {
     try {
-      String text = UTF_8.newDecoder().decode(bytes.asByteBuffer()).toString();
-      return Json.parseObject(text);
+      return Json.parseObject(UTF_8.newDecoder().decode(bytes.asByteBuffer()).toString());
     } catch (CharacterCodingException error) {
-      throw new DamageException("header: expected UTF-8");
+      throw new IllegalArgumentException("header: expected UTF-8");
     } catch (IllegalArgumentException error) {
-      throw new DamageException("header: " + error.getMessage());
+      throw new IllegalArgumentException("header: " + error.getMessage());
     }
   }
 
   /** Where an array is, in bytes from the end of the header. */
-  private record Place(String name, String dtype, List<Long> shape, long from, long to) {}
+  private record Place(String name, List<Long> shape, long from, long to) {}
 
   /** The arrays, once it is sure that they fill the data without gap or overlap. */
-  private static Map<String, Array> arrays(Map<String, Object> header, MemorySegment data)
-      throws DamageException {
+  private static Map<String, Array> arrays(Map<String, Object> header, MemorySegment data) {
     List<Place> places = new ArrayList<>();
-    for (var field : header.entrySet()) {
-      if (!field.getKey().equals(METADATA)) {
-        Object value = field.getValue();
-        places.add(place(field.getKey(), value instanceof Map<?, ?> is ? is : Map.of()));
+    header.forEach((name, value) -> {
+      if (!name.equals(METADATA)) {
+        places.add(place(name, value instanceof Map<?, ?> is ? is : Map.of()));
       }
-    }
+    });
     places.sort(Comparator.comparingLong(Place::from).thenComparingLong(Place::to));
     Map<String, Array> arrays = new TreeMap<>();
     long offset = 0;
     for (Place place : places) {
-      if (place.from != offset || place.to > data.byteSize()) {
-        throw new DamageException(
-            String.format(
-                "%s: expected data_offsets from %d to at most %d, got %d to %d",
-                place.name, offset, data.byteSize(), place.from, place.to));
-      }
-      MemorySegment bytes = data.asSlice(place.from, place.to - place.from);
-      arrays.put(place.name, new Array(place.dtype, place.shape, bytes));
+      require(
+          place.from == offset && place.to <= data.byteSize(),
+          "%s: expected data_offsets from %d to at most %d, got %d to %d",
+          place.name,
+          offset,
+          data.byteSize(),
+          place.from,
+          place.to);
       offset = place.to;
+      MemorySegment bytes = data.asSlice(place.from, place.to - place.from);
+      arrays.put(place.name, new Array(place.shape, bytes));
     }
-    if (offset != data.byteSize()) {
-      throw new DamageException(
-          "data: expected " + offset + " bytes after the header, got " + data.byteSize());
-    }
+    String problem = "data: expected %d bytes after the header, got %d";
+    require(offset == data.byteSize(), problem, offset, data.byteSize());
     return arrays;
   }
 
-  private static Place place(String name, Map<?, ?> value) throws DamageException {
+  private static Place place(String name, Map<?, ?> value) {
     Object dtype = value.get("dtype");
-    if (!(dtype instanceof String known) || !DTYPE_BYTES.containsKey(known)) {
-      throw new DamageException(name + ": expected a known dtype, got " + Json.write(dtype));
-    }
+    require("F32".equals(dtype), "%s: expected F32, got %s", name, dtype);
     List<Long> shape = numbers(name, "shape", value);
     List<Long> offsets = numbers(name, "data_offsets", value);
-    long bytes = DTYPE_BYTES.get(known);
-    try {
-      for (long size : shape) {
-        bytes = Math.multiplyExact(bytes, size);
-      }
-    } catch (ArithmeticException error) {
-      throw new DamageException(name + ": expected a shape of fewer than 2^63 bytes, got " + shape);
+    BigInteger bytes = BigInteger.valueOf(4);
+    for (long size : shape) {
+      bytes = bytes.multiply(BigInteger.valueOf(size));
     }
-    if (offsets.size() != 2 || offsets.get(1) - offsets.get(0) != bytes) {
-      throw new DamageException(
-          name + ": expected data_offsets " + bytes + " apart, got " + offsets);
-    }
-    return new Place(name, known, shape, offsets.get(0), offsets.get(1));
+    boolean fits =
+        offsets.size() == 2 && BigInteger.valueOf(offsets.get(1) - offsets.get(0)).equals(bytes);
+    require(fits, "%s: expected data_offsets %d apart, got %s", name, bytes, offsets);
+    return new Place(name, shape, offsets.get(0), offsets.get(1));
   }
 
-  private static List<Long> numbers(String name, String field, Map<?, ?> array)
-      throws DamageException {
+  private static List<Long> numbers(String name, String field, Map<?, ?> array) {
     Object values = array.get(field);
     List<Long> numbers = new ArrayList<>();
     for (Object item : values instanceof List<?> items ? items : List.of("no list")) {
-      if (!(item instanceof BigInteger n) || n.signum() < 0 || n.bitLength() >= Long.SIZE) {
-        throw new DamageException(
-            String.format(
-                "%s: expected a list of whole numbers as %s, got %s",
-                name, field, Json.write(values)));
-      }
-      numbers.add(n.longValue());
+      boolean holds = item instanceof BigInteger n && n.signum() >= 0 && n.bitLength() < Long.SIZE;
+      String problem = "%s: expected a list of whole numbers as %s, got %s";
+      require(holds, problem, name, field, holds ? null : Json.write(values));
+      numbers.add(((BigInteger) item).longValue());
     }
     return numbers;
   }

@@ -1,7 +1,10 @@
 package org.pygpt.files;
 
+import static java.nio.file.StandardOpenOption.CREATE_NEW;
+import static java.nio.file.StandardOpenOption.READ;
+import static java.nio.file.StandardOpenOption.WRITE;
+
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
 import java.nio.file.FileSystems;
@@ -9,79 +12,64 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.List;
-import java.util.concurrent.CancellationException;
+import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Stream;
 
 /**
- * Mutable: a folder that is made beside its place and then put there: as a whole, or not at all.
+ * A folder that is made beside its place and then put there: as a whole, or not at all.
  *
- * <p>It is removed at the end unless it is in its place, also where Ctrl-C or SIGTERM ends the
- * program. A folder that is in the place is replaced; at any moment one of the two is there.
+ * <p>A folder that is in the place is replaced; at any moment one of the two is there. Where Ctrl-C
+ * or SIGTERM ends the program, it waits for a folder that is being written, and no other is begun.
  */
-final class StagedFolder implements AutoCloseable {
-  private final Path target;
-  private final Path folder;
-  private final Thread atExit = new Thread(this::remove, "remove staged folder");
-  private boolean removed;
+final class StagedFolder {
+  private static final ReentrantLock LOCK = new ReentrantLock();
 
-  /**
-   * Makes the folder, beside its place.
-   *
-   * @param target absolute, with a name
-   */
-  StagedFolder(Path target) throws IOException {
-    this.target = target;
-    String mark = Integer.toHexString(ThreadLocalRandom.current().nextInt());
-    folder = target.resolveSibling("." + target.getFileName() + "." + mark);
-    try {
-      Runtime.getRuntime().addShutdownHook(atExit);
-    } catch (IllegalStateException error) {
-      throw new CancellationException("the program ends");
-    }
-    try {
-      make();
-    } catch (IOException error) {
-      close();
-      throw error;
-    }
+  static {
+    Runtime.getRuntime().addShutdownHook(new Thread(LOCK::lock)); // and never unlocks
   }
 
-  private synchronized void make() throws IOException {
-    throwIfRemoved();
-    Files.createDirectory(folder);
-  }
+  private StagedFolder() {}
 
   /** What a file gets. */
   interface Content {
     void writeTo(WritableByteChannel channel) throws IOException;
   }
 
-  /** Writes a file, and waits until it is on the disk, with its name. */
-  void write(String name, Content content) throws IOException {
-    try (FileChannel file = create(name)) {
-      content.writeTo(file);
-      file.force(true);
+  /**
+   * Writes a folder, and waits until it is on the disk; without files it only tries to make one.
+   *
+   * @param target absolute, with a name
+   * @param files name -> content, written in the map's order
+   */
+  static void write(Path target, Map<String, Content> files) throws IOException {
+    String mark = Integer.toHexString(ThreadLocalRandom.current().nextInt());
+    Path folder = target.resolveSibling("." + target.getFileName() + "." + mark);
+    LOCK.lock();
+    try {
+      Files.createDirectory(folder);
+      for (var file : files.entrySet()) {
+        try (var channel = FileChannel.open(folder.resolve(file.getKey()), CREATE_NEW, WRITE)) {
+          file.getValue().writeTo(channel);
+          channel.force(true);
+        }
+      }
+      if (!files.isEmpty()) {
+        sync(folder);
+        moveIntoPlace(folder, target);
+      }
+    } finally {
+      try {
+        removeTree(folder);
+      } finally {
+        LOCK.unlock();
+      }
     }
-    syncNames();
   }
 
-  private synchronized void syncNames() throws IOException {
-    throwIfRemoved();
-    sync(folder);
-  }
-
-  private synchronized FileChannel create(String name) throws IOException {
-    throwIfRemoved();
-    return FileChannel.open(
-        folder.resolve(name), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-  }
-
-  /** Puts the folder in its place. */
-  synchronized void moveIntoPlace() throws IOException {
-    throwIfRemoved();
+  private static void moveIntoPlace(Path folder, Path target) throws IOException {
     if (!Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
       rename(folder, target);
     } else {
@@ -105,25 +93,9 @@ final class StagedFolder implements AutoCloseable {
   /** Makes a folder's entries last through a crash, where the system can. */
   private static void sync(Path folder) throws IOException {
     if (FileSystems.getDefault().supportedFileAttributeViews().contains("posix")) {
-      try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
+      try (FileChannel channel = FileChannel.open(folder, READ)) {
         channel.force(true);
       }
-    }
-  }
-
-  /** At the end of the program, the thread that writes may still be running: it stops here. */
-  private void throwIfRemoved() {
-    if (removed) {
-      throw new CancellationException("the program ends");
-    }
-  }
-
-  private synchronized void remove() {
-    removed = true;
-    try {
-      removeTree(folder);
-    } catch (IOException | UncheckedIOException error) {
-      // Nobody is left who could do more about it.
     }
   }
 
@@ -137,16 +109,6 @@ final class StagedFolder implements AutoCloseable {
         Files.delete(file);
       }
       Files.delete(folder);
-    }
-  }
-
-  @Override
-  public void close() {
-    remove();
-    try {
-      Runtime.getRuntime().removeShutdownHook(atExit);
-    } catch (IllegalStateException error) {
-      // The program ends, and the hook runs.
     }
   }
 }

@@ -1,33 +1,39 @@
 package org.pygpt.names;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.Charset;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
-import java.util.concurrent.CancellationException;
 import org.pygpt.backends.MissingBackendException;
 import org.pygpt.files.Documents;
 import org.pygpt.files.FileException;
 import org.pygpt.files.ModelFolder;
 import org.pygpt.tensor.TooLargeError;
+import org.pygpt.text.Json;
 
 /**
  * The names program: checks all that can be checked, then trains or loads, then samples.
  *
  * <p>Exit status: 0 well, 1 an error, 2 bad usage, 141 a reader that went away. An error is one
- * line.
+ * line. The log has one JSON object a line: {@code {"step": 1, "loss": 3.3659…}} for each step,
+ * then {@code {"sample": "kamon"}} for each name.
  */
 public final class NamesProgram {
   private static final int ERROR = 1;
   private static final int USAGE = 2;
-  private static final int INTERRUPTED = 130;
   private static final int NO_READER = 141;
+  private static final int RECENT = 100; // the loss that is shown is the mean of this many
 
-  private final OutputStream out;
+  private final Output out;
   private final PrintStream err;
-  private final Charset charset;
 
   /**
    * A program that writes there.
@@ -37,9 +43,8 @@ public final class NamesProgram {
    * @param charset of out; a character that it lacks becomes a question mark
    */
   public NamesProgram(OutputStream out, PrintStream err, Charset charset) {
-    this.out = out;
+    this.out = new Output("standard output", out, charset);
     this.err = err;
-    this.charset = charset;
   }
 
   /**
@@ -49,25 +54,28 @@ public final class NamesProgram {
    * @throws Exception a fault of the program's own
    */
   public int run(String... arguments) throws Exception {
+    Map<Option, String> given;
+    NamesConfig config = null;
     try {
-      Map<Option, String> given = CommandLine.parse(arguments);
-      if (given.containsKey(Option.HELP)) {
-        print(CommandLine.help());
-      } else if (given.containsKey(Option.VERSION)) {
-        print("pygpt " + version() + "\n");
+      given = Option.parse(arguments);
+      if (!given.containsKey(Option.HELP) && !given.containsKey(Option.VERSION)) {
+        config = NamesConfig.of(given);
+      }
+    } catch (IllegalArgumentException error) { // its message has name, expected, got
+      return fail(error.getMessage(), USAGE);
+    }
+    try {
+      if (config != null) {
+        names(config, given.containsKey(Option.QUIET));
       } else {
-        names(NamesConfig.of(given), given.containsKey(Option.QUIET));
+        out.write(given.containsKey(Option.HELP) ? Option.help() : "pygpt " + version() + "\n");
       }
       return 0;
-    } catch (NoReaderException error) {
-      return NO_READER;
-    } catch (UsageException error) {
-      return fail(error.getMessage(), USAGE);
     } catch (FileException | TooLargeError | MissingBackendException | ArithmeticException error) {
       // ArithmeticException: a loss that is no number
-      return fail(error.getMessage(), ERROR);
-    } catch (CancellationException error) {
-      return INTERRUPTED; // the process ends already, with its signal's status
+      boolean hasReader =
+          error.getCause() == null || !"Broken pipe".equals(error.getCause().getMessage());
+      return hasReader ? fail(error.getMessage(), ERROR) : NO_READER;
     } catch (OutOfMemoryError error) {
       return fail("out of memory: " + error.getMessage() + "; try a smaller model", ERROR);
     }
@@ -81,7 +89,7 @@ public final class NamesProgram {
   private void names(NamesConfig config, boolean quiet) throws Exception {
     if (config.from() != null) {
       try (NamesRun run = NamesRun.load(config, config.from());
-          JsonLog log = new JsonLog(config.log())) {
+          Output log = log(config.log())) {
         show(run.sample(), log);
       }
       return;
@@ -91,16 +99,10 @@ public final class NamesProgram {
     if (config.out() != null) {
       ModelFolder.checkWritable(config.out());
     }
-    PrintStream shown = quiet ? new PrintStream(OutputStream.nullOutputStream()) : err;
-    Progress progress = new Progress(config.steps(), shown);
     try (NamesRun run = NamesRun.begin(config, documents);
-        JsonLog log = new JsonLog(config.log())) {
-      progress.note(run.description());
-      progress.begin();
-      run.train((first, losses) -> {
-        log.losses(first, losses);
-        progress.update(losses);
-      });
+        Output log = log(config.log())) {
+      train(
+          run, config.steps(), log, quiet ? new PrintStream(OutputStream.nullOutputStream()) : err);
       if (config.out() != null) {
         run.save(config.out());
       }
@@ -108,28 +110,57 @@ public final class NamesProgram {
     }
   }
 
-  private void show(List<String> samples, JsonLog log) throws FileException, NoReaderException {
-    log.samples(samples);
-    StringBuilder lines = new StringBuilder();
-    samples.forEach(sample -> lines.append(sample).append('\n'));
-    print(lines.toString());
-  }
-
-  /** Whoever read standard output does so no more. */
-  private static final class NoReaderException extends Exception {
-    private static final long serialVersionUID = 1;
-  }
-
-  private void print(String text) throws FileException, NoReaderException {
+  private static Output log(Path path) throws FileException {
+    String name = "log file " + path;
     try {
-      out.write(text.getBytes(charset));
-      out.flush();
+      boolean wanted = path != null;
+      OutputStream file = wanted ? Files.newOutputStream(path) : OutputStream.nullOutputStream();
+      return new Output(name, file, UTF_8);
     } catch (IOException error) {
-      if ("Broken pipe".equals(error.getMessage())) {
-        throw new NoReaderException();
-      }
-      throw new FileException("standard output: cannot be written", error);
+      throw Output.failure(name, error);
     }
+  }
+
+  /** Trains; every loss gets into the log, and each tenth of the steps is shown. */
+  private static void train(NamesRun run, int steps, Output log, PrintStream shown)
+      throws Exception {
+    shown.println(run.description());
+    double[] losses = new double[steps];
+    long began = System.nanoTime();
+    run.train((first, some) -> {
+      System.arraycopy(some, 0, losses, first, some.length);
+      StringBuilder lines = new StringBuilder();
+      for (int step = first + 1; step <= first + some.length; step++) {
+        lines.append("{\"step\": ").append(step);
+        lines.append(", \"loss\": ").append(losses[step - 1]).append("}\n");
+        if (10L * step / steps > 10L * (step - 1) / steps) {
+          shown.println(progress(step, losses, (System.nanoTime() - began) * 1e-9));
+        }
+      }
+      log.write(lines);
+    });
+  }
+
+  private static String progress(int step, double[] losses, double seconds) {
+    double[] recent = Arrays.copyOfRange(losses, Math.max(0, step - RECENT), step);
+    return String.format(
+        Locale.ROOT,
+        "step %" + Integer.toString(losses.length).length() + "d/%d  loss %.4f  %,.0f names/s",
+        step,
+        losses.length,
+        Arrays.stream(recent).sum() / recent.length,
+        step / Math.max(seconds, 1e-9));
+  }
+
+  private void show(List<String> samples, Output log) throws FileException {
+    StringBuilder logged = new StringBuilder();
+    StringBuilder printed = new StringBuilder();
+    for (String sample : samples) {
+      logged.append("{\"sample\": ").append(Json.quote(sample)).append("}\n");
+      printed.append(sample).append('\n');
+    }
+    log.write(logged);
+    out.write(printed);
   }
 
   private static String version() {

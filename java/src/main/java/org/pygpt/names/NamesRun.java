@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.pygpt.files.FileException;
 import org.pygpt.files.ModelFolder;
@@ -17,7 +18,6 @@ import org.pygpt.generate.Generator;
 import org.pygpt.generate.Request;
 import org.pygpt.generate.SamplingOptions;
 import org.pygpt.generate.Sequence;
-import org.pygpt.jobs.Job;
 import org.pygpt.jobs.StepsJob;
 import org.pygpt.model.GPT;
 import org.pygpt.model.GPTConfig;
@@ -25,7 +25,6 @@ import org.pygpt.model.LayoutTable;
 import org.pygpt.python.PythonRandom;
 import org.pygpt.tensor.HostDevice;
 import org.pygpt.tensor.Tensor;
-import org.pygpt.tensor.TooLargeError;
 import org.pygpt.text.CharTokenizer;
 import org.pygpt.train.AdamW;
 import org.pygpt.train.Training;
@@ -37,71 +36,43 @@ import org.pygpt.train.Training;
  *
  * @see <a href="https://gist.github.com/karpathy/8627fe009c40f57531cb18360106ce95">microgpt</a>
  */
-final class NamesRun implements AutoCloseable {
+record NamesRun(
+    NamesConfig config,
+    PythonRandom random,
+    List<String> documents, // shuffled
+    CharTokenizer tokenizer,
+    GPT model)
+    implements AutoCloseable {
   private static final double INIT_DEVIATION = 0.08; // microgpt's, for every weight
   private static final int POLL_MS = 50;
-
-  private final NamesConfig config;
-  private final PythonRandom random;
-  private final List<String> documents; // shuffled
-  private final CharTokenizer tokenizer;
-  private final GPT model;
-
-  private NamesRun(
-      NamesConfig config,
-      PythonRandom random,
-      List<String> documents,
-      CharTokenizer tokenizer,
-      GPT model) {
-    this.config = config;
-    this.random = random;
-    this.documents = documents;
-    this.tokenizer = tokenizer;
-    this.model = model;
-  }
 
   /** Takes the losses of the steps from {@code first} (counted from 0) on. */
   interface Losses {
     void take(int first, double[] losses) throws FileException;
   }
 
-  /**
-   * A run with a new model.
-   *
-   * @param documents not empty; copied
-   * @throws TooLargeError if the model and what its training needs do not fit into memory
-   */
+  /** A run with a new model, of documents that are not empty; TooLargeError: no memory for it. */
   static NamesRun begin(NamesConfig config, List<String> documents) {
     PythonRandom random = new PythonRandom(config.seed());
     List<String> shuffled = new ArrayList<>(documents);
     random.shuffle(shuffled);
     CharTokenizer tokenizer = CharTokenizer.train(shuffled);
     GPTConfig sizes = config.modelConfig(tokenizer.vocabSize());
-    long weightBytes = 4L * config.dtype().bytes(); // value, gradient and Adam's two moments
-    HostDevice.host()
-        .require(
-            LayoutTable.of(sizes).count().multiply(BigInteger.valueOf(weightBytes)),
-            "training a model of these sizes");
+    var arrays = BigInteger.valueOf(4L * config.dtype().bytes()); // gradients, and two moments
+    var bytes = LayoutTable.of(sizes).count().multiply(arrays);
+    HostDevice.host().require(bytes, "training a model of these sizes");
     GPT model = GPT.create(sizes, config.backend().toString(), config.dtype(), 0);
     drawWeights(model, random);
     return new NamesRun(config, random, shuffled, tokenizer, model);
   }
 
-  /**
-   * A run with a saved model, which only samples.
-   *
-   * @throws FileException if the folder is missing, damaged, not pygpt's, or has no characters or
-   *     BOS
-   * @throws TooLargeError if the model does not fit into memory
-   */
+  /** A run with a saved model, which only samples; it must have characters and BOS. */
   static NamesRun load(NamesConfig config, Path folder) throws FileException {
     try (Arena arena = Arena.ofShared()) {
       ModelFolder.Saved saved = ModelFolder.load(folder, arena);
       if (saved.tokenizer() == null || !saved.tokenizer().hasBos()) {
-        throw new FileException(
-            "model folder "
-                + folder
-                + ": expected a model of documents, got one without characters or BOS");
+        String problem = "expected a model of documents, got one without characters or BOS";
+        throw new FileException("model folder " + folder + ": " + problem);
       }
       GPT model = GPT.create(saved.config(), config.backend().toString(), config.dtype(), 0);
       for (String name : model.weights().names()) {
@@ -125,26 +96,24 @@ final class NamesRun implements AutoCloseable {
    * out; output by output.
    */
   private static void drawWeights(GPT model, PythonRandom random) {
-    for (String name : List.of("wte", "wpe", "lm_head")) {
-      Tensor weight = model.weights().get(name + ".weight"); // (out, in)
-      double[] row = new double[weight.columns()];
-      for (int output = 0; output < weight.rows(); output++) {
-        Arrays.setAll(row, input -> random.gauss(0, INIT_DEVIATION));
-        weight.writeRow(output, row);
-      }
-    }
+    List<String> names = new ArrayList<>(List.of("wte", "wpe", "lm_head")); // (out, in)
     for (int layer = 0; layer < model.config().nLayer(); layer++) {
       for (String name : List.of("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")) {
-        Tensor weight = model.weights().get("h." + layer + "." + name + ".weight"); // (in, out)
-        double[][] rows = new double[weight.rows()][weight.columns()];
-        for (int output = 0; output < weight.columns(); output++) {
-          for (double[] row : rows) {
-            row[output] = random.gauss(0, INIT_DEVIATION);
-          }
+        names.add("h." + layer + "." + name); // (in, out)
+      }
+    }
+    for (String name : names) {
+      Tensor weight = model.weights().get(name + ".weight");
+      boolean outputsAreRows = !name.startsWith("h.");
+      double[][] rows = new double[weight.rows()][weight.columns()];
+      for (int out = 0; out < (outputsAreRows ? weight.rows() : weight.columns()); out++) {
+        for (int in = 0; in < (outputsAreRows ? weight.columns() : weight.rows()); in++) {
+          double drawn = random.gauss(0, INIT_DEVIATION);
+          rows[outputsAreRows ? out : in][outputsAreRows ? in : out] = drawn;
         }
-        for (int input = 0; input < rows.length; input++) {
-          weight.writeRow(input, rows[input]);
-        }
+      }
+      for (int row = 0; row < rows.length; row++) {
+        weight.writeRow(row, rows[row]);
       }
     }
   }
@@ -165,38 +134,32 @@ final class NamesRun implements AutoCloseable {
    * Trains: step s on document s mod n, at a rate that falls linearly to 0.
    *
    * @param losses called about 20 times a second, and with those of the steps before a failure
-   * @throws ArithmeticException if a loss is no number
-   * @throws Exception what {@code losses} threw, or the training itself; it has then ended
+   * @throws Exception what {@code losses} threw, or the training itself, which has then ended;
+   *     ArithmeticException if a loss is no number
    */
   void train(Losses losses) throws Exception {
     double[] rates = new double[config.steps()];
     for (int step = 0; step < rates.length; step++) {
       rates[step] = config.learningRate() * (1 - (double) step / rates.length);
     }
-    List<String> used = documents.subList(0, Math.min(rates.length, documents.size()));
-    int blockSize = model.config().blockSize();
-    int[][] encoded = used.stream().map(tokenizer::encodeDocument).toArray(int[][]::new);
-    int[] sizes = new int[2 * encoded.length]; // one sequence of T tokens each
-    int longest = 1;
-    for (int d = 0; d < encoded.length; d++) {
-      int T = Math.min(blockSize, encoded[d].length - 1);
-      sizes[2 * d] = 1;
-      sizes[2 * d + 1] = T;
-      longest = Math.max(longest, T);
-    }
+    int most = model.config().blockSize() + 1;
+    List<int[]> used =
+        documents.stream()
+            .limit(rates.length)
+            .map(tokenizer::encodeDocument)
+            .map(tokens -> tokens.length > most ? Arrays.copyOf(tokens, most) : tokens)
+            .toList();
+    int[] ids = join(used, tokens -> Arrays.stream(tokens, 0, tokens.length - 1));
+    int[] targets = join(used, tokens -> Arrays.stream(tokens, 1, tokens.length));
+    int[] sizes = join(used, tokens -> IntStream.of(1, tokens.length - 1)); // B and T of each
+    int longest = Arrays.stream(sizes).max().getAsInt();
     try (Training training = new Training(model, 1, longest, AdamW.MICROGPT)) {
-      int[] ids = join(encoded, sizes, 0);
-      int[] targets = join(encoded, sizes, 1);
       await(new StepsJob(training, ids, targets, sizes, rates), losses);
     }
   }
 
-  /** Tokens from {@code shift} on of each document, as many as its size says. */
-  private static int[] join(int[][] documents, int[] sizes, int shift) {
-    IntStream all =
-        IntStream.range(0, documents.length)
-            .flatMap(d -> Arrays.stream(documents[d], shift, shift + sizes[2 * d + 1]));
-    return all.toArray();
+  private static int[] join(List<int[]> documents, Function<int[], IntStream> part) {
+    return documents.stream().flatMapToInt(part).toArray();
   }
 
   private static void await(StepsJob job, Losses losses) throws Exception {
@@ -212,32 +175,21 @@ final class NamesRun implements AutoCloseable {
           seen = completed;
         }
       }
-    } finally {
-      end(job);
-    }
-  }
-
-  /** Waits for the end of a job, which is told to end if it has not: its model can be closed. */
-  private static void end(Job job) {
-    job.cancel();
-    try {
-      boolean ended = false;
-      while (!ended) {
-        ended = job.awaitMillis(POLL_MS);
+    } finally { // only a model that nobody works on can be closed
+      job.cancel();
+      while (!job.isDone()) {
+        Thread.sleep(1);
       }
-    } catch (Exception error) {
-      // It was told to end; or it has failed, and the caller has that exception already.
     }
   }
 
   /** New documents, as many as the configuration says, each ended by BOS or the block size. */
   List<String> sample() {
-    int bos = tokenizer.bos();
-    int length = model.config().blockSize();
     List<String> samples = new ArrayList<>();
+    int length = model.config().blockSize();
     SamplingOptions sampling = new SamplingOptions(config.temperature(), 0, 1, 0, 1);
-    int[] start = {bos};
-    Request request = new Request(start, length, sampling, start, 0, random::random);
+    int[] bos = {tokenizer.bos()};
+    Request request = new Request(bos, length, sampling, bos, 0, random::random);
     try (Generator generator = new Generator(model, 1, true)) { // one after another
       for (int i = 0; i < config.samples(); i++) {
         Sequence sequence = generator.submit(request);
@@ -249,11 +201,7 @@ final class NamesRun implements AutoCloseable {
     return samples;
   }
 
-  /**
-   * Saves the model; see {@link ModelFolder#save}.
-   *
-   * @throws FileException if the folder is not pygpt's, or cannot be written
-   */
+  /** Saves the model; see {@link ModelFolder#save}. */
   void save(Path folder) throws FileException {
     try (Arena arena = Arena.ofShared()) {
       SortedMap<String, SafeTensors.Array> arrays = new TreeMap<>();

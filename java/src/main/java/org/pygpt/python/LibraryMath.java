@@ -12,33 +12,21 @@ import java.lang.invoke.MethodHandle;
  * <p>The last bit of these functions is each library's own: of a million arguments, {@link
  * StrictMath} and glibc differ in 7 % for the logarithm and in 3 % for sine and cosine.
  */
-final class LibraryMath {
-  private static final MethodHandle LOG = function("log");
-  private static final MethodHandle SIN = function("sin");
-  private static final MethodHandle COS = function("cos");
+enum LibraryMath {
+  LOG("log"),
+  SIN("sin"),
+  COS("cos");
 
-  private LibraryMath() {}
+  private final MethodHandle function;
 
   @SuppressWarnings("restricted") // the three functions have this signature in every C library
-  private static MethodHandle function(String name) {
+  LibraryMath(String name) {
     Linker linker = Linker.nativeLinker();
     FunctionDescriptor signature = FunctionDescriptor.of(JAVA_DOUBLE, JAVA_DOUBLE);
-    return linker.downcallHandle(linker.defaultLookup().findOrThrow(name), signature);
+    function = linker.downcallHandle(linker.defaultLookup().findOrThrow(name), signature);
   }
 
-  static double log(double x) {
-    return call(LOG, x);
-  }
-
-  static double sin(double x) {
-    return call(SIN, x);
-  }
-
-  static double cos(double x) {
-    return call(COS, x);
-  }
-
-  private static double call(MethodHandle function, double x) {
+  double of(double x) {
     try {
       return (double) function.invokeExact(x);
     } catch (Throwable error) { // the handle declares it, a C function cannot throw

@@ -1,6 +1,7 @@
 package org.pygpt.python;
 
 import java.math.BigInteger;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 
@@ -18,8 +19,8 @@ import java.util.List;
  * @see <a href="https://doi.org/10.1145/272991.272995">Matsumoto and Nishimura 1998</a>
  * @see <a href="https://github.com/python/cpython/blob/3.11/Modules/_randommodule.c">seed, random,
  *     getrandbits in CPython</a>
- * @see <a href="https://github.com/python/cpython/blob/3.11/Lib/random.py">gauss, shuffle, choices
- *     in CPython</a>
+ * @see <a href="https://github.com/python/cpython/blob/3.11/Lib/random.py">gauss, shuffle in
+ *     CPython</a>
  */
 public final class PythonRandom {
   // MT19937's numbers, named as in the paper.
@@ -40,16 +41,9 @@ public final class PythonRandom {
 
   /** The stream of {@code random.Random(seed)}; a seed and its negative give the same. */
   public PythonRandom(BigInteger seed) {
-    initialize(words(seed.abs()));
-  }
-
-  /** The number in base 2^32, least digit first; one digit for 0. */
-  private static int[] words(BigInteger number) {
-    int[] words = new int[Math.max(1, (number.bitLength() + 31) / 32)];
-    for (int i = 0; i < words.length; i++) {
-      words[i] = number.shiftRight(32 * i).intValue();
-    }
-    return words;
+    int[] key = new int[Math.max(1, (seed.abs().bitLength() + 31) / 32)]; // base 2^32
+    Arrays.setAll(key, i -> seed.abs().shiftRight(32 * i).intValue());
+    initialize(key);
   }
 
   /** {@code init_by_array} of the authors' mt19937ar.c of 2002. */
@@ -111,29 +105,13 @@ public final class PythonRandom {
     return (high << 26 | low) * 0x1p-53;
   }
 
-  /**
-   * A whole number of {@code count} random bits.
-   *
-   * @param count from 1 to 31
-   * @throws IllegalArgumentException if it is not
-   */
-  public int getrandbits(int count) {
-    if (count < 1 || count > 31) {
-      throw new IllegalArgumentException("count: expected 1 to 31, got " + count);
-    }
+  /** A whole number of {@code count} random bits, 1 to 31 of them. */
+  int getrandbits(int count) {
     return bits32() >>> 32 - count;
   }
 
-  /**
-   * A whole number in [0, bound): bits are drawn until they are one.
-   *
-   * @param bound at least 1
-   * @throws IllegalArgumentException if it is not
-   */
-  public int randrange(int bound) {
-    if (bound < 1) {
-      throw new IllegalArgumentException("bound: expected at least 1, got " + bound);
-    }
+  /** A whole number in [0, bound): bits are drawn until they are one. */
+  int randrange(int bound) {
     int count = 32 - Integer.numberOfLeadingZeros(bound);
     int drawn = getrandbits(count);
     while (drawn >= bound) {
@@ -155,9 +133,9 @@ public final class PythonRandom {
     double z = nextGauss;
     if (Double.isNaN(z)) {
       double angle = random() * (2 * Math.PI);
-      double radius = Math.sqrt(-2 * LibraryMath.log(1 - random()));
-      z = LibraryMath.cos(angle) * radius;
-      nextGauss = LibraryMath.sin(angle) * radius;
+      double radius = Math.sqrt(-2 * LibraryMath.LOG.of(1 - random()));
+      z = LibraryMath.COS.of(angle) * radius;
+      nextGauss = LibraryMath.SIN.of(angle) * radius;
     } else {
       nextGauss = Double.NaN;
     }
@@ -169,44 +147,5 @@ public final class PythonRandom {
     for (int i = items.size() - 1; i > 0; i--) {
       Collections.swap(items, i, randrange(i + 1));
     }
-  }
-
-  /**
-   * Indices drawn with replacement, index i with a probability of weights[i] / sum.
-   *
-   * @param weights not negative, with a positive sum
-   * @param count how many
-   * @throws IllegalArgumentException if the sum is not positive and finite
-   */
-  public int[] choices(double[] weights, int count) {
-    double[] cumulative = new double[weights.length];
-    double sum = 0;
-    for (int i = 0; i < weights.length; i++) {
-      sum += weights[i];
-      cumulative[i] = sum;
-    }
-    if (!(sum > 0 && sum < Double.POSITIVE_INFINITY)) {
-      throw new IllegalArgumentException("weights: expected a positive, finite sum, got " + sum);
-    }
-    int[] chosen = new int[count];
-    for (int i = 0; i < count; i++) {
-      chosen[i] = bisect(cumulative, random() * sum);
-    }
-    return chosen;
-  }
-
-  /** The first index whose cumulative weight is above the point, at most the last one. */
-  private static int bisect(double[] cumulative, double point) {
-    int low = 0;
-    int high = cumulative.length - 1;
-    while (low < high) {
-      int middle = (low + high) >>> 1;
-      if (point < cumulative[middle]) {
-        high = middle;
-      } else {
-        low = middle + 1;
-      }
-    }
-    return low;
   }
 }

@@ -15,53 +15,44 @@ public final class CharTokenizer {
   private final boolean hasBos;
 
   /**
-   * The tokenizer of these characters, with BOS.
+   * The tokenizer of these characters, with or without BOS.
    *
-   * @param characters all different, in code point order
+   * @param text all different, in code point order
    * @throws IllegalArgumentException if they are not, or one is half a surrogate pair
    */
-  public CharTokenizer(String characters) {
-    this(characters.codePoints().toArray(), true);
-  }
-
-  private CharTokenizer(int[] characters, boolean hasBos) {
+  public CharTokenizer(String text, boolean hasBos) {
+    characters = text.codePoints().toArray();
+    this.hasBos = hasBos;
     if (characters.length == 0) {
       throw new IllegalArgumentException("characters: expected at least one, got none");
     }
-    for (int i = 1; i < characters.length; i++) {
-      if (characters[i] <= characters[i - 1]) {
+    int last = -1;
+    for (int character : characters) {
+      if (character <= last) {
         throw new IllegalArgumentException(
             "characters: expected different ones in code point order");
       }
-    }
-    for (int character : characters) {
       if (character >= Character.MIN_SURROGATE && character <= Character.MAX_SURROGATE) {
         throw new IllegalArgumentException(
             "characters: expected whole characters, got half a surrogate pair");
       }
+      last = character;
     }
-    this.characters = characters;
-    this.hasBos = hasBos;
-  }
-
-  /** The tokenizer of the same characters that has no BOS. */
-  public CharTokenizer withoutBos() {
-    return new CharTokenizer(characters, false);
   }
 
   /** The tokenizer of the characters that occur in the documents, with BOS. */
   public static CharTokenizer train(List<String> documents) {
     BitSet seen = new BitSet();
-    for (String document : documents) {
-      for (int i = 0; i < document.length(); i = document.offsetByCodePoints(i, 1)) {
-        seen.set(document.codePointAt(i));
-      }
-    }
-    return new CharTokenizer(seen.stream().toArray(), true);
+    documents.forEach(document -> document.codePoints().forEach(seen::set));
+    return new CharTokenizer(text(seen.stream().toArray()), true);
   }
 
   /** The characters, in the order of their ids. */
   public String characters() {
+    return text(characters);
+  }
+
+  private static String text(int[] characters) {
     return new String(characters, 0, characters.length);
   }
 
@@ -116,14 +107,12 @@ public final class CharTokenizer {
    * @throws IllegalArgumentException if an id is no character's; BOS is none
    */
   public String decode(int[] ids) {
-    StringBuilder text = new StringBuilder();
     for (int id : ids) {
       if (id < 0 || id >= characters.length) {
         throw new IllegalArgumentException(
             "ids: expected 0 to " + (characters.length - 1) + ", got " + id);
       }
-      text.appendCodePoint(characters[id]);
     }
-    return text.toString();
+    return text(Arrays.stream(ids).map(id -> characters[id]).toArray());
   }
 }

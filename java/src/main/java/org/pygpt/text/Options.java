@@ -19,8 +19,8 @@ public final class Options {
 
   /** A whole number from {@code least} to the largest int. */
   public int size(String name, int least) {
-    Object value = get(name);
-    if (!(value instanceof Number) || value instanceof Double) {
+    Number value = get(name, Number.class, "a whole number");
+    if (value instanceof Double) {
       throw problem(name, "a whole number", value);
     }
     BigInteger size = new BigInteger(value.toString());
@@ -35,25 +35,17 @@ public final class Options {
 
   /** A number. */
   public double number(String name) {
-    if (get(name) instanceof Number number) {
-      return number.doubleValue();
-    }
-    throw problem(name, "a number", get(name));
+    return get(name, Number.class, "a number").doubleValue();
   }
 
   /** True or false. */
   public boolean flag(String name) {
-    if (get(name) instanceof Boolean flag) {
-      return flag;
-    }
-    throw problem(name, "true or false", get(name));
+    return get(name, Boolean.class, "true or false");
   }
 
   /** A value of an enumeration, by its lower-case name. */
   public <E extends Enum<E>> E choice(String name, Class<E> type) {
-    if (!(get(name) instanceof String text)) {
-      throw problem(name, "text", get(name));
-    }
+    String text = get(name, String.class, "text");
     for (E choice : type.getEnumConstants()) {
       if (Choice.name(choice).equals(text)) {
         return choice;
@@ -71,11 +63,14 @@ public final class Options {
     }
   }
 
-  private Object get(String name) {
+  private <T> T get(String name, Class<T> type, String expected) {
     if (!values.containsKey(name)) {
       throw new IllegalArgumentException(name + ": expected a value, got none");
     }
-    return values.get(name);
+    if (!type.isInstance(values.get(name))) {
+      throw problem(name, expected, values.get(name));
+    }
+    return type.cast(values.get(name));
   }
 
   private static IllegalArgumentException problem(String name, String expected, Object got) {

@@ -50,7 +50,7 @@ class SafeTensorsTest {
 
   private static String problem(Path file) {
     try (Arena arena = Arena.ofConfined()) {
-      var error = assertThrows(DamageException.class, () -> SafeTensors.read(file, arena));
+      var error = assertThrows(IllegalArgumentException.class, () -> SafeTensors.read(file, arena));
       assertEquals(1, error.getMessage().lines().count());
       return error.getMessage();
     }
@@ -72,7 +72,6 @@ class SafeTensorsTest {
       Map<String, SafeTensors.Array> read = SafeTensors.read(file, arena);
       assertEquals(List.of("a", "b \"é\""), List.copyOf(read.keySet()));
       for (String name : read.keySet()) {
-        assertEquals("F32", read.get(name).dtype());
         assertEquals(arrays.get(name).shape(), read.get(name).shape());
         assertEquals(-1, arrays.get(name).bytes().mismatch(read.get(name).bytes()));
       }
@@ -100,16 +99,16 @@ class SafeTensorsTest {
   }
 
   @Test
-  void otherShapesAndTypes() throws Exception {
+  void otherShapes() throws Exception {
     String header =
-        "{\"s\":{\"dtype\":\"F64\",\"shape\":[],\"data_offsets\":[6,14]},"
-            + "\"n\":{\"dtype\":\"I64\",\"shape\":[3,0,2],\"data_offsets\":[6,6]},"
-            + "\"h\":{\"dtype\":\"BF16\",\"shape\":[3],\"data_offsets\":[0,6]}}  ";
+        "{\"s\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[12,16]},"
+            + "\"n\":{\"dtype\":\"F32\",\"shape\":[3,0,2],\"data_offsets\":[12,12]},"
+            + "\"h\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,12]}}  ";
     try (Arena arena = Arena.ofConfined()) {
-      Map<String, SafeTensors.Array> read = SafeTensors.read(file(header, 14), arena);
+      Map<String, SafeTensors.Array> read = SafeTensors.read(file(header, 16), arena);
       assertEquals(List.of(3L), read.get("h").shape());
       assertEquals(0, read.get("n").bytes().byteSize());
-      assertEquals(8, read.get("s").bytes().byteSize());
+      assertEquals(4, read.get("s").bytes().byteSize());
       assertTrue(SafeTensors.read(file("{}", 0), arena).isEmpty());
     }
   }
@@ -155,9 +154,9 @@ class SafeTensorsTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "F33 | [2]      | [0,8]   | x: expected a known dtype, got \"F33\"",
+        "F33 | [2]      | [0,8]   | x: expected F32, got F33",
+        "I32 | [2]      | [0,8]   | x: expected F32, got I32",
         "F32 | [2]      | [0,4]   | x: expected data_offsets 8 apart, got [0, 4]",
-        "F64 | [2]      | [0,8]   | x: expected data_offsets 16 apart, got [0, 8]",
         "F32 | [2]      | [8,0]   | x: expected data_offsets 8 apart, got [8, 0]",
         "F32 | [2]      | [0]     | x: expected data_offsets 8 apart, got [0]",
         "F32 | [2]      | [0,4,8] | x: expected data_offsets 8 apart, got [0, 4, 8]",
@@ -183,7 +182,7 @@ class SafeTensorsTest {
     String form = "{\"x\": {\"dtype\": \"F32\", \"shape\": %s, \"data_offsets\": [0, 0]}}";
     String shape = "[4294967296, 4294967296]"; // 2^64 elements: 0 in 64 bits
     assertEquals(
-        "x: expected a shape of fewer than 2^63 bytes, got " + shape,
+        "x: expected data_offsets 73786976294838206464 apart, got [0, 0]",
         problem(file(String.format(form, shape), 0)));
     String beyond = "[18446744073709551616]";
     assertEquals(

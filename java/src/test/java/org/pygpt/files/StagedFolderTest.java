@@ -2,15 +2,17 @@ package org.pygpt.files;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CancellationException;
+import java.util.Map;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -37,49 +39,84 @@ class StagedFolderTest {
   }
 
   @Test
-  void isThereOnceItIsMoved() throws IOException {
+  void isThereOnceItIsWritten() throws IOException {
     for (String content : List.of("first", "second")) {
-      try (StagedFolder staged = new StagedFolder(target)) {
-        staged.write("file", text(content));
-        assertTrue(names().stream().anyMatch(name -> name.startsWith(".target.")));
-        staged.moveIntoPlace();
-      }
+      StagedFolder.write(target, Map.of("file", text(content)));
       assertEquals(content, Files.readString(target.resolve("file")));
       assertEquals(List.of("target"), names());
     }
   }
 
   @Test
-  void leavesNothingIfItIsNotMoved() throws IOException {
-    try (StagedFolder staged = new StagedFolder(target)) {
-      staged.write("file", text("text"));
-    }
+  void withoutFilesNothingIsLeft() throws IOException {
+    StagedFolder.write(target, Map.of());
     assertEquals(List.of(), names());
   }
 
   @Test
-  void aFailedReplacementLeavesTheOldOne() throws IOException {
-    Files.createDirectory(target);
-    Files.writeString(target.resolve("file"), "old");
-    try (StagedFolder staged = new StagedFolder(target)) {
-      String hidden = names().stream().filter(name -> name.startsWith(".")).findAny().get();
-      Files.delete(temporary.resolve(hidden)); // so that it cannot be moved
-      assertThrows(IOException.class, staged::moveIntoPlace);
+  void aFailureLeavesTheOldOne() throws IOException {
+    StagedFolder.write(target, Map.of("file", text("old")));
+    StagedFolder.Content full =
+        channel -> {
+          text("half of all").writeTo(channel);
+          throw new IOException("No space left on device");
+        };
+    StagedFolder.Content unmovable =
+        channel -> {
+          for (String name : names()) {
+            Path folder = temporary.resolve(name);
+            if (name.startsWith(".target.")) {
+              Files.delete(folder.resolve("file"));
+              Files.delete(folder);
+            }
+          }
+        };
+    for (StagedFolder.Content content : List.of(full, unmovable)) {
+      assertThrows(IOException.class, () -> StagedFolder.write(target, Map.of("file", content)));
+      assertEquals("old", Files.readString(target.resolve("file")));
+      assertEquals(List.of("target"), names());
     }
-    assertEquals("old", Files.readString(target.resolve("file")));
+  }
+
+  /** A program that is told to end while it writes: the folder is whole, and the only one. */
+  @Test
+  void theEndOfTheProgramWaits() throws Exception {
+    List<String> command = new ArrayList<>(List.of(ProcessHandle.current().info().command().get()));
+    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+    command.addAll(List.of(SlowWriter.class.getName(), target.toString()));
+    Process process = new ProcessBuilder(command).start();
+    try (var output = process.inputReader()) {
+      assertEquals("writing", output.readLine());
+      process.toHandle().destroy(); // SIGTERM
+      assertNull(output.readLine());
+      assertEquals(143, process.waitFor());
+    } finally {
+      process.destroyForcibly();
+    }
+    assertEquals("all of it", Files.readString(target.resolve("file")));
     assertEquals(List.of("target"), names());
   }
 
-  /** What the shutdown hook does while the program's own thread still writes. */
-  @Test
-  void theEndOfTheProgramStopsIt() throws IOException {
-    Files.createDirectory(target);
-    StagedFolder staged = new StagedFolder(target);
-    staged.write("file", text("half of all"));
-    staged.close();
-    assertEquals(List.of("target"), names());
-    assertThrows(CancellationException.class, () -> staged.write("more", text("the rest")));
-    assertThrows(CancellationException.class, staged::moveIntoPlace);
-    assertEquals(List.of("target"), names());
+  /** Writes a folder slowly, and then another one. */
+  static final class SlowWriter {
+    private SlowWriter() {}
+
+    public static void main(String[] arguments) throws IOException {
+      Path target = Path.of(arguments[0]);
+      StagedFolder.write(
+          target,
+          Map.of(
+              "file",
+              channel -> {
+                text("all ").writeTo(channel);
+                System.out.println("writing");
+                LockSupport.parkNanos(500_000_000);
+                text("of it").writeTo(channel);
+              }));
+      for (int i = 0; i < 1000; i++) {
+        StagedFolder.write(target, Map.of("file", text("all of it")));
+      }
+      System.out.println("not ended");
+    }
   }
 }

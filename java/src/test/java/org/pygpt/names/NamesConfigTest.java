@@ -16,12 +16,12 @@ import org.pygpt.tensor.DType;
 
 /** The rules of each option, and of those that do not go together. */
 class NamesConfigTest {
-  private static NamesConfig config(String... arguments) throws UsageException {
-    return NamesConfig.of(CommandLine.parse(arguments));
+  private static NamesConfig config(String... arguments) {
+    return NamesConfig.of(Option.parse(arguments));
   }
 
   @Test
-  void defaultsAreMicrogpts() throws UsageException {
+  void defaultsAreMicrogpts() {
     NamesConfig expected =
         new NamesConfig(
             1000,
@@ -42,7 +42,7 @@ class NamesConfigTest {
   }
 
   @Test
-  void eachOptionIsTaken() throws UsageException {
+  void eachOptionIsTaken() {
     NamesConfig expected =
         new NamesConfig(
             3,
@@ -100,7 +100,7 @@ class NamesConfigTest {
         "--out=                | --out: expected a path, got an empty text",
       })
   void refuses(String argument, String expected) {
-    var error = assertThrows(UsageException.class, () -> config(argument));
+    var error = assertThrows(IllegalArgumentException.class, () -> config(argument));
     assertEquals(expected, error.getMessage());
   }
 
@@ -115,12 +115,12 @@ class NamesConfigTest {
         "--data=d       | --data",
       })
   void trainingDoesNotGoWithFrom(String argument, String flag) {
-    var error = assertThrows(UsageException.class, () -> config("--from", "m", argument));
+    var error = assertThrows(IllegalArgumentException.class, () -> config("--from", "m", argument));
     assertEquals(flag + " does not go with --from, which does not train", error.getMessage());
   }
 
   @Test
-  void samplingGoesWithFrom() throws UsageException {
+  void samplingGoesWithFrom() {
     NamesConfig config =
         config(
             "--from=m", "--seed=1", "--samples=2", "--temperature=1", "--backend=nd4j", "--quiet");
@@ -131,13 +131,16 @@ class NamesConfigTest {
   void theLogOverwritesNothing(@TempDir Path folder) throws IOException {
     Path data = Files.writeString(folder.resolve("words"), "a");
     Path link = Files.createSymbolicLink(folder.resolve("link"), data);
-    var error = assertThrows(UsageException.class, () -> config("--data=" + data, "--log=" + link));
+    var error =
+        assertThrows(
+            IllegalArgumentException.class, () -> config("--data=" + data, "--log=" + link));
     assertEquals("--log: expected another file than --data, got " + link, error.getMessage());
     for (String option : new String[] {"--out=", "--from="}) {
       for (String log : new String[] {"new", "new/log", "new/x/../log"}) {
         String model = option + folder + "/new";
         error =
-            assertThrows(UsageException.class, () -> config(model, "--log=" + folder + "/" + log));
+            assertThrows(
+                IllegalArgumentException.class, () -> config(model, "--log=" + folder + "/" + log));
         assertEquals(
             "--log: expected a file outside the model, got " + folder + "/" + log,
             error.getMessage());

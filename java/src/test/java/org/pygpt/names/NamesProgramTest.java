@@ -138,7 +138,7 @@ class NamesProgramTest {
 
   @Test
   void helpAndVersion() throws Exception {
-    assertEquals(new Outcome(0, CommandLine.help(), ""), run(UTF_8, "--help"));
+    assertEquals(new Outcome(0, Option.help(), ""), run(UTF_8, "--help"));
     assertTrue(run(UTF_8, "--version").out.matches("pygpt \\S+\n"));
   }
 

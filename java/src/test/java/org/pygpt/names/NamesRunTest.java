@@ -40,8 +40,8 @@ class NamesRunTest {
   /** What a run gives. */
   private record Result(double[] losses, List<String> names) {}
 
-  private static NamesConfig config(String... arguments) throws UsageException {
-    return NamesConfig.of(CommandLine.parse(arguments));
+  private static NamesConfig config(String... arguments) {
+    return NamesConfig.of(Option.parse(arguments));
   }
 
   private static Result run(NamesConfig config, List<String> documents) throws Exception {
@@ -192,7 +192,7 @@ class NamesRunTest {
                     "rotary"));
     Path first = folder.resolve("first");
     Path second = folder.resolve("second");
-    save(first, architecture, new CharTokenizer("abc"));
+    save(first, architecture, new CharTokenizer("abc", true));
     try (NamesRun run = NamesRun.load(config("--samples=3"), first)) {
       assertEquals(3, run.sample().size());
       run.save(second);
@@ -208,7 +208,7 @@ class NamesRunTest {
     GPTConfig architecture = GPTConfig.microgpt(5, 3, 1, 1, 2);
     NamesConfig config = config();
     Path model = folder.resolve("model");
-    for (CharTokenizer tokenizer : Arrays.asList(null, new CharTokenizer("abc").withoutBos())) {
+    for (CharTokenizer tokenizer : Arrays.asList(null, new CharTokenizer("abc", false))) {
       save(model, architecture, tokenizer);
       var error = assertThrows(FileException.class, () -> NamesRun.load(config, model));
       assertEquals(

@@ -26,9 +26,9 @@ class CharTokenizerTest {
 
   @Test
   void withoutBosThereAreNoDocuments() {
-    CharTokenizer tokenizer = new CharTokenizer("abc");
+    CharTokenizer tokenizer = new CharTokenizer("abc", true);
     assertTrue(tokenizer.hasBos());
-    CharTokenizer text = tokenizer.withoutBos();
+    CharTokenizer text = new CharTokenizer("abc", false);
     assertFalse(text.hasBos());
     assertEquals("abc", text.characters());
     assertEquals(3, text.vocabSize());
@@ -41,19 +41,20 @@ class CharTokenizerTest {
   @ParameterizedTest
   @ValueSource(strings = {"", "ba", "aab", "\ud83d\udc04\uff21"})
   void refusesCharactersOutOfOrder(String characters) {
-    assertThrows(IllegalArgumentException.class, () -> new CharTokenizer(characters));
+    assertThrows(IllegalArgumentException.class, () -> new CharTokenizer(characters, true));
   }
 
   @Test
   void refusesHalfACharacter() {
-    var error = assertThrows(IllegalArgumentException.class, () -> new CharTokenizer("a\ud83d"));
+    var error =
+        assertThrows(IllegalArgumentException.class, () -> new CharTokenizer("a\ud83d", true));
     assertEquals(
         "characters: expected whole characters, got half a surrogate pair", error.getMessage());
   }
 
   @Test
   void refusesWhatItDoesNotKnow() {
-    CharTokenizer tokenizer = new CharTokenizer("abc");
+    CharTokenizer tokenizer = new CharTokenizer("abc", true);
     var error = assertThrows(IllegalArgumentException.class, () -> tokenizer.encodeDocument("ad'"));
     assertEquals("text: expected known characters, got 'd'", error.getMessage());
     for (int id : new int[] {-1, 3}) {

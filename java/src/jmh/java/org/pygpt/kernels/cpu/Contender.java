@@ -1,5 +1,6 @@
 package org.pygpt.kernels.cpu;
 
+import java.util.Locale;
 import org.pygpt.backends.Backend;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.tensor.DType;
@@ -9,8 +10,8 @@ import org.pygpt.tensor.DType;
  * needs: whether backend cpu uses its plain loops or its vector bodies is decided for a process.
  *
  * <p>Backend cpu turns to its vector bodies by itself, at some time that depends on the work done
- * before; see {@link Simd}. A benchmark must not straddle that change, so {@link #open} either
- * waits until it is over or puts it off for ever.
+ * before. A benchmark must not straddle that change, so {@link #open} forces the choice by the
+ * system property; see {@link WarmUp}.
  */
 public enum Contender {
   /** Backend cpu on one thread, with its vector bodies. */
@@ -28,31 +29,33 @@ public enum Contender {
   /**
    * The kernels of this contender.
    *
-   * @throws IllegalStateException if the vector bodies serve already and loops were asked for
+   * @throws IllegalStateException if this process has chosen otherwise before
    */
-  public Kernels open() throws InterruptedException {
+  public Kernels open() {
     switch (this) {
-      case VECTORS, VECTORS_2 -> awaitVectors();
-      case LOOPS -> forbidVectors();
+      case VECTORS, VECTORS_2 -> force(WarmUp.Policy.VECTOR);
+      case LOOPS -> force(WarmUp.Policy.PLAIN);
       case ND4J -> {}
     }
     Backend backend = this == ND4J ? Backend.ND4J : Backend.CPU;
     return backend.kernels(DType.FLOAT32, this == VECTORS_2 ? 2 : 1);
   }
 
-  /** Starts the warm-up of the vector bodies and returns when they serve, a second or two later. */
-  public static void awaitVectors() throws InterruptedException {
-    Simd.count(Long.MAX_VALUE / 2); // more work than the warm-up asks for
-    while (!Simd.ready()) {
-      Thread.sleep(10);
-    }
+  /** Compiles the vector bodies, which takes a second or two, and has this process use them. */
+  public static void forceVectors() {
+    force(WarmUp.Policy.VECTOR);
   }
 
-  private static void forbidVectors() {
-    Simd.count(Long.MIN_VALUE / 2); // a debt of work that no run pays off
-    if (Simd.ready()) {
+  private static void force(WarmUp.Policy policy) {
+    System.setProperty(WarmUp.PROPERTY, policy.name().toLowerCase(Locale.ROOT));
+    WarmUp.Policy chosen = WarmUp.ofProcess().policy();
+    if (chosen != policy) {
       throw new IllegalStateException(
-          "contender LOOPS: expected a process of its own, got one with vector bodies: use -f 1");
+          "vectors: expected a process of its own for "
+              + policy
+              + ", got "
+              + chosen
+              + ": use -f 1");
     }
   }
 }

@@ -22,7 +22,6 @@ import org.pygpt.tensor.Device;
 import org.pygpt.tensor.Flat;
 import org.pygpt.tensor.HostDevice;
 import org.pygpt.tensor.HostMemory;
-import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -30,58 +29,23 @@ import org.pygpt.tensor.Tensor;
  *
  * <p>Every kernel that is worth it is divided among the team by rows, columns, heads or blocks of
  * its result; small ones run on the caller's thread alone, so a tiny model never wakes the others.
- * Arguments are handed over in the fields of objects that live as long as this one, so that a step
- * allocates nothing.
+ * A call is a small record of its arguments, which the workers share.
  */
 public final class CpuKernels implements Kernels {
-  /** Blocks of a flat array that are worth a thread. */
-  static final int BLOCKS_AT_ONCE = 8;
+  // scratch arrays of the workers in which sums over rows are kept
+  private static final int FIRST_SUM = 14;
+  private static final int SECOND_SUM = 15;
 
   private static final Cleaner CLEANER = Cleaner.create();
 
-  private final Team team;
+  private final Workers workers;
   private final Gemm gemm;
-  private final TileTask tiles;
-  private final AttentionTask attention;
-  private final NormTasks.Forward norm;
-  private final NormTasks.Backward normBackward;
-  private final ElementTasks.Bias bias;
-  private final ElementTasks.ColumnSums columnSums;
-  private final ElementTasks.Activate activate;
-  private final ElementTasks.ActivateBackward activateBackward;
-  private final ElementTasks.Rotate rotate;
-  private final ElementTasks.Drop drop;
-  private final EmbeddingTasks.Forward embedding;
-  private final EmbeddingTasks.Backward embeddingBackward;
-  private final EmbeddingTasks.Clear clear = new EmbeddingTasks.Clear();
-  private final LossTask lossTask;
-  private final FlatTasks.Adam adam;
-  private final FlatTasks.Squares squares;
 
   /** Kernels for a team of this many threads, the caller's included. */
   public CpuKernels(int threads) {
-    team = new Team(threads, Simd::warmingUp);
-    CLEANER.register(this, team::close); // threads end with the model, closed or not
-    Staging[] stagings = new Staging[threads];
-    for (int worker = 0; worker < threads; worker++) {
-      stagings[worker] = new Staging();
-    }
-    gemm = new Gemm(team, stagings[0]);
-    tiles = new TileTask(team, stagings);
-    attention = new AttentionTask(team, stagings);
-    norm = new NormTasks.Forward(team, stagings);
-    normBackward = new NormTasks.Backward(team, stagings);
-    bias = new ElementTasks.Bias(team, stagings);
-    columnSums = new ElementTasks.ColumnSums(team, stagings);
-    activate = new ElementTasks.Activate(team, stagings);
-    activateBackward = new ElementTasks.ActivateBackward(team, stagings);
-    rotate = new ElementTasks.Rotate(team, stagings);
-    drop = new ElementTasks.Drop(team, stagings);
-    embedding = new EmbeddingTasks.Forward(team, stagings);
-    embeddingBackward = new EmbeddingTasks.Backward(stagings);
-    lossTask = new LossTask(team, stagings);
-    adam = new FlatTasks.Adam(stagings);
-    squares = new FlatTasks.Squares(stagings);
+    workers = new Workers(threads);
+    CLEANER.register(this, workers::close); // threads end with the model, closed or not
+    gemm = new Gemm(workers);
   }
 
   @Override
@@ -92,7 +56,7 @@ public final class CpuKernels implements Kernels {
   @Override
   public String description() {
     String library = GemmLibrary.hasOneDnn() ? "oneDNN" : "OpenBLAS";
-    return library + " for large products, own kernels, " + team.size() + " threads";
+    return library + " for large products, own kernels, " + workers.size() + " threads";
   }
 
   @Override
@@ -107,7 +71,7 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public PackedMatrix pack(QuantizedMatrix matrix) {
-    return new TiledMatrix(tiles, matrix);
+    return new TiledMatrix(workers, matrix);
   }
 
   @Override
@@ -116,85 +80,43 @@ public final class CpuKernels implements Kernels {
   }
 
   @Override
-  public void bias(int rows, Tensor vector, Tensor x) {
-    bias.bias = vector;
-    bias.x = x;
-    bias.runRows(rows, x.columns());
+  public void bias(int rows, Tensor bias, Tensor x) {
+    new BiasKernel.Forward(bias, x).run(workers, rows, x.columns());
   }
 
   @Override
   public void biasBackward(int rows, Tensor dX, Gradient dBias) {
-    columnSums.dX = dX;
-    columnSums.runRows(rows, dX.columns());
-    columnSums.storeSum(0, dBias);
+    RowSum sum = new RowSum(workers, FIRST_SUM);
+    new BiasKernel.Backward(dX, sum).run(workers, rows, dX.columns());
+    sum.store(dBias);
   }
 
   @Override
   public void embedding(Positions positions, Tensor ids, Tensor wte, Tensor wpe, Tensor out) {
-    embedding.positions = positions;
-    embedding.ids = ids;
-    embedding.wte = wte;
-    embedding.wpe = wpe;
-    embedding.out = out;
-    embedding.runRows(positions.rows(), out.columns());
+    new EmbeddingKernel.Forward(positions, ids, wte, wpe, out)
+        .run(workers, positions.rows(), out.columns());
   }
 
   @Override
   public void embeddingBackward(
       Positions positions, Tensor ids, Tensor dOut, Gradient dWte, Gradient dWpe) {
-    clearUnlessAdded(dWte);
-    clearUnlessAdded(dWpe);
-    if (dWte == null && dWpe == null) {
-      return;
-    }
-    embeddingBackward.positions = positions;
-    embeddingBackward.ids = ids;
-    embeddingBackward.dOut = dOut;
-    embeddingBackward.dWte = dWte;
-    embeddingBackward.dWpe = dWpe;
-    int C = dOut.columns();
-    if ((long) positions.rows() * C < RowTask.PARALLEL_FROM) {
-      embeddingBackward.run(0, 0, C);
-    } else {
-      team.run(embeddingBackward, C, Memory.ALIGNMENT_BYTES / Float.BYTES);
-    }
-  }
-
-  private void clearUnlessAdded(Gradient gradient) {
-    if (gradient != null && !gradient.add()) {
-      Tensor tensor = gradient.tensor();
-      clear.tensor = tensor;
-      if (tensor.size() < RowTask.PARALLEL_FROM) {
-        clear.run(0, 0, tensor.rows());
-      } else {
-        team.run(clear, tensor.rows(), 1);
-      }
-    }
+    new EmbeddingKernel.Backward(workers, positions, ids, dOut, dWte, dWpe).run();
   }
 
   @Override
   public void residual(int rows, Residual residual) {
-    residualNorm(rows, residual.x(), residual, null, null, null);
+    residualNorm(rows, residual, null, null, null);
   }
 
   @Override
   public void norm(int rows, Norm norm, Tensor x, Tensor out, Tensor statistics) {
-    residualNorm(rows, x, null, norm, out, statistics);
+    new NormKernel.Forward(x, null, norm, out, statistics).run(workers, rows, x.columns());
   }
 
   @Override
   public void residualNorm(int rows, Residual residual, Norm norm, Tensor out, Tensor statistics) {
-    residualNorm(rows, residual.x(), residual, norm, out, statistics);
-  }
-
-  private void residualNorm(
-      int rows, Tensor x, Residual residual, Norm parameters, Tensor out, Tensor statistics) {
-    norm.x = x;
-    norm.residual = residual;
-    norm.norm = parameters;
-    norm.out = out;
-    norm.statistics = statistics;
-    norm.runRows(rows, x.columns());
+    Tensor x = residual.x();
+    new NormKernel.Forward(x, residual, norm, out, statistics).run(workers, rows, x.columns());
   }
 
   @Override
@@ -207,53 +129,38 @@ public final class CpuKernels implements Kernels {
       Gradient dX,
       Gradient dWeight,
       Gradient dBias) {
-    normBackward.norm = norm;
-    normBackward.dOut = dOut;
-    normBackward.x = x;
-    normBackward.statistics = statistics;
-    normBackward.dX = dX;
-    normBackward.runRows(rows, x.columns());
-    normBackward.storeSum(0, dWeight);
-    normBackward.storeSum(1, dBias);
+    RowSum weight = new RowSum(workers, FIRST_SUM);
+    RowSum bias = new RowSum(workers, SECOND_SUM);
+    new NormKernel.Backward(norm, dOut, x, statistics, dX, weight, bias)
+        .run(workers, rows, x.columns());
+    weight.store(dWeight);
+    bias.store(dBias);
   }
 
   @Override
   public void activation(Activation kind, int rows, Tensor x, Tensor bias, Tensor out) {
-    activate.kind = kind;
-    activate.x = x;
-    activate.bias = bias;
-    activate.out = out;
-    activate.runRows(rows, x.columns());
+    new ActivationKernel.Forward(kind, x, bias, out).run(workers, rows, x.columns());
   }
 
   @Override
   public void activationBackward(
       Activation kind, int rows, Tensor x, Tensor bias, Tensor dOut, Tensor dX, Gradient dBias) {
-    activateBackward.kind = kind;
-    activateBackward.x = x;
-    activateBackward.bias = bias;
-    activateBackward.dOut = dOut;
-    activateBackward.dX = dX;
-    activateBackward.sumBias = dBias != null;
-    activateBackward.runRows(rows, x.columns());
-    activateBackward.storeSum(0, dBias);
+    RowSum sum = dBias == null ? null : new RowSum(workers, FIRST_SUM);
+    new ActivationKernel.Backward(kind, x, bias, dOut, dX, sum).run(workers, rows, x.columns());
+    if (sum != null) {
+      sum.store(dBias);
+    }
   }
 
   @Override
   public void rotary(Rotation rotation, Positions positions, Tensor x) {
-    rotate.rotation = rotation;
-    rotate.positions = positions;
-    rotate.x = x;
-    rotate.runRows(positions.rows(), rotation.heads() * rotation.angles().columns());
+    int columns = rotation.heads() * rotation.angles().columns();
+    new RotaryKernel(rotation, positions, x).run(workers, positions.rows(), columns);
   }
 
   @Override
   public void dropout(int rows, Tensor x, Tensor bias, DropoutMask mask, Tensor out) {
-    drop.x = x;
-    drop.bias = bias;
-    drop.mask = mask;
-    drop.out = out;
-    drop.runRows(rows, x.columns());
+    new DropoutKernel(x, bias, mask, out).run(workers, rows, x.columns());
   }
 
   @Override
@@ -274,8 +181,7 @@ public final class CpuKernels implements Kernels {
   @Override
   public void attention(
       AttentionSpec spec, Heads in, DropoutMask mask, Tensor out, Tensor logsumexp) {
-    attention.setForward(spec, in, mask, out, logsumexp);
-    attention.runHeads();
+    attentionBackward(spec, in, mask, out, logsumexp, null, null);
   }
 
   @Override
@@ -287,14 +193,13 @@ public final class CpuKernels implements Kernels {
       Tensor logsumexp,
       Tensor dOut,
       Heads gradients) {
-    attention.setForward(spec, in, mask, out, logsumexp);
-    attention.setBackward(dOut, gradients);
-    attention.runHeads();
+    int D = in.q().columns() / spec.H();
+    new AttentionKernel(workers, spec, D, in, mask, out, logsumexp, dOut, gradients).run();
   }
 
   @Override
   public double crossEntropy(int rows, Tensor logits, CrossEntropy loss) {
-    return lossTask.sum(rows, logits, loss);
+    return CrossEntropyKernel.run(workers, rows, logits, loss);
   }
 
   @Override
@@ -304,22 +209,17 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public double sumOfSquares(Flat x) {
-    return squares.sum(team, x);
+    return AdamWKernel.SumOfSquares.of(workers, x);
   }
 
   @Override
   public void adamW(AdamStep step, Flat weights, Flat gradients, Flat m, Flat v) {
-    adam.step = step;
-    adam.weights = weights;
-    adam.gradients = gradients;
-    adam.m = m;
-    adam.v = v;
-    team.run(adam, FlatTasks.blocks(weights.length()), BLOCKS_AT_ONCE);
+    new AdamWKernel(workers, step, weights, gradients, m, v).run();
   }
 
   @Override
   public void close() {
-    team.close();
+    workers.close();
     gemm.close();
   }
 }

@@ -5,98 +5,54 @@ import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /**
- * Mutable (one product's arguments): matrix products by whichever way is fastest at their size: our
- * own loops on one thread, one native call, or a native call for each thread on its part of the
- * result; few rows in a way of their own.
+ * Mutable (scratch memory): matrix products by whichever way is fastest at their size: our own
+ * loops on one thread, one native call, or a native call for each thread on its part of the result;
+ * few rows in a way of their own.
  */
-final class Gemm implements Team.Task {
+final class Gemm implements AutoCloseable {
   /** From this many multiply-adds on, a native call is faster than our own loops. */
   private static final long NATIVE_FROM = 64 * 64 * 32;
-
-  /** From this many on, waking the team costs less than it saves. */
-  private static final long PARALLEL_FROM = 64 * 64 * 64;
 
   /** Parts begin at whole cache lines, and at whole tiles of the native kernels. */
   private static final int MULTIPLE = 16;
 
-  private final Team team;
-  private final Staging staging;
-  private final Gemv fewRows;
-  private MatMul shape;
-  private Tensor a;
-  private Tensor b;
-  private Tensor c;
-  private boolean splitRows;
+  private final Workers workers;
+  private final Gemv gemv;
 
-  Gemm(Team team, Staging staging) {
-    this.team = team;
-    this.staging = staging;
-    fewRows = new Gemv(team);
+  Gemm(Workers workers) {
+    this.workers = workers;
+    gemv = new Gemv(workers);
   }
 
+  /** c (+)= op(a) @ op(b). */
   void multiply(MatMul shape, Tensor a, Tensor b, Tensor c) {
-    int m = shape.m();
-    int n = shape.n();
-    int k = shape.k();
-    if (!shape.transposeA() && !shape.add() && Gemv.take(m, n, k)) {
-      fewRows.multiply(shape.transposeB(), m, n, k, a, b, c);
-      return;
-    }
-    this.shape = shape;
-    this.a = a;
-    this.b = b;
-    this.c = c;
-    this.splitRows = m >= n;
-    long work = (long) m * n * k;
-    if (work < NATIVE_FROM) {
-      small();
-    } else if (work < PARALLEL_FROM) {
-      run(0, 0, splitRows ? m : n);
+    long work = (long) shape.m() * shape.n() * shape.k();
+    if (Gemv.takes(shape)) {
+      gemv.multiply(shape, a, b, c);
+    } else if (work < NATIVE_FROM) {
+      workers.count(work);
+      small(shape, a, b, c);
     } else {
-      team.run(this, splitRows ? m : n, MULTIPLE);
+      int units = Math.max(shape.m(), shape.n());
+      workers.run(new Part(shape, a, b, c), units, MULTIPLE, work);
     }
   }
 
-  /** One worker's rows, or columns, of the result. */
-  @Override
-  public void run(int worker, int from, int to) {
-    int row = splitRows ? from : 0;
-    int column = splitRows ? 0 : from;
-    NativeGemm.multiply(
-        shape.transposeA(),
-        shape.transposeB(),
-        splitRows ? to - from : shape.m(),
-        splitRows ? shape.n() : to - from,
-        shape.k(),
-        HostMemory.address(a) + 4L * row * (shape.transposeA() ? 1 : a.rowStride()),
-        a.rowStride(),
-        HostMemory.address(b) + 4L * column * (shape.transposeB() ? b.rowStride() : 1),
-        b.rowStride(),
-        shape.add(),
-        HostMemory.address(c) + 4L * row * c.rowStride() + 4L * column,
-        c.rowStride());
-  }
-
-  void close() {
-    fewRows.close();
-  }
-
-  private void small() {
+  private void small(MatMul shape, Tensor a, Tensor b, Tensor c) {
     int m = shape.m();
     int n = shape.n();
     int k = shape.k();
-    boolean transposeA = shape.transposeA();
-    boolean transposeB = shape.transposeB();
-    boolean add = shape.add();
-    float[] left = staging.read(0, a, 0, transposeA ? k : m);
-    float[] right = staging.read(1, b, 0, transposeB ? n : k);
-    if (transposeB) {
+    Staging staging = workers.staging(0);
+    float[] left = staging.read(0, a, 0, shape.transposeA() ? k : m);
+    float[] right = staging.read(1, b, 0, shape.transposeB() ? n : k);
+    if (shape.transposeB()) {
       right = transpose(right, n, k, staging.array(2, n * k));
     }
-    float[] product = add ? staging.read(3, c, 0, m) : staging.array(3, m * n);
-    int aRow = transposeA ? 1 : k;
-    int aColumn = transposeA ? m : 1;
-    SmallGemm.multiply(left, aRow, aColumn, right, n, product, n, m, n, k, add);
+    float[] product = shape.add() ? staging.read(3, c, 0, m) : staging.array(3, m * n);
+    int aRow = shape.transposeA() ? 1 : k;
+    int aColumn = shape.transposeA() ? m : 1;
+    SmallGemm.multiply(
+        workers.vectors(), left, aRow, aColumn, right, n, product, n, m, n, k, shape.add());
     Staging.write(product, c, 0, m);
   }
 
@@ -107,5 +63,34 @@ final class Gemm implements Team.Task {
       }
     }
     return to;
+  }
+
+  /** A native product, divided by rows of the result, or by columns where it has more of them. */
+  private record Part(MatMul shape, Tensor a, Tensor b, Tensor c) implements Team.Task {
+    @Override
+    public void run(int worker, int from, int to) {
+      boolean byRows = shape.m() >= shape.n();
+      int row = byRows ? from : 0;
+      int column = byRows ? 0 : from;
+      NativeGemm.multiply(
+          new MatMul(
+              byRows ? to - from : shape.m(),
+              byRows ? shape.n() : to - from,
+              shape.k(),
+              shape.transposeA(),
+              shape.transposeB(),
+              shape.add()),
+          HostMemory.address(a) + 4L * row * (shape.transposeA() ? 1 : a.rowStride()),
+          a.rowStride(),
+          HostMemory.address(b) + 4L * column * (shape.transposeB() ? b.rowStride() : 1),
+          b.rowStride(),
+          HostMemory.address(c) + 4L * row * c.rowStride() + 4L * column,
+          c.rowStride());
+    }
+  }
+
+  @Override
+  public void close() {
+    gemv.close();
   }
 }

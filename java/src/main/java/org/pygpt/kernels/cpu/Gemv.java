@@ -3,7 +3,7 @@ package org.pygpt.kernels.cpu;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
+import org.pygpt.kernels.MatMul;
 import org.pygpt.kernels.PackedMatrix;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.HostDevice;
@@ -11,7 +11,7 @@ import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /**
- * Mutable (the arguments of one call): a few rows times a matrix, as a step of generation has it.
+ * Mutable (scratch memory): a few rows times a matrix, as a step of generation has it.
  *
  * <p>Its time is that of reading the matrix, so each worker reads one stretch of memory from end to
  * end, a row after another: of a matrix whose rows are outputs, a part of the outputs; else a part
@@ -21,12 +21,9 @@ import org.pygpt.tensor.Tensor;
  * itself, by one piece of the matrix after another, which is in the core's cache after the first
  * row.
  */
-final class Gemv implements Team.Task {
+final class Gemv implements AutoCloseable {
   /** From this many weights on; smaller matrices are left to {@link SmallGemm}. */
   private static final long FROM = 128 * 128;
-
-  /** From this many weights on, waking the team costs less than it saves. */
-  private static final long PARALLEL_FROM = 64 * 64 * 64;
 
   /** Parts begin at whole cache lines. */
   private static final int MULTIPLE = 16;
@@ -34,98 +31,44 @@ final class Gemv implements Team.Task {
   /** Weights of a piece: half of a usual second-level cache. */
   private static final int PIECE = 1 << 17;
 
-  private final Team team;
-  private final boolean[] used;
+  private final Workers workers;
   private HostMemory partial; // (workers - 1, MOST_ROWS, n)
-  private boolean outputsAreRows;
-  private int m;
-  private int n;
-  private int k;
-  private Tensor a;
-  private Tensor b;
-  private Tensor c;
 
-  Gemv(Team team) {
-    this.team = team;
-    used = new boolean[team.size()];
+  Gemv(Workers workers) {
+    this.workers = workers;
   }
 
-  /** Whether products of so many rows, (m, k) @ (k, n), are made here; the same for all such m. */
-  static boolean take(int m, int n, int k) {
-    return m <= PackedMatrix.MOST_ROWS && (long) n * k >= FROM;
+  /** Whether a product is made here: the same for all numbers of rows that are few. */
+  static boolean takes(MatMul shape) {
+    return !shape.transposeA()
+        && !shape.add()
+        && shape.m() <= PackedMatrix.MOST_ROWS
+        && (long) shape.n() * shape.k() >= FROM;
   }
 
   /** c = a @ b, or a @ bᵀ where b is stored as (n, k). */
-  void multiply(boolean outputsAreRows, int m, int n, int k, Tensor a, Tensor b, Tensor c) {
-    this.outputsAreRows = outputsAreRows;
-    this.m = m;
-    this.n = n;
-    this.k = k;
-    this.a = a;
-    this.b = b;
-    this.c = c;
-    int units = outputsAreRows ? n : k;
-    if ((long) n * k < PARALLEL_FROM) {
-      run(0, 0, units);
+  void multiply(MatMul shape, Tensor a, Tensor b, Tensor c) {
+    // the weights alone decide on a division, so that a row has the same bits among any number
+    long work = (long) shape.n() * shape.k();
+    if (shape.transposeB()) {
+      workers.run(new Dots(shape, a, b, c), shape.n(), MULTIPLE, work);
       return;
     }
-    if (!outputsAreRows) {
-      prepare();
+    if (Workers.isParallel(work)) {
+      reservePartial(shape.n());
     }
-    team.run(this, units, MULTIPLE);
-    if (!outputsAreRows) {
-      addPartial();
-    }
+    boolean[] used = new boolean[workers.size()];
+    Sums sums = new Sums(shape, a, b, c, partial, used);
+    workers.run(sums, shape.k(), MULTIPLE, work);
+    sums.addPartial();
   }
 
-  /** Room for the partial sums of the workers but the first, whose are the result's own. */
-  private void prepare() {
-    Arrays.fill(used, false);
-    long length = (long) (team.size() - 1) * PackedMatrix.MOST_ROWS * n;
+  /** Makes room for the sums of the workers; the first one sums up in the result itself. */
+  private void reservePartial(int n) {
+    long length = (long) (workers.size() - 1) * PackedMatrix.MOST_ROWS * n;
     if (length > 0 && (partial == null || partial.byteSize() < length * Float.BYTES)) {
       close();
       partial = HostDevice.host().allocate(DType.FLOAT32, length);
-    }
-  }
-
-  @Override
-  public void run(int worker, int from, int to) {
-    used[worker] = true;
-    int piece = Math.max(1, PIECE / (outputsAreRows ? k : n));
-    for (int start = from; start < to; start += piece) {
-      int end = Math.min(start + piece, to);
-      for (int row = 0; row < m; row++) {
-        if (outputsAreRows) {
-          dot(row, start, end);
-        } else {
-          add(row, start, end, sums(worker, row), start == from);
-        }
-      }
-    }
-  }
-
-  /** Outputs [from, to) of a row. */
-  private void dot(int row, int from, int to) {
-    long x = address(a, row);
-    long weights = address(b, from);
-    MemorySegment result = HostMemory.segment(c);
-    for (long o = c.at(row) + from; o < c.at(row) + to; o++) {
-      result.setAtIndex(JAVA_FLOAT, o, OpenBlas.dot(k, x, weights));
-      weights += 4L * b.rowStride();
-    }
-  }
-
-  /** What inputs [from, to) of a row give, added to {@code sums}, or written there. */
-  private void add(int row, int from, int to, Tensor sums, boolean first) {
-    if (first) {
-      sums.zero();
-    }
-    long weights = address(b, from);
-    long y = HostMemory.address(sums);
-    MemorySegment inputs = HostMemory.segment(a);
-    for (long p = a.at(row) + from; p < a.at(row) + to; p++) {
-      OpenBlas.add(n, inputs.getAtIndex(JAVA_FLOAT, p), weights, y);
-      weights += 4L * b.rowStride();
     }
   }
 
@@ -133,24 +76,79 @@ final class Gemv implements Team.Task {
     return HostMemory.address(tensor) + 4L * row * tensor.rowStride();
   }
 
-  /** Where a worker sums a row up, (1, n). */
-  private Tensor sums(int worker, int row) {
-    if (worker == 0) {
-      return c.rows(row, 1);
+  /** By outputs, which are the rows of b. */
+  private record Dots(MatMul shape, Tensor a, Tensor b, Tensor c) implements Team.Task {
+    @Override
+    public void run(int worker, int from, int to) {
+      int piece = Math.max(1, PIECE / shape.k());
+      for (int start = from; start < to; start += piece) {
+        for (int row = 0; row < shape.m(); row++) {
+          dot(row, start, Math.min(start + piece, to));
+        }
+      }
     }
-    long start = ((long) (worker - 1) * PackedMatrix.MOST_ROWS + row) * n;
-    return Tensor.of(partial, DType.FLOAT32, start, 1, n);
-  }
 
-  private void addPartial() {
-    for (int worker = 1; worker < used.length; worker++) {
-      for (int row = 0; row < m && used[worker]; row++) {
-        OpenBlas.add(n, 1, HostMemory.address(sums(worker, row)), address(c, row));
+    /** Outputs [from, to) of a row. */
+    private void dot(int row, int from, int to) {
+      long x = address(a, row);
+      long weights = address(b, from);
+      MemorySegment result = HostMemory.segment(c);
+      for (long o = c.at(row) + from; o < c.at(row) + to; o++) {
+        result.setAtIndex(JAVA_FLOAT, o, OpenBlas.dot(shape.k(), x, weights));
+        weights += 4L * b.rowStride();
       }
     }
   }
 
-  void close() {
+  /** By inputs, which are the rows of b: each worker has sums of its own. */
+  private record Sums(
+      MatMul shape, Tensor a, Tensor b, Tensor c, HostMemory partial, boolean[] used)
+      implements Team.Task {
+    @Override
+    public void run(int worker, int from, int to) {
+      used[worker] = true;
+      int piece = Math.max(1, PIECE / shape.n());
+      for (int start = from; start < to; start += piece) {
+        for (int row = 0; row < shape.m(); row++) {
+          add(row, start, Math.min(start + piece, to), sums(worker, row), start == from);
+        }
+      }
+    }
+
+    /** What inputs [from, to) of a row give, added to {@code sums}, or written there. */
+    private void add(int row, int from, int to, Tensor sums, boolean first) {
+      if (first) {
+        sums.zero();
+      }
+      long weights = address(b, from);
+      long y = HostMemory.address(sums);
+      MemorySegment inputs = HostMemory.segment(a);
+      for (long p = a.at(row) + from; p < a.at(row) + to; p++) {
+        OpenBlas.add(shape.n(), inputs.getAtIndex(JAVA_FLOAT, p), weights, y);
+        weights += 4L * b.rowStride();
+      }
+    }
+
+    /** Where a worker sums a row up, (1, n). */
+    private Tensor sums(int worker, int row) {
+      if (worker == 0) {
+        return c.rows(row, 1);
+      }
+      long start = ((long) (worker - 1) * PackedMatrix.MOST_ROWS + row) * shape.n();
+      return Tensor.of(partial, DType.FLOAT32, start, 1, shape.n());
+    }
+
+    void addPartial() {
+      for (int worker = 1; worker < used.length; worker++) {
+        for (int row = 0; row < shape.m() && used[worker]; row++) {
+          OpenBlas.add(shape.n(), 1, HostMemory.address(sums(worker, row)), address(c, row));
+        }
+      }
+    }
+  }
+
+  @Override
+  public void close() {
     if (partial != null) {
       partial.close();
       partial = null;

@@ -14,6 +14,7 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
+import org.pygpt.kernels.MatMul;
 
 /**
  * {@code sgemm} of a native library, called through the foreign-function API; see {@link
@@ -94,30 +95,19 @@ public final class NativeGemm {
    * @throws IllegalStateException if the library reports an error
    */
   static void multiply(
-      boolean transposeA,
-      boolean transposeB,
-      long m,
-      long n,
-      long k,
-      long a,
-      long aStride,
-      long b,
-      long bStride,
-      boolean add,
-      long c,
-      long cStride) {
-    float beta = add ? 1 : 0;
+      MatMul shape, long a, long aStride, long b, long bStride, long c, long cStride) {
+    float beta = shape.add() ? 1 : 0;
     ONE_THREAD.get();
     try {
       if (ONE_DNN) {
         check(
             (int)
                 SGEMM.invokeExact(
-                    flag(transposeA),
-                    flag(transposeB),
-                    m,
-                    n,
-                    k,
+                    flag(shape.transposeA()),
+                    flag(shape.transposeB()),
+                    (long) shape.m(),
+                    (long) shape.n(),
+                    (long) shape.k(),
                     1f,
                     a,
                     aStride,
@@ -129,11 +119,11 @@ public final class NativeGemm {
       } else {
         SGEMM.invokeExact(
             ROW_MAJOR,
-            order(transposeA),
-            order(transposeB),
-            (int) m,
-            (int) n,
-            (int) k,
+            order(shape.transposeA()),
+            order(shape.transposeB()),
+            shape.m(),
+            shape.n(),
+            shape.k(),
             1f,
             a,
             (int) aStride,
@@ -151,31 +141,26 @@ public final class NativeGemm {
   }
 
   /** Likewise, where a, c or both may be heap arrays, {@code MemorySegment.ofArray}. */
-  static void multiplyOnHeap(
-      boolean transposeA,
-      boolean transposeB,
-      long m,
-      long n,
-      long k,
+  static void multiply(
+      MatMul shape,
       MemorySegment a,
       long aStride,
       long b,
       long bStride,
-      boolean add,
       MemorySegment c,
       long cStride) {
-    float beta = add ? 1 : 0;
+    float beta = shape.add() ? 1 : 0;
     ONE_THREAD.get();
     try {
       if (ONE_DNN) {
         check(
             (int)
                 SGEMM_ON_HEAP.invokeExact(
-                    flag(transposeA),
-                    flag(transposeB),
-                    m,
-                    n,
-                    k,
+                    flag(shape.transposeA()),
+                    flag(shape.transposeB()),
+                    (long) shape.m(),
+                    (long) shape.n(),
+                    (long) shape.k(),
                     1f,
                     a,
                     aStride,
@@ -187,11 +172,11 @@ public final class NativeGemm {
       } else {
         SGEMM_ON_HEAP.invokeExact(
             ROW_MAJOR,
-            order(transposeA),
-            order(transposeB),
-            (int) m,
-            (int) n,
-            (int) k,
+            order(shape.transposeA()),
+            order(shape.transposeB()),
+            shape.m(),
+            shape.n(),
+            shape.k(),
             1f,
             a,
             (int) aStride,

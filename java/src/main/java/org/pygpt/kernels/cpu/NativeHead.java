@@ -1,35 +1,21 @@
 package org.pygpt.kernels.cpu;
 
 import java.lang.foreign.MemorySegment;
-import org.pygpt.kernels.AttentionSpec;
+import org.pygpt.kernels.Heads;
+import org.pygpt.kernels.MatMul;
 import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /**
- * Mutable (scratch arrays): attention of one long head, with native products that read queries,
- * keys and values where they lie; only a block's scores are in scratch space.
+ * A long head, with native products that read queries, keys and values where they lie; only a
+ * block's scores are in scratch space.
  */
-final class NativeHead implements AttentionTask.Head {
+final class NativeHead extends AttentionHead {
   /** Queries of a block: (keys, block) scores of 1,000 keys stay in the second-level cache. */
   private static final int WIDTH = 64;
 
-  private final Scratch scores = new Scratch();
-  private final Scratch dScores = new Scratch();
-  private final Scratch dropped = new Scratch();
-  private final float[] logsumexp = new float[WIDTH];
-
-  /** Mutable: an array that grows, and the segment that native calls take for it. */
-  private static final class Scratch {
-    private float[] array = new float[0];
-    private MemorySegment segment;
-
-    float[] array(int length) {
-      if (array.length < length) {
-        array = new float[Math.max(length, 2 * array.length)];
-        segment = MemorySegment.ofArray(array);
-      }
-      return array;
-    }
+  NativeHead() {
+    super(WIDTH);
   }
 
   /** Address of (row, column) of a tensor. */
@@ -42,179 +28,102 @@ final class NativeHead implements AttentionTask.Head {
   }
 
   @Override
-  public void forward(AttentionTask task, Staging staging, int b, int h, int g) {
-    AttentionSpec spec = task.spec;
-    int D = task.D;
-    if (spec.queries() == 1 && task.mask == null) {
-      forwardOne(task, staging, b, h, g);
-      return;
+  void begin(Place at) {
+    Heads gradients = at.call().gradients();
+    if (gradients != null && at.first()) {
+      gradients.k().rows(at.keyRow(), at.keys()).columns(at.keyColumn(), at.D()).zero();
+      gradients.v().rows(at.keyRow(), at.keys()).columns(at.keyColumn(), at.D()).zero();
     }
-    boolean vectors = Simd.ready();
-    for (int t = 0; t < spec.queries(); t += WIDTH) {
-      int queries = Math.min(WIDTH, spec.queries() - t);
-      int length = spec.visible(t + queries - 1);
-      float[] p = scores(task, b, h, g, t, queries, length);
-      SoftmaxMath.mask(p, WIDTH, length, spec.visible(t));
-      SoftmaxMath.forward(vectors, p, WIDTH, length, queries, task.scale, logsumexp);
-      if (task.mask != null) {
-        long head = (long) b * task.spec.H() + h;
-        SoftmaxMath.drop(task.mask, task.spec, p, WIDTH, length, head, t);
-      }
-      // (queries, length) @ (length, D) -> (queries, D)
-      NativeGemm.multiplyOnHeap(
-          true,
-          false,
-          queries,
-          D,
-          length,
-          scores.segment,
-          WIDTH,
-          at(task.v, b * spec.keys(), g * D),
-          task.v.rowStride(),
-          false,
-          segment(task.out, b * spec.queries() + t, h * D),
-          task.out.rowStride());
-      if (task.logsumexp != null) {
-        Staging.write(logsumexp, task.logsumexp, t, queries, b * task.spec.H() + h, 1);
-      }
-    }
-  }
-
-  /** A single query, as a step of generation has it. */
-  private void forwardOne(AttentionTask task, Staging staging, int b, int h, int g) {
-    int D = task.D;
-    int length = task.spec.keys();
-    boolean vectors = Simd.ready();
-    float[] p = scores.array(length);
-    long keys = at(task.k, b * length, g * D);
-    MemorySegment query = segment(task.q, b, h * D);
-    OpenBlas.rowProducts(length, D, task.scale, keys, task.k.rowStride(), query, scores.segment);
-    float max = ElementMath.max(vectors, p, length);
-    float sum = ElementMath.expAndSum(vectors, p, length, max, staging.lanes());
-    ElementMath.scale(vectors, p, length, 1 / sum);
-    long values = at(task.v, b * length, g * D);
-    MemorySegment out = segment(task.out, b, h * D);
-    OpenBlas.sumOfRows(length, D, values, task.v.rowStride(), scores.segment, out);
-    if (task.logsumexp != null) {
-      logsumexp[0] = max + (float) Math.log(sum);
-      Staging.write(logsumexp, task.logsumexp, 0, 1, b * task.spec.H() + h, 1);
-    }
-  }
-
-  /** keys . queries, (length, WIDTH). */
-  private float[] scores(AttentionTask task, int b, int h, int g, int t, int queries, int length) {
-    float[] array = scores.array(length * WIDTH);
-    // (length, D) @ (D, queries) -> (length, queries)
-    NativeGemm.multiplyOnHeap(
-        false,
-        true,
-        length,
-        queries,
-        task.D,
-        segment(task.k, b * task.spec.keys(), g * task.D),
-        task.k.rowStride(),
-        at(task.q, b * task.spec.queries() + t, h * task.D),
-        task.q.rowStride(),
-        false,
-        scores.segment,
-        WIDTH);
-    return array;
   }
 
   @Override
-  public void backward(AttentionTask task, Staging staging, int b, int h, int g, boolean first) {
-    AttentionSpec spec = task.spec;
-    int D = task.D;
-    boolean vectors = Simd.ready();
-    if (first) {
-      task.gradients.k().rows(b * spec.keys(), spec.keys()).columns(g * D, D).zero();
-      task.gradients.v().rows(b * spec.keys(), spec.keys()).columns(g * D, D).zero();
-    }
-    for (int t = 0; t < spec.queries(); t += WIDTH) {
-      int queries = Math.min(WIDTH, spec.queries() - t);
-      int length = spec.visible(t + queries - 1);
-      float[] p = scores(task, b, h, g, t, queries, length);
-      SoftmaxMath.mask(p, WIDTH, length, spec.visible(t));
-      float[] d = dScores.array(length * WIDTH);
-      long dOut = at(task.dOut, b * spec.queries() + t, h * D);
-      long dOutStride = task.dOut.rowStride();
-      // (length, D) @ (D, queries) -> (length, queries)
-      NativeGemm.multiplyOnHeap(
-          false,
-          true,
-          length,
-          queries,
-          D,
-          segment(task.v, b * spec.keys(), g * D),
-          task.v.rowStride(),
-          dOut,
-          dOutStride,
-          false,
-          dScores.segment,
-          WIDTH);
-      long head = (long) b * task.spec.H() + h;
-      if (task.mask != null) {
-        SoftmaxMath.drop(task.mask, task.spec, d, WIDTH, length, head, t);
-      }
-      System.arraycopy(
-          staging.read(0, task.logsumexp, t, queries, b * task.spec.H() + h, 1),
-          0,
-          logsumexp,
-          0,
-          queries);
-      SoftmaxMath.backward(vectors, p, d, WIDTH, length, queries, task.scale, logsumexp);
-      Scratch kept = scores;
-      if (task.mask != null) {
-        kept = dropped;
-        System.arraycopy(p, 0, dropped.array(length * WIDTH), 0, length * WIDTH);
-        SoftmaxMath.drop(task.mask, task.spec, dropped.array, WIDTH, length, head, t);
-      }
-      addProduct(
-          kept, dOut, dOutStride, task.gradients.v(), b * spec.keys(), g * D, length, D, queries);
-      long query = at(task.q, b * spec.queries() + t, h * D);
-      long stride = task.q.rowStride();
-      addProduct(
-          dScores, query, stride, task.gradients.k(), b * spec.keys(), g * D, length, D, queries);
-      // (queries, length) @ (length, D) -> (queries, D)
-      NativeGemm.multiplyOnHeap(
-          true,
-          false,
-          queries,
-          D,
-          length,
-          dScores.segment,
-          WIDTH,
-          at(task.k, b * spec.keys(), g * D),
-          task.k.rowStride(),
-          false,
-          segment(task.gradients.q(), b * spec.queries() + t, h * D),
-          task.gradients.q().rowStride());
-    }
+  float[] scores(Place at, int t, int queries, int length) {
+    Heads in = at.call().in();
+    return product(at, in.k(), in.q(), t, queries, length, SCORES);
+  }
+
+  @Override
+  float[] dProbabilities(Place at, int t, int queries, int length) {
+    return product(at, at.call().in().v(), at.call().dOut(), t, queries, length, D_SCORES);
+  }
+
+  /** (length, D) @ (D, queries) -> (length, WIDTH), of keys or values and a block's rows. */
+  private static float[] product(
+      Place at, Tensor left, Tensor rows, int t, int queries, int length, int slot) {
+    float[] c = at.staging().array(slot, length * WIDTH);
+    NativeGemm.multiply(
+        new MatMul(length, queries, at.D(), false, true, false),
+        segment(left, at.keyRow(), at.keyColumn()),
+        left.rowStride(),
+        at(rows, at.row(t), at.column()),
+        rows.rowStride(),
+        MemorySegment.ofArray(c),
+        WIDTH);
+    return c;
+  }
+
+  @Override
+  void output(Place at, int t, int queries, int length, float[] p) {
+    writeRows(at, t, queries, length, p, at.call().in().v(), at.call().out());
+  }
+
+  /** Writes pᵀ @ keys or values, (queries, length) @ (length, D), to a block's rows. */
+  private static void writeRows(
+      Place at, int t, int queries, int length, float[] p, Tensor right, Tensor to) {
+    NativeGemm.multiply(
+        new MatMul(queries, at.D(), length, true, false, false),
+        MemorySegment.ofArray(p),
+        WIDTH,
+        at(right, at.keyRow(), at.keyColumn()),
+        right.rowStride(),
+        segment(to, at.row(t), at.column()),
+        to.rowStride());
+  }
+
+  @Override
+  void gradients(Place at, int t, int queries, int length, float[] p, float[] dScores) {
+    Heads in = at.call().in();
+    Heads gradients = at.call().gradients();
+    addRows(at, t, queries, length, p, at.call().dOut(), gradients.v());
+    addRows(at, t, queries, length, dScores, in.q(), gradients.k());
+    writeRows(at, t, queries, length, dScores, in.k(), gradients.q());
   }
 
   /** (length, queries) @ (queries, D), added to (length, D). */
-  private static void addProduct(
-      Scratch left,
-      long right,
-      long rightStride,
-      Tensor sum,
-      int row,
-      int column,
-      int length,
-      int D,
-      int queries) {
-    NativeGemm.multiplyOnHeap(
-        false,
-        false,
-        length,
-        D,
-        queries,
-        left.segment,
+  private static void addRows(
+      Place at, int t, int queries, int length, float[] left, Tensor right, Tensor sum) {
+    NativeGemm.multiply(
+        new MatMul(length, at.D(), queries, false, false, true),
+        MemorySegment.ofArray(left),
         WIDTH,
-        right,
-        rightStride,
-        true,
-        segment(sum, row, column),
+        at(right, at.row(t), at.column()),
+        right.rowStride(),
+        segment(sum, at.keyRow(), at.keyColumn()),
         sum.rowStride());
+  }
+
+  @Override
+  void end(Place at) {}
+
+  @Override
+  void forwardOne(Place at) {
+    Tensor k = at.call().in().k();
+    Tensor v = at.call().in().v();
+    int length = at.keys();
+    float[] p = at.staging().array(SCORES, length);
+    MemorySegment scores = MemorySegment.ofArray(p);
+    MemorySegment query = segment(at.call().in().q(), at.row(0), at.column());
+    long keys = at(k, at.keyRow(), at.keyColumn());
+    OpenBlas.rowProducts(length, at.D(), at.scale(), keys, k.rowStride(), query, scores);
+    float max = VectorMath.max(at.vectors(), p, length);
+    float sum = VectorMath.expAndSum(at.vectors(), p, length, max, at.staging().lanes());
+    VectorMath.scale(at.vectors(), p, length, 1 / sum);
+    long values = at(v, at.keyRow(), at.keyColumn());
+    MemorySegment out = segment(at.call().out(), at.row(0), at.column());
+    OpenBlas.sumOfRows(length, at.D(), values, v.rowStride(), scores, out);
+    if (at.call().logsumexp() != null) {
+      p[0] = max + (float) Math.log(sum);
+      Staging.write(p, at.call().logsumexp(), 0, 1, at.head(), 1);
+    }
   }
 }

@@ -12,11 +12,12 @@ import jdk.incubator.vector.VectorMask;
  * multiply-adds.
  */
 final class SmallGemm {
-  private static final int LANES = Simd.LANES;
+  private static final int LANES = VectorMath.LANES;
 
   private SmallGemm() {}
 
   static void multiply(
+      boolean vectors,
       float[] a,
       int aRow,
       int aColumn,
@@ -28,11 +29,10 @@ final class SmallGemm {
       int n,
       int k,
       boolean add) {
-    if (Simd.ready()) {
+    if (vectors) {
       vector(a, aRow, aColumn, b, bRow, c, cRow, m, n, k, add);
     } else {
       plain(a, aRow, aColumn, b, bRow, c, cRow, m, n, k, add);
-      Simd.count((long) m * n * k);
     }
   }
 
@@ -126,7 +126,7 @@ final class SmallGemm {
           vectorRows(a, i * aRow, aRow, aColumn, b, j, bRow, c, i * cRow + j, cRow, rows, k, add);
         }
       } else {
-        VectorMask<Float> mask = Simd.SPECIES.indexInRange(j, n);
+        VectorMask<Float> mask = VectorMath.SPECIES.indexInRange(j, n);
         for (int i = 0; i < m; i++) {
           vectorMasked(a, i * aRow, aColumn, b, j, bRow, c, i * cRow + j, k, add, mask);
         }
@@ -160,25 +160,25 @@ final class SmallGemm {
     int i4 = Math.min(4, last);
     int i5 = Math.min(5, last);
     int i6 = Math.min(6, last);
-    FloatVector zero = Simd.broadcast(0);
-    FloatVector s0 = add ? Simd.load(c, z) : zero;
-    FloatVector s1 = add ? Simd.load(c, z + i1 * cRow) : zero;
-    FloatVector s2 = add ? Simd.load(c, z + i2 * cRow) : zero;
-    FloatVector s3 = add ? Simd.load(c, z + i3 * cRow) : zero;
-    FloatVector s4 = add ? Simd.load(c, z + i4 * cRow) : zero;
-    FloatVector s5 = add ? Simd.load(c, z + i5 * cRow) : zero;
-    FloatVector s6 = add ? Simd.load(c, z + i6 * cRow) : zero;
-    FloatVector s7 = add ? Simd.load(c, z + last * cRow) : zero;
+    FloatVector zero = VectorMath.broadcast(0);
+    FloatVector s0 = add ? VectorMath.load(c, z) : zero;
+    FloatVector s1 = add ? VectorMath.load(c, z + i1 * cRow) : zero;
+    FloatVector s2 = add ? VectorMath.load(c, z + i2 * cRow) : zero;
+    FloatVector s3 = add ? VectorMath.load(c, z + i3 * cRow) : zero;
+    FloatVector s4 = add ? VectorMath.load(c, z + i4 * cRow) : zero;
+    FloatVector s5 = add ? VectorMath.load(c, z + i5 * cRow) : zero;
+    FloatVector s6 = add ? VectorMath.load(c, z + i6 * cRow) : zero;
+    FloatVector s7 = add ? VectorMath.load(c, z + last * cRow) : zero;
     for (int p = 0; p < k; p++, x += aColumn, y += bRow) {
-      FloatVector row = Simd.load(b, y);
-      s0 = row.fma(Simd.broadcast(a[x]), s0);
-      s1 = row.fma(Simd.broadcast(a[x + i1 * aRow]), s1);
-      s2 = row.fma(Simd.broadcast(a[x + i2 * aRow]), s2);
-      s3 = row.fma(Simd.broadcast(a[x + i3 * aRow]), s3);
-      s4 = row.fma(Simd.broadcast(a[x + i4 * aRow]), s4);
-      s5 = row.fma(Simd.broadcast(a[x + i5 * aRow]), s5);
-      s6 = row.fma(Simd.broadcast(a[x + i6 * aRow]), s6);
-      s7 = row.fma(Simd.broadcast(a[x + last * aRow]), s7);
+      FloatVector row = VectorMath.load(b, y);
+      s0 = row.fma(VectorMath.broadcast(a[x]), s0);
+      s1 = row.fma(VectorMath.broadcast(a[x + i1 * aRow]), s1);
+      s2 = row.fma(VectorMath.broadcast(a[x + i2 * aRow]), s2);
+      s3 = row.fma(VectorMath.broadcast(a[x + i3 * aRow]), s3);
+      s4 = row.fma(VectorMath.broadcast(a[x + i4 * aRow]), s4);
+      s5 = row.fma(VectorMath.broadcast(a[x + i5 * aRow]), s5);
+      s6 = row.fma(VectorMath.broadcast(a[x + i6 * aRow]), s6);
+      s7 = row.fma(VectorMath.broadcast(a[x + last * aRow]), s7);
     }
     s0.intoArray(c, z);
     s1.intoArray(c, z + i1 * cRow);
@@ -202,10 +202,11 @@ final class SmallGemm {
       int k,
       boolean add,
       VectorMask<Float> mask) {
-    FloatVector sum = add ? FloatVector.fromArray(Simd.SPECIES, c, z, mask) : Simd.broadcast(0);
+    FloatVector sum =
+        add ? FloatVector.fromArray(VectorMath.SPECIES, c, z, mask) : VectorMath.broadcast(0);
     for (int p = 0; p < k; p++, x += aColumn, y += bRow) {
-      FloatVector row = FloatVector.fromArray(Simd.SPECIES, b, y, mask);
-      sum = row.fma(Simd.broadcast(a[x]), sum);
+      FloatVector row = FloatVector.fromArray(VectorMath.SPECIES, b, y, mask);
+      sum = row.fma(VectorMath.broadcast(a[x]), sum);
     }
     sum.intoArray(c, z, mask);
   }

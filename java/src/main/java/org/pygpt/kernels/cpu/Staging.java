@@ -22,8 +22,18 @@ final class Staging {
   /** Floats that a row-wise kernel stages at once. */
   static final int BLOCK = 2048;
 
+  private final int worker;
   private final float[][] slots = new float[16][0];
-  private final float[] lanes = new float[2 * Simd.LANES];
+  private final float[] lanes = new float[2 * VectorMath.LANES];
+
+  Staging(int worker) {
+    this.worker = worker;
+  }
+
+  /** Number of the worker whose arrays these are. */
+  int worker() {
+    return worker;
+  }
 
   /** An array of at least {@code length} elements with the previous content of that slot. */
   float[] array(int slot, int length) {
@@ -38,7 +48,7 @@ final class Staging {
     return lanes;
   }
 
-  /** How many rows of so many columns are staged at once. */
+  /** How many rows of {@code columns} columns are staged at once. */
   static int rowsAtOnce(int columns) {
     return Math.max(1, BLOCK / columns);
   }

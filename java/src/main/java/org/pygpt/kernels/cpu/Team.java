@@ -129,6 +129,7 @@ public final class Team implements AutoCloseable {
     for (Worker worker : others) {
       failure = worker.await(current, failure);
     }
+    this.task = null; // whose tensors may be closed before the next one comes
     switch (failure) {
       case null -> {}
       case RuntimeException error -> throw error;

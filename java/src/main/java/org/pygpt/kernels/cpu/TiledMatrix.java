@@ -1,7 +1,7 @@
 package org.pygpt.kernels.cpu;
 
-import static org.pygpt.kernels.cpu.Simd.LANES;
-import static org.pygpt.kernels.cpu.TileMath.WIDTH;
+import static org.pygpt.kernels.cpu.TiledKernel.WIDTH;
+import static org.pygpt.kernels.cpu.VectorMath.LANES;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -13,27 +13,27 @@ import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /**
- * A rounded matrix in tiles of {@link TileMath#WIDTH} outputs, the last one filled up with zeros. A
- * tile is all inputs, one after another; of each input, lane l of the words holds output l, then
- * output LANES + l, and so on, from the lowest bits up.
+ * A quantized matrix in tiles of {@link TiledKernel#WIDTH} outputs, the last one filled up with
+ * zeros. A tile is all inputs, one after another; of each input, lane l of the words holds output
+ * l, then output LANES + l, and so on, from the lowest bits up.
  */
 final class TiledMatrix implements PackedMatrix {
-  private final TileTask task;
+  private final Workers workers;
   private final WeightFormat format;
   private final int inputs;
   private final int outputs;
   private final HostMemory words; // int32
   private final float[] scales; // of whole tiles
 
-  /** Copies the matrix; {@code task} is what will multiply by it. */
-  TiledMatrix(TileTask task, QuantizedMatrix matrix) {
-    this.task = task;
+  /** Copies the matrix; {@code workers} will multiply by it. */
+  TiledMatrix(Workers workers, QuantizedMatrix matrix) {
+    this.workers = workers;
     format = matrix.format();
     inputs = matrix.inputs();
     outputs = matrix.outputs();
     words = HostDevice.host().allocate(byteSize(format, inputs, outputs));
     scales = new float[tiles() * WIDTH];
-    float unit = format == WeightFormat.INT8 ? TileMath.INT8_UNIT : 1;
+    float unit = format == WeightFormat.INT8 ? TiledKernel.INT8_UNIT : 1;
     for (int output = 0; output < outputs; output++) {
       scales[output] = matrix.scale(output) / unit;
     }
@@ -106,7 +106,7 @@ final class TiledMatrix implements PackedMatrix {
 
   @Override
   public void multiply(int rows, Tensor x, Tensor out) {
-    task.multiply(rows, x, this, out);
+    TiledKernel.multiply(workers, rows, x, this, out);
   }
 
   @Override

@@ -3,11 +3,61 @@ package org.pygpt.kernels.cpu;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.Locale;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.pygpt.kernels.Activation;
 
-/** Runs every vector body until C2 has compiled it; see {@link Simd}. */
+/**
+ * Mutable: when a process turns from plain loops to vector bodies.
+ *
+ * <p>Vector code is slower than the interpreter's plain loops until C2 has compiled it, which takes
+ * some hundred milliseconds. So every kernel has a plain loop, which C1 compiles within
+ * milliseconds, and a vector body; a process begins with the loops, and once it has proved to be
+ * long a thread of its own warms the vector bodies up, which serve from then on. A run of a second
+ * on a tiny model never needs them. Both give the same bits, so that a result does not depend on
+ * when a process changed from one to the other.
+ *
+ * <p>The system property {@value #PROPERTY} forces the choice; see {@link Policy}.
+ */
 final class WarmUp {
-  private static final int CALLS_A_ROUND = 500;
+  /** Name of the system property: auto, plain or vector. */
+  static final String PROPERTY = "pygpt.vectors";
+
+  /** How a process chooses. */
+  enum Policy {
+    /** Plain loops at first, vector bodies once the process has proved to be long. */
+    AUTO,
+    /** Plain loops for ever. */
+    PLAIN,
+    /** Vector bodies from the start, which takes a second longer. */
+    VECTOR;
+
+    /**
+     * The policy of this name.
+     *
+     * @throws IllegalArgumentException if there is none
+     */
+    static Policy of(String name) {
+      for (Policy policy : values()) {
+        if (policy.name().toLowerCase(Locale.ROOT).equals(name)) {
+          return policy;
+        }
+      }
+      throw new IllegalArgumentException(
+          "system property " + PROPERTY + ": expected auto, plain or vector, got " + name);
+    }
+  }
+
+  /** Multiply-adds, or equal work, after which a process is long enough for the warm-up to pay. */
+  private static final long WORK_BEFORE_WARM_UP = 250_000_000;
+
+  /** During the warm-up, work after which plain loops make way for it, and for how long. */
+  private static final long WORK_BETWEEN_PAUSES = 25_000_000;
+
+  private static final long PAUSE_MS = 100;
+
+  private static final int CALLS_PER_ROUND = 500;
 
   /** Compiled code is some 300 times as fast as the first round, which is mostly interpreted. */
   private static final int SPEED_UP = 150;
@@ -17,32 +67,114 @@ final class WarmUp {
 
   private static final int ROW = 64;
 
-  private WarmUp() {}
+  private static WarmUp process;
 
-  static void run() {
-    try (Arena arena = Arena.ofShared()) { // of the kind that weights have
-      run(arena.allocate(ROW * 2L * Simd.LANES * Integer.BYTES, Integer.BYTES));
+  private final Policy policy;
+  private final CountDownLatch warm = new CountDownLatch(1);
+  private volatile boolean ready;
+  private volatile boolean started;
+  private long work;
+  private long nextPause = WORK_BEFORE_WARM_UP;
+
+  WarmUp(Policy policy) {
+    this.policy = policy;
+    if (policy == Policy.VECTOR) {
+      start();
+      await(Long.MAX_VALUE);
     }
   }
 
-  private static void run(MemorySegment words) {
+  /** That of this process, whose code is compiled once; made by the system property. */
+  static synchronized WarmUp ofProcess() {
+    if (process == null) {
+      process = new WarmUp(Policy.of(System.getProperty(PROPERTY, "auto")));
+    }
+    return process;
+  }
+
+  Policy policy() {
+    return policy;
+  }
+
+  /** Whether to use the vector bodies: they are compiled. */
+  boolean ready() {
+    return ready;
+  }
+
+  /**
+   * Whether a thread is warming the vector bodies up. It and the compiler then need a core, so that
+   * a machine with few is soon over it.
+   */
+  boolean running() {
+    return started && !ready;
+  }
+
+  /**
+   * Counts work done by plain loops; starts the warm-up when there was enough, and then pauses now
+   * and then: vector code is several times as fast, so that to have it early is worth more than the
+   * little that plain loops do beside the compiler on a machine with few cores.
+   *
+   * @param multiplyAdds or work that takes as long
+   */
+  void count(long multiplyAdds) {
+    if (!ready && policy != Policy.PLAIN) {
+      work += multiplyAdds; // a race loses a little, which does not matter
+      if (work >= nextPause) {
+        if (started) {
+          await(PAUSE_MS);
+        } else {
+          start();
+        }
+        nextPause = work + WORK_BETWEEN_PAUSES;
+      }
+    }
+  }
+
+  private void await(long millis) {
+    try {
+      warm.await(millis, TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private synchronized void start() {
+    if (!started) {
+      started = true;
+      Thread thread = new Thread(this::compile, "pygpt-warm-up");
+      thread.setDaemon(true);
+      thread.start();
+    }
+  }
+
+  /** Runs every vector body until C2 has compiled it. */
+  private void compile() {
+    try (Arena arena = Arena.ofShared()) { // of the kind that weights have
+      int words = 2 * ROW * VectorMath.LANES;
+      compile(arena.allocate(words * (long) Integer.BYTES, Integer.BYTES));
+    }
+    ready = true;
+    warm.countDown();
+  }
+
+  private static void compile(MemorySegment words) {
     float[] a = new float[64 * 64];
     float[] b = new float[64 * 64];
     float[] c = new float[64 * 64];
     float[] w = new float[ROW];
     float[] scratch = new float[ROW];
-    float[] tile = new float[TileMath.WIDTH];
+    float[] tile = new float[TiledKernel.WIDTH];
     long firstNanos = 0;
     for (int round = 0; round < MOST_ROUNDS; round++) {
       long start = System.nanoTime();
-      for (int call = 0; call < CALLS_A_ROUND; call++) {
+      for (int call = 0; call < CALLS_PER_ROUND; call++) {
         int m = 1 + call % 16;
         int n = 16 + call % 49;
         SmallGemm.vector(a, 64, 1, b, 64, c, 64, m, n, 16, call % 3 == 0);
-        SoftmaxMath.forward(true, a, 16, 16, 16, 0.25f, w);
-        SoftmaxMath.backward(true, a, b, 16, 16, 16, 0.25f, w);
-        TileMath.int8(true, words, 0, b, 0, n, tile, tile);
-        TileMath.bfloat16(true, words, 0, b, 0, n, tile, tile);
+        Softmax.forward(true, a, 16, 16, 16, 0.25f, w);
+        Softmax.backward(true, a, b, 16, 16, 16, 0.25f, w);
+        TiledKernel.int8(true, words, 0, b, 0, n, tile, tile);
+        TiledKernel.bfloat16(true, words, 0, b, 0, n, tile, tile);
         rows(a, b, c, w, scratch, call);
       }
       long nanos = System.nanoTime() - start;
@@ -58,22 +190,22 @@ final class WarmUp {
     Arrays.fill(a, 0, 2 * ROW, 0.5f); // neither denormal nor infinite after many calls
     Arrays.fill(b, 0, 2 * ROW, 0.5f);
     Arrays.fill(c, 0, 2 * ROW, 0.5f);
-    float[] lanes = new float[2 * Simd.LANES];
-    float mean = NormMath.sum(true, a, ROW, n, lanes) / n;
-    NormMath.sumOfSquares(true, a, ROW, n, mean, lanes);
-    NormMath.normalize(true, a, ROW, n, mean, 1, w, w);
-    NormMath.backward(true, call % 3 != 0, b, a, ROW, n, mean, 1, w, c, c, lanes);
-    ElementMath.add(true, a, 0, c, ROW, n);
-    ElementMath.max(true, b, n);
-    ElementMath.expAndSum(true, b, n, 1, lanes);
-    ElementMath.scale(true, b, n, 0.5f);
+    float[] lanes = new float[2 * VectorMath.LANES];
+    float mean = VectorMath.sum(true, a, ROW, n, lanes) / n;
+    VectorMath.sumOfSquares(true, a, ROW, n, mean, lanes);
+    NormKernel.normalize(true, a, ROW, n, mean, 1, w, w);
+    NormKernel.backward(true, call % 3 != 0, b, a, ROW, n, mean, 1, w, c, c, lanes);
+    VectorMath.add(true, a, 0, c, ROW, n);
+    VectorMath.max(true, b, n);
+    VectorMath.expAndSum(true, b, n, 1, lanes);
+    VectorMath.scale(true, b, n, 0.5f);
     for (Activation kind : Activation.values()) {
       if (kind == Activation.SWIGLU) {
-        ActivationMath.gated(true, a, 0, b, 0, scratch, n);
-        ActivationMath.gatedBackward(true, a, 0, c, 0, scratch, n);
+        ActivationKernel.gated(true, a, 0, b, 0, scratch, n);
+        ActivationKernel.gatedBackward(true, a, 0, c, 0, scratch, n);
       } else {
-        ActivationMath.forward(true, kind, a, scratch, n);
-        ActivationMath.backward(true, kind, a, b, scratch, n);
+        ActivationKernel.forward(true, kind, a, scratch, n);
+        ActivationKernel.backward(true, kind, a, b, scratch, n);
       }
     }
   }

@@ -24,7 +24,7 @@ class VectorBodiesTest {
   private static final int OFFSET = 3; // rows begin anywhere
 
   private final Random random = new Random(17);
-  private final float[] lanes = new float[2 * Simd.LANES];
+  private final float[] lanes = new float[2 * VectorMath.LANES];
 
   private float[] random(int length) {
     float[] numbers = new float[length];
@@ -70,22 +70,22 @@ class VectorBodiesTest {
   void tiles(int k) {
     int tile = 3; // not the first one
     float[] x = random(OFFSET + k);
-    float[] row = new float[TileMath.WIDTH];
+    float[] row = new float[TiledKernel.WIDTH];
     try (Arena arena = Arena.ofShared()) {
       long inputs = (tile + 1L) * k;
-      MemorySegment words = arena.allocate(ValueLayout.JAVA_INT, 2 * inputs * Simd.LANES);
-      for (long i = 0; i < 2 * inputs * Simd.LANES; i++) {
+      MemorySegment words = arena.allocate(ValueLayout.JAVA_INT, 2 * inputs * VectorMath.LANES);
+      for (long i = 0; i < 2 * inputs * VectorMath.LANES; i++) {
         int finite = random.nextInt() & 0xbfffbfff; // as two bfloat16: exponents of at most 127
         words.setAtIndex(ValueLayout.JAVA_INT, i, finite);
       }
-      float[] expected = random(TileMath.WIDTH);
-      float[] got = random(TileMath.WIDTH);
-      long at = (long) tile * k * Simd.LANES;
-      TileMath.int8(false, words, at, x, OFFSET, k, expected, row);
-      TileMath.int8(true, words, at, x, OFFSET, k, got, row);
+      float[] expected = random(TiledKernel.WIDTH);
+      float[] got = random(TiledKernel.WIDTH);
+      long at = (long) tile * k * VectorMath.LANES;
+      TiledKernel.int8(false, words, at, x, OFFSET, k, expected, row);
+      TiledKernel.int8(true, words, at, x, OFFSET, k, got, row);
       assertArrayEquals(expected, got);
-      TileMath.bfloat16(false, words, 2 * at, x, OFFSET, k, expected, row);
-      TileMath.bfloat16(true, words, 2 * at, x, OFFSET, k, got, row);
+      TiledKernel.bfloat16(false, words, 2 * at, x, OFFSET, k, expected, row);
+      TiledKernel.bfloat16(true, words, 2 * at, x, OFFSET, k, got, row);
       assertArrayEquals(expected, got);
     }
   }
@@ -94,10 +94,11 @@ class VectorBodiesTest {
   @MethodSource("lengths")
   void sums(int n) {
     float[] x = random(OFFSET + n);
-    assertEquals(NormMath.sum(false, x, OFFSET, n, lanes), NormMath.sum(true, x, OFFSET, n, lanes));
-    float squares = NormMath.sumOfSquares(false, x, OFFSET, n, 0.1f, lanes);
-    assertEquals(squares, NormMath.sumOfSquares(true, x, OFFSET, n, 0.1f, lanes));
-    assertEquals(ElementMath.max(false, x, n), ElementMath.max(true, x, n));
+    assertEquals(
+        VectorMath.sum(false, x, OFFSET, n, lanes), VectorMath.sum(true, x, OFFSET, n, lanes));
+    float squares = VectorMath.sumOfSquares(false, x, OFFSET, n, 0.1f, lanes);
+    assertEquals(squares, VectorMath.sumOfSquares(true, x, OFFSET, n, 0.1f, lanes));
+    assertEquals(VectorMath.max(false, x, n), VectorMath.max(true, x, n));
   }
 
   @ParameterizedTest
@@ -107,8 +108,8 @@ class VectorBodiesTest {
     float[] bias = random(n);
     float[] expected = random(OFFSET + n);
     float[] got = expected.clone();
-    NormMath.normalize(false, expected, OFFSET, n, 0.1f, 1.5f, weight, bias);
-    NormMath.normalize(true, got, OFFSET, n, 0.1f, 1.5f, weight, bias);
+    NormKernel.normalize(false, expected, OFFSET, n, 0.1f, 1.5f, weight, bias);
+    NormKernel.normalize(true, got, OFFSET, n, 0.1f, 1.5f, weight, bias);
     assertArrayEquals(expected, got);
     for (boolean centred : new boolean[] {false, true}) {
       float[] x = random(OFFSET + n);
@@ -117,8 +118,8 @@ class VectorBodiesTest {
       float[] sums = random(n);
       float[] sumsGot = sums.clone();
       float[] biasGot = bias.clone();
-      NormMath.backward(false, centred, dX, x, OFFSET, n, 0.1f, 1.5f, weight, sums, bias, lanes);
-      NormMath.backward(
+      NormKernel.backward(false, centred, dX, x, OFFSET, n, 0.1f, 1.5f, weight, sums, bias, lanes);
+      NormKernel.backward(
           true, centred, dXGot, x, OFFSET, n, 0.1f, 1.5f, weight, sumsGot, biasGot, lanes);
       assertArrayEquals(dX, dXGot);
       assertArrayEquals(sums, sumsGot);
@@ -132,14 +133,14 @@ class VectorBodiesTest {
     float[] x = random(OFFSET + n);
     float[] expected = random(2 * OFFSET + n);
     float[] got = expected.clone();
-    ElementMath.add(false, x, OFFSET, expected, 2 * OFFSET, n);
-    ElementMath.add(true, x, OFFSET, got, 2 * OFFSET, n);
+    VectorMath.add(false, x, OFFSET, expected, 2 * OFFSET, n);
+    VectorMath.add(true, x, OFFSET, got, 2 * OFFSET, n);
     assertArrayEquals(expected, got);
-    ElementMath.scale(false, expected, n, 0.3f);
-    ElementMath.scale(true, got, n, 0.3f);
+    VectorMath.scale(false, expected, n, 0.3f);
+    VectorMath.scale(true, got, n, 0.3f);
     assertArrayEquals(expected, got);
-    double sum = ElementMath.expAndSum(false, expected, n, 0.7f, lanes);
-    assertEquals(sum, ElementMath.expAndSum(true, got, n, 0.7f, lanes));
+    double sum = VectorMath.expAndSum(false, expected, n, 0.7f, lanes);
+    assertEquals(sum, VectorMath.expAndSum(true, got, n, 0.7f, lanes));
     assertArrayEquals(expected, got);
   }
 
@@ -159,21 +160,21 @@ class VectorBodiesTest {
       float[] got = expected.clone();
       float[] out = new float[OFFSET + n];
       float[] outGot = new float[OFFSET + n];
-      ActivationMath.gated(false, expected, OFFSET, out, 1, scratch, n);
-      ActivationMath.gated(true, got, OFFSET, outGot, 1, scratch, n);
+      ActivationKernel.gated(false, expected, OFFSET, out, 1, scratch, n);
+      ActivationKernel.gated(true, got, OFFSET, outGot, 1, scratch, n);
       assertArrayEquals(out, outGot);
-      ActivationMath.gatedBackward(false, expected, OFFSET, dOut, 1, scratch, n);
-      ActivationMath.gatedBackward(true, got, OFFSET, dOut, 1, scratch, n);
+      ActivationKernel.gatedBackward(false, expected, OFFSET, dOut, 1, scratch, n);
+      ActivationKernel.gatedBackward(true, got, OFFSET, dOut, 1, scratch, n);
       assertArrayEquals(expected, got);
     } else {
       float[] x = random(n);
       float[] dOutGot = dOut.clone();
-      ActivationMath.backward(false, kind, x, dOut, scratch, n);
-      ActivationMath.backward(true, kind, x, dOutGot, scratch, n);
+      ActivationKernel.backward(false, kind, x, dOut, scratch, n);
+      ActivationKernel.backward(true, kind, x, dOutGot, scratch, n);
       assertArrayEquals(dOut, dOutGot);
       float[] got = x.clone();
-      ActivationMath.forward(false, kind, x, scratch, n);
-      ActivationMath.forward(true, kind, got, scratch, n);
+      ActivationKernel.forward(false, kind, x, scratch, n);
+      ActivationKernel.forward(true, kind, got, scratch, n);
       assertArrayEquals(x, got);
     }
   }
@@ -184,20 +185,20 @@ class VectorBodiesTest {
     int width = 48; // whole vectors of any machine
     int keys = 67;
     float[] expected = random(keys * width);
-    SoftmaxMath.mask(expected, width, keys, keys - queries + 1);
+    Softmax.mask(expected, width, keys, keys - queries + 1);
     float[] scores = expected.clone();
     float[] got = expected.clone();
     float[] sums = new float[width];
     float[] sumsGot = new float[width];
-    SoftmaxMath.forward(false, expected, width, keys, queries, 0.3f, sums);
-    SoftmaxMath.forward(true, got, width, keys, queries, 0.3f, sumsGot);
+    Softmax.forward(false, expected, width, keys, queries, 0.3f, sums);
+    Softmax.forward(true, got, width, keys, queries, 0.3f, sumsGot);
     assertColumnsEqual(expected, got, queries, width);
     assertColumnsEqual(sums, sumsGot, queries, width);
     float[] gradients = random(keys * width);
     float[] gradientsGot = gradients.clone();
     float[] scoresGot = scores.clone();
-    SoftmaxMath.backward(false, scores, gradients, width, keys, queries, 0.3f, sums);
-    SoftmaxMath.backward(true, scoresGot, gradientsGot, width, keys, queries, 0.3f, sums);
+    Softmax.backward(false, scores, gradients, width, keys, queries, 0.3f, sums);
+    Softmax.backward(true, scoresGot, gradientsGot, width, keys, queries, 0.3f, sums);
     assertColumnsEqual(scores, scoresGot, queries, width);
     assertColumnsEqual(gradients, gradientsGot, queries, width);
   }

@@ -1,26 +1,28 @@
 package org.pygpt.kernels.cpu;
 
-import static org.pygpt.kernels.cpu.Simd.LANES;
-import static org.pygpt.kernels.cpu.Simd.load;
+import static org.pygpt.kernels.cpu.VectorMath.LANES;
+import static org.pygpt.kernels.cpu.VectorMath.load;
 
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import org.pygpt.kernels.AttentionSpec;
-import org.pygpt.kernels.DropoutMask;
 
 /**
- * Softmax of transposed scores: an array of rows, one a key, of {@code width} floats, one a query.
+ * Softmax of transposed scores: an array with a row for each key, of {@code width} floats, one for
+ * each query.
  *
  * <p>With queries side by side, maxima and sums over keys need no step across lanes. The width is a
  * multiple of the lanes; queries that are missing at the end are computed along and ignored.
  */
-final class SoftmaxMath {
+final class Softmax {
   /** What masked scores get: their exponential is 0, and no difference overflows. */
   private static final float MASKED = -1e30f;
 
-  private SoftmaxMath() {}
+  private Softmax() {}
 
-  /** Masks keys that lie in a query's future; query 0 sees the keys 0 .. visible - 1. */
+  /**
+   * Masks the keys that a query does not see: query 0 sees {@code visible} of them, each other one
+   * more than the query before it. Nothing is masked where query 0 sees all.
+   */
   static void mask(float[] scores, int width, int keys, int visible) {
     for (int s = visible; s < keys; s++) {
       Arrays.fill(scores, s * width, s * width + s - visible + 1, MASKED);
@@ -52,7 +54,7 @@ final class SoftmaxMath {
       }
       float sum = 0;
       for (int s = 0; s < keys; s++) {
-        float e = Simd.exp((scores[s * width + t] - max) * scale);
+        float e = VectorMath.exp((scores[s * width + t] - max) * scale);
         scores[s * width + t] = e;
         sum += e;
       }
@@ -76,13 +78,13 @@ final class SoftmaxMath {
   private static void vectorExponentials(
       float[] scores, int width, int keys, int t, float scale, float[] logsumexp) {
     FloatVector max = load(logsumexp, t);
-    FloatVector sum = Simd.broadcast(0);
+    FloatVector sum = VectorMath.broadcast(0);
     for (int s = 0; s < keys; s++) {
-      FloatVector e = Simd.exp(load(scores, s * width + t).sub(max).mul(scale));
+      FloatVector e = VectorMath.exp(load(scores, s * width + t).sub(max).mul(scale));
       e.intoArray(scores, s * width + t);
       sum = sum.add(e);
     }
-    FloatVector inverse = Simd.ONE.div(sum);
+    FloatVector inverse = VectorMath.ONE.div(sum);
     for (int s = 0; s < keys; s++) {
       load(scores, s * width + t).mul(inverse).intoArray(scores, s * width + t);
     }
@@ -112,7 +114,7 @@ final class SoftmaxMath {
     for (int t = bound; t < queries; t++) {
       float mean = 0;
       for (int s = 0; s < keys; s++) {
-        float p = Simd.exp(scores[s * width + t] * scale - logsumexp[t]);
+        float p = VectorMath.exp(scores[s * width + t] * scale - logsumexp[t]);
         scores[s * width + t] = p;
         mean = Math.fma(p, gradients[s * width + t], mean);
       }
@@ -128,33 +130,19 @@ final class SoftmaxMath {
     FloatVector sums = load(logsumexp, t);
     for (int s = 0; s < keys; s++) {
       FloatVector x = load(scores, s * width + t).mul(scale).sub(sums);
-      Simd.exp(x).intoArray(scores, s * width + t);
+      VectorMath.exp(x).intoArray(scores, s * width + t);
     }
   }
 
   private static void vectorScoreGradients(
       float[] p, float[] gradients, int width, int keys, int t, float scale) {
-    FloatVector mean = Simd.broadcast(0);
+    FloatVector mean = VectorMath.broadcast(0);
     for (int s = 0; s < keys; s++) {
       mean = load(p, s * width + t).fma(load(gradients, s * width + t), mean);
     }
     for (int s = 0; s < keys; s++) {
       FloatVector d = load(gradients, s * width + t).sub(mean);
       d.mul(load(p, s * width + t)).mul(scale).intoArray(gradients, s * width + t);
-    }
-  }
-
-  /**
-   * Multiplies by what dropout keeps the probabilities of one head's queries, from {@code t} on.
-   */
-  static void drop(
-      DropoutMask mask, AttentionSpec spec, float[] x, int width, int length, long head, int t) {
-    int queries = Math.min(width, spec.queries() - t);
-    for (int i = 0; i < queries; i++) {
-      long row = (head * spec.queries() + t + i) * spec.keys();
-      for (int s = 0; s < length; s++) {
-        x[s * width + i] *= mask.factor(row + s);
-      }
     }
   }
 }

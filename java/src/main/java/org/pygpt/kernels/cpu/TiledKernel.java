@@ -1,28 +1,35 @@
 package org.pygpt.kernels.cpu;
 
-import static org.pygpt.kernels.cpu.Simd.LANES;
+import static org.pygpt.kernels.cpu.VectorMath.LANES;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicInteger;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
+import org.pygpt.kernels.WeightFormat;
+import org.pygpt.tensor.Tensor;
 
 /**
- * Products of one row with a tile of a {@link TiledMatrix}: sums[o] = Σ x[from + p] * code(p, o),
- * where o counts the tile's {@link #WIDTH} outputs and p the inputs.
+ * A few rows times a {@link TiledMatrix}: sums[o] = Σ x[from + p] * code(p, o), where o counts a
+ * tile's {@link #WIDTH} outputs and p the inputs.
  *
- * <p>The tile's words lie one input after another, so that they are read as one stream. With
- * outputs side by side no sum crosses lanes, and each is added in the order of the inputs.
+ * <p>Most tiles are divided among the team beforehand, so that each worker reads one stretch of
+ * memory; the last ones are taken by whoever is done first, since memory does not serve all workers
+ * equally fast.
+ *
+ * <p>A tile's words lie one input after another, so that they are read as one stream. With outputs
+ * side by side no sum crosses lanes, and each is added in the order of the inputs.
  *
  * <p>The vector loops take their step, 1, as an argument. With a constant C2 unrolls them, and then
  * loads words of several inputs in no order, which the processor's prefetching does not follow:
  * memory is read at two thirds of its rate, or at half.
  */
-final class TileMath {
+final class TiledKernel {
   /** Outputs of a tile: four vectors, whose additions need not wait for each other. */
   static final int WIDTH = 4 * LANES;
 
@@ -31,10 +38,75 @@ final class TileMath {
   private static final int HIGHEST = 0xff000000; // byte of a word
   private static final int HIGH = 0xffff0000; // half of a word
 
-  /** Sums of int8 tiles are so many times too large: bytes are read where they are highest. */
+  /** What sums of int8 tiles are multiplied by, since bytes are read where they are highest. */
   static final float INT8_UNIT = 1 << 24;
 
-  private TileMath() {}
+  /** One tile in this many is not divided beforehand. */
+  private static final int LEFT_OVER = 4;
+
+  private TiledKernel() {}
+
+  /** out = x @ matrix, of the first {@code rows} rows. */
+  static void multiply(Workers workers, int rows, Tensor x, TiledMatrix matrix, Tensor out) {
+    long work = (long) rows * matrix.inputs() * matrix.outputs();
+    workers.count(work);
+    int last = matrix.tiles() / LEFT_OVER;
+    boolean share = Workers.isParallel(work) && last >= workers.size(); // else some would do two
+    int divided = matrix.tiles() - (share ? last : 0);
+    AtomicInteger next = new AtomicInteger(divided);
+    workers.run(new Tiles(workers, rows, x, matrix, out, next), divided, 1, work);
+  }
+
+  /**
+   * Some tiles, times all rows: a tile that was read for the first row is in the core's cache for
+   * the others.
+   *
+   * @param next the next tile that is not divided beforehand
+   */
+  private record Tiles(
+      Workers workers, int rows, Tensor x, TiledMatrix matrix, Tensor out, AtomicInteger next)
+      implements Team.Task {
+    /** All rows of one worker's tiles, and then of those that are left. */
+    @Override
+    public void run(int worker, int from, int to) {
+      boolean vectors = workers.vectors();
+      Staging staging = workers.staging(worker);
+      float[] inputs = staging.read(0, x, 0, rows); // (rows, k)
+      for (int tile = from; tile < to; tile++) {
+        multiply(vectors, tile, inputs, staging);
+      }
+      for (int tile = next.getAndIncrement();
+          tile < matrix.tiles();
+          tile = next.getAndIncrement()) {
+        multiply(vectors, tile, inputs, staging);
+      }
+    }
+
+    private void multiply(boolean vectors, int tile, float[] inputs, Staging staging) {
+      int k = matrix.inputs();
+      float[] sums = staging.array(1, WIDTH);
+      float[] row = staging.array(2, WIDTH);
+      MemorySegment words = matrix.segment();
+      long at = matrix.firstWord(tile);
+      int column = tile * WIDTH;
+      int columns = Math.min(WIDTH, matrix.outputs() - column);
+      for (int i = 0; i < rows; i++) {
+        if (matrix.format() == WeightFormat.INT8) {
+          int8(vectors, words, at, inputs, i * k, k, sums, row);
+          scale(sums, matrix.scales(), column);
+        } else {
+          bfloat16(vectors, words, at, inputs, i * k, k, sums, row);
+        }
+        Staging.write(sums, out, column, columns, i, 1);
+      }
+    }
+
+    private static void scale(float[] sums, float[] scales, int column) {
+      for (int o = 0; o < WIDTH; o++) {
+        sums[o] *= scales[column + o];
+      }
+    }
+  }
 
   /**
    * Sums of an int8 tile times {@link #INT8_UNIT}: a byte in the highest place is a number of its
@@ -79,14 +151,14 @@ final class TileMath {
 
   private static void vectorInt8(
       MemorySegment words, long at, float[] x, int from, int k, int step, float[] sums) {
-    FloatVector s0 = Simd.broadcast(0);
+    FloatVector s0 = VectorMath.broadcast(0);
     FloatVector s1 = s0;
     FloatVector s2 = s0;
     FloatVector s3 = s0;
     for (int p = 0; p < k; p += step) {
       IntVector word =
           IntVector.fromMemorySegment(WORDS, words, 4 * (at + (long) p * LANES), ORDER);
-      FloatVector factor = Simd.broadcast(x[from + p]);
+      FloatVector factor = VectorMath.broadcast(x[from + p]);
       s0 = numbers(word.lanewise(VectorOperators.LSHL, 24)).fma(factor, s0);
       s1 = numbers(word.lanewise(VectorOperators.LSHL, 16).and(HIGHEST)).fma(factor, s1);
       s2 = numbers(word.lanewise(VectorOperators.LSHL, 8).and(HIGHEST)).fma(factor, s2);
@@ -133,7 +205,7 @@ final class TileMath {
 
   private static void vectorBfloat16(
       MemorySegment words, long at, float[] x, int from, int k, int step, float[] sums) {
-    FloatVector s0 = Simd.broadcast(0);
+    FloatVector s0 = VectorMath.broadcast(0);
     FloatVector s1 = s0;
     FloatVector s2 = s0;
     FloatVector s3 = s0;
@@ -141,7 +213,7 @@ final class TileMath {
       long first = 4 * (at + (long) p * 2 * LANES);
       IntVector word = IntVector.fromMemorySegment(WORDS, words, first, ORDER);
       IntVector next = IntVector.fromMemorySegment(WORDS, words, first + 4 * LANES, ORDER);
-      FloatVector factor = Simd.broadcast(x[from + p]);
+      FloatVector factor = VectorMath.broadcast(x[from + p]);
       s0 = word.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(factor, s0);
       s1 = word.and(HIGH).reinterpretAsFloats().fma(factor, s1);
       s2 = next.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(factor, s2);

@@ -1,16 +1,17 @@
 package org.pygpt.kernels.cpu;
 
-import static org.pygpt.kernels.cpu.Simd.LANES;
-import static org.pygpt.kernels.cpu.Simd.ONE;
-import static org.pygpt.kernels.cpu.Simd.broadcast;
-import static org.pygpt.kernels.cpu.Simd.load;
+import static org.pygpt.kernels.cpu.VectorMath.LANES;
+import static org.pygpt.kernels.cpu.VectorMath.ONE;
+import static org.pygpt.kernels.cpu.VectorMath.broadcast;
+import static org.pygpt.kernels.cpu.VectorMath.load;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 import org.pygpt.kernels.Activation;
+import org.pygpt.tensor.Tensor;
 
-/** Activations of arrays; formulas and their derivations are in docs/maths/activation.md. */
-final class ActivationMath {
+/** Activations; formulas and their derivations are in docs/maths/activation.md. */
+final class ActivationKernel {
   /** 2 sqrt(2 / pi); GELU's tanh form, Hendrycks and Gimpel 2016. */
   private static final float GELU_SCALE = (float) (2 * Math.sqrt(2 / Math.PI));
 
@@ -28,7 +29,7 @@ final class ActivationMath {
   private static final float A5 = 0.5f * 1.061405429f;
   private static final float NORMAL = (float) (1 / Math.sqrt(2 * Math.PI));
 
-  // as vectors; Simd says why
+  // the same as vectors, made once
   private static final FloatVector V_SCALE = broadcast(GELU_SCALE);
   private static final FloatVector V_CUBE = broadcast(CUBE);
   private static final FloatVector V_SLOPE_CUBE = broadcast(SLOPE_CUBE);
@@ -40,7 +41,70 @@ final class ActivationMath {
   private static final FloatVector V_A5 = broadcast(A5);
   private static final FloatVector V_NORMAL = broadcast(NORMAL);
 
-  private ActivationMath() {}
+  private ActivationKernel() {}
+
+  /** out = activation(x + bias); bias may be null. */
+  record Forward(Activation kind, Tensor x, Tensor bias, Tensor out) implements RowKernel {
+    @Override
+    public void prepare(Staging staging) {
+      staging.readVector(2, bias, x.columns(), 0);
+    }
+
+    @Override
+    public void block(boolean vectors, Staging staging, int row, int count) {
+      int F = out.columns();
+      int n = x.columns();
+      float[] values = staging.read(0, x, row, count);
+      if (bias != null) {
+        BiasKernel.addToRows(vectors, staging.array(2, n), values, count, n);
+      }
+      if (kind != Activation.SWIGLU) {
+        forward(vectors, kind, values, staging.array(3, count * F), count * F);
+        Staging.write(values, out, row, count);
+        return;
+      }
+      float[] gated = staging.array(1, count * F);
+      for (int r = 0; r < count; r++) {
+        gated(vectors, values, r * n, gated, r * F, staging.array(3, F), F);
+      }
+      Staging.write(gated, out, row, count);
+    }
+  }
+
+  /** Gradient of the activation, and of its bias; {@code dBias} is null where nobody wants it. */
+  record Backward(Activation kind, Tensor x, Tensor bias, Tensor dOut, Tensor dX, RowSum dBias)
+      implements RowKernel {
+    @Override
+    public void prepare(Staging staging) {
+      staging.readVector(2, bias, x.columns(), 0);
+      if (dBias != null) {
+        dBias.begin(staging, x.columns());
+      }
+    }
+
+    @Override
+    public void block(boolean vectors, Staging staging, int row, int count) {
+      int n = x.columns();
+      float[] values = staging.read(0, x, row, count);
+      float[] gradient = staging.read(1, dOut, row, count);
+      if (bias != null) {
+        BiasKernel.addToRows(vectors, staging.array(2, n), values, count, n);
+      }
+      if (kind == Activation.SWIGLU) {
+        int F = dOut.columns();
+        for (int r = 0; r < count; r++) {
+          gatedBackward(vectors, values, r * n, gradient, r * F, staging.array(3, F), F);
+        }
+        gradient = values;
+      } else {
+        backward(vectors, kind, values, gradient, staging.array(3, count * n), count * n);
+      }
+      if (dBias != null) {
+        BiasKernel.sumRows(vectors, gradient, dBias.of(staging), count, n);
+      }
+      Staging.write(gradient, dX, row, count);
+    }
+  }
 
   /**
    * x[0 .. n) = activation(x[0 .. n)), for an activation without a gate.
@@ -48,7 +112,7 @@ final class ActivationMath {
    * @param scratch of at least n floats, as in all that follows
    */
   static void forward(boolean vectors, Activation kind, float[] x, float[] scratch, int n) {
-    int bound = Simd.bound(vectors, n);
+    int bound = VectorMath.bound(vectors, n);
     switch (kind) {
       case GELU -> {
         geluSigmoid(x, scratch, bound, n);
@@ -68,7 +132,7 @@ final class ActivationMath {
   /** dOut[0 .. n) *= the slope at x[0 .. n), for an activation without a gate. */
   static void backward(
       boolean vectors, Activation kind, float[] x, float[] dOut, float[] scratch, int n) {
-    int bound = Simd.bound(vectors, n);
+    int bound = VectorMath.bound(vectors, n);
     switch (kind) {
       case GELU -> {
         geluSigmoid(x, scratch, bound, n);
@@ -90,13 +154,13 @@ final class ActivationMath {
       vectorGeluSigmoid(x, s, bound);
     }
     for (int c = bound; c < n; c++) {
-      s[c] = Simd.sigmoid(geluArgument(x[c]));
+      s[c] = VectorMath.sigmoid(geluArgument(x[c]));
     }
   }
 
   private static void vectorGeluSigmoid(float[] x, float[] s, int bound) {
     for (int c = 0; c < bound; c += LANES) {
-      Simd.sigmoid(geluArgument(load(x, c))).intoArray(s, c);
+      VectorMath.sigmoid(geluArgument(load(x, c))).intoArray(s, c);
     }
   }
 
@@ -172,7 +236,7 @@ final class ActivationMath {
 
   /** out[j .. j + n) = silu(gates) * values, of gates x[i ..) and values x[i + n ..). */
   static void gated(boolean vectors, float[] x, int i, float[] out, int j, float[] scratch, int n) {
-    int bound = Simd.bound(vectors, n);
+    int bound = VectorMath.bound(vectors, n);
     sigmoid(x, i, scratch, bound, n);
     for (int c = 0; c < n; c++) {
       out[j + c] = x[i + c] * scratch[c] * x[i + n + c];
@@ -184,20 +248,20 @@ final class ActivationMath {
       vectorSigmoid(x, i, s, bound);
     }
     for (int c = bound; c < n; c++) {
-      s[c] = Simd.sigmoid(x[i + c]);
+      s[c] = VectorMath.sigmoid(x[i + c]);
     }
   }
 
   private static void vectorSigmoid(float[] x, int i, float[] s, int bound) {
     for (int c = 0; c < bound; c += LANES) {
-      Simd.sigmoid(load(x, i + c)).intoArray(s, c);
+      VectorMath.sigmoid(load(x, i + c)).intoArray(s, c);
     }
   }
 
   /** Gates x[i ..) and values x[i + n ..) are replaced by their gradients. */
   static void gatedBackward(
       boolean vectors, float[] x, int i, float[] dOut, int j, float[] scratch, int n) {
-    int bound = Simd.bound(vectors, n);
+    int bound = VectorMath.bound(vectors, n);
     sigmoid(x, i, scratch, bound, n);
     if (bound > 0) {
       vectorGatedBackward(x, i, dOut, j, scratch, bound, n);
@@ -238,14 +302,14 @@ final class ActivationMath {
       vectorExponential(x, e, bound);
     }
     for (int c = bound; c < n; c++) {
-      e[c] = Simd.exp(x[c] * x[c] * -0.5f);
+      e[c] = VectorMath.exp(x[c] * x[c] * -0.5f);
     }
   }
 
   private static void vectorExponential(float[] x, float[] e, int bound) {
     for (int c = 0; c < bound; c += LANES) {
       FloatVector v = load(x, c);
-      Simd.exp(v.mul(v).mul(-0.5f)).intoArray(e, c);
+      VectorMath.exp(v.mul(v).mul(-0.5f)).intoArray(e, c);
     }
   }
 

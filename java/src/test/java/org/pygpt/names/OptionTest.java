@@ -9,16 +9,16 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Options with their values, in both ways to write them. */
-class CommandLineTest {
+class OptionTest {
   @Test
-  void valuesAsTexts() throws UsageException {
+  void valuesAsTexts() {
     Map<Option, String> expected =
         Map.of(Option.STEPS, "5", Option.SEED, "-7", Option.DATA, "a=b c", Option.QUIET, "");
     assertEquals(
         expected,
-        CommandLine.parse("--steps", "3", "--quiet", "--seed", "-7", "--data=a=b c", "--steps=5"));
-    assertEquals(Map.of(Option.HELP, ""), CommandLine.parse("-h"));
-    assertEquals(Map.of(Option.OUT, ""), CommandLine.parse("--out", ""));
+        Option.parse("--steps", "3", "--quiet", "--seed", "-7", "--data=a=b c", "--steps=5"));
+    assertEquals(Map.of(Option.HELP, ""), Option.parse("-h"));
+    assertEquals(Map.of(Option.OUT, ""), Option.parse("--out", ""));
   }
 
   @ParameterizedTest
@@ -32,13 +32,14 @@ class CommandLineTest {
         "--seed 3 names     | expected an option, got names; try --help",
       })
   void refuses(String arguments, String expected) {
-    var error = assertThrows(UsageException.class, () -> CommandLine.parse(arguments.split(" ")));
+    var error =
+        assertThrows(IllegalArgumentException.class, () -> Option.parse(arguments.split(" ")));
     assertEquals(expected, error.getMessage());
   }
 
   @Test
   void helpHasEveryOption() {
-    String help = CommandLine.help();
+    String help = Option.help();
     for (Option option : Option.values()) {
       assertEquals(
           1, help.lines().filter(line -> line.startsWith("  " + option.flag() + " ")).count());

@@ -1,0 +1,80 @@
+package org.pygpt.kernels.cpu;
+
+import org.pygpt.kernels.AttentionSpec;
+import org.pygpt.kernels.DropoutMask;
+import org.pygpt.kernels.Heads;
+import org.pygpt.tensor.Tensor;
+
+/**
+ * Attention, divided among the team by sequences and heads of keys; see {@link
+ * org.pygpt.kernels.Kernels#attention}.
+ *
+ * @param D head size
+ * @param dOut null for forward, as are the gradients
+ */
+record AttentionKernel(
+    Workers workers,
+    AttentionSpec spec,
+    int D,
+    Heads in,
+    DropoutMask mask,
+    Tensor out,
+    Tensor logsumexp,
+    Tensor dOut,
+    Heads gradients)
+    implements Team.Task {
+  /** From this size of a head's queries, queries * D, native products are faster than our own. */
+  private static final int NATIVE_FROM = 64 * 48;
+
+  /** Likewise for a single query, of the size of its keys. */
+  private static final int ONE_NATIVE_FROM = 64 * 16;
+
+  /** Products of (queries, D) with (D, keys) that take as long as all of a head's work. */
+  private static final int PRODUCTS = 4;
+
+  private static final NativeHead NATIVE = new NativeHead();
+  private static final SmallHead SMALL = new SmallHead();
+
+  /** Computes all heads. */
+  void run() {
+    long scores = (long) spec.B() * spec.H() * spec.queries() * spec.keys();
+    long work = PRODUCTS * scores * D;
+    if (!isNative()) {
+      workers.count(work);
+    }
+    workers.run(this, spec.B() * spec.kvHeads(), 1, work);
+  }
+
+  private boolean isOneQuery() {
+    return spec.queries() == 1 && mask == null && dOut == null;
+  }
+
+  private boolean isNative() {
+    return isOneQuery()
+        ? (long) spec.keys() * D >= ONE_NATIVE_FROM
+        : spec.queries() * D >= NATIVE_FROM;
+  }
+
+  @Override
+  public void run(int worker, int from, int to) {
+    boolean vectors = workers.vectors();
+    Staging staging = workers.staging(worker);
+    AttentionHead head = isNative() ? NATIVE : SMALL;
+    int group = spec.H() / spec.kvHeads();
+    for (int unit = from; unit < to; unit++) {
+      int b = unit / spec.kvHeads();
+      int g = unit % spec.kvHeads();
+      for (int h = g * group; h < (g + 1) * group; h++) {
+        AttentionHead.Place place =
+            new AttentionHead.Place(this, vectors, staging, b, h, g, h == g * group);
+        if (dOut != null) {
+          head.backward(place);
+        } else if (isOneQuery()) {
+          head.forwardOne(place);
+        } else {
+          head.forward(place);
+        }
+      }
+    }
+  }
+}

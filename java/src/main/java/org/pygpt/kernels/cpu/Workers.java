@@ -1,0 +1,72 @@
+package org.pygpt.kernels.cpu;
+
+/**
+ * Mutable: what all kernels of one backend run on: its threads, the scratch arrays of each, and the
+ * choice between plain loops and vector bodies.
+ *
+ * <p>Work is measured in multiply-adds of a native product, or what takes as long.
+ */
+final class Workers implements AutoCloseable {
+  /** From this much work on, waking the team costs less than it saves. */
+  private static final long PARALLEL_FROM = 64 * 64 * 64;
+
+  private static final int WORK_OF_ELEMENT = 16;
+
+  private final WarmUp warmUp = WarmUp.ofProcess();
+  private final Team team;
+  private final Staging[] stagings;
+
+  /** A team of this many threads, the caller's included. */
+  Workers(int threads) {
+    team = new Team(threads, warmUp::running);
+    stagings = new Staging[threads];
+    for (int worker = 0; worker < threads; worker++) {
+      stagings[worker] = new Staging(worker);
+    }
+  }
+
+  int size() {
+    return team.size();
+  }
+
+  /** Scratch arrays of a worker; the caller's thread is number 0. */
+  Staging staging(int worker) {
+    return stagings[worker];
+  }
+
+  /** Whether to use vector bodies now; asked once for each pass over the data. */
+  boolean vectors() {
+    return warmUp.ready();
+  }
+
+  /** What passing over this many elements costs in a row kernel. */
+  static long workOf(long elements) {
+    return WORK_OF_ELEMENT * elements;
+  }
+
+  /** Tells the warm-up of work done by plain loops, where vector bodies would be faster. */
+  void count(long work) {
+    warmUp.count(work);
+  }
+
+  static boolean isParallel(long work) {
+    return work >= PARALLEL_FROM;
+  }
+
+  /**
+   * Runs a task on the units [0, units): divided among the team in parts that begin at multiples of
+   * {@code multiple}, or by the caller alone if that is too little work.
+   */
+  void run(Team.Task task, int units, int multiple, long work) {
+    if (isParallel(work)) {
+      team.run(task, units, multiple);
+    } else {
+      task.run(0, 0, units);
+    }
+  }
+
+  @Override
+  public void close() {
+    team.close();
+  }
+}
