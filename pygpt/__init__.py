@@ -3,7 +3,6 @@
     errors.py      the exceptions
     fields.py      configurations: dataclasses whose fields are checked, and become flags
     files/         text, locks, checksums, and outputs that are there whole or not at all
-    memory.py      whether a model fits
     engine/        the one door to Java: a model of token ids, its training, its generation
     tokenizers/    text as token ids, and back
     datasets/      text as token files, and token files as batches

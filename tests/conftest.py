@@ -58,3 +58,13 @@ def signals() -> Iterator[None]:
     """This process gets the signals that it sends itself, even where they were ignored."""
     with default_signals():
         yield
+
+
+@pytest.fixture
+def free() -> Iterator[Any]:
+    """What sets the memory that Java says is free: `free[0] = 1000`."""
+    import jbridge
+    from tests.support.free import Free
+
+    yield Free()
+    jbridge.java_class("java.lang.System").clearProperty("pygpt.memory_bytes")

@@ -16,7 +16,7 @@ MODULES = sorted((ROOT / "pygpt").rglob("*.py")) + sorted((ROOT / "jbridge").rgl
 ORDER = (
     "errors", "application",
     "fields", "model.layout", "model.presets", "model.config", "training.config",
-    "generate.config", "names.config", "files.text", "files.lock", "files.atomic", "memory",
+    "generate.config", "names.config", "files.text", "files.lock", "files.atomic",
     "model.batch",
     "engine.java", "engine.door", "engine.arrays", "engine.handle", "engine.training",
     "engine.model", "engine.generation", "engine",

@@ -84,8 +84,8 @@ def train(arguments: argparse.Namespace) -> None:
     if dry_run and quiet:
         raise UsageError("--quiet does not go with --dry-run, which shows and does nothing else")
 
-    from pygpt import memory
     from pygpt.cli.training import describe, memory_of, watch, writers_of
+    from pygpt.engine.door import require
     from pygpt.training.run import open_run
 
     options = {**given_fields(arguments, GPTConfig), **given_fields(arguments, TrainConfig)}
@@ -108,4 +108,4 @@ def train(arguments: argparse.Namespace) -> None:
             watch(run.trainer, run.folder, quiet)
         else:
             needed = memory_of(run.model, run.config).beside_weights_bytes
-            memory.require(needed, "training a model of these sizes")
+            require(needed, "training a model of these sizes")

@@ -17,7 +17,7 @@ from pygpt.application import APPLICATION
 from pygpt.engine import java
 from pygpt.errors import PygptError, TooLargeError
 
-__all__ = ["EngineError", "jar_resource", "java_class", "translated", "view", "wait"]
+__all__ = ["EngineError", "jar_resource", "java_class", "require", "translated", "view", "wait"]
 
 T = TypeVar("T")
 
@@ -74,6 +74,19 @@ def java_class(protocol: type[T]) -> T:
     with translated():
         found: T = jbridge.java_class(java.NAMES[protocol])
     return found
+
+
+def require(needed_bytes: int, what: str) -> None:
+    """Pass if this much of the host's memory is free: Java decides.
+
+    Args:
+        what: needs it; begins the message.
+    Raises:
+        TooLargeError: it is not.
+    """
+    with translated():
+        needed = java_class(java.BigIntegerClass)(str(needed_bytes))
+        java_class(java.HostDeviceClass).host().require(needed, what)
 
 
 def wait(job: java.Job, poll: Callable[[], None] | None = None) -> None:

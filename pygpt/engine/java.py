@@ -20,6 +20,7 @@ NAMES: dict[type, str] = {}  # Protocol -> full name of the Java class
 
 # Objects that are only handed on.
 DType = NewType("DType", object)
+BigInteger = NewType("BigInteger", object)
 GPTConfig = NewType("GPTConfig", object)
 AdamW = NewType("AdamW", object)
 SamplingOptions = NewType("SamplingOptions", object)
@@ -49,6 +50,23 @@ class Closeable(Protocol):
 @describes("org.pygpt.tensor.DType")
 class DTypeClass(Protocol):
     def of(self, name: str, /) -> DType: ...
+
+
+@describes("java.math.BigInteger")
+class BigIntegerClass(Protocol):
+    def __call__(self, digits: str, /) -> BigInteger: ...
+
+
+@describes("org.pygpt.tensor.HostDevice")
+class HostDevice(Protocol):
+    """This machine's memory."""
+
+    def require(self, needed_bytes: BigInteger, what: str, /) -> None: ...
+
+
+@describes("org.pygpt.tensor.HostDevice")
+class HostDeviceClass(Protocol):
+    def host(self) -> HostDevice: ...
 
 
 @describes("org.pygpt.tensor.Flat")

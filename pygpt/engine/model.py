@@ -13,12 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from pygpt.engine import java
 from pygpt.engine.arrays import download
-from pygpt.engine.door import java_class, translated
+from pygpt.engine.door import java_class, require, translated
 from pygpt.engine.handle import Handle
 from pygpt.engine.training import Training, TrainingMemory
 from pygpt.errors import ConfigError, ShapeError
 from pygpt.fields import INT_MAX, from_dict
-from pygpt.memory import require
 from pygpt.model.batch import checked_batch, checked_ids
 from pygpt.model.config import BACKENDS, GPTConfig
 from pygpt.training.config import AdamWConfig, AdamWOptions
@@ -76,7 +75,6 @@ class Model(Handle[java.GPT]):
         self.config = config
         self.backend = backend
         self.quantized: str | None = None
-        require(config.num_parameters * np.dtype(dtype).itemsize, "a model of these sizes")
         with translated():
             sizes = java_class(java.GPTConfigClass).ofJson(json.dumps(config.to_dict()))
             java_dtype = java_class(java.DTypeClass).of(dtype)
@@ -142,9 +140,6 @@ class Model(Handle[java.GPT]):
         """
         check_format(weights)
         self._require_unquantized("load the model again to round it otherwise")
-        if self.backend == "cpu":
-            copied_bytes = self.config.num_parameters * QUANTIZED_BITS[weights] // 8
-            require(copied_bytes, f"a copy of the weights as {weights}")
         with self._computing(changes=True):
             self.java.quantize(weights)
         self.quantized = weights

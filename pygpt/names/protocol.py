@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pygpt import memory
 from pygpt.engine import Losses
+from pygpt.engine.door import require
 from pygpt.engine.model import dtype_of
 from pygpt.model.gpt import GPT
 from pygpt.names.config import NamesConfig
@@ -73,7 +73,7 @@ class NamesRun:
         config = options.model_config(tokenizer.vocab_size)
         itemsize = np.dtype(dtype_of(options.backend)).itemsize
         needed_bytes = 4 * itemsize * config.num_parameters  # with gradients and Adam's moments
-        memory.require(needed_bytes, "training a model of these sizes")
+        require(needed_bytes, "training a model of these sizes")
         self.model = GPT(config, backend=options.backend, tokenizer=tokenizer)
         draw_weights(self.model, self._rng)
 

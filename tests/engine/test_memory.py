@@ -1,111 +1,32 @@
-"""What memory there is, by the files that Linux shows, and models that do not fit into it."""
+"""Models and trainings that do not fit into the memory there is."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from jbridge import JavaMemoryError
-from pygpt import GPT, CharTokenizer, GPTConfig, NamesConfig, NamesRun, Trainer, memory
+from pygpt import GPT, CharTokenizer, GPTConfig, NamesConfig, NamesRun, Trainer
+from pygpt.engine.door import require
 from pygpt.errors import ConfigError, TooLargeError
 from tests.support import training_runs
+from tests.support.free import Free
 
-MEMINFO = "MemTotal:       24684084 kB\nMemFree: 7 kB\nMemAvailable:   22949260 kB\n"
-AVAILABLE = 22949260 * 1024
 CONFIG = GPTConfig.microgpt(block_size=7, vocab_size=4, n_layer=2, n_head=3, n_embd=15)
 
 
-def _system(root: Path, groups: str, files: dict[str, str]) -> int | None:
-    """Return what is available on a system with these files."""
-    files = {"proc/meminfo": MEMINFO, "proc/self/cgroup": groups, **files}
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return memory.available_bytes(root)
-
-
-def _group(folder: str, limit: str, use: str, cache: str) -> dict[str, str]:
-    """The files of one control group of version 2."""
-    folder = f"sys/fs/cgroup/{folder}".rstrip("/")
-    stat = f"anon 5\ninactive_file {cache}\nactive_file 3\n"
-    return {
-        f"{folder}/memory.max": f"{limit}\n",
-        f"{folder}/memory.current": f"{use}\n",
-        f"{folder}/memory.stat": stat,
-    }
-
-
-@pytest.fixture
-def free(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """The available bytes, as the one item of a list."""
-    box = [0]
-    monkeypatch.setattr(memory, "available_bytes", lambda: box[0])
-    yield box
-
-
-def test_no_group_with_a_limit(tmp_path: Path) -> None:
-    assert _system(tmp_path, "0::/\n", {}) == AVAILABLE
-    files = _group("a", "max", "400", "30")
-    assert _system(tmp_path, "0::/a\n", files) == AVAILABLE
-
-
-def test_the_tightest_group_counts(tmp_path: Path) -> None:
-    files = _group("a/b", "1000", "400", "30") | _group("a", "900", "500", "20")
-    assert _system(tmp_path, "0::/a/b\n", files) == 900 - 500 + 20
-
-
-def test_a_group_over_its_limit_has_nothing(tmp_path: Path) -> None:
-    assert _system(tmp_path, "0::/a\n", _group("a", "1000", "1200", "30")) == 0
-
-
-def test_path_of_the_host_in_a_container(tmp_path: Path) -> None:
-    files = _group("", "1000", "400", "30")
-    assert _system(tmp_path, "0::/docker/5ca1ab1e\n", files) == 1000 - 400 + 30
-
-
-def test_version_1(tmp_path: Path) -> None:
-    folder = "sys/fs/cgroup/memory/a"
-    files = {
-        f"{folder}/memory.limit_in_bytes": "1000\n",
-        f"{folder}/memory.usage_in_bytes": "400\n",
-        f"{folder}/memory.stat": "inactive_file 7\ntotal_inactive_file 30\n",
-    }
-    groups = "9:name=systemd:/x\n4:cpu,memory:/a\n1:cpu:/a\n0::/\n"
-    assert _system(tmp_path, groups, files) == 1000 - 400 + 30
-
-
-def test_this_machine() -> None:
-    available = memory.available_bytes()
-    assert available is None or 2**26 < available < 2**50
-
-
-def test_without_linux_s_files_it_is_the_machine_s(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("os.sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 11}.__getitem__)
-    assert memory.available_bytes(tmp_path) == 4096 * 11
-    monkeypatch.delattr("os.sysconf")
-    assert memory.available_bytes(tmp_path) is None
-    monkeypatch.setattr(memory, "available_bytes", lambda: None)
-    memory.require(10**30, "nothing")  # not known: let through
-
-
-def test_message(free: list[int]) -> None:
+def test_message(free: Free) -> None:
     free[0] = 12_345_678_901
-    memory.require(free[0], "this")
+    require(free[0], "this")
     with pytest.raises(TooLargeError) as caught:
-        memory.require(3 * 10**15, "this")
+        require(3 * 10**15, "this")
     assert str(caught.value) == (
         "this needs at least 3,000,000.00 GB of memory and 12.35 GB are available; "
         "choose smaller sizes, or end other programs"
     )
 
 
-def test_weights_have_to_fit(free: list[int]) -> None:
+def test_weights_have_to_fit(free: Free) -> None:
     weights_bytes = CONFIG.num_parameters * 4
     free[0] = weights_bytes - 1
     with pytest.raises(TooLargeError, match="^a model of these sizes needs at least 0.00 GB of "):
@@ -116,7 +37,7 @@ def test_weights_have_to_fit(free: list[int]) -> None:
         GPT(CONFIG, backend="plain")  # float64
 
 
-def test_java_asks_too(free: list[int]) -> None:
+def test_java_asks_too(free: Free) -> None:
     free[0] = 10**30
     deep = GPTConfig(n_layer=2**31 - 1)
     with pytest.raises(JavaMemoryError, match="^a model of these sizes needs at least [0-9,]{10,}"):
@@ -167,7 +88,7 @@ def test_plan_of_evaluation(at_once: int, B: int, monkeypatch: pytest.MonkeyPatc
         assert str(plan).endswith(" evaluation") and str(without).endswith(" activations")
 
 
-def test_a_run_that_evaluates_needs_more(free: list[int]) -> None:
+def test_a_run_that_evaluates_needs_more(free: Free) -> None:
     free[0] = 10**9
     with training_runs.model() as model:
         B, data = training_runs.config().batch_size, training_runs.Data()
@@ -180,7 +101,7 @@ def test_a_run_that_evaluates_needs_more(free: list[int]) -> None:
         Trainer(model, data, training_runs.config()).close()
 
 
-def test_training_has_to_fit(free: list[int]) -> None:
+def test_training_has_to_fit(free: Free) -> None:
     documents = ["a", "abcabcabcabc", "cb"]
     free[0] = 10**9
     with GPT(CONFIG, tokenizer=CharTokenizer("abc")) as model:
@@ -194,7 +115,7 @@ def test_training_has_to_fit(free: list[int]) -> None:
             model.training(1)
 
 
-def test_names_asks_for_all_of_it_first(free: list[int]) -> None:
+def test_names_asks_for_all_of_it_first(free: Free) -> None:
     options = NamesConfig(steps=3, n_layer=2, n_head=3, n_embd=15, block_size=7)
     free[0] = 4 * 4 * options.model_config(4).num_parameters
     NamesRun(options, ["abcab", "c"]).model.close()

@@ -103,9 +103,9 @@ def test_bad_input(model: GPT, ids: Any, kind: type[Exception], message: str) ->
     assert str(caught.value) == message
 
 
-def test_too_large_is_said_before(model: GPT, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_large_is_said_before(model: GPT, free: Any) -> None:
     """(B + 1) x 2 layers x 3 heads x 5 x 5 float32."""
-    monkeypatch.setattr("pygpt.memory.available_bytes", lambda: 3 * 600)
-    assert model.attention([[1] * 5] * 2).shape == (2, 2, 3, 5, 5)
-    with pytest.raises(TooLargeError, match="^the attention of 3 x 5 tokens needs at least "):
-        model.attention([[1] * 5] * 3)
+    free[0] = 101 * 600
+    assert model.attention([[1] * 5] * 100).shape == (100, 2, 3, 5, 5)
+    with pytest.raises(TooLargeError, match="^the attention of 101 x 5 tokens needs at least "):
+        model.attention([[1] * 5] * 101)

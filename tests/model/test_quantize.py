@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pygpt import GPT, CharTokenizer, ConfigError, memory
+from pygpt import GPT, CharTokenizer, ConfigError
 from pygpt.engine import EngineError
 from pygpt.errors import TooLargeError
 from tests.generate.test_generation import BACKENDS, CONFIGS, PROMPT, make
@@ -127,9 +128,9 @@ def test_what_is_refused(model: GPT, tmp_path: Path) -> None:
         model.quantize("int8")
 
 
-def test_a_copy_that_does_not_fit(model: GPT, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_that_does_not_fit(model: GPT, free: Any) -> None:
     before = model.parameters()["wte.weight"].copy()
-    monkeypatch.setattr(memory, "available_bytes", lambda: model.num_parameters - 1)
+    free[0] = model.num_parameters // 2
     with pytest.raises(TooLargeError, match="a copy of the weights as int8 needs at least"):
         model.quantize("int8")
     assert model.quantized is None

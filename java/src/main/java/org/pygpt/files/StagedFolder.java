@@ -39,10 +39,7 @@ final class StagedFolder {
   }
 
   /**
-   * Writes a folder, and waits until it is on the disk; without files it only tries to make one.
-   *
-   * @param target absolute, with a name
-   * @param files name -> content, written in the map's order
+   * Writes a folder until it is on the disk; without files it only finds out if it can make one.
    */
   static void write(Path target, Map<String, Content> files) throws IOException {
     String mark = Integer.toHexString(ThreadLocalRandom.current().nextInt());

@@ -2,9 +2,7 @@ package org.pygpt.names;
 
 import java.math.BigInteger;
 import java.nio.file.Path;
-import java.util.EnumSet;
 import java.util.Map;
-import java.util.Set;
 import org.pygpt.backends.Backend;
 import org.pygpt.files.ModelFolder;
 import org.pygpt.model.GPTConfig;
@@ -34,17 +32,6 @@ record NamesConfig(
     Path log,
     Path out,
     Path from) {
-  private static final Set<Option> NOT_WITH_FROM =
-      EnumSet.of(
-          Option.STEPS,
-          Option.N_LAYER,
-          Option.N_EMBD,
-          Option.N_HEAD,
-          Option.BLOCK_SIZE,
-          Option.LEARNING_RATE,
-          Option.DATA,
-          Option.OUT);
-
   /** Of these options; IllegalArgumentException: one is invalid, or two do not go together. */
   static NamesConfig of(Map<Option, String> given) {
     NamesConfig config =
@@ -66,7 +53,7 @@ record NamesConfig(
     config.modelConfig(1); // refuses sizes that do not fit each other
     config.checkLog();
     for (Option option : given.keySet()) {
-      if (config.from != null && NOT_WITH_FROM.contains(option)) {
+      if (config.from != null && Option.OF_TRAINING.contains(option)) {
         throw new IllegalArgumentException(
             option.flag() + " does not go with --from, which does not train");
       }

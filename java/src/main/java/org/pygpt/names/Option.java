@@ -4,8 +4,10 @@ import java.math.BigInteger;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
 
 /** The options of the command line, in the order of the help. */
@@ -27,6 +29,10 @@ enum Option {
   QUIET(Kind.SWITCH, null, "nothing but the names"),
   VERSION(Kind.SWITCH, null, "print the version and exit"),
   HELP(Kind.SWITCH, null, "show this help message and exit");
+
+  /** Those that do not go with {@code --from}, which does not train. */
+  static final Set<Option> OF_TRAINING =
+      EnumSet.of(STEPS, N_LAYER, N_EMBD, N_HEAD, BLOCK_SIZE, LEARNING_RATE, DATA, OUT);
 
   /** What an option takes; its reader gives null, or throws, at any other text. */
   private enum Kind {

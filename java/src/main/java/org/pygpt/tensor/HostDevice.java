@@ -10,6 +10,9 @@ import java.util.stream.Stream;
  * path it is Java's own, and no class of ND4J is loaded.
  */
 public final class HostDevice implements Device {
+  /** System property: bytes that a process may at most take for its next model or training. */
+  public static final String LIMIT = "pygpt.memory_bytes";
+
   private static final String BINDINGS = "/org/nd4j/linalg/cpu/nativecpu/bindings/";
   private static final String LIBRARY = System.mapLibraryName("nd4jcpu");
   private static final HostDevice HOST = new HostDevice();
@@ -59,6 +62,6 @@ public final class HostDevice implements Device {
 
   @Override
   public long freeBytes() {
-    return AvailableMemory.bytes();
+    return Math.min(AvailableMemory.bytes(), Long.getLong(LIMIT, Long.MAX_VALUE));
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Arrays: flat memory that ND4J owns, and shaped views of it.
+ * Devices, their memory, and shaped views of it.
  *
  * <p>Letters used for sizes throughout the engine: B batch, T time, C channels, H heads, D head
  * size (C / H), L layers, V vocabulary, F feed-forward width.

@@ -13,7 +13,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What memory there is, by the files that Linux shows; tests/engine/test_memory.py has the same. */
+/** What memory there is, by the files that Linux shows. */
 class AvailableMemoryTest {
   private static final long AVAILABLE = 22949260L * 1024;
 

@@ -8,9 +8,20 @@ import org.pygpt.tensor.Memory;
 
 /** Where ND4J has its arrays: this host with nd4j-native, a GPU with nd4j-cuda. */
 final class Nd4jDevice implements Device {
+  private final String name;
+
+  /**
+   * Loads ND4J; its native library is loaded in the right order by this class of it alone.
+   *
+   * @throws LinkageError if it is not there, or has no library for this machine
+   */
+  Nd4jDevice() {
+    name = Nd4j.getBackend().getClass().getSimpleName();
+  }
+
   @Override
   public String name() {
-    return Nd4j.getBackend().getClass().getSimpleName();
+    return name;
   }
 
   @Override

@@ -71,7 +71,6 @@ public final class Nd4jKernels implements Kernels {
    * @throws LinkageError if it is not there, or has no library for this machine
    */
   public Nd4jKernels() {
-    Nd4j.getBackend();
     device = new Nd4jDevice();
   }
 
