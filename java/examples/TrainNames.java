@@ -63,7 +63,7 @@ public final class TrainNames {
       int[] bos = {tokenizer.bos()}; // begins a document, and ends it
       SamplingOptions sampling = new SamplingOptions(0.5, 0, 1, 0, 1); // temperature 0.5
       Request request = new Request(bos, 16, sampling, bos, 0, random::random);
-      try (Generator generator = new Generator(model, 1, false, false)) { // one after another
+      try (Generator generator = new Generator(model, 1, true)) { // one after another
         for (int i = 0; i < 10; i++) {
           Sequence name = generator.submit(request);
           while (generator.advance()) {}

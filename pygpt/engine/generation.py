@@ -64,13 +64,12 @@ class EngineGenerator(Handle[java.Generator]):
 
     Args:
         at_once: most sequences of a step, up to 32; others wait.
-        reuse: whether a prompt is read from where it differs from what a cache holds.
-        in_parts: whether long prompts are read in parts, so that they do not stop the others.
+        exact: whether every prompt is read whole, as it would be alone.
     """
 
-    def __init__(self, model: Model, at_once: int, reuse: bool, in_parts: bool) -> None:
+    def __init__(self, model: Model, at_once: int, exact: bool) -> None:
         with translated():
-            generator = java_class(java.GeneratorClass)(model.java, at_once, reuse, in_parts)
+            generator = java_class(java.GeneratorClass)(model.java, at_once, exact)
         super().__init__("generator", generator, model.dtype, model)
 
     def submit(
@@ -133,7 +132,7 @@ def sample_documents(
         EngineError: Java refused, or failed.
         KeyboardInterrupt: Ctrl-C.
     """
-    with EngineGenerator(model, at_once=1, reuse=False, in_parts=False) as generator:
+    with EngineGenerator(model, at_once=1, exact=True) as generator:
         with translated():
             requests = java_class(java.RequestClass)
             ends = np.array([bos], np.int32)

@@ -264,9 +264,7 @@ class Generator(Closeable, Protocol):
 
 @describes("org.pygpt.generate.Generator")
 class GeneratorClass(Protocol):
-    def __call__(
-        self, model: GPT, at_once: int, reuse: bool, in_parts: bool, /
-    ) -> Generator: ...
+    def __call__(self, model: GPT, at_once: int, exact: bool, /) -> Generator: ...
 
 
 # ---- jobs ----------------------------------------------------------------------------------------

@@ -143,8 +143,7 @@ class Generator:
     Args:
         tokenizer: for text; None if there is only ids.
         parallel: most prompts that are continued at once, 1 to 32; others wait in their order.
-        reuse: whether what was read before is reused; logits then differ by rounding.
-        in_parts: whether a long prompt is read in parts, so that it does not stop the others.
+        exact: see `GPT.generator`.
     Raises:
         ConfigError: parallel is out of range.
     """
@@ -154,14 +153,13 @@ class Generator:
         model: Model,
         tokenizer: Tokenizer | None,
         parallel: int = PARALLEL,
-        reuse: bool = True,
-        in_parts: bool = True,
+        exact: bool = False,
     ) -> None:
         if not 1 <= parallel <= PARALLEL:
             raise ConfigError("parallel", f"expected 1 to {PARALLEL}, got {parallel}")
         self._config = model.config
         self._tokenizer = tokenizer
-        self._engine = EngineGenerator(model, parallel, reuse, in_parts)
+        self._engine = EngineGenerator(model, parallel, exact)
         self._requests: list[Request] = []
 
     def submit(

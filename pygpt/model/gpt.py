@@ -253,17 +253,18 @@ class GPT(Model):
             generation.run()
             return generation.continuations()
 
-    def generator(self, parallel: int = PARALLEL, *, reuse: bool = True) -> Generator:
+    def generator(self, parallel: int = PARALLEL, *, exact: bool = False) -> Generator:
         """Return what continues prompts that come one by one; use it in a `with` block.
 
         Args:
             parallel: most prompts that are continued at once, 1 to 32; others wait.
-            reuse: whether a prompt that begins as one that was read before is read only from where
-                it differs; its logits then differ by rounding from those of a whole reading.
+            exact: whether every prompt is read whole, as it would be alone. Else long ones are read
+                in parts, so that they do not stop the others, and a prompt that begins as one that
+                was read before is read from where it differs; logits then differ by rounding.
         Raises:
             ConfigError: parallel is out of range.
         """
-        return Generator(self, self.tokenizer, parallel, reuse)
+        return Generator(self, self.tokenizer, parallel, exact)
 
     def _generation(
         self,
@@ -277,7 +278,7 @@ class GPT(Model):
         if spells:
             needed(self.tokenizer)
         spells = spells or isinstance(prompt, str) or is_texts(prompt)
-        generator = Generator(self, self.tokenizer, reuse=False, in_parts=False)
+        generator = self.generator(exact=True)
         return Generation(generator, config, rows, spells)
 
     def _text(self) -> CharTokenizer:

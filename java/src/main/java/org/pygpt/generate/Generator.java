@@ -50,7 +50,7 @@ public final class Generator implements AutoCloseable {
 
   private final GPT model;
   private final int atOnce;
-  private final boolean inParts;
+  private final boolean exact;
   private final CachePool caches;
   private final TokenSampler sampler;
   private final SequencedSet<Sequence> queue = new LinkedHashSet<>(); // its own lock guards it
@@ -62,28 +62,28 @@ public final class Generator implements AutoCloseable {
   private int sessionRows;
   private long sessionVersion;
 
-  /** A generator for at most {@link #AT_ONCE} sequences at once that reuses what prompts share. */
+  /** A generator for at most {@link #AT_ONCE} sequences at once, which is not exact. */
   public Generator(GPT model) {
-    this(model, AT_ONCE, true, true);
+    this(model, AT_ONCE, false);
   }
 
   /**
    * Allocates nothing yet.
    *
    * @param atOnce most sequences at once, up to {@link #AT_ONCE}; others wait
-   * @param reuse whether a prompt that begins as a sequence whose cache is still there is read from
-   *     where it differs; its logits then differ by rounding from those of a whole reading
-   * @param inParts whether a long prompt is read in parts, with a step of the running sequences
-   *     after each; else all prompts that have a cache are read first
+   * @param exact whether every prompt is read whole and before the next step, as it would be alone.
+   *     Else long ones are read in parts, with a step of the running sequences after each, and a
+   *     prompt that begins as a sequence whose cache is still there is read from where it differs;
+   *     logits then differ by rounding.
    */
-  public Generator(GPT model, int atOnce, boolean reuse, boolean inParts) {
+  public Generator(GPT model, int atOnce, boolean exact) {
     if (atOnce < 1 || atOnce > AT_ONCE) {
       throw new IllegalArgumentException("at once: expected 1 to " + AT_ONCE + ", got " + atOnce);
     }
     this.model = model;
     this.atOnce = atOnce;
-    this.inParts = inParts;
-    caches = new CachePool(model, AT_ONCE, reuse);
+    this.exact = exact;
+    caches = new CachePool(model, AT_ONCE, !exact);
     sampler = new TokenSampler(model.config().vocabSize());
   }
 
@@ -157,7 +157,7 @@ public final class Generator implements AutoCloseable {
 
   /** Most tokens that are read at once. */
   private int part() {
-    if (!inParts) {
+    if (exact) {
       return Integer.MAX_VALUE;
     }
     return running.isEmpty() ? ALONE : PART;

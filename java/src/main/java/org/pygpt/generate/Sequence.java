@@ -135,7 +135,7 @@ public final class Sequence {
 
   /** The new tokens from index {@code from} on, copied. */
   public synchronized int[] tokens(int from) {
-    return Arrays.copyOfRange(tokens, from, length);
+    return Arrays.copyOfRange(tokens, Math.min(from, length), length);
   }
 
   /** The new tokens without the stop token that may have ended them, copied. */

@@ -190,7 +190,7 @@ record NamesRun(
     SamplingOptions sampling = new SamplingOptions(config.temperature(), 0, 1, 0, 1);
     int[] bos = {tokenizer.bos()};
     Request request = new Request(bos, length, sampling, bos, 0, random::random);
-    try (Generator generator = new Generator(model, 1, false, false)) { // one after another
+    try (Generator generator = new Generator(model, 1, true)) { // one after another
       for (int i = 0; i < config.samples(); i++) {
         Sequence sequence = generator.submit(request);
         while (generator.advance()) {}

@@ -1,2 +1,2 @@
-/** Text: documents, their characters as token ids, and choices that users make by name. */
+/** Text: characters as token ids, and choices that users make by name. */
 package org.pygpt.text;

@@ -1,2 +1,2 @@
-/** Training: one step, and jobs of many steps on a thread of their own. */
+/** Training: gradients, clipping and AdamW. */
 package org.pygpt.train;

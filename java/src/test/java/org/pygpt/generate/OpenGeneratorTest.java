@@ -72,7 +72,7 @@ class OpenGeneratorTest {
         model.quantize(weights);
       }
       List<Sequence> expected;
-      try (Generator generator = new Generator(model, 1, false, false)) {
+      try (Generator generator = new Generator(model, 1, true)) {
         expected = requests(101).stream().map(generator::submit).toList();
         while (generator.advance()) {}
       }
@@ -120,7 +120,7 @@ class OpenGeneratorTest {
   @Test
   void aCancelledRequestFreesItsCacheAndNobodyElses() {
     try (GPT model = Models.create(Models.llama(0), "cpu", DType.FLOAT32, 1);
-        Generator generator = new Generator(model, 2, true, true)) {
+        Generator generator = new Generator(model, 2, false)) {
       int[][] prompts = {{1}, {5, 2}, {3}, {4}};
       int[][] expected = Result.of(model, prompts, options(5, WILD)).tokens();
       List<Sequence> all = GeneratorTest.submitted(generator, prompts, options(5, WILD));
@@ -264,7 +264,7 @@ class OpenGeneratorTest {
 
   private static List<Sequence> shared(GPT model, int count, DoubleSupplier uniforms) {
     Request request = new Request(new int[] {1}, 4, WILD, NO_STOPS, 0, uniforms);
-    try (Generator generator = new Generator(model, 1, false, false)) {
+    try (Generator generator = new Generator(model, 1, true)) {
       List<Sequence> sequences =
           IntStream.range(0, count).mapToObj(i -> generator.submit(request)).toList();
       while (generator.advance()) {}

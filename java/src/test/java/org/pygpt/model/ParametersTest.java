@@ -19,7 +19,8 @@ import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /**
- * Names and shapes of each architecture; tests/checkpoints/test_java_folders.py compares with Python's.
+ * Names and shapes of each architecture; tests/checkpoints/test_java_folders.py compares with
+ * Python's.
  */
 class ParametersTest {
   private static final GPTConfig GPT2 = GPTConfig.gpt2(7, 11, 1, 3, 15);
