@@ -52,7 +52,11 @@ public record Layout(List<Weight> weights) {
       String name, List<Long> shape, Role role, boolean decays, boolean trainable) {
     /** Number of elements. */
     public long size() {
-      return shape.stream().reduce(1L, Math::multiplyExact);
+      long size = 1;
+      for (long length : shape) {
+        size = Math.multiplyExact(size, length);
+      }
+      return size;
     }
   }
 

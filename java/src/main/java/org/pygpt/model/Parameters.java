@@ -5,7 +5,6 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Device;
 import org.pygpt.tensor.Flat;
@@ -26,7 +25,7 @@ public final class Parameters implements AutoCloseable {
 
   /** Zeros for every weight of a layout. */
   public Parameters(Device device, Layout layout, DType dtype) {
-    this(device, layout, dtype, layout.weights(), 1);
+    this(device, layout, dtype, true, 1);
   }
 
   /**
@@ -36,17 +35,15 @@ public final class Parameters implements AutoCloseable {
    * @param block number of elements
    */
   public static Parameters trainable(Device device, Layout layout, DType dtype, int block) {
-    return new Parameters(device, layout, dtype, layout.trainable(), block);
+    return new Parameters(device, layout, dtype, false, block);
   }
 
-  private Parameters(
-      Device device, Layout layout, DType dtype, List<Layout.Weight> kept, long block) {
+  private Parameters(Device device, Layout layout, DType dtype, boolean all, long block) {
     this.layout = layout;
     this.dtype = dtype;
     long line = Memory.ALIGNMENT_BYTES / dtype.bytes();
-    Set<Layout.Weight> these = Set.copyOf(kept);
     Map<String, Long> offsets = new HashMap<>();
-    long all = 0; // elements up to here, of the array of all weights
+    long whole = 0; // elements up to here, of the array of all weights
     long blocks = 0; // end of the last block that is kept, there
     long gaps = 0; // elements before it that are left out
     long length = line; // no memory is empty
@@ -54,21 +51,21 @@ public final class Parameters implements AutoCloseable {
     for (boolean vectors : new boolean[] {false, true}) {
       for (Layout.Weight weight : layout.weights()) {
         if (weight.role().isVector() == vectors) {
-          long end = all + roundUp(weight.size(), line);
-          if (these.contains(weight)) {
-            gaps += Math.max(0, all / block * block - blocks);
+          long end = whole + roundUp(weight.size(), line);
+          if (all || weight.trainable()) {
+            gaps += Math.max(0, whole / block * block - blocks);
             blocks = roundUp(end, block);
-            offsets.put(weight.name(), all - gaps);
+            offsets.put(weight.name(), whole - gaps);
             length = end - gaps;
           }
-          all = end;
+          whole = end;
         }
       }
       matrices = vectors ? matrices : length;
     }
     matrixLength = matrices;
     memory = device.allocate(dtype, length);
-    for (Layout.Weight weight : kept) {
+    for (Layout.Weight weight : all ? layout.weights() : layout.trainable()) {
       List<Long> shape = weight.shape();
       int rows = shape.size() == 2 ? Math.toIntExact(shape.getFirst()) : 1;
       int columns = Math.toIntExact(shape.getLast());
