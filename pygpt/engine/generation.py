@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,16 +25,12 @@ class EngineSequence:
         """End it after the first `count` of its new tokens, and forget later ones."""
         self.java.end(count)
 
-    @property
-    def ended(self) -> bool:
-        """Whether no more tokens come."""
-        return bool(self.java.ended())
-
     def check(self) -> None:
         """Raise what went wrong with this sequence.
 
         Raises:
             EngineError: the logits are no numbers.
+            TooLargeError: there was no memory to read it with.
         """
         with translated():
             self.java.throwIfFailed()
@@ -70,6 +68,8 @@ class EngineGenerator(Handle[java.Generator]):
     def __init__(self, model: Model, at_once: int, exact: bool) -> None:
         with translated():
             generator = java_class(java.GeneratorClass)(model.java, at_once, exact)
+            self._job_class = java_class(java.GenerateJobClass)
+            self._sequence_class = java_class(java.SequenceClass)
         super().__init__("generator", generator, model.dtype, model)
 
     def submit(
@@ -111,9 +111,14 @@ class EngineGenerator(Handle[java.Generator]):
             KeyboardInterrupt: Ctrl-C.
         """
         with translated():
-            job = java_class(java.GenerateJobClass)(self.java, time_ms)
+            job = self._job_class(self.java, time_ms)
         self._run(job)
         return not job.ended()
+
+    def progress(self, sequences: Iterable[EngineSequence]) -> NDArray[np.int32]:
+        """Return whether each has ended, whether it has failed, and its length: int32, (n, 3)."""
+        rows = self._sequence_class.progress([sequence.java for sequence in sequences])
+        return np.array(rows, np.int32).reshape(-1, 3)
 
 
 def sample_documents(

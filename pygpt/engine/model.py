@@ -121,6 +121,11 @@ class Model(Handle[java.GPT]):
         """
         return self._numbers("weights", self.java.weights()).named()
 
+    def weights_changed(self) -> None:
+        """Tell that arrays of `parameters` were written to, so that no cache of older ones is used."""
+        with translated():
+            self.java.changed()
+
     def quantize(self, weights: str) -> None:
         """Round the weights to fewer bits, for good: generation is faster by what it need not read.
 

@@ -71,14 +71,17 @@ class Request:
         self._tokenizer = tokenizer
         self._stream = stream  # None if no text is wanted
         self._spelt = 0  # tokens that are in the stream
+        self._failed = False
 
     def check(self) -> None:
         """Raise what went wrong with this request alone, which has then ended.
 
         Raises:
             EngineError: the logits were no numbers.
+            TooLargeError: there was no memory to read it with.
         """
-        self._sequence.check()
+        if self._failed:
+            self._sequence.check()
 
     def tokens(self, start: int = 0) -> NDArray[np.int64]:
         """Return the new tokens from index `start` on: int64; a copy."""
@@ -89,16 +92,19 @@ class Request:
 
         Raises:
             ConfigError: the prompt was of ids, without stop strings.
+            EngineError, TooLargeError: those of `check`, once all text is taken.
         """
         if self._stream is None:
             raise ConfigError("prompt", "expected text, or stop strings, to have text; got ids")
-        return self._stream.take()
+        text = self._stream.take()
+        if not text:
+            self.check()
+        return text
 
     def continuation(self) -> Continuation:
         """Return what follows the prompt; its text is what `take` has not returned.
 
-        Raises:
-            EngineError: the logits were no numbers.
+        Errors are those of `check`.
         """
         self.check()
         ids = self.tokens()
@@ -108,11 +114,12 @@ class Request:
         log_probabilities = self._sequence.log_probabilities()
         return Continuation(ids, log_probabilities, stopped, *self._sequence.top(), text)
 
-    def _update(self) -> None:
-        """Spell what is new."""
-        self.done = self._sequence.ended  # asked before the tokens, which are then all there
+    def _update(self, ended: bool, failed: bool, length: int) -> None:
+        """Spell what is new of so many tokens."""
+        self.done, self._failed = ended, failed
         if self._stream is not None and not self._stream.stopped:
-            self._spell(self._stream)
+            if length > self._spelt:
+                self._spell(self._stream)
             if self.done:
                 self._stream.end()
 
@@ -137,8 +144,10 @@ class Generator:
 
         with model.generator() as generator:
             request = generator.submit("Once upon a time", 100, temperature=0.8, seed=1)
-            while generator.advance():
+            while not request.done:
+                generator.advance()
                 print(request.take(), end="", flush=True)
+            request.check()  # raises what went wrong with it
 
     Args:
         tokenizer: for text; None if there is only ids.
@@ -194,6 +203,7 @@ class Generator:
             ShapeError: nothing but padding, or too long with the tokens to add.
             TokenError: a stop token outside the vocabulary.
             ConfigError: stop strings without a tokenizer; no room for a truncated prompt.
+            TooLargeError: the keys and values of one do not fit into memory; none is queued.
         """
         stops = stop_tokens(config, self._config, self._tokenizer)
         read = read_by_model(prompts, config, self._config.block_size)
@@ -202,20 +212,25 @@ class Generator:
             seed = random.SystemRandom().randrange(SEED_MAX)
         texts, top_count = tuple(config.stop or ()), config.top_logprobs
         ends = np.array(stops, np.int32)
-        added = []
-        for b, (prompt, row) in enumerate(zip(prompts, read, strict=True)):
-            sequence = self._engine.submit(
-                row, config.max_new_tokens, config.sampling, ends, top_count, seed + b
-            )
-            stream = TextStream(texts) if spells or texts else None
-            added.append(Request(prompt, sequence, stops, self._tokenizer, stream))
+        added: list[Request] = []
+        try:
+            for b, (prompt, row) in enumerate(zip(prompts, read, strict=True)):
+                sequence = self._engine.submit(
+                    row, config.max_new_tokens, config.sampling, ends, top_count, seed + b
+                )
+                stream = TextStream(texts) if spells or texts else None
+                added.append(Request(prompt, sequence, stops, self._tokenizer, stream))
+        except BaseException:  # all or none
+            for request in added:
+                self.cancel(request)
+            raise
         self._requests += added
         return added
 
     def cancel(self, request: Request) -> None:
         """End a request where it is, waiting or running; the next step frees its place."""
         self._engine.cancel(request._sequence)
-        request._update()
+        self._update([request])
         self._requests = [other for other in self._requests if other is not request]
 
     def advance(self, time_ms: int = 0) -> bool:
@@ -228,10 +243,14 @@ class Generator:
             KeyboardInterrupt: Ctrl-C; the next call goes on where this one was.
         """
         more = self._engine.advance(time_ms)
-        for request in self._requests:
-            request._update()
+        self._update(self._requests)
         self._requests = [request for request in self._requests if not request.done]
         return more
+
+    def _update(self, requests: list[Request]) -> None:
+        progress = self._engine.progress([request._sequence for request in requests])
+        for request, (ended, failed, length) in zip(requests, progress.tolist(), strict=True):
+            request._update(bool(ended), bool(failed), length)
 
     @property
     def queued(self) -> int:
@@ -251,8 +270,8 @@ class Generator:
     def forget(self) -> None:
         """Reuse nothing that was read before.
 
-        To be called after writing to arrays of `GPT.parameters`; training and `quantize` see to it
-        by themselves.
+        To be called after writing to arrays of `GPT.parameters`, unless `GPT.weights_changed` is;
+        training and `quantize` see to it by themselves.
         """
         self._engine.java.forget()
 

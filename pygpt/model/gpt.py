@@ -339,6 +339,7 @@ class GPT(Model):
             model = cls(saved.config, seed=None, backend=backend, dtype=dtype, threads=threads)
             try:
                 saved.copy_to(model.parameters())
+                model.weights_changed()
                 if weights is not None:
                     model.quantize(weights)
             except BaseException:

@@ -46,6 +46,7 @@ def draw_weights(model: GPT, rng: random.Random) -> None:
         weights[attention + "c_proj.weight"][:] = draw(C, C).T
         weights[mlp + "c_fc.weight"][:] = draw(4 * C, C).T
         weights[mlp + "c_proj.weight"][:] = draw(C, 4 * C).T
+    model.weights_changed()
 
 
 def learning_rates(options: NamesConfig) -> NDArray[np.float64]:

@@ -249,6 +249,7 @@ class Trainer:
             read_arrays(folder, self.model, self._training)
             if self.model.dtype == "float32":
                 saved.copy_to(self.model.parameters())
+        self.model.weights_changed()
         self._training.resume(state.step, state.dropout_key)
         self.step, self.best, self._waited = state.step, state.best, state.waited
         run.point(self.step, None if self.best is None else self.best.step)

@@ -90,9 +90,14 @@ final class CachePool implements AutoCloseable {
     return cache;
   }
 
-  /** A cache for the continuation of a sequence that equals another one so far, or null. */
+  /**
+   * A cache for the continuation of a sequence that equals another one so far.
+   *
+   * @return null if there is no room, or the weights have changed since {@code of} was taken
+   */
   KeyValueCache copy(KeyValueCache of, int positions) {
-    KeyValueCache copy = room(positions, null);
+    boolean current = !of.expired() && version == model.version();
+    KeyValueCache copy = current ? room(positions, null) : null;
     if (copy != null) {
       copy.copy(of, of.length(), model.kernels());
       used.add(copy);

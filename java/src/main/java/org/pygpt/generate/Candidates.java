@@ -54,9 +54,9 @@ final class Candidates {
    * below (1 - p) / V of the sum have less than 1 - p together, so that the others have p without
    * them.
    */
-  private static double smallest(double[] weights, double sum, SamplingOptions options) {
+  private double smallest(double[] weights, double sum, SamplingOptions options) {
     if (options.topK() > 0) {
-      return TopTokens.bound(weights, Math.min(options.topK(), weights.length));
+      return TopTokens.bound(weights, Math.min(options.topK(), weights.length), sorted);
     }
     return Math.max(options.minP(), (1 - options.topP()) * sum / weights.length);
   }

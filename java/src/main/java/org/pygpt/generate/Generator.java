@@ -19,9 +19,10 @@ import org.pygpt.model.Session;
  * parts of prompts. A sequence that ends leaves the step, and its cache to others. What follows a
  * prompt is what would follow it alone: see docs/generate.md.
  *
- * <p>One thread at a time may call {@link #advance}; any thread may submit, cancel and read what
- * there is meanwhile. If the weights are changed, sequences go on with the keys and values that
- * they have, and no other sequence gets those.
+ * <p>Any thread may at any time call {@link #submit}, {@link #cancel}, {@link #queued}, {@link
+ * #interrupt} and the methods of a {@link Sequence}; all others are for one thread at a time, and
+ * not while {@link #advance} runs. If the weights are changed, sequences go on with the keys and
+ * values that they have, and no other sequence gets those.
  *
  * <pre>{@code
  * try (Generator generator = new Generator(model)) {
@@ -57,10 +58,10 @@ public final class Generator implements AutoCloseable {
   private final List<Sequence> running = new ArrayList<>(); // a step adds a token to each
   private Sequence reading; // its prompt is being read; null for none
   private int budget; // tokens of prompts that may be read before the next step
-  private volatile Session session; // null before the first is needed
+  volatile Session session; // null before the first is needed
   private int sessionSequences;
   private int sessionRows;
-  private long sessionVersion;
+  private boolean sessionQuantized;
 
   /** A generator for at most {@link #AT_ONCE} sequences at once, which is not exact. */
   public Generator(GPT model) {
@@ -187,7 +188,11 @@ public final class Generator implements AutoCloseable {
     if (first == null || running.size() == atOnce) {
       return null;
     }
-    first.setCache(caches.take(first.request().prompt(), first.positions()));
+    try {
+      first.setCache(caches.take(first.request().prompt(), first.positions()));
+    } catch (OutOfMemoryError error) { // others took what was free when it was submitted
+      dequeue(first).fail(error);
+    }
     return first.cache() == null ? null : dequeue(first);
   }
 
@@ -212,7 +217,9 @@ public final class Generator implements AutoCloseable {
     int unread = reading.unread();
     int count = unread - part() < LEAST ? unread : part();
     boolean last = count == unread;
-    prepare(1, count);
+    if (!prepare(1, count, reading)) {
+      return;
+    }
     session.setIds(Arrays.copyOfRange(prompt, start, start + count));
     session.tape().forward(last ? Step.forward(count, List.of(cache)) : Step.part(count, cache));
     cache.add(prompt, start, count);
@@ -249,7 +256,9 @@ public final class Generator implements AutoCloseable {
   private void step() {
     int count = running.size();
     int[] last = running.stream().mapToInt(Sequence::last).toArray();
-    prepare(count, count);
+    if (!prepare(count, count, running.getLast())) {
+      return;
+    }
     session.setIds(last);
     session.tape().forward(Step.forward(1, running.stream().map(Sequence::cache).toList()));
     for (int row = 0; row < count; row++) {
@@ -261,12 +270,15 @@ public final class Generator implements AutoCloseable {
 
   /**
    * Sees to a session for so many sequences and rows. The first is made for what waits, later ones
-   * for twice as much, so that they are few.
+   * for twice as much, so that they are few. Without memory for it, {@code last} fails and ends, so
+   * that the others can go on.
+   *
+   * @return whether there is such a session
    */
-  private void prepare(int sequences, int rows) {
-    boolean changed = sessionVersion != model.version(); // rounding changes what a session reads
+  private boolean prepare(int sequences, int rows, Sequence last) {
+    boolean changed = sessionQuantized != model.isQuantized(); // it reads other weights then
     if (session != null && !changed && sequences <= sessionSequences && rows <= sessionRows) {
-      return;
+      return true;
     }
     int waiting;
     int longest = 1;
@@ -276,20 +288,36 @@ public final class Generator implements AutoCloseable {
         longest = Math.max(longest, Math.min(part(), sequence.request().prompt().length));
       }
     }
+    int newSequences = sessionSequences;
     if (sequences > sessionSequences) {
       int wanted = Math.max(2 * sessionSequences, running.size() + 1 + waiting);
-      sessionSequences = Math.max(sequences, Math.min(atOnce, wanted));
+      newSequences = Math.max(sequences, Math.min(atOnce, wanted));
     }
+    int newRows = sessionRows;
     if (rows > sessionRows) {
       int wanted = Math.max(2 * sessionRows, longest);
-      sessionRows = Math.max(rows, Math.min(part(), wanted));
+      newRows = Math.max(rows, Math.min(part(), wanted));
     }
-    sessionRows = Math.max(sessionRows, sessionSequences);
-    if (session != null) {
-      session.close();
+    newRows = Math.max(newRows, newSequences);
+    closeSession();
+    try {
+      session = model.generation(newSequences, newRows);
+    } catch (OutOfMemoryError error) {
+      last.fail(error);
+      return false;
     }
-    session = model.generation(sessionSequences, sessionRows);
-    sessionVersion = model.version();
+    sessionSequences = newSequences;
+    sessionRows = newRows;
+    sessionQuantized = model.isQuantized();
+    return true;
+  }
+
+  private void closeSession() {
+    Session old = session;
+    session = null;
+    if (old != null) {
+      old.close();
+    }
   }
 
   /** Makes the call of {@link #advance} in progress, or the next one, stop between two ops. */
@@ -319,8 +347,6 @@ public final class Generator implements AutoCloseable {
   @Override
   public void close() {
     caches.close();
-    if (session != null) {
-      session.close();
-    }
+    closeSession();
   }
 }

@@ -74,6 +74,10 @@ public final class KeyValueCache implements Step.Past, AutoCloseable {
     expired = true;
   }
 
+  boolean expired() {
+    return expired;
+  }
+
   /** How many positions at its beginning can serve a sequence of these tokens. */
   int common(int[] sequence) {
     int end = expired ? 0 : Math.min(length, sequence.length);
@@ -88,6 +92,7 @@ public final class KeyValueCache implements Step.Past, AutoCloseable {
       kernels.copy(count, from.values[layer], values[layer], 0);
     }
     length = 0;
+    expired = from.expired;
     add(from.tokens, 0, count);
   }
 

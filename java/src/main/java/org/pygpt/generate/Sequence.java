@@ -2,6 +2,7 @@ package org.pygpt.generate;
 
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.stream.IntStream;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -20,7 +21,7 @@ public final class Sequence {
   private double[] topLogProbabilities;
   private volatile int length; // set after what it counts is written
   private volatile boolean ended;
-  private volatile RuntimeException failure;
+  private volatile Throwable failure; // a RuntimeException or an Error
   private KeyValueCache cache; // the generator's thread alone uses it
 
   /** Nothing yet. */
@@ -69,9 +70,14 @@ public final class Sequence {
       double uniform = request.sampling().isRandom() ? request.uniforms().getAsDouble() : 0;
       add(sampler.choose(logits, row, request.sampling(), seen, uniform, request.topCount()));
     } catch (RuntimeException error) {
-      failure = error;
-      ended = true;
+      fail(error);
     }
+  }
+
+  /** Ends it because something went wrong with it. */
+  void fail(Throwable error) {
+    failure = error;
+    ended = true;
   }
 
   private synchronized void add(TokenSampler.Choice choice) {
@@ -121,11 +127,24 @@ public final class Sequence {
    * Passes unless something went wrong with this sequence, which has then ended.
    *
    * @throws ArithmeticException if a logit was no number
+   * @throws OutOfMemoryError if there was no memory to read it with
    */
   public void throwIfFailed() {
-    if (failure != null) {
-      throw failure;
+    if (failure instanceof Error error) {
+      throw error;
     }
+    if (failure != null) {
+      throw (RuntimeException) failure;
+    }
+  }
+
+  /** Of each sequence: whether it has ended (0 or 1), whether it has failed, and its length. */
+  public static int[] progress(Sequence[] of) {
+    return Arrays.stream(of).flatMapToInt(Sequence::progress).toArray();
+  }
+
+  private IntStream progress() { // what is read after its end is all there
+    return IntStream.of(ended ? 1 : 0, failure == null ? 0 : 1, length);
   }
 
   /** Tokens added so far. */

@@ -1,13 +1,16 @@
 package org.pygpt.generate;
 
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.BitSet;
+import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Tensor;
 
 /**
  * Mutable (its scratch memory): chooses a token by its logits; the random number is given to it.
  */
 final class TokenSampler {
+  private final float[] read; // a row of float32 logits
   private final double[] scores;
   private final Softmax softmax;
   private final Candidates candidates;
@@ -23,6 +26,7 @@ final class TokenSampler {
 
   /** For logits of {@code V} tokens. */
   TokenSampler(int V) {
+    read = new float[V];
     scores = new double[V];
     softmax = new Softmax(V);
     candidates = new Candidates(V);
@@ -40,7 +44,7 @@ final class TokenSampler {
    */
   Choice choose(
       Tensor logits, int row, SamplingOptions options, BitSet seen, double uniform, int topCount) {
-    logits.readRow(row, scores);
+    readRow(logits, row);
     int chosen = likeliest();
     double max = scores[chosen];
     double sum = softmax.weigh(scores, max, 1);
@@ -69,6 +73,17 @@ final class TokenSampler {
       logits.columns(chosen, 1).readRow(row, logit); // as the model has it
     }
     return new Choice(chosen, logit[0] - logSum, top, topValues);
+  }
+
+  private void readRow(Tensor logits, int row) {
+    if (logits.dtype() != DType.FLOAT32) {
+      logits.readRow(row, scores);
+      return;
+    }
+    logits.read(row, MemorySegment.ofArray(read));
+    for (int i = 0; i < read.length; i++) {
+      scores[i] = read[i];
+    }
   }
 
   private int likeliest() {

@@ -13,7 +13,7 @@ final class TopTokens {
     if (k == 0) {
       return new int[0];
     }
-    double bound = bound(scores, k);
+    double bound = bound(scores, k, new double[k]);
     return IntStream.range(0, scores.length)
         .filter(i -> scores[i] >= bound)
         .boxed()
@@ -27,16 +27,17 @@ final class TopTokens {
    * A bound that spares sorting the whole vocabulary; none of the {@code k} likeliest is below it.
    * If the tokens are divided into k groups, the groups' maxima are all at least as large as the
    * least of them, and so are the k likeliest tokens.
+   *
+   * @param groupMaxima scratch memory, of k numbers or more
    */
-  static double bound(double[] scores, int k) {
-    double[] groupMaxima = new double[k];
-    Arrays.fill(groupMaxima, Double.NEGATIVE_INFINITY);
+  static double bound(double[] scores, int k, double[] groupMaxima) {
+    Arrays.fill(groupMaxima, 0, k, Double.NEGATIVE_INFINITY);
     for (int i = 0, group = 0; i < scores.length; i++, group = group + 1 == k ? 0 : group + 1) {
       groupMaxima[group] = Math.max(groupMaxima[group], scores[i]);
     }
     double least = Double.POSITIVE_INFINITY;
-    for (double max : groupMaxima) {
-      least = Math.min(least, max);
+    for (int group = 0; group < k; group++) {
+      least = Math.min(least, groupMaxima[group]);
     }
     return least;
   }

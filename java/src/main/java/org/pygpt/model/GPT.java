@@ -128,6 +128,11 @@ public final class GPT implements AutoCloseable {
     changed();
   }
 
+  /** Whether the weights are rounded; a session that was made before does not read the copy. */
+  public boolean isQuantized() {
+    return rounded != null;
+  }
+
   /** Grows with each change of the weights that {@link #changed} tells of. */
   public long version() {
     return version;

@@ -3,6 +3,7 @@ package org.pygpt.generate;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -10,9 +11,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.pygpt.support.Tolerances.EXACT;
 import static org.pygpt.support.Tolerances.MODEL;
 
+import com.sun.management.ThreadMXBean;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.Random;
 import java.util.concurrent.CancellationException;
@@ -26,9 +30,14 @@ import org.pygpt.generate.GeneratorTest.Options;
 import org.pygpt.generate.GeneratorTest.Result;
 import org.pygpt.model.GPT;
 import org.pygpt.model.GPTConfig;
+import org.pygpt.model.Session;
 import org.pygpt.support.Models;
 import org.pygpt.tensor.DType;
+import org.pygpt.tensor.HostDevice;
 import org.pygpt.tensor.HostMemory;
+import org.pygpt.tensor.Memory;
+import org.pygpt.tensor.Tensor;
+import org.pygpt.tensor.TooLargeError;
 import org.pygpt.train.AdamW;
 import org.pygpt.train.Training;
 
@@ -235,6 +244,107 @@ class OpenGeneratorTest {
         assertArrayEquals(alone, after.logProbabilities());
         assertFalse(Arrays.equals(before.logProbabilities(), after.logProbabilities()));
       }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void aPromptThatWasReadWithTwoModelsServesNoOther(boolean forgets) {
+    GPTConfig config = GPTConfig.gpt2(1200, 11, 1, 1, 4);
+    int[] prompt = Models.tokens(Generator.ALONE + 80, 11, 1);
+    Options options = options(3, SamplingOptions.GREEDY);
+    try (GPT model = Models.create(config, "plain", DType.FLOAT64, 1);
+        Generator generator = new Generator(model)) {
+      generator.submit(options.request(prompt, 0));
+      Sequence equal = generator.submit(options.request(prompt, 0));
+      generator.advance(); // its first part
+      if (forgets) {
+        HostMemory.set(model.weights().get("wte.weight"), prompt[0], 1, 3);
+        generator.forget();
+      } else {
+        model.initialize(7);
+      }
+      while (generator.advance()) {}
+      Sequence later = generator.submit(options.request(prompt, 0));
+      while (generator.advance()) {}
+      double[] alone = Result.of(model, new int[][] {prompt}, options).logProbabilities()[0];
+      assertArrayEquals(alone, equal.logProbabilities(), EXACT);
+      assertArrayEquals(alone, later.logProbabilities(), EXACT);
+    }
+  }
+
+  @Test
+  void aCopyIsAsGoodAsWhatItIsOf() {
+    int[] tokens = {1, 2, 3};
+    try (GPT model = Models.create(GPTConfig.gpt2(9, 11, 1, 1, 4), "cpu", DType.FLOAT32, 1);
+        KeyValueCache good = new KeyValueCache(model, 3);
+        KeyValueCache bad = new KeyValueCache(model, 3)) {
+      good.add(tokens, 0, 3);
+      bad.add(tokens, 0, 3);
+      bad.expire();
+      assertEquals(0, bad.common(tokens));
+      bad.copy(good, 2, model.kernels());
+      assertEquals(2, bad.common(tokens));
+      good.expire();
+      bad.copy(good, 3, model.kernels());
+      assertEquals(0, bad.common(tokens));
+    }
+  }
+
+  @Test
+  void onlyQuantizingMakesAnotherSession() {
+    int[] prompt = {1, 2, 3, 4, 5};
+    try (GPT model = Models.create(Models.llama(0), "cpu", DType.FLOAT32, 1);
+        Generator generator = new Generator(model)) {
+      generator.submit(options(3, WILD).request(prompt, 0));
+      generator.advance();
+      Session session = generator.session;
+      train(model, prompt);
+      generator.advance();
+      assertSame(session, generator.session);
+      model.quantize("int8");
+      generator.advance();
+      assertNotSame(session, generator.session);
+    }
+  }
+
+  @Test
+  void aPromptThatThereIsNoMemoryForFailsAlone() {
+    int T = 1 << 20;
+    GPTConfig config = GPTConfig.gpt2(T, 11, 1, 1, 4).with(Map.of("n_inner", 1 << 20));
+    int[][] prompts = {{1, 2}, {3}};
+    Options options = options(4, SamplingOptions.GREEDY);
+    try (GPT model = Models.create(config, "cpu", DType.FLOAT32, 1);
+        Generator generator = new Generator(model, 4, true)) {
+      Sequence before = generator.submit(options.request(prompts[0], 0));
+      generator.advance();
+      Sequence large = generator.submit(options.request(new int[T - 9], 0)); // 4 TB
+      Sequence after = generator.submit(options.request(prompts[1], 0));
+      while (generator.advance()) {}
+      assertTrue(large.ended());
+      assertThrows(TooLargeError.class, large::throwIfFailed);
+      int[] rows = {1, 0, 4, 1, 1, 0, 1, 0, 4};
+      assertArrayEquals(rows, Sequence.progress(new Sequence[] {before, large, after}));
+      int[][] expected = Result.of(model, prompts, options).tokens();
+      assertArrayEquals(expected, Result.of(List.of(before, after)).tokens());
+    }
+  }
+
+  @Test
+  void choosingAllocatesNoVocabulary() {
+    int V = 100_000;
+    int calls = 20;
+    var threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    try (Memory memory = HostDevice.host().allocate(DType.FLOAT32, V)) {
+      Tensor logits = Tensor.of(memory, DType.FLOAT32, 0, 1, V);
+      TokenSampler sampler = new TokenSampler(V);
+      SamplingOptions sampling = new SamplingOptions(0.8, V / 2, 0.9, 0, 1);
+      sampler.choose(logits, 0, sampling, null, 0.5, 3);
+      long before = threads.getCurrentThreadAllocatedBytes();
+      for (int i = 0; i < calls; i++) {
+        sampler.choose(logits, 0, sampling, null, 0.5, 0);
+      }
+      assertTrue(threads.getCurrentThreadAllocatedBytes() - before < calls * V);
     }
   }
 
