@@ -34,6 +34,10 @@ class FlatArrays:
     computation and `refresh` reads after one that changed the numbers, as long as somebody holds
     one of the arrays.
 
+    Attributes:
+        is_stale: whether an interrupted job may have changed the numbers after the mirror was
+            read: whoever reads or writes it refreshes it first.
+
     Args:
         owner: the Java object that owns the memory; arrays that are that memory keep it alive.
         parameters: of that object.
@@ -49,7 +53,7 @@ class FlatArrays:
         self._dtype = dtype
         self._flat: weakref.ref[NDArray[Any]] | None = None
         self._mirror: NDArray[Any] | None = None
-        self._is_stale = False
+        self.is_stale = False
 
     def flat(self) -> NDArray[Any]:
         """Return all numbers, (n,): matrices first, then vectors, each from 64 bytes on."""
@@ -116,8 +120,8 @@ class FlatArrays:
     def upload(self) -> None:
         """Write a mirror to the device; it goes if nobody holds an array of it."""
         if self._mirror is not None:
-            self._copy(self._mirror, to_java=not self._is_stale)
-            self._is_stale = False
+            self._copy(self._mirror, to_java=not self.is_stale)
+            self.is_stale = False
             if self._held() is None:
                 self._mirror = None
 
@@ -130,7 +134,7 @@ class FlatArrays:
         """
         if self._mirror is not None:
             self._copy(self._mirror, to_java=False)
-            self._is_stale = is_changing
+            self.is_stale = is_changing
 
     def _copy(self, array: NDArray[Any], to_java: bool) -> None:
         with translated():

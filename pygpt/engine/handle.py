@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 
+from jbridge import JavaError
 from pygpt.engine.arrays import FlatArrays
 from pygpt.engine.door import translated, wait
 from pygpt.engine.java import Closeable, Job, Parameters
@@ -48,7 +49,11 @@ class Handle(Generic[J]):
         """Return the arrays of one of the Java object's `Parameters`; `what` tells them apart."""
         if what not in self._arrays:
             self._arrays[what] = FlatArrays(self.java, parameters, np.dtype(self.dtype))
-        return self._arrays[what]
+        arrays = self._arrays[what]
+        if arrays.is_stale:
+            self._settle()
+            arrays.refresh(is_changing=False)
+        return arrays
 
     def _run(
         self, job: Job, poll: Callable[[], None] | None = None, *, changes: bool = False
@@ -58,15 +63,28 @@ class Handle(Generic[J]):
         Args:
             changes: whether it changes the numbers of a `Parameters`.
         """
-        for handle in self._handles():
-            handle._jobs = [*handle._running(), job]
+        handles = self._handles()
         with self._computing(changes=changes):
-            job.start()
-            wait(job, poll)
+            try:
+                for handle in handles:
+                    handle._jobs.append(job)
+                job.start()
+                wait(job, poll)
+            except BaseException:
+                if job.isRunning():  # Ctrl-C may have come before the wait, which cancels too
+                    job.cancel()
+                raise
+            finally:
+                for handle in handles:
+                    handle._jobs = handle._running()  # Java frees what a job held
 
     @contextmanager
     def _computing(self, *, changes: bool = False) -> Iterator[None]:
-        """Within the block Java reads, and may change, what arrays hold; see `FlatArrays`."""
+        """Within the block Java reads, and may change, what arrays hold; see `FlatArrays`.
+
+        A job that was interrupted has ended before: two would use the same memory.
+        """
+        self._settle()
         for arrays in self._all_arrays():
             arrays.upload()
         try:
@@ -75,7 +93,15 @@ class Handle(Generic[J]):
         finally:
             if changes:
                 for arrays in self._all_arrays():
-                    arrays.refresh(is_changing=bool(self._running()))
+                    arrays.refresh(is_changing=bool(self._jobs))
+
+    def _settle(self) -> None:
+        """Wait until the jobs that use this memory have ended; how they end is of no interest."""
+        for handle in self._handles():
+            for job in handle._running():
+                with suppress(JavaError):
+                    wait(job)
+            handle._jobs = []
 
     def _handles(self) -> list[Handle[Any]]:
         """This one, and that of its model."""
@@ -86,7 +112,7 @@ class Handle(Generic[J]):
 
     def _running(self) -> list[Job]:
         """Jobs that use this memory and have not ended: interrupted ones may be among them."""
-        return [job for job in self._jobs if not job.isDone()]
+        return [job for job in self._jobs if job.isRunning()]
 
     def close(self) -> None:
         """Free the memory, at once if it can: arrays of it that are alive keep it.

@@ -11,6 +11,7 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from jbridge import JarsNotFoundError, JdkNotFoundError, JvmStartError
 from pygpt.engine import java
 from pygpt.engine.arrays import download
 from pygpt.engine.door import java_class, require, translated
@@ -30,9 +31,15 @@ LOGITS_AT_ONCE = 1 << 26  # numbers: 256 MB
 
 
 def _has_backend(name: str) -> bool:
-    """Tell whether Java has a backend of this name, be it in another jar on the class path."""
-    with translated():
-        return java_class(java.BackendClass).has(name)
+    """Tell whether Java has a backend of this name, be it in another jar on the class path.
+
+    Where Java does not start there is none.
+    """
+    try:
+        with translated():
+            return java_class(java.BackendClass).has(name)
+    except (JdkNotFoundError, JarsNotFoundError, JvmStartError):
+        return False
 
 
 def dtype_of(backend: str) -> str:
@@ -117,7 +124,8 @@ class Model(Handle[java.GPT]):
         """Return name -> array of every weight, in the model's dtype; see `weight_shapes`.
 
         The arrays are shared with Java, not copied: writing to one changes the model; see
-        `quantize` for the exception.
+        `quantize` for the exception. On a device with memory of its own, arrays that are held
+        are uploaded before each computation and downloaded after each that changes them.
         """
         return self._numbers("weights", self.java.weights()).named()
 

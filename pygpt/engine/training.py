@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from pygpt.engine import java
 from pygpt.engine.arrays import FlatArrays
 from pygpt.engine.door import EngineError, java_class, translated
 from pygpt.engine.handle import Handle
-from pygpt.errors import ShapeError
+from pygpt.errors import ConfigError, ShapeError
 from pygpt.fields import INT_MAX
 from pygpt.model.batch import checked_batch
 from pygpt.model.config import GPTConfig
@@ -21,6 +22,11 @@ from pygpt.training.config import AdamWConfig
 
 Losses = Callable[[int, NDArray[np.float64]], None]
 """Called with the number of the first step (from 0) and the losses of the steps since."""
+
+
+def _check_rate(learning_rate: float) -> None:
+    if not math.isfinite(learning_rate):
+        raise ConfigError("learning_rate", f"expected a finite number, got {learning_rate}")
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,9 @@ class Training(Handle[java.Training]):
 
     It owns gradients, AdamW's moments and activations. Use it in a `with` block, or call `close`.
 
+    Attributes:
+        model: the one that is trained.
+
     Args:
         config: of the model.
         B, T: it trains on batches of at most B * T tokens.
@@ -95,6 +104,7 @@ class Training(Handle[java.Training]):
         super().__init__("training", training, model.dtype, model)
         self._config, self._tokens = config, B * T
         self._step_job = java_class(java.StepJobClass)
+        self.model = model
 
     def step(
         self, ids: ArrayLike, targets: ArrayLike, learning_rate: float
@@ -110,9 +120,11 @@ class Training(Handle[java.Training]):
             (0 where `grad_clip` is 0).
         Raises:
             ShapeError, TokenError: as in `GPT.loss`.
+            ConfigError: a learning rate that is not finite.
             EngineError: the loss or the gradient is no number; the weights are as they were.
             KeyboardInterrupt: Ctrl-C; the weights are as they were, or updated.
         """
+        _check_rate(learning_rate)
         return self._step(ids, targets, learning_rate), self._gradient_norm
 
     def accumulate(self, ids: ArrayLike, targets: ArrayLike) -> float:
@@ -146,8 +158,10 @@ class Training(Handle[java.Training]):
         """Update the weights by the mean of the accumulated gradients; return its norm.
 
         Raises:
+            ConfigError: a learning rate that is not finite.
             EngineError: nothing was accumulated, or the gradient is no number.
         """
+        _check_rate(learning_rate)
         with self._computing(changes=True):
             self.java.update(learning_rate)
         return self._gradient_norm
@@ -174,6 +188,7 @@ class Training(Handle[java.Training]):
         Returns:
             float64, (steps,): the loss of each step, as `step` returns it.
         Raises:
+            ConfigError: a learning rate that is not finite.
             ShapeError: no batch, or rates that are no row of numbers; else as in `step`.
             TokenError, EngineError: as in `step`.
             KeyboardInterrupt: Ctrl-C; the training stops within half a second.
@@ -181,6 +196,8 @@ class Training(Handle[java.Training]):
         rates = np.array(learning_rates, np.float64)
         if rates.ndim != 1:
             raise ShapeError(f"learning_rates: expected (steps,), got {rates.shape}")
+        for rate in rates[~np.isfinite(rates)]:
+            _check_rate(float(rate))
         if not batches:
             raise ShapeError("batches: expected at least one, got none")
         checked = [self._checked(ids, targets) for ids, targets in batches]
@@ -282,4 +299,5 @@ class Training(Handle[java.Training]):
 
     def resume(self, updates: int, dropout_key: int) -> None:
         """Continue a training that was at these numbers; its moments are set by themselves."""
+        self._settle()
         self.java.resume(updates, dropout_key)

@@ -99,6 +99,29 @@ def test_a_model_lives_where_the_host_reaches_nothing(guarded_jars: Path, python
             assert got[what] == values, what
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_that_nobody_reaches_is_freed(python: Python, tmp_path: Path) -> None:
+    jars = jars_folder(tmp_path / "jars", "nd4j-")
+    code = """
+import time
+from pathlib import Path
+import jbridge, pygpt.engine
+host = jbridge.java_class("org.pygpt.tensor.HostDevice").host()
+collect = jbridge.java_class("java.lang.System").gc
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+before, deadline = resident(), time.monotonic() + 20
+for _ in range(20):
+    host.allocate(1 << 25)
+while resident() - before > 5 << 25 and time.monotonic() < deadline:
+    collect()
+    time.sleep(0.05)
+assert resident() - before <= 5 << 25, resident() - before
+"""
+    result = python("-c", code, PYGPT_JARS=str(jars))
+    assert result.returncode == 0, result.stderr
+
+
 @pytest.mark.parametrize("without", ["nd4j-native", "nd4j-"])
 def test_cpu_needs_no_nd4j(without: str, python: Python, tmp_path: Path) -> None:
     jars, log = jars_folder(tmp_path / "jars", without), tmp_path / "classes.log"

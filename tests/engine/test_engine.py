@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 import jbridge
+from jbridge import JarsNotFoundError, JBridgeError, JdkNotFoundError, JvmStartError
 from pygpt import GPT, GPTConfig, PygptError
 from pygpt.engine import EngineError, jar_resource, java
 from pygpt.engine.arrays import FlatArrays
+from pygpt.engine.generation import EngineGenerator
 from pygpt.engine.model import Model
-from pygpt.errors import ShapeError, TooLargeError
+from pygpt.errors import ConfigError, ShapeError, TooLargeError
 
 CONFIG = GPTConfig(block_size=5, vocab_size=7, n_layer=1, n_head=1, n_embd=3)
 
@@ -79,10 +81,106 @@ def test_what_jbridge_raises_is_pygpts_too() -> None:
     assert isinstance(caught.value, EngineError)
 
 
-# ---- arrays --------------------------------------------------------------------------------------
-
 BATCH = (np.array([[0, 1, 2, 3, 4], [5, 6, 0, 1, 2]]), np.array([[1, 2, 3, 4, 5], [6, 0, 1, 2, 3]]))
 
+
+# ---- jobs ----------------------------------------------------------------------------------------
+
+
+class SlowJob:
+    """A job that was interrupted and ends after some more polls."""
+
+    def __init__(self, polls: int = 3) -> None:
+        self.polls = polls
+
+    def isRunning(self) -> bool:
+        return self.polls > 0
+
+    def awaitMillis(self, _: int) -> bool:
+        self.polls -= 1
+        if not self.polls:
+            raise jbridge.java_class("java.util.concurrent.CancellationException")("cancelled")
+        return False
+
+
+@pytest.mark.parametrize("error", [JdkNotFoundError, JarsNotFoundError, JvmStartError])
+def test_an_unknown_backend_needs_no_java(
+    error: type[JBridgeError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(_: str) -> None:
+        raise error("not there")
+
+    monkeypatch.setattr("jbridge.java_class", missing)
+    with pytest.raises(ConfigError, match="^backend: expected one of cpu, nd4j, plain, got 'gpu'"):
+        GPT(CONFIG, backend="gpu")
+
+
+@pytest.mark.parametrize("call", ["step", "update", "resume", "loss", "advance"])
+def test_a_call_waits_for_an_interrupted_job(call: str) -> None:
+    job = SlowJob()
+    with GPT(CONFIG) as model, model.training(2) as training:
+        training.accumulate(*BATCH)
+        model._jobs.append(job)  # type: ignore[arg-type]
+        if call == "step":
+            training.step(*BATCH, 0.1)
+        elif call == "update":
+            training.update(0.1)
+        elif call == "resume":
+            training.resume(0, 0)
+        elif call == "loss":
+            model.loss(*BATCH)
+        else:
+            with EngineGenerator(model, 1, exact=True) as generator:
+                generator.advance(0)
+        assert not job.isRunning() and not model._jobs and not training._jobs
+
+
+def test_a_job_that_does_not_start_is_forgotten() -> None:
+    class Job(SlowJob):
+        def __init__(self) -> None:
+            super().__init__(0)
+
+        def start(self) -> None:
+            raise RuntimeError("no thread")
+
+    with GPT(CONFIG) as model:
+        with pytest.raises(RuntimeError, match="no thread"):
+            model._run(Job())  # type: ignore[arg-type]
+        assert not model._jobs
+
+
+def test_an_interrupted_job_is_cancelled_and_stays_until_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with GPT(CONFIG) as model, model.training(2) as training:
+        with monkeypatch.context() as patch:
+            patch.setattr("pygpt.engine.handle.wait", interrupt)  # before its own try
+            with pytest.raises(KeyboardInterrupt):
+                training.steps([BATCH], [0.1] * 1_000_000)
+        training.step(*BATCH, 0.1)
+        assert training.updates < 1_000_000 and not training._jobs and not model._jobs
+
+
+def test_what_is_written_after_an_interruption_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    make = FlatArrays.__init__
+
+    def make_mirrors(self: FlatArrays, *args: Any) -> None:
+        make(self, *args)
+        self._is_host = False
+
+    monkeypatch.setattr(FlatArrays, "__init__", make_mirrors)
+    with GPT(CONFIG, seed=1) as model:
+        held = model.parameters()["wte.weight"]
+        model._numbers("weights", model.java.weights()).refresh(is_changing=True)
+        model.parameters()["wte.weight"][:] = 4
+        model.loss(*BATCH)
+        assert np.all(held == 4) and np.all(model.parameters()["wte.weight"] == 4)
+
+
+# ---- arrays --------------------------------------------------------------------------------------
 
 @pytest.fixture(params=["host", "device"])
 def memory(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:

@@ -204,3 +204,25 @@ def test_many_steps_in_one_call_are_those_steps() -> None:
             training.steps([([1], [31])], rates)
         with pytest.raises(ShapeError, match="^batch: expected at most 51 tokens, got "):
             training.steps(_batches(DROPPED, 4, 1), rates)
+
+
+@pytest.mark.parametrize("rate", [float("nan"), float("inf")])
+def test_learning_rates_are_finite(rate: float) -> None:
+    batch = _batches(DROPPED, 2, 1)[0]
+    message = f"^learning_rate: expected a finite number, got {rate}$"
+    with GPT(DROPPED) as model, model.training(2) as training:
+        assert training.model is model
+        training.accumulate(*batch)
+        for call in (
+            lambda: training.step(*batch, rate),
+            lambda: training.steps([batch], [0.1, rate]),
+            lambda: training.update(rate),
+        ):
+            with pytest.raises(ConfigError, match=message):
+                call()
+        assert training.updates == 0
+
+
+def test_names_of_frozen_weights_may_come_twice() -> None:
+    with GPT(DROPPED) as model, model.training(2, frozen=["wte.weight"] * 2) as training:
+        assert "wte.weight" not in training.gradients()

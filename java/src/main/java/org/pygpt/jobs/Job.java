@@ -22,6 +22,7 @@ public abstract class Job {
       });
 
   private final CountDownLatch done = new CountDownLatch(1);
+  private volatile boolean started;
   private volatile boolean cancelled;
   private volatile Throwable failure;
 
@@ -34,6 +35,7 @@ public abstract class Job {
   /** Lets a daemon thread do the work; call it once. */
   public final void start() {
     THREADS.execute(this::runAndRecord);
+    started = true; // not where there is no thread for it
   }
 
   private void runAndRecord() {
@@ -59,9 +61,9 @@ public abstract class Job {
     }
   }
 
-  /** Whether the work has ended, well or not. */
-  public final boolean isDone() {
-    return done.getCount() == 0;
+  /** Whether the work has been started and has not ended, well or not. */
+  public final boolean isRunning() {
+    return started && done.getCount() != 0;
   }
 
   /**

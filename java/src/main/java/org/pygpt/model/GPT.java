@@ -236,9 +236,14 @@ public final class GPT implements AutoCloseable {
     BigInteger least = BigInteger.valueOf(embedded).multiply(BigInteger.valueOf(dtype().bytes()));
     kernels.device().require(least.add(BigInteger.valueOf(count * DType.INT32.bytes())), what);
     Tokens tokens = new Tokens(kernels.device(), rows);
-    Decoder decoder = new Decoder(this, purpose, B, T, rows, gradients, tokens);
-    kernels.device().require(BigInteger.valueOf(decoder.tape().byteSize()), what);
-    return decoder.session(tokens);
+    try {
+      Decoder decoder = new Decoder(this, purpose, B, T, rows, gradients, tokens);
+      kernels.device().require(BigInteger.valueOf(decoder.tape().byteSize()), what);
+      return decoder.session(tokens);
+    } catch (RuntimeException | Error error) {
+      tokens.close();
+      throw error;
+    }
   }
 
   /**

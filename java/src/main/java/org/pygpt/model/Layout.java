@@ -76,7 +76,7 @@ public record Layout(List<Weight> weights) {
    * @throws IllegalArgumentException if there is no weight of a name
    */
   public Layout freeze(String... names) {
-    Set<String> frozen = Set.of(names);
+    Set<String> frozen = Set.copyOf(List.of(names));
     Set<String> unknown = new HashSet<>(frozen);
     List<Weight> copies = new ArrayList<>();
     for (Weight w : weights) {

@@ -177,7 +177,7 @@ record NamesRun(
       }
     } finally { // only a model that nobody works on can be closed
       job.cancel();
-      while (!job.isDone()) {
+      while (job.isRunning()) {
         Thread.sleep(1);
       }
     }

@@ -8,7 +8,8 @@ public interface Device {
   String name();
 
   /**
-   * Allocates zeroed memory, aligned to {@link Memory#ALIGNMENT_BYTES}.
+   * Allocates zeroed memory, aligned to {@link Memory#ALIGNMENT_BYTES}. What nobody closes is freed
+   * some time after the last reference to it is gone.
    *
    * @throws IllegalArgumentException if {@code bytes} is not positive
    * @throws OutOfMemoryError if there is no room for it; the message says how much was asked

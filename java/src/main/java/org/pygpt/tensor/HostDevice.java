@@ -48,9 +48,7 @@ public final class HostDevice implements Device {
     }
     Arena lifetime = Arena.ofShared();
     MemorySegment segment =
-        HAS_ND4J
-            ? Nd4jHeap.allocate(bytes, lifetime)
-            : lifetime.allocate(bytes, Memory.ALIGNMENT_BYTES);
+        HAS_ND4J ? Nd4jHeap.allocate(bytes, lifetime) : JavaHeap.allocate(bytes, lifetime);
     HugePages.zero(segment);
     return new HostMemory(this, lifetime, segment);
   }

@@ -89,9 +89,20 @@ public final class Training implements AutoCloseable {
     gradients = zeros(layout);
     m = zeros(layout);
     v = zeros(layout);
-    program = model.training(B, T, gradients);
+    try {
+      program = model.training(B, T, gradients);
+    } catch (RuntimeException | Error error) {
+      closeState();
+      throw error;
+    }
     maxRows = B * T;
     trained = ranges(layout);
+  }
+
+  private void closeState() {
+    v.close();
+    m.close();
+    gradients.close();
   }
 
   private Parameters zeros(Layout layout) {
@@ -285,8 +296,6 @@ public final class Training implements AutoCloseable {
   @Override
   public void close() {
     program.close();
-    v.close();
-    m.close();
-    gradients.close();
+    closeState();
   }
 }
