@@ -1,5 +1,11 @@
 package org.pygpt.tensor;
 
+import static java.lang.foreign.ValueLayout.JAVA_DOUBLE_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
+
+import java.lang.foreign.MemorySegment;
 import java.util.Locale;
 
 /** Element types of the engine. */
@@ -33,6 +39,26 @@ public enum DType {
   /** The number that {@code bits} are in bfloat16. */
   public static float fromBfloat16(short bits) {
     return Float.intBitsToFloat(bits << 16);
+  }
+
+  /** Element {@code index} of bytes in native order, widened. */
+  double get(MemorySegment bytes, long index) {
+    return switch (this) {
+      case FLOAT32 -> bytes.getAtIndex(JAVA_FLOAT_UNALIGNED, index);
+      case FLOAT64 -> bytes.getAtIndex(JAVA_DOUBLE_UNALIGNED, index);
+      case BFLOAT16 -> fromBfloat16(bytes.getAtIndex(JAVA_SHORT_UNALIGNED, index));
+      case INT32 -> bytes.getAtIndex(JAVA_INT_UNALIGNED, index);
+    };
+  }
+
+  /** Stores {@code value}, rounded to this type. */
+  void set(MemorySegment bytes, long index, double value) {
+    switch (this) {
+      case FLOAT32 -> bytes.setAtIndex(JAVA_FLOAT_UNALIGNED, index, (float) value);
+      case FLOAT64 -> bytes.setAtIndex(JAVA_DOUBLE_UNALIGNED, index, value);
+      case BFLOAT16 -> bytes.setAtIndex(JAVA_SHORT_UNALIGNED, index, toBfloat16((float) value));
+      case INT32 -> bytes.setAtIndex(JAVA_INT_UNALIGNED, index, (int) value);
+    }
   }
 
   /**

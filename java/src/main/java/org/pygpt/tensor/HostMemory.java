@@ -1,10 +1,5 @@
 package org.pygpt.tensor;
 
-import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_SHORT;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -73,22 +68,12 @@ public class HostMemory extends Memory {
 
   /** Element {@code index}, widened. */
   public double get(DType dtype, long index) {
-    return switch (dtype) {
-      case FLOAT32 -> segment().getAtIndex(JAVA_FLOAT, index);
-      case FLOAT64 -> segment().getAtIndex(JAVA_DOUBLE, index);
-      case BFLOAT16 -> DType.fromBfloat16(segment().getAtIndex(JAVA_SHORT, index));
-      case INT32 -> segment().getAtIndex(JAVA_INT, index);
-    };
+    return dtype.get(segment(), index);
   }
 
   /** Stores {@code value}, rounded to {@code dtype}. */
   public void set(DType dtype, long index, double value) {
-    switch (dtype) {
-      case FLOAT32 -> segment().setAtIndex(JAVA_FLOAT, index, (float) value);
-      case FLOAT64 -> segment().setAtIndex(JAVA_DOUBLE, index, value);
-      case BFLOAT16 -> segment().setAtIndex(JAVA_SHORT, index, DType.toBfloat16((float) value));
-      case INT32 -> segment().setAtIndex(JAVA_INT, index, (int) value);
-    }
+    dtype.set(segment(), index, value);
   }
 
   // ---- tensors ---------------------------------------------------------------------------------

@@ -107,57 +107,32 @@ public final class Tensor {
 
   /** Uploads {@code values}, rounded to this tensor's type, to the start of a row. */
   public void writeRow(int row, double[] values) {
-    int length = values.length;
-    write(
-        row,
-        switch (dtype) {
-          case FLOAT64 -> MemorySegment.ofArray(values);
-          case FLOAT32 -> {
-            float[] rounded = new float[length];
-            for (int i = 0; i < length; i++) {
-              rounded[i] = (float) values[i];
-            }
-            yield MemorySegment.ofArray(rounded);
-          }
-          case BFLOAT16 -> {
-            short[] rounded = new short[length];
-            for (int i = 0; i < length; i++) {
-              rounded[i] = DType.toBfloat16((float) values[i]);
-            }
-            yield MemorySegment.ofArray(rounded);
-          }
-          case INT32 ->
-              MemorySegment.ofArray(Arrays.stream(values).mapToInt(v -> (int) v).toArray());
-        });
+    MemorySegment staged = staged(row, values.length);
+    for (int i = 0; i < values.length; i++) {
+      dtype.set(staged, i, values[i]);
+    }
+    if (!staged.isNative()) {
+      write(row, staged);
+    }
   }
 
   /** Downloads the start of a row, widened. */
   public void readRow(int row, double[] to) {
-    int length = to.length;
-    switch (dtype) {
-      case FLOAT64 -> read(row, MemorySegment.ofArray(to));
-      case FLOAT32 -> {
-        float[] values = new float[length];
-        read(row, MemorySegment.ofArray(values));
-        for (int i = 0; i < length; i++) {
-          to[i] = values[i];
-        }
-      }
-      case BFLOAT16 -> {
-        short[] values = new short[length];
-        read(row, MemorySegment.ofArray(values));
-        for (int i = 0; i < length; i++) {
-          to[i] = DType.fromBfloat16(values[i]);
-        }
-      }
-      case INT32 -> {
-        int[] values = new int[length];
-        read(row, MemorySegment.ofArray(values));
-        for (int i = 0; i < length; i++) {
-          to[i] = values[i];
-        }
-      }
+    MemorySegment staged = staged(row, to.length);
+    if (!staged.isNative()) {
+      read(row, staged);
     }
+    for (int i = 0; i < to.length; i++) {
+      to[i] = dtype.get(staged, i);
+    }
+  }
+
+  /** The start of a row where it lies, on the host; elsewhere room for a copy of it. */
+  private MemorySegment staged(int row, int length) {
+    long bytes = (long) length * dtype.bytes();
+    return memory instanceof HostMemory host
+        ? host.segment().asSlice(at(row) * dtype.bytes(), bytes)
+        : MemorySegment.ofArray(new byte[Math.toIntExact(bytes)]);
   }
 
   /** Sets every element to zero. */
