@@ -130,7 +130,7 @@ class Model(Handle[java.GPT]):
         return self._numbers("weights", self.java.weights()).named()
 
     def weights_changed(self) -> None:
-        """Tell that arrays of `parameters` were written to, so that no cache of older ones is used."""
+        """Tell that arrays of `parameters` were written to: generators reuse nothing older."""
         with translated():
             self.java.changed()
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pygpt import GPT, CharTokenizer, ConfigError, GPTConfig, ShapeError
-from pygpt.errors import ClosedError
+from pygpt import GPT, CharTokenizer, ConfigError, GPTConfig, ShapeError, Trainer
+from pygpt.engine.generation import EngineGenerator, EngineSequence
+from pygpt.errors import ClosedError, TooLargeError
+from pygpt.generate.config import GenerateConfig
 from pygpt.generate.generator import Request
+from pygpt.names.protocol import draw_weights
+from tests.support import training_runs
 
 TOKENIZER = CharTokenizer("".join(map(chr, range(97, 127))))
 CONFIG = GPTConfig(
@@ -160,6 +165,78 @@ def test_a_conversation_is_not_read_again(model: GPT) -> None:
             if turn == 2:
                 with model.training(1) as training:
                     training.step(ids[:-1], ids[1:], 0.1)
+
+
+@pytest.mark.parametrize("change", ["draw", "resume"])
+def test_weights_that_are_written_anew_are_read_anew(tmp_path: Path, change: str) -> None:
+    ids = [random.Random(1).randrange(30) for _ in range(40)]
+    config = GPTConfig.microgpt(64, 31, 1, 2, 8)
+    options = {"temperature": 0, "stop_tokens": ()}
+    run = training_runs.config(max_iters=1)
+    with GPT(config, seed=5) as other:
+        Trainer(other, training_runs.Data(), run, run=tmp_path).fit()
+    with GPT(config) as model, model.generator() as generator:
+        generator.submit(ids, 5, **options)
+        while generator.advance():
+            pass
+        if change == "draw":
+            draw_weights(model, random.Random(1))
+        else:
+            Trainer(model, training_runs.Data(), run, run=tmp_path, resume=True).close()
+        second = generator.submit(ids, 5, **options)
+        while generator.advance():
+            pass
+        (fresh,) = model.continuations(ids, 5, **options)
+        got = second.continuation().log_probabilities
+        np.testing.assert_array_equal(got, fresh.log_probabilities)
+
+
+def test_text_ends_with_what_went_wrong(model: GPT) -> None:
+    with model.generator() as generator:
+        request = generator.submit("a", 5, temperature=0, stop_tokens=())
+        model.parameters()["wpe.weight"][1, 2] = np.nan
+        with pytest.raises(ArithmeticError, match="^logits: expected numbers"):
+            while True:
+                generator.advance()
+                request.take()
+        assert len(request.tokens()) == 1
+
+
+def test_a_step_asks_java_once_for_all(model: GPT, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    progress = EngineGenerator.progress
+
+    def counted(generator: EngineGenerator, sequences: list[EngineSequence]) -> Any:
+        calls.append(len(sequences))
+        return progress(generator, sequences)
+
+    with model.generator() as generator:
+        requests = [generator.submit([b], 5, stop_tokens=()) for b in range(3)]
+        monkeypatch.setattr(EngineGenerator, "progress", counted)
+        monkeypatch.setattr(EngineSequence, "tokens", None)
+        monkeypatch.setattr(EngineSequence, "check", None)
+        steps = 1
+        while generator.advance():
+            steps += 1
+            for request in requests:
+                request.check()
+        assert calls == [3] * steps
+
+
+def test_all_prompts_are_queued_or_none(model: GPT, monkeypatch: pytest.MonkeyPatch) -> None:
+    submit = EngineGenerator.submit
+
+    def refuse(generator: EngineGenerator, prompt: Any, *options: Any) -> EngineSequence:
+        if prompt[0] == 3:
+            raise TooLargeError("no room")
+        return submit(generator, prompt, *options)
+
+    monkeypatch.setattr(EngineGenerator, "submit", refuse)
+    prompts = [np.array([b], np.int32) for b in (1, 2, 3)]
+    with model.generator() as generator:
+        with pytest.raises(TooLargeError):
+            generator.submit_rows(prompts, GenerateConfig(), False)
+        assert generator.queued == 0 and not generator.advance()
 
 
 def test_bad_input(model: GPT) -> None:
