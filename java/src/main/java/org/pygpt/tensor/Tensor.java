@@ -130,9 +130,9 @@ public final class Tensor {
   /** The start of a row where it lies, on the host; elsewhere room for a copy of it. */
   private MemorySegment staged(int row, int length) {
     long bytes = (long) length * dtype.bytes();
-    return memory instanceof HostMemory host
-        ? host.segment().asSlice(at(row) * dtype.bytes(), bytes)
-        : MemorySegment.ofArray(new byte[Math.toIntExact(bytes)]);
+    return memory.device() == HostDevice.host()
+        ? HostMemory.segment(this).asSlice(at(row) * dtype.bytes(), bytes)
+        : MemorySegment.ofArray(new long[Math.toIntExact((bytes + 7) / 8)]).asSlice(0, bytes);
   }
 
   /** Sets every element to zero. */
