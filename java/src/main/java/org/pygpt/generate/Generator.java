@@ -19,10 +19,10 @@ import org.pygpt.model.Session;
  * parts of prompts. A sequence that ends leaves the step, and its cache to others. What follows a
  * prompt is what would follow it alone: see docs/generate.md.
  *
- * <p>Any thread may at any time call {@link #submit}, {@link #cancel}, {@link #queued}, {@link
- * #interrupt} and the methods of a {@link Sequence}; all others are for one thread at a time, and
- * not while {@link #advance} runs. If the weights are changed, sequences go on with the keys and
- * values that they have, and no other sequence gets those.
+ * <p>Any thread may at any time call any method, and those of a {@link Sequence}: {@link #submit},
+ * {@link #cancel}, {@link #queued} and {@link #interrupt} at once, the others in a {@link GPT#turn}
+ * of the model. If the weights are changed, sequences go on with the keys and values that they
+ * have, and no other sequence gets those.
  *
  * <pre>{@code
  * try (Generator generator = new Generator(model)) {
@@ -57,6 +57,7 @@ public final class Generator implements AutoCloseable {
   private final SequencedSet<Sequence> queue = new LinkedHashSet<>(); // its own lock guards it
   private final List<Sequence> running = new ArrayList<>(); // a step adds a token to each
   private Sequence reading; // its prompt is being read; null for none
+  private boolean closed; // read and written in turns
   private int budget; // tokens of prompts that may be read before the next step
   volatile Session session; // null before the first is needed
   private int sessionSequences;
@@ -72,8 +73,9 @@ public final class Generator implements AutoCloseable {
    * Allocates nothing yet.
    *
    * @param atOnce most sequences at once, up to {@link #AT_ONCE}; others wait
-   * @param exact whether every prompt is read whole and before the next step, as it would be alone.
-   *     Else long ones are read in parts, with a step of the running sequences after each, and a
+   * @param exact whether every sequence is computed as it would be alone: every prompt is read
+   *     whole and before the next step, and more sequences than have the same bits as one run
+   *     together only if they were submitted together. Else long ones are read in parts, with a step of the running sequences after each, and a
    *     prompt that begins as a sequence whose cache is still there is read from where it differs;
    *     logits then differ by rounding.
    */
@@ -88,21 +90,30 @@ public final class Generator implements AutoCloseable {
     sampler = new TokenSampler(model.config().vocabSize());
   }
 
-  /**
-   * Puts a request last in the queue.
-   *
-   * @return what will be added to its prompt
-   * @throws IllegalArgumentException if the model cannot continue it
-   * @throws org.pygpt.tensor.TooLargeError if its cache does not fit into memory
-   */
+  /** Puts a request last in the queue; see the other method. */
   public Sequence submit(Request request) {
-    request.check(model.config().vocabSize(), model.config().blockSize());
-    Sequence sequence = new Sequence(request);
-    caches.require(sequence.positions());
-    synchronized (queue) {
-      queue.add(sequence);
+    return submit(List.of(request)).getFirst();
+  }
+
+  /**
+   * Puts requests last in the queue: all of them, or none.
+   *
+   * @return what will be added to each prompt
+   * @throws IllegalArgumentException if the model cannot continue one
+   * @throws org.pygpt.tensor.TooLargeError if a cache does not fit into memory
+   */
+  public List<Sequence> submit(List<Request> requests) {
+    List<Sequence> sequences = new ArrayList<>();
+    for (Request request : requests) {
+      request.check(model.config().vocabSize(), model.config().blockSize());
+      Sequence sequence = new Sequence(request, sequences, requests.size());
+      caches.require(sequence.positions());
+      sequences.add(sequence);
     }
-    return sequence;
+    synchronized (queue) {
+      queue.addAll(sequences);
+    }
+    return List.copyOf(sequences);
   }
 
   /**
@@ -125,12 +136,26 @@ public final class Generator implements AutoCloseable {
 
   /** Sequences that have a cache. */
   public int running() {
-    return caches.used();
+    try (var _ = model.lastTurn()) {
+      return caches.used();
+    }
   }
 
   /** Size in bytes of all caches, also of those that no sequence has. */
   public long cacheBytes() {
-    return caches.bytes();
+    try (var _ = model.lastTurn()) {
+      return caches.bytes();
+    }
+  }
+
+  /** A {@link GPT#turn} of the model, if this is not closed. */
+  public GPT.Turn turn() {
+    GPT.Turn turn = model.turn();
+    if (closed) {
+      turn.close();
+      throw new IllegalStateException("the generator is closed; make another one");
+    }
+    return turn;
   }
 
   /**
@@ -142,6 +167,12 @@ public final class Generator implements AutoCloseable {
    *     on where this one began
    */
   public boolean advance() {
+    try (var _ = turn()) {
+      return runOnce();
+    }
+  }
+
+  private boolean runOnce() {
     releaseEnded();
     if (reading == null) {
       reading = admitted();
@@ -153,7 +184,21 @@ public final class Generator implements AutoCloseable {
       budget = part();
     }
     releaseEnded();
-    return reading != null || !running.isEmpty() || queued() > 0;
+    boolean more = reading != null || !running.isEmpty() || queued() > 0;
+    if (exact && !more) {
+      caches.forget(); // they serve nobody else
+    }
+    return more;
+  }
+
+  /** Gives back what sequences hold that have ended; {@link #advance} does so by itself. */
+  public void tidy() {
+    try (var _ = turn()) {
+      releaseEnded();
+      if (exact && caches.used() == 0) {
+        caches.forget();
+      }
+    }
   }
 
   /** Most tokens that are read at once. */
@@ -185,7 +230,7 @@ public final class Generator implements AutoCloseable {
   /** The first sequence of the queue, with a cache; null if there is none, or no room for one. */
   private Sequence admitted() {
     Sequence first = first();
-    if (first == null || running.size() == atOnce) {
+    if (first == null || !joins(first)) {
       return null;
     }
     try {
@@ -194,6 +239,16 @@ public final class Generator implements AutoCloseable {
       dequeue(first).fail(error);
     }
     return first.cache() == null ? null : dequeue(first);
+  }
+
+  private boolean joins(Sequence next) {
+    if (running.isEmpty() || !exact) {
+      return running.size() < atOnce;
+    }
+    int alike = model.kernels().rowsAlike();
+    Sequence other = running.getFirst();
+    int most = other.groupSize() > alike ? atOnce : Math.min(alike, atOnce);
+    return next.joins(other, alike) && running.size() < most;
   }
 
   private Sequence first() {
@@ -239,7 +294,7 @@ public final class Generator implements AutoCloseable {
 
   private boolean isEqual(Sequence next, int[] prompt) {
     return next != null
-        && running.size() < atOnce
+        && joins(next)
         && Arrays.equals(next.request().prompt(), prompt);
   }
 
@@ -341,12 +396,17 @@ public final class Generator implements AutoCloseable {
    * memory. Training, drawing and rounding weights do so by themselves.
    */
   public void forget() {
-    caches.forget();
+    try (var _ = model.lastTurn()) {
+      caches.forget();
+    }
   }
 
   @Override
   public void close() {
-    caches.close();
-    closeSession();
+    try (var _ = model.lastTurn()) {
+      closed = true;
+      caches.close();
+      closeSession();
+    }
   }
 }

@@ -13,6 +13,8 @@ public final class Sequence {
   private static final int FIRST_CAPACITY = 16;
 
   private final Request request;
+  private final Object group; // the same one for those that were submitted together
+  private final int groupSize;
   private final BitSet stops = new BitSet();
   private final BitSet seen; // what the repetition penalty is for; null if there is none
   private int[] tokens = new int[FIRST_CAPACITY];
@@ -24,9 +26,11 @@ public final class Sequence {
   private volatile Throwable failure; // a RuntimeException or an Error
   private KeyValueCache cache; // the generator's thread alone uses it
 
-  /** Nothing yet. */
-  Sequence(Request request) {
+  /** Nothing yet; one of so many that are submitted together. */
+  Sequence(Request request, Object group, int groupSize) {
     this.request = request;
+    this.group = group;
+    this.groupSize = groupSize;
     Arrays.stream(request.stopTokens()).forEach(stops::set);
     seen = request.sampling().repetitionPenalty() == 1 ? null : new BitSet();
     topTokens = new int[FIRST_CAPACITY * request.topCount()];
@@ -35,6 +39,20 @@ public final class Sequence {
 
   Request request() {
     return request;
+  }
+
+  int groupSize() {
+    return groupSize;
+  }
+
+  /**
+   * Whether both may run at once where each has to get what it would get alone: in one group, or in
+   * groups whose steps have the same bits as a step of one.
+   *
+   * @param alike most sequences of such a step
+   */
+  boolean joins(Sequence other, int alike) {
+    return group == other.group || Math.max(groupSize, other.groupSize) <= alike;
   }
 
   /** Positions that it takes in a cache; its last token is not read. */

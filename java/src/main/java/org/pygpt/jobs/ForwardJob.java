@@ -20,11 +20,12 @@ public final class ForwardJob extends Job {
 
   @Override
   protected void run() {
-    session.tape().resetCancel();
-    throwIfCancelled(); // a cancel that came before the reset
-    session.setBatch(ids, targets, step.rows());
-    session.load(step);
-    session.tape().forward(step);
+    try (var _ = session.turn()) {
+      session.tape().resetCancel();
+      throwIfCancelled(); // a cancel that came before the reset
+      session.setBatch(ids, targets, step.rows());
+      session.forward(step);
+    }
   }
 
   @Override

@@ -33,12 +33,14 @@ public final class StepJob extends Job {
 
   @Override
   protected void run() {
-    training.resetCancel();
-    throwIfCancelled(); // a cancel that came before the reset
-    training.setBatch(ids, targets, B, T);
-    loss = training.backward(B, T);
-    if (!Double.isNaN(learningRate)) {
-      training.update(learningRate);
+    try (var _ = training.turn()) {
+      training.resetCancel();
+      throwIfCancelled(); // a cancel that came before the reset
+      training.setBatch(ids, targets, B, T);
+      loss = training.backward(B, T);
+      if (!Double.isNaN(learningRate)) {
+        training.update(learningRate);
+      }
     }
   }
 

@@ -50,22 +50,24 @@ public final class StepsJob extends Job {
 
   @Override
   protected void run() {
-    training.resetCancel();
-    int start = 0;
-    for (int step = 0; step < learningRates.length; step++) {
-      throwIfCancelled(); // also a cancel that came before the reset
-      int batch = step % (sizes.length / 2);
-      start = batch == 0 ? 0 : start;
-      int B = sizes[2 * batch];
-      int T = sizes[2 * batch + 1];
-      int end = start + B * T;
-      int[] batchIds = Arrays.copyOfRange(ids, start, end);
-      int[] batchTargets = Arrays.copyOfRange(targets, start, end);
-      training.setBatch(batchIds, batchTargets, B, T);
-      losses[step] = training.backward(B, T);
-      training.update(learningRates[step]);
-      completed = step + 1;
-      start = end;
+    try (var _ = training.turn()) {
+      training.resetCancel();
+      int start = 0;
+      for (int step = 0; step < learningRates.length; step++) {
+        throwIfCancelled(); // also a cancel that came before the reset
+        int batch = step % (sizes.length / 2);
+        start = batch == 0 ? 0 : start;
+        int B = sizes[2 * batch];
+        int T = sizes[2 * batch + 1];
+        int end = start + B * T;
+        int[] batchIds = Arrays.copyOfRange(ids, start, end);
+        int[] batchTargets = Arrays.copyOfRange(targets, start, end);
+        training.setBatch(batchIds, batchTargets, B, T);
+        losses[step] = training.backward(B, T);
+        training.update(learningRates[step]);
+        completed = step + 1;
+        start = end;
+      }
     }
   }
 

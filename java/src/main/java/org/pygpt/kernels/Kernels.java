@@ -28,6 +28,11 @@ public interface Kernels extends AutoCloseable {
   /** Matrix product c = op(a) @ op(b), or c += op(a) @ op(b). */
   void gemm(MatMul shape, Tensor a, Tensor b, Tensor c);
 
+  /** Most rows of a step of generation in which each has the same bits as it would have alone. */
+  default int rowsAlike() {
+    return 1;
+  }
+
   /**
    * A copy of a quantized matrix that products of few rows read instead of it, since it is smaller;
    * null if this backend has none. It may only be used where these kernels are.

@@ -100,7 +100,7 @@ final class Decoder {
   /** Allocates the tape; the session owns it, and the tokens. */
   Session session(Tokens tokens) {
     tape.allocate();
-    return new Session(tape, tokens, logits, loss, probabilities);
+    return new Session(model, tape, tokens, logits, loss, probabilities);
   }
 
   /** Whether it computes the logits of every token, rather than of the last one alone. */

@@ -4,6 +4,7 @@ import java.math.BigInteger;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.locks.ReentrantLock;
 import org.pygpt.backends.Backend;
 import org.pygpt.backends.BackendProvider;
 import org.pygpt.backends.MissingBackendException;
@@ -22,6 +23,12 @@ import org.pygpt.text.Choice;
 
 /**
  * Mutable: a GPT's weights and the way its tapes are built.
+ *
+ * <p>Any thread may use it, its {@link org.pygpt.train.Training trainings} and its {@link
+ * org.pygpt.generate.Generator generators}: their calls take turns, in the order in which they
+ * came. {@link #close} waits for its turn too; calls that come later throw IllegalStateException. A
+ * {@link Session}, and the batch that a training was given, are for one thread, or for a block of
+ * {@link #turn}.
  *
  * <pre>{@code
  * GPTConfig config = GPTConfig.gpt2(256, 65, 6, 6, 384);
@@ -42,8 +49,16 @@ public final class GPT implements AutoCloseable {
   private final Kernels kernels;
   private final Parameters weights;
   private final Tensor angles;
-  private QuantizedWeights rounded;
+  private volatile QuantizedWeights rounded;
   private volatile long version;
+  private final ReentrantLock turns = new ReentrantLock(true);
+  private boolean closed; // guarded by turns
+
+  /** A block of code in which no other thread uses a model. */
+  public interface Turn extends AutoCloseable {
+    @Override
+    void close();
+  }
 
   private GPT(GPTConfig config, Kernels kernels, DType dtype) {
     this.config = config;
@@ -97,10 +112,39 @@ public final class GPT implements AutoCloseable {
     return model;
   }
 
+  /**
+   * Waits until no other thread uses this model; it is this thread's until the turn is closed.
+   *
+   * <pre>{@code
+   * try (var _ = model.turn()) {
+   *   trainer.setBatch(ids, targets, B, T);
+   *   loss = trainer.backward(B, T);
+   * }
+   * }</pre>
+   *
+   * @throws IllegalStateException if the model is closed
+   */
+  public Turn turn() {
+    Turn turn = lastTurn();
+    if (closed) {
+      turn.close();
+      throw new IllegalStateException("the model is closed; make another one");
+    }
+    return turn;
+  }
+
+  /** A {@link #turn} to free memory in, which a closed model gives too. */
+  public Turn lastTurn() {
+    turns.lock();
+    return turns::unlock;
+  }
+
   /** Draws every weight anew; see {@link Initializer}. */
   public void initialize(long seed) {
-    Initializer.initialize(weights, seed);
-    changed();
+    try (var _ = turn()) {
+      Initializer.initialize(weights, seed);
+      changed();
+    }
   }
 
   /**
@@ -118,14 +162,16 @@ public final class GPT implements AutoCloseable {
    */
   public void quantize(String format) {
     WeightFormat chosen = Choice.of("weights", WeightFormat.class, format);
-    if (rounded != null) {
-      throw new IllegalStateException(
-          "weights: expected them as they were trained, got "
-              + rounded.format()
-              + "; load the model again to round it otherwise");
+    try (var _ = turn()) {
+      if (rounded != null) {
+        throw new IllegalStateException(
+            "weights: expected them as they were trained, got "
+                + rounded.format()
+                + "; load the model again to round it otherwise");
+      }
+      rounded = new QuantizedWeights(chosen, weights, kernels);
+      changed();
     }
-    rounded = new QuantizedWeights(chosen, weights, kernels);
-    changed();
   }
 
   /** Whether the weights are rounded; a session that was made before does not read the copy. */
@@ -140,7 +186,9 @@ public final class GPT implements AutoCloseable {
 
   /** Tells that the weights have changed, so that what was computed with them is out of date. */
   public void changed() {
-    version++;
+    try (var _ = lastTurn()) {
+      version++;
+    }
   }
 
   /**
@@ -236,7 +284,7 @@ public final class GPT implements AutoCloseable {
     BigInteger least = BigInteger.valueOf(embedded).multiply(BigInteger.valueOf(dtype().bytes()));
     kernels.device().require(least.add(BigInteger.valueOf(count * DType.INT32.bytes())), what);
     Tokens tokens = new Tokens(kernels.device(), rows);
-    try {
+    try (var _ = turn()) {
       Decoder decoder = new Decoder(this, purpose, B, T, rows, gradients, tokens);
       kernels.device().require(BigInteger.valueOf(decoder.tape().byteSize()), what);
       return decoder.session(tokens);
@@ -279,6 +327,15 @@ public final class GPT implements AutoCloseable {
 
   @Override
   public void close() {
+    try (var _ = lastTurn()) {
+      if (!closed) {
+        closed = true;
+        free();
+      }
+    }
+  }
+
+  private void free() {
     weights.close();
     if (angles != null) {
       angles.memory().close();

@@ -9,15 +9,23 @@ import org.pygpt.graph.Variable;
 import org.pygpt.ops.Loss;
 import org.pygpt.tensor.Tensor;
 
-/** Mutable: a tape with the memory that it reads its tokens from. */
+/** Mutable: a tape with the memory that it reads its tokens from; for one thread at a time. */
 public final class Session implements AutoCloseable {
+  private final GPT model;
   private final Tape tape;
   private final Tokens tokens;
   private final Variable logits;
   private final Loss loss;
   private final List<Slot> probabilities;
 
-  Session(Tape tape, Tokens tokens, Variable logits, Loss loss, List<Slot> probabilities) {
+  Session(
+      GPT model,
+      Tape tape,
+      Tokens tokens,
+      Variable logits,
+      Loss loss,
+      List<Slot> probabilities) {
+    this.model = model;
     this.tape = tape;
     this.tokens = tokens;
     this.logits = logits;
@@ -27,6 +35,11 @@ public final class Session implements AutoCloseable {
 
   public Tape tape() {
     return tape;
+  }
+
+  /** A {@link GPT#turn} of the model whose weights it reads. */
+  public GPT.Turn turn() {
+    return model.turn();
   }
 
   /**
@@ -72,9 +85,24 @@ public final class Session implements AutoCloseable {
     tokens.load(step, logits.columns());
   }
 
+  /**
+   * Runs forward on the tokens that were set, in a {@link #turn}.
+   *
+   * @throws IllegalArgumentException if an id is outside [0, V), or a target is V or more
+   * @throws java.util.concurrent.CancellationException if another thread cancelled the tape
+   */
+  public void forward(Step step) {
+    try (var _ = turn()) {
+      load(step);
+      tape.forward(step);
+    }
+  }
+
   @Override
   public void close() {
-    tape.close();
-    tokens.close();
+    try (var _ = model.lastTurn()) {
+      tape.close();
+      tokens.close();
+    }
   }
 }

@@ -25,7 +25,8 @@ public interface Device {
   long freeBytes();
 
   /**
-   * Refuses what would not fit, before any of it is allocated.
+   * Refuses what would not fit, before any of it is allocated; memory that nobody can reach any
+   * more is freed first.
    *
    * @param bytes what would be allocated
    * @param what it is for, for the message
@@ -33,6 +34,10 @@ public interface Device {
    */
   default void require(BigInteger bytes, String what) {
     long free = freeBytes();
+    for (int wait = 0; wait < 5 && bytes.compareTo(BigInteger.valueOf(free)) > 0; wait++) {
+      Unreachable.collect(wait);
+      free = freeBytes();
+    }
     if (bytes.compareTo(BigInteger.valueOf(free)) > 0) {
       throw new TooLargeError(AvailableMemory.message(bytes, free, what));
     }

@@ -46,6 +46,7 @@ public final class HostDevice implements Device {
     if (bytes <= 0) {
       throw new IllegalArgumentException("bytes: expected at least 1, got " + bytes);
     }
+    Unreachable.count(bytes);
     Arena lifetime = Arena.ofShared();
     MemorySegment segment =
         HAS_ND4J ? Nd4jHeap.allocate(bytes, lifetime) : JavaHeap.allocate(bytes, lifetime);

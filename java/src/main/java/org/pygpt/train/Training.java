@@ -36,6 +36,7 @@ public final class Training implements AutoCloseable {
   private int accumulated;
   private long dropoutKey;
   private double gradientNorm;
+  private boolean closed; // read and written in turns
 
   /**
    * Weights that lie together and their weight decay.
@@ -147,7 +148,9 @@ public final class Training implements AutoCloseable {
               "batch: expected %d ids and targets, got %d and %d",
               B * T, ids.length, targets.length));
     }
-    program.setBatch(ids, targets, B * T);
+    try (var _ = turn()) {
+      program.setBatch(ids, targets, B * T);
+    }
   }
 
   private void checkSize(int B, int T) {
@@ -170,6 +173,12 @@ public final class Training implements AutoCloseable {
    */
   public double backward(int B, int T) {
     checkSize(B, T);
+    try (var _ = turn()) {
+      return run(B, T);
+    }
+  }
+
+  private double run(int B, int T) {
     Step step = new Step(B, T, accumulated > 0, dropoutKey);
     program.load(step);
     int before = accumulated;
@@ -197,6 +206,12 @@ public final class Training implements AutoCloseable {
    * @throws ArithmeticException if the gradient's norm is no number; the weights are as they were
    */
   public void update(double learningRate) {
+    try (var _ = turn()) {
+      move(learningRate);
+    }
+  }
+
+  private void move(double learningRate) {
     if (accumulated == 0) {
       throw new IllegalStateException("update: expected a backward before it, got none");
     }
@@ -273,9 +288,11 @@ public final class Training implements AutoCloseable {
    * dropoutKey}; what was accumulated is forgotten.
    */
   public void resume(long updates, long dropoutKey) {
-    accumulated = 0;
-    this.updates = updates;
-    this.dropoutKey = dropoutKey;
+    try (var _ = turn()) {
+      accumulated = 0;
+      this.updates = updates;
+      this.dropoutKey = dropoutKey;
+    }
   }
 
   /** What decides the dropout of the next backward. */
@@ -293,9 +310,22 @@ public final class Training implements AutoCloseable {
     program.tape().resetCancel();
   }
 
+  /** A {@link GPT#turn} of the model, if this is not closed. */
+  public GPT.Turn turn() {
+    GPT.Turn turn = model.turn();
+    if (closed) {
+      turn.close();
+      throw new IllegalStateException("the training is closed; make another one");
+    }
+    return turn;
+  }
+
   @Override
   public void close() {
-    program.close();
-    closeState();
+    try (var _ = model.lastTurn()) {
+      closed = true;
+      program.close();
+      closeState();
+    }
   }
 }

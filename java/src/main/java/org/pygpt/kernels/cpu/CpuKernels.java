@@ -70,6 +70,11 @@ public final class CpuKernels implements Kernels {
   }
 
   @Override
+  public int rowsAlike() {
+    return 8; // SmallGemm and TiledKernel sum a row in the same order for each such count
+  }
+
+  @Override
   public PackedMatrix pack(QuantizedMatrix matrix) {
     return new TiledMatrix(workers, matrix);
   }

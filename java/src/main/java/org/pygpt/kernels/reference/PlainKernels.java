@@ -52,6 +52,11 @@ public final class PlainKernels implements Kernels {
   }
 
   @Override
+  public int rowsAlike() {
+    return Integer.MAX_VALUE;
+  }
+
+  @Override
   public void bias(int rows, Tensor bias, Tensor x) {
     Products.bias(rows, bias, x);
   }
