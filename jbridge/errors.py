@@ -14,8 +14,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 
@@ -83,6 +81,19 @@ def is_java(error: BaseException) -> bool:
     return jpype is not None and isinstance(error, jpype.JException)
 
 
+def _words(error: Any) -> list[str]:
+    """Return what a Java exception says, and what its deepest cause says beyond that."""
+    deepest = error
+    while deepest.getCause() is not None:
+        deepest = deepest.getCause()
+    words: list[str] = []
+    for some in (error, deepest):
+        text, name = some.getMessage(), str(some.getClass().getName()).rpartition(".")[2]
+        if not words or (text is not None and str(text) not in words[-1]):
+            words.append(name if text is None else f"{name}: {text}")
+    return words
+
+
 def from_java(error: Any) -> JavaError:
     """Return the Python exception for a Java one; the Java stack shows in its traceback."""
     jpype = sys.modules["jpype"]
@@ -91,19 +102,8 @@ def from_java(error: Any) -> JavaError:
     message = java_class.rpartition(".")[2] if text is None else str(text)
     kinds = (kind for name, kind in _TRANSLATIONS if isinstance(error, jpype.JClass(name)))
     kind = next(kinds, JavaError)
-    if kind is JavaError and text is not None:
-        message = f"{java_class.rpartition('.')[2]}: {text}"
+    if kind is JavaError:
+        message = ": ".join(_words(error))
     translated = kind(message, java_class, str(error.stacktrace()).strip())
     translated.add_note(translated.java_stack)
     return translated
-
-
-@contextmanager
-def translate() -> Iterator[None]:
-    """Within the block a Java exception leaves as a `JavaError`; others pass unchanged."""
-    try:
-        yield
-    except Exception as error:
-        if not is_java(error):
-            raise
-        raise from_java(error) from None

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from jbridge import jvm
-from jbridge.errors import JavaError, is_java, translate
+from jbridge.calls import is_ending, park_if_ending, translate
+from jbridge.errors import JavaError, is_java
 
 POLL_MS = 50
 GRACE_S = 0.3  # Ctrl-C answers within half a second, polls included
@@ -31,18 +31,28 @@ def wait(job: Any, on_poll: Callable[[], None] | None = None) -> None:
         JavaError: the job failed or was cancelled by somebody else.
         ForkedProcessError: this process was forked from the one that runs the job.
     """
-    jvm.check_process()
     done = False
     with translate():
         try:
             while not done:
                 done = bool(job.awaitMillis(POLL_MS))
+                if is_ending():
+                    _leave(job)
                 if on_poll is not None:
                     on_poll()
         except BaseException as error:
             if not done and not is_java(error):
                 _cancel(job)
             raise
+
+
+def _leave(job: Any) -> None:
+    """As the program ends: let a daemon thread's job end, and the thread stay here."""
+    with suppress(JavaError), translate():
+        job.cancel()
+        while not job.awaitMillis(POLL_MS):
+            pass
+    park_if_ending()
 
 
 def _cancel(job: Any) -> None:

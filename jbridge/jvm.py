@@ -4,6 +4,8 @@ The only module that reads environment variables:
 
     NAME_JAVA_HOME, JAVA_HOME, PATH    where to look for the JDK (see jdk.py)
     NAME_JARS                          the folder of jars, instead of the application's
+    NAME_CACHE                         where native libraries are unpacked (see native.py)
+    LC_ALL, LC_CTYPE, LANG             how Java decodes the names of files
     JAVA_TOOL_OPTIONS, _JAVA_OPTIONS   HotSpot reads these by itself
 
 NAME is that of the application, in capitals: see application.py.
@@ -11,7 +13,9 @@ NAME is that of the application, in capitals: see application.py.
 
 from __future__ import annotations
 
+import atexit
 import os
+import re
 import signal
 import sys
 import threading
@@ -20,8 +24,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from jbridge import application, archive, jdk, native, quiet
-from jbridge.errors import ForkedProcessError, JarsNotFoundError, JvmStartError, translate
+from jbridge import application, archive, calls, jdk, native, quiet
+from jbridge.errors import JarsNotFoundError, JvmStartError
 from jbridge.jdk import Jdk
 
 HEAP = "1g"  # for tokens, names and logs; weights and activations are off the heap
@@ -38,6 +42,7 @@ class Started:
 
 
 _lock = threading.Lock()
+_thread = threading.local()
 _started: list[Started] = []  # a process has one JVM or none, and it cannot start a second
 
 
@@ -75,7 +80,9 @@ def jvm_options() -> tuple[str, ...]:
         # with status 0 and without running Python's `finally` blocks.
         "-Xrs",
         f"-Xmx{HEAP}",
-        "-XX:+ExplicitGCInvokesConcurrent",  # ND4J calls System.gc() when memory gets short
+        # Vectors are boxed until they are compiled: without a bound they fill the whole heap once.
+        "-XX:MaxNewSize=64m",
+        "-XX:+ExplicitGCInvokesConcurrent",  # memory beside the heap makes Java collect
         "-XX:-UsePerfData",
         # Standard output is the program's: what the JVM has to say goes to standard error.
         "-XX:+DisplayVMOutputToStderr",
@@ -86,8 +93,12 @@ def jvm_options() -> tuple[str, ...]:
         # page of this process, Python's included, against a second limit: 0 lifts that one.
         f"-Dorg.bytedeco.javacpp.maxbytes={_physical_bytes()}",
         "-Dorg.bytedeco.javacpp.maxphysicalbytes=0",
-        f"-Dorg.bytedeco.javacpp.cachedir={native.cache_folder()}",
+        f"-Dorg.bytedeco.javacpp.cachedir={_cache_folder()}",
     )
+
+
+def _cache_folder() -> Path:
+    return native.cache_folder(os.environ.get(application.used().variable("CACHE")))
 
 
 def _physical_bytes() -> int:
@@ -119,11 +130,14 @@ def start(jars: Path | None = None, options: tuple[str, ...] = ()) -> Started:
             return _again(_started[0], jars, options)
         found = find_jdk()
         paths = find_jars(jars)
+        _check_environment((found.home, *paths))
         flags = (*jvm_options(), *archive.options(paths), *options)
         new = Started(os.getpid(), found, paths, flags)
-        native.announce_unpacking(paths, native.cache_folder())
+        native.announce_unpacking(paths, _cache_folder())
         _start_jvm(new, muted=not options)
         _started.append(new)
+        calls.started()
+        atexit.register(calls.end)  # functions that are registered later run earlier: JPype's after
         _handle_sigterm()
         if sys.platform != "win32":
             os.register_at_fork(after_in_child=_after_fork)
@@ -131,7 +145,7 @@ def start(jars: Path | None = None, options: tuple[str, ...] = ()) -> Started:
 
 
 def _again(first: Started, jars: Path | None, options: tuple[str, ...]) -> Started:
-    check_process()
+    calls.check_process()
     if jars is not None and find_jars(jars) != first.jars:
         raise JvmStartError(f"the JVM runs with the jars of {first.jars[0].parent}, not of {jars}")
     missing = [option for option in options if option not in first.options]
@@ -157,26 +171,37 @@ def _start_jvm(new: Started, muted: bool) -> None:
             convertStrings=False,
             interrupt=False,
         )
+        if threading.current_thread() is not threading.main_thread():
+            # The program would wait for ever for this thread, which Java takes for its main one.
+            jpype.JClass("java.lang.Thread").detach()
 
     try:
-        if muted and _starts_surely():
+        if muted and not os.environ.keys() & {"JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS"}:
             with quiet.without_incubator_notice():
                 launch()
         else:
             launch()
-    except (OSError, RuntimeError, ValueError, TypeError) as error:
+    except (OSError, RuntimeError, ValueError, TypeError, SystemError) as error:
         raise JvmStartError(f"the JVM of {new.jdk.home} does not start: {error}") from error
 
 
-def _starts_surely() -> bool:
-    """Whether nothing here may make HotSpot end the process, with its reason on stderr."""
-    if os.environ.get("JAVA_TOOL_OPTIONS") or os.environ.get("_JAVA_OPTIONS"):
-        return False
-    if sys.platform == "win32":
-        return True
-    import resource
-
-    return resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
+def _check_environment(paths: tuple[Path, ...]) -> None:
+    """Refuse what would let the JVM end this process, later or as it starts."""
+    given = os.environ.get("_JAVA_OPTIONS", "")  # HotSpot reads it after our flags
+    if re.search(r"-Xss|ThreadStackSize", given):
+        raise JvmStartError(
+            f"_JAVA_OPTIONS is {given!r}, which sets the size of stacks: NumPy's linear algebra "
+            "crashes with less than 8 MB in a process with a JVM; take it out, or use "
+            "JAVA_TOOL_OPTIONS, which does not undo our flags"
+        )
+    names = ("LC_ALL", "LC_CTYPE", "LANG")
+    locale = next((os.environ[name] for name in names if os.environ.get(name)), "C")
+    foreign = next((path for path in paths if not str(path).isascii()), None)
+    if foreign is not None and sys.platform == "linux" and locale in ("C", "POSIX"):
+        raise JvmStartError(
+            f"the JVM cannot read the path {str(foreign)!r} in the locale {locale}; set "
+            "LC_ALL=C.UTF-8"
+        )
 
 
 def _handle_sigterm() -> None:
@@ -188,6 +213,8 @@ def _handle_sigterm() -> None:
 
 
 def _exit_on_sigterm(number: int, frame: FrameType | None) -> None:
+    if calls.is_ending():
+        return  # it ends anyway, and an exception here would be printed
     raise SystemExit(128 + number)
 
 
@@ -201,14 +228,12 @@ def started() -> Started | None:
     return _started[0] if _started else None
 
 
-def check_process() -> None:
-    """Raise ForkedProcessError in a forked child of the process that started the JVM."""
-    if _started and _started[0].pid != os.getpid():
-        raise ForkedProcessError(
-            f"the JVM belongs to process {_started[0].pid}, from which this one ({os.getpid()}) "
-            "was forked; start workers with multiprocessing.get_context('spawn'), or fork before "
-            "Java is used"
-        )
+def _adopt_thread(jpype: Any) -> None:
+    """Give a thread that Python has made the class loader by which Java's libraries find parts."""
+    thread = jpype.JClass("java.lang.Thread").currentThread()
+    if thread.getContextClassLoader() is None:
+        thread.setContextClassLoader(jpype.JClass("java.lang.ClassLoader").getSystemClassLoader())
+    _thread.is_adopted = True
 
 
 def java_class(name: str) -> Any:
@@ -221,8 +246,10 @@ def java_class(name: str) -> Any:
     start()
     import jpype
 
+    if not hasattr(_thread, "is_adopted"):
+        _adopt_thread(jpype)
     try:
-        with translate():
+        with calls.translate():
             found = jpype.JClass(name)
     except TypeError as error:
         folder = _started[0].jars[0].parent

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,9 +14,32 @@ _NATIVE_JAR = re.compile(r"-(linux|macosx|windows)-[a-z0-9_]+(-\w+)?\.jar$")
 _LARGE_BYTES = 5_000_000  # smaller ones unpack before anybody wonders
 
 
-def cache_folder() -> Path:
-    """Return the folder that javacpp uses by itself; passed to it so that both agree."""
-    return Path.home() / ".javacpp" / "cache"
+def cache_folder(named: str | None = None) -> Path:
+    """Return the folder to unpack to: one that can be written, and whose files can be loaded.
+
+    Args:
+        named: by the user; else javacpp's own in the home, or one of this user among the temporary
+            files where there is no home, or one that will not do.
+    """
+    if named:
+        return Path(named).absolute()
+    try:
+        home = Path.home()
+    except RuntimeError:  # neither HOME nor a name for this user
+        home = None
+    if home is not None and _is_usable(home / ".javacpp" / "cache"):
+        return home / ".javacpp" / "cache"
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    return Path(tempfile.gettempdir()) / f"javacpp-{user}" / "cache"
+
+
+def _is_usable(folder: Path) -> bool:
+    """Return whether this process may write to a folder, or make it, and load libraries there."""
+    while not folder.exists() and folder.parent != folder:
+        folder = folder.parent
+    if sys.platform == "win32":
+        return os.access(folder, os.W_OK)
+    return os.access(folder, os.W_OK | os.X_OK) and not os.statvfs(folder).f_flag & os.ST_NOEXEC
 
 
 def not_unpacked(jars: Iterable[Path], cache: Path) -> list[Path]:

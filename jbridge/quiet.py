@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 # java.base prints it to standard error while it boots; no option and no property stops it.
 UNWANTED = b"WARNING: Using incubator modules: "
@@ -14,12 +15,13 @@ UNWANTED = b"WARNING: Using incubator modules: "
 
 @contextmanager
 def without_incubator_notice() -> Iterator[None]:
-    """Within the block, stderr goes to a file; afterwards all but the notice is passed on.
+    """Within the block, what goes to stderr passes through a `sed` that drops the notice.
 
     This works on the file descriptor, since the JVM writes to that and not to `sys.stderr`. A
-    process without a stderr is left as it is. What the JVM writes just before it ends the whole
-    process is lost, so do not use this where that can happen.
+    process of its own passes on what the JVM says as it ends this one. Without a stderr, or
+    without a `sed`, all is left as it is.
     """
+    sed = shutil.which("sed")
     if sys.stderr is not None:
         sys.stderr.flush()
     try:
@@ -27,14 +29,22 @@ def without_incubator_notice() -> Iterator[None]:
     except OSError:  # closed, as in some daemons
         yield
         return
-    with tempfile.TemporaryFile() as file:
-        os.dup2(file.fileno(), 2)
+    try:
+        if sed is None:
+            yield
+            return
+        command = [sed, "-u", f"/^{UNWANTED.decode()}/d"]
+        passing = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=saved, start_new_session=True
+        )
+        assert passing.stdin is not None
+        os.dup2(passing.stdin.fileno(), 2)
         try:
             yield
         finally:
             os.dup2(saved, 2)
-            os.close(saved)
-            file.seek(0)
-            kept = b"".join(line for line in file if not line.startswith(UNWANTED))
-            if kept:
-                os.write(2, kept)
+            passing.stdin.close()
+            with suppress(subprocess.TimeoutExpired):
+                passing.wait(1)  # longer if a program that was started meanwhile has the pipe too
+    finally:
+        os.close(saved)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from jbridge import jvm
+from jbridge.calls import check_process
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -35,7 +35,7 @@ def view(
     """
     import numpy as np
 
-    jvm.check_process()
+    check_process()
     kind = np.dtype(dtype)
     if kind.kind not in "biufc" or not kind.isnative:
         raise TypeError(

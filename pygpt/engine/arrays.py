@@ -96,10 +96,9 @@ class FlatArrays:
 
     # ---- in this host's memory, and elsewhere ----------------------------------------------------
 
-    @property
-    def keep_memory(self) -> bool:
-        """Whether somebody holds an array that is Java's memory."""
-        return self._is_host and self._held() is not None
+    def shared(self) -> NDArray[Any] | None:
+        """Return the array that is Java's memory, if somebody holds it or a part of it."""
+        return self._held() if self._is_host else None
 
     def _held(self) -> NDArray[Any] | None:
         return None if self._flat is None else self._flat()

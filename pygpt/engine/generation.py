@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jbridge import is_forked
 from pygpt.engine import java
 from pygpt.engine.door import java_class, translated
 from pygpt.engine.handle import Handle
 from pygpt.engine.model import Model
 from pygpt.fields import INT_MAX
+
+AT_ONCE = 32  # sequences of a step, at most
 
 
 class EngineSequence:
@@ -23,7 +27,8 @@ class EngineSequence:
 
     def end(self, count: int) -> None:
         """End it after the first `count` of its new tokens, and forget later ones."""
-        self.java.end(count)
+        with translated():
+            self.java.end(count)
 
     def check(self) -> None:
         """Raise what went wrong with this sequence.
@@ -37,11 +42,13 @@ class EngineSequence:
 
     def tokens(self, start: int = 0) -> NDArray[np.int64]:
         """Return the new tokens from index `start` on; a copy."""
-        return np.array(self.java.tokens(start), np.int64)
+        with translated():
+            return np.array(self.java.tokens(start), np.int64)
 
     def log_probabilities(self) -> NDArray[np.float64]:
         """Return the logarithms of what the model gives these tokens, in nats; a copy."""
-        return np.array(self.java.logProbabilities(), np.float64)
+        with translated():
+            return np.array(self.java.logProbabilities(), np.float64)
 
     def top(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return the likeliest tokens in the place of each new one, and their log-probabilities.
@@ -49,10 +56,30 @@ class EngineSequence:
         Returns:
             Two copies, (new, top_count).
         """
-        ids = np.array(self.java.topTokens(), np.int64)
-        values = np.array(self.java.topLogProbabilities(), np.float64)
-        shape = (int(self.java.length()), self._top_count)
+        with translated():
+            ids = np.array(self.java.topTokens(), np.int64)
+            values = np.array(self.java.topLogProbabilities(), np.float64)
+            shape = (int(self.java.length()), self._top_count)
         return ids.reshape(shape), values.reshape(shape)
+
+
+class SampledPrompt(NamedTuple):
+    """A prompt, and how it is continued.
+
+    Attributes:
+        prompt: int32, (T,); copied.
+        sampling: options of Java's `org.pygpt.generate.SamplingOptions`, in its order.
+        stop_tokens: int32; the sequence ends after one of these; copied.
+        top_count: how many of the likeliest tokens are kept for each new one.
+        seed: of the random numbers, below 2^63.
+    """
+
+    prompt: NDArray[np.int32]
+    max_new_tokens: int
+    sampling: tuple[float, int, float, float, float]
+    stop_tokens: NDArray[np.int32]
+    top_count: int
+    seed: int
 
 
 class EngineGenerator(Handle[java.Generator]):
@@ -62,63 +89,107 @@ class EngineGenerator(Handle[java.Generator]):
 
     Args:
         at_once: most sequences of a step, up to 32; others wait.
-        exact: whether every prompt is read whole, as it would be alone.
+        exact: whether every sequence is computed as it would be alone.
+        java: an object to use, which somebody else closes; by default a new one.
     """
 
-    def __init__(self, model: Model, at_once: int, exact: bool) -> None:
+    def __init__(
+        self, model: Model, at_once: int, exact: bool, java_object: java.Generator | None = None
+    ) -> None:
         with translated():
-            generator = java_class(java.GeneratorClass)(model.java, at_once, exact)
             self._job_class = java_class(java.GenerateJobClass)
             self._sequence_class = java_class(java.SequenceClass)
+            generator = java_object
+            if generator is None:
+                generator = java_class(java.GeneratorClass)(model.java, at_once, exact)
         super().__init__("generator", generator, model.dtype, model)
+        self._is_shared = java_object is not None
+        if self._is_shared:
+            self._freeing.detach()
 
-    def submit(
-        self,
-        prompt: NDArray[np.int32],
-        max_new_tokens: int,
-        sampling: tuple[float, int, float, float, float],
-        stop_tokens: NDArray[np.int32],
-        top_count: int,
-        seed: int,
-    ) -> EngineSequence:
-        """Return what will be added to a prompt, which waits for its turn.
+    @classmethod
+    def shared(cls, model: Model) -> EngineGenerator:
+        """Return the generator that all threads use together that continue prompts on a model."""
+        return cls(model, AT_ONCE, True, model.shared_generator(AT_ONCE))
 
-        Args:
-            prompt: int32, (T,); copied.
-            sampling: options of Java's `org.pygpt.generate.SamplingOptions`, in its order.
-            stop_tokens: int32; the sequence ends after one of these; copied.
-            top_count: how many of the likeliest tokens are kept for each new one.
-            seed: of the random numbers, below 2^63.
+    def submit(self, prompts: Sequence[SampledPrompt]) -> list[EngineSequence]:
+        """Return what will be added to prompts, which wait for their turn.
+
         Raises:
-            EngineError: Java refused, or there is no room for a cache.
+            EngineError: Java refused, or there is no room for a cache; none is queued.
         """
         with translated():
-            options = java_class(java.SamplingOptionsClass)(*sampling)
-            request = java_class(java.RequestClass).seeded(
-                prompt, max_new_tokens, options, stop_tokens, top_count, seed
-            )
-            return EngineSequence(self.java.submit(request), top_count)
+            options, requests = java_class(java.SamplingOptionsClass), java_class(java.RequestClass)
+            group = java_class(java.ArrayListClass)()
+            for prompt, new, sampling, stops, top_count, seed in prompts:
+                group.add(requests.seeded(prompt, new, options(*sampling), stops, top_count, seed))
+            submitted = self.java.submit(group)
+            return [
+                EngineSequence(sequence, prompt.top_count)
+                for sequence, prompt in zip(submitted, prompts, strict=True)
+            ]
 
-    def cancel(self, sequence: EngineSequence) -> None:
-        """End a sequence where it is; the next `advance` gives its cache back."""
-        self.java.cancel(sequence.java)
+    def cancel(self, sequences: Iterable[EngineSequence]) -> None:
+        """End sequences where they are; the next `advance` gives their caches back, if not this."""
+        if is_forked() or self._java is None:
+            return
+        with translated():
+            for sequence in sequences:
+                self._java.cancel(sequence.java)
+            if self._is_shared and self._turns.acquire(blocking=False):
+                try:
+                    if self._model is not None and self._model._java is not None:
+                        self._java.tidy()
+                finally:
+                    self._turns.release()
 
-    def advance(self, time_ms: int) -> bool:
+    def close(self) -> None:
+        """Free the memory, unless others share it."""
+        if self._is_shared:
+            self._java = None
+        else:
+            super().close()
+
+    def advance(self, time_ms: int, wanted: Iterable[EngineSequence] = ()) -> bool:
         """Run the model once, and more for a while; return whether there are more tokens to add.
 
+        Args:
+            wanted: sequences that the caller waits for: it returns when they have ended. By
+                default all.
         Raises:
             EngineError: Java failed.
             KeyboardInterrupt: Ctrl-C.
         """
         with translated():
-            job = self._job_class(self.java, time_ms)
+            job = self._job_class(self.java, time_ms, [sequence.java for sequence in wanted])
         self._run(job)
         return not job.ended()
 
     def progress(self, sequences: Iterable[EngineSequence]) -> NDArray[np.int32]:
         """Return whether each has ended, whether it has failed, and its length: int32, (n, 3)."""
-        rows = self._sequence_class.progress([sequence.java for sequence in sequences])
-        return np.array(rows, np.int32).reshape(-1, 3)
+        with translated():
+            rows = self._sequence_class.progress([sequence.java for sequence in sequences])
+            return np.array(rows, np.int32).reshape(-1, 3)
+
+    def queued(self) -> int:
+        """Return the number of sequences that wait for a cache."""
+        with translated():
+            return int(self.java.queued())
+
+    def running(self) -> int:
+        """Return the number of sequences that have a cache."""
+        with translated():
+            return int(self.java.running())
+
+    def cache_bytes(self) -> int:
+        """Return the size of all caches."""
+        with translated():
+            return int(self.java.cacheBytes())
+
+    def forget(self) -> None:
+        """Let no prompt reuse what was read before."""
+        with translated():
+            self.java.forget()
 
 
 def sample_documents(

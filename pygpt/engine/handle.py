@@ -8,17 +8,19 @@ from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 
-from jbridge import JavaError
+from jbridge import JavaError, is_forked
 from pygpt.engine.arrays import FlatArrays
 from pygpt.engine.door import translated, wait
+from pygpt.engine.freeing import Memory, free, free_later, watch
 from pygpt.engine.java import Closeable, Job, Parameters
+from pygpt.engine.turns import Turns
 from pygpt.errors import ClosedError
 
 J = TypeVar("J", bound=Closeable)
 
 
 class Handle(Generic[J]):
-    """Mutable: a Java object with memory of its own. Use it from one thread.
+    """Mutable: a Java object with memory of its own, for any thread.
 
     Args:
         what: it is called in messages.
@@ -33,27 +35,32 @@ class Handle(Generic[J]):
         self._java: J | None = java
         self.dtype = dtype
         self._model = model
+        self._turns: Turns = Turns() if model is None else model._turns
         self._arrays: dict[str, FlatArrays] = {}
-        self._jobs: list[Job] = []
+        self._parts: list[Closeable] = []  # Java objects that are closed with this one
+        self._interrupted: Job | None = None  # of a model: one that may not have ended
+        self._freeing = watch(self, Memory(self._parts, java, self._arrays))
 
     @property
     def java(self) -> J:
         """The Java object; ClosedError if this or its model is closed."""
         if self._model is not None:
             _ = self._model.java
-        if self._java is None:
+        java = self._java
+        if java is None:
             raise ClosedError(f"the {self._what} is closed; make another one")
-        return self._java
+        return java
 
-    def _numbers(self, what: str, parameters: Parameters) -> FlatArrays:
+    def _numbers(self, what: str, parameters: Callable[[], Parameters]) -> FlatArrays:
         """Return the arrays of one of the Java object's `Parameters`; `what` tells them apart."""
-        if what not in self._arrays:
-            self._arrays[what] = FlatArrays(self.java, parameters, np.dtype(self.dtype))
-        arrays = self._arrays[what]
-        if arrays.is_stale:
-            self._settle()
-            arrays.refresh(is_changing=False)
-        return arrays
+        with self._turns, translated():
+            if what not in self._arrays:
+                self._arrays[what] = FlatArrays(self.java, parameters(), np.dtype(self.dtype))
+            arrays = self._arrays[what]
+            if arrays.is_stale:
+                self._settle()
+                arrays.refresh(is_changing=False)
+            return arrays
 
     def _run(
         self, job: Job, poll: Callable[[], None] | None = None, *, changes: bool = False
@@ -63,20 +70,15 @@ class Handle(Generic[J]):
         Args:
             changes: whether it changes the numbers of a `Parameters`.
         """
-        handles = self._handles()
         with self._computing(changes=changes):
             try:
-                for handle in handles:
-                    handle._jobs.append(job)
                 job.start()
                 wait(job, poll)
             except BaseException:
                 if job.isRunning():  # Ctrl-C may have come before the wait, which cancels too
                     job.cancel()
+                    self._root._interrupted = job
                 raise
-            finally:
-                for handle in handles:
-                    handle._jobs = handle._running()  # Java frees what a job held
 
     @contextmanager
     def _computing(self, *, changes: bool = False) -> Iterator[None]:
@@ -84,48 +86,55 @@ class Handle(Generic[J]):
 
         A job that was interrupted has ended before: two would use the same memory.
         """
-        self._settle()
-        for arrays in self._all_arrays():
-            arrays.upload()
-        try:
-            with translated():
-                yield
-        finally:
-            if changes:
-                for arrays in self._all_arrays():
-                    arrays.refresh(is_changing=bool(self._jobs))
+        with self._turns:
+            _ = self.java  # somebody may have closed it meanwhile
+            self._settle()
+            for arrays in self._all_arrays():
+                arrays.upload()
+            try:
+                with translated():
+                    yield
+            finally:
+                if changes:
+                    for arrays in self._all_arrays():
+                        arrays.refresh(is_changing=self._root._interrupted is not None)
 
     def _settle(self) -> None:
-        """Wait until the jobs that use this memory have ended; how they end is of no interest."""
-        for handle in self._handles():
-            for job in handle._running():
-                with suppress(JavaError):
-                    wait(job)
-            handle._jobs = []
+        """Wait until an interrupted job has ended; how it ends is of no interest."""
+        job, self._root._interrupted = self._root._interrupted, None
+        if job is not None and job.isRunning():
+            with suppress(JavaError):
+                wait(job)
 
-    def _handles(self) -> list[Handle[Any]]:
-        """This one, and that of its model."""
-        return [self] if self._model is None else [self, self._model]
+    @property
+    def _root(self) -> Handle[Any]:
+        """The model's."""
+        return self if self._model is None else self._model
 
     def _all_arrays(self) -> list[FlatArrays]:
-        return [arrays for handle in self._handles() for arrays in handle._arrays.values()]
-
-    def _running(self) -> list[Job]:
-        """Jobs that use this memory and have not ended: interrupted ones may be among them."""
-        return [job for job in self._jobs if job.isRunning()]
+        handles = [self] if self._model is None else [self, self._model]
+        return [arrays for handle in handles for arrays in handle._arrays.values()]
 
     def close(self) -> None:
-        """Free the memory, at once if it can: arrays of it that are alive keep it.
+        """Free the memory; a second call does nothing.
 
-        So does a job that was interrupted and may still be running. Java's collector frees the
-        memory after them.
+        This waits for its turn where another thread uses the model. Arrays of the memory that are
+        alive keep it, as does a job that was interrupted and may still be running. A forked child
+        leaves all as it is.
         """
-        java, self._java = self._java, None
-        arrays, self._arrays = self._arrays, {}
-        in_use = self._running() or any(some.keep_memory for some in arrays.values())
-        if java is not None and not in_use:
-            with translated():
-                java.close()
+        if is_forked():
+            return
+        with self._turns:
+            java, self._java = self._java, None
+            if java is None:
+                return
+            self._freeing.detach()
+            memory = Memory(self._parts, java, self._arrays)
+            held = any(arrays.shared() is not None for arrays in self._arrays.values())
+            if held or self._root._interrupted is not None:
+                free_later(memory)
+            else:
+                free(memory)
 
     def __enter__(self) -> Self:
         return self

@@ -8,7 +8,7 @@ Java's: `str` makes it Python's. Numbers and truth values are Python's already.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NewType, Protocol, TypeVar
+from typing import NewType, Protocol, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,17 @@ class DTypeClass(Protocol):
 @describes("java.math.BigInteger")
 class BigIntegerClass(Protocol):
     def __call__(self, digits: str, /) -> BigInteger: ...
+
+
+class ArrayList(Protocol):
+    """A list of Java objects."""
+
+    def add(self, element: object, /) -> bool: ...
+
+
+@describes("java.util.ArrayList")
+class ArrayListClass(Protocol):
+    def __call__(self) -> ArrayList: ...
 
 
 @describes("org.pygpt.tensor.HostDevice")
@@ -260,12 +271,16 @@ class SequenceClass(Protocol):
 class Generator(Closeable, Protocol):
     """Sequences that are continued together, and their key/value caches."""
 
+    @overload
     def submit(self, request: Request, /) -> GeneratedSequence: ...
+    @overload
+    def submit(self, requests: ArrayList, /) -> Iterable[GeneratedSequence]: ...
     def cancel(self, sequence: GeneratedSequence, /) -> None: ...
     def queued(self) -> int: ...
     def running(self) -> int: ...
     def cacheBytes(self) -> int: ...
     def forget(self) -> None: ...
+    def tidy(self) -> None: ...
 
 
 @describes("org.pygpt.generate.Generator")
@@ -328,4 +343,6 @@ class GenerateJob(Job, Protocol):
 
 @describes("org.pygpt.jobs.GenerateJob")
 class GenerateJobClass(Protocol):
-    def __call__(self, generator: Generator, millis: int, /) -> GenerateJob: ...
+    def __call__(
+        self, generator: Generator, millis: int, wanted: list[GeneratedSequence], /
+    ) -> GenerateJob: ...

@@ -88,22 +88,13 @@ class Model(Handle[java.GPT]):
             model = java_class(java.GPTClass).create(sizes, backend, java_dtype, threads)
         super().__init__("model", model, dtype)
         self._evaluation: java.Session | None = None
+        self._shared: java.Generator | None = None
         self._evaluation_tokens = 0
         if seed is not None:
             signed = (seed + 2**63) % 2**64 - 2**63  # a Java long
             with self._computing(changes=True):
                 self.java.initialize(signed)
         _log.info("backend %s: %s", backend, self.description)
-
-    def close(self) -> None:
-        """Free the memory; a second call does nothing.
-
-        Arrays from `parameters` stay valid: as long as there is one, so is the memory.
-        """
-        if self._java is not None:
-            with translated():
-                self._close_evaluation()
-        super().close()
 
     @property
     def description(self) -> str:
@@ -127,7 +118,7 @@ class Model(Handle[java.GPT]):
         `quantize` for the exception. On a device with memory of its own, arrays that are held
         are uploaded before each computation and downloaded after each that changes them.
         """
-        return self._numbers("weights", self.java.weights()).named()
+        return self._numbers("weights", self.java.weights).named()
 
     def weights_changed(self) -> None:
         """Tell that arrays of `parameters` were written to: generators reuse nothing older."""
@@ -152,10 +143,10 @@ class Model(Handle[java.GPT]):
             EngineError: a weight is not finite.
         """
         check_format(weights)
-        self._require_unquantized("load the model again to round it otherwise")
         with self._computing(changes=True):
+            self._require_unquantized("load the model again to round it otherwise")
             self.java.quantize(weights)
-        self.quantized = weights
+            self.quantized = weights
 
     def _require_unquantized(self, hint: str) -> None:
         if self.quantized is not None:
@@ -165,6 +156,14 @@ class Model(Handle[java.GPT]):
     def rounded(self) -> str | None:
         """The same as `quantized`, by its older name."""
         return self.quantized
+
+    def shared_generator(self, at_once: int) -> java.Generator:
+        """Return the Java generator of all threads, for so many sequences at once."""
+        with self._turns, translated():
+            if self._shared is None:
+                self._shared = java_class(java.GeneratorClass)(self.java, at_once, True)
+                self._parts.append(self._shared)
+            return self._shared
 
     # ---- evaluation ------------------------------------------------------------------------------
 
@@ -226,7 +225,7 @@ class Model(Handle[java.GPT]):
     ) -> float:
         """Run forward on (B, T) tokens, fill `logits`, (B, T, V), and return the loss in nats."""
         B, T = ids.shape
-        with translated():
+        with self._turns, translated():
             session = self._evaluation_of(B, T)
             job_class = java_class(java.ForwardJobClass)
             self._run(job_class(session, ids.ravel(), targets.ravel(), B, T))
@@ -240,12 +239,14 @@ class Model(Handle[java.GPT]):
         if self._evaluation is None or B * T > self._evaluation_tokens:
             self._close_evaluation()
             self._evaluation = model.evaluation(B, T)
+            self._parts.append(self._evaluation)
             self._evaluation_tokens = B * T
         return self._evaluation
 
     def _close_evaluation(self) -> None:
         session, self._evaluation, self._evaluation_tokens = self._evaluation, None, 0
-        if session is not None and not self._running():
+        if session is not None:
+            self._parts.remove(session)
             session.close()
 
     def attention(self, ids: ArrayLike) -> NDArray[Any]:
@@ -281,8 +282,8 @@ class Model(Handle[java.GPT]):
                     for i, layer in enumerate(layers):
                         download(session.probabilities(i), layer)
         finally:
-            if not self._running():
-                session.close()
+            with translated():
+                session.close()  # waits for a job that was interrupted
         return probabilities[0] if np.ndim(ids) == 1 else probabilities
 
     # ---- training --------------------------------------------------------------------------------

@@ -125,7 +125,8 @@ class Training(Handle[java.Training]):
             KeyboardInterrupt: Ctrl-C; the weights are as they were, or updated.
         """
         _check_rate(learning_rate)
-        return self._step(ids, targets, learning_rate), self._gradient_norm
+        with self._turns:
+            return self._step(ids, targets, learning_rate), self._gradient_norm
 
     def accumulate(self, ids: ArrayLike, targets: ArrayLike) -> float:
         """Add the gradient of one batch to that of the next `update`; return its loss.
@@ -164,11 +165,12 @@ class Training(Handle[java.Training]):
         _check_rate(learning_rate)
         with self._computing(changes=True):
             self.java.update(learning_rate)
-        return self._gradient_norm
+            return self._gradient_norm
 
     @property
     def _gradient_norm(self) -> float:
-        return float(self.java.gradientNorm())
+        with translated():
+            return float(self.java.gradientNorm())
 
     def steps(
         self,
@@ -279,25 +281,28 @@ class Training(Handle[java.Training]):
 
     @property
     def _gradients(self) -> FlatArrays:
-        return self._numbers("gradients", self.java.gradients())
+        return self._numbers("gradients", self.java.gradients)
 
     def moments(self) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
         """Return AdamW's first and second moments of the trained weights, name -> array; shared."""
-        first = self._numbers("first moments", self.java.firstMoments())
-        second = self._numbers("second moments", self.java.secondMoments())
+        first = self._numbers("first moments", self.java.firstMoments)
+        second = self._numbers("second moments", self.java.secondMoments)
         return first.named(), second.named()
 
     @property
     def updates(self) -> int:
         """Number of updates so far."""
-        return int(self.java.updates())
+        with translated():
+            return int(self.java.updates())
 
     @property
     def dropout_key(self) -> int:
         """What decides the dropout of the next batch; one more after each."""
-        return int(self.java.dropoutKey())
+        with translated():
+            return int(self.java.dropoutKey())
 
     def resume(self, updates: int, dropout_key: int) -> None:
         """Continue a training that was at these numbers; its moments are set by themselves."""
-        self._settle()
-        self.java.resume(updates, dropout_key)
+        with self._turns, translated():
+            self._settle()
+            self.java.resume(updates, dropout_key)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pygpt.fields import INT_MAX
+from pygpt.engine.freeing import later
 from pygpt.generate.config import GenerateConfig
 from pygpt.generate.generator import Continuation, Generator
 
@@ -18,7 +19,7 @@ class Generation:
     """Mutable: prompts that are being continued. Use it in a `with` block, or exhaust `pieces`.
 
     Args:
-        generator: for these prompts alone; closed with this.
+        generator: for these prompts alone, on an engine that threads may share; closed with this.
         prompts: int32 arrays, (T,), each id in [0, V).
         spells: whether text is wanted.
     Errors are those of `Generator.submit_rows`.
@@ -34,15 +35,17 @@ class Generation:
         self._generator = generator
         self._config = config
         self._requests = generator.submit_rows(prompts, config, spells)
+        self._abandoned = weakref.finalize(self, later, generator.cancel_all)
+        self._abandoned.atexit = False
 
     def run(self) -> None:
         """Generate all there is."""
-        while self._advance(PIECE_MS if self._config.stop else INT_MAX):
+        while self._advance():
             pass
 
-    def _advance(self, time_ms: int) -> bool:
-        """Generate for a while; return whether there is more to come."""
-        more = self._generator.advance(time_ms)
+    def _advance(self) -> bool:
+        """Generate for a while, then let other threads; return whether there is more to come."""
+        more = self._generator.advance(PIECE_MS, self._requests)
         for request in self._requests:
             request.check()
         return more
@@ -70,7 +73,7 @@ class Generation:
         more = True
         with self:
             while more:
-                more = self._advance(PIECE_MS)
+                more = self._advance()
                 pieces = self.texts()
                 if any(pieces):
                     yield pieces
@@ -79,4 +82,6 @@ class Generation:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._abandoned.detach()
+        self._generator.cancel_all()
         self._generator.close()

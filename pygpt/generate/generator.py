@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Unpack
@@ -10,7 +11,12 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pygpt.engine.generation import EngineGenerator, EngineSequence
+from pygpt.engine.generation import (
+    AT_ONCE,
+    EngineGenerator,
+    EngineSequence,
+    SampledPrompt,
+)
 from pygpt.engine.model import Model
 from pygpt.errors import ConfigError, ShapeError
 from pygpt.fields import from_dict
@@ -19,7 +25,7 @@ from pygpt.generate.prompts import prompt_rows, read_by_model, stop_tokens
 from pygpt.generate.text_stream import TextStream
 from pygpt.tokenizers.protocol import Tokenizer
 
-PARALLEL = 32  # sequences at once, at most: with more, a step's time is arithmetic
+PARALLEL = AT_ONCE  # prompts at once, at most: with more, a step's time is arithmetic
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,7 @@ class Request:
         self._stream = stream  # None if no text is wanted
         self._spelt = 0  # tokens that are in the stream
         self._failed = False
+        self._mutex = threading.Lock()  # for the stream
 
     def check(self) -> None:
         """Raise what went wrong with this request alone, which has then ended.
@@ -96,7 +103,8 @@ class Request:
         """
         if self._stream is None:
             raise ConfigError("prompt", "expected text, or stop strings, to have text; got ids")
-        text = self._stream.take()
+        with self._mutex:
+            text = self._stream.take()
         if not text:
             self.check()
         return text
@@ -116,12 +124,16 @@ class Request:
 
     def _update(self, ended: bool, failed: bool, length: int) -> None:
         """Spell what is new of so many tokens."""
-        self.done, self._failed = ended, failed
-        if self._stream is not None and not self._stream.stopped:
-            if length > self._spelt:
-                self._spell(self._stream)
+        with self._mutex:
             if self.done:
-                self._stream.end()
+                return
+            self._failed = failed
+            if self._stream is not None and not self._stream.stopped:
+                if length > self._spelt:
+                    self._spell(self._stream)
+                if ended:
+                    self._stream.end()
+            self.done = ended or (self._stream is not None and self._stream.stopped)
 
     def _spell(self, stream: TextStream) -> None:
         assert self._tokenizer is not None
@@ -131,16 +143,15 @@ class Request:
             self._spelt += 1
             if stream.stopped:
                 self._sequence.end(self._spelt)
-                self.done = True
                 return
 
 
 class Generator:
     """Mutable: continues many prompts together, each with options of its own. Use a `with` block.
 
-    A request may be submitted at any time; it joins those that are running at the next step. The
-    model works only inside `advance`. Where the beginning of a prompt equals what was read before,
-    and is still there, it is not read again. See docs/generate.md.
+    A request may be submitted at any time, by any thread; it joins those that are running at the
+    next step. The model works only inside `advance`. Where the beginning of a prompt equals what
+    was read before, and is still there, it is not read again. See docs/generate.md.
 
         with model.generator() as generator:
             request = generator.submit("Once upon a time", 100, temperature=0.8, seed=1)
@@ -153,6 +164,7 @@ class Generator:
         tokenizer: for text; None if there is only ids.
         parallel: most prompts that are continued at once, 1 to 32; others wait in their order.
         exact: see `GPT.generator`.
+        engine: what to use; by default one of its own.
     Raises:
         ConfigError: parallel is out of range.
     """
@@ -163,13 +175,15 @@ class Generator:
         tokenizer: Tokenizer | None,
         parallel: int = PARALLEL,
         exact: bool = False,
+        engine: EngineGenerator | None = None,
     ) -> None:
         if not 1 <= parallel <= PARALLEL:
             raise ConfigError("parallel", f"expected 1 to {PARALLEL}, got {parallel}")
         self._config = model.config
         self._tokenizer = tokenizer
-        self._engine = EngineGenerator(model, parallel, exact)
+        self._engine = EngineGenerator(model, parallel, exact) if engine is None else engine
         self._requests: list[Request] = []
+        self._mutex = threading.Lock()  # for the list
 
     def submit(
         self,
@@ -212,60 +226,78 @@ class Generator:
             seed = random.SystemRandom().randrange(SEED_MAX)
         texts, top_count = tuple(config.stop or ()), config.top_logprobs
         ends = np.array(stops, np.int32)
-        added: list[Request] = []
-        try:
-            for b, (prompt, row) in enumerate(zip(prompts, read, strict=True)):
-                sequence = self._engine.submit(
+        sequences = self._engine.submit(
+            [
+                SampledPrompt(
                     row, config.max_new_tokens, config.sampling, ends, top_count, seed + b
                 )
-                stream = TextStream(texts) if spells or texts else None
-                added.append(Request(prompt, sequence, stops, self._tokenizer, stream))
-        except BaseException:  # all or none
-            for request in added:
-                self.cancel(request)
-            raise
-        self._requests += added
+                for b, row in enumerate(read)
+            ]
+        )
+        added = [
+            Request(
+                prompt,
+                sequence,
+                stops,
+                self._tokenizer,
+                TextStream(texts) if spells or texts else None,
+            )
+            for prompt, sequence in zip(prompts, sequences, strict=True)
+        ]
+        with self._mutex:
+            self._requests += added
         return added
 
     def cancel(self, request: Request) -> None:
         """End a request where it is, waiting or running; the next step frees its place."""
-        self._engine.cancel(request._sequence)
+        self._engine.cancel([request._sequence])
         self._update([request])
-        self._requests = [other for other in self._requests if other is not request]
 
-    def advance(self, time_ms: int = 0) -> bool:
+    def cancel_all(self) -> None:
+        """End all requests where they are."""
+        with self._mutex:
+            requests, self._requests = self._requests, []
+        self._engine.cancel([request._sequence for request in requests])
+
+    def advance(self, time_ms: int = 0, wanted: Sequence[Request] = ()) -> bool:
         """Run the model once, and more for so long; return whether there are more tokens to add.
 
         Once is a part of a prompt, or one token of each running request.
 
+        Args:
+            wanted: requests that are waited for: this returns when they have ended. By default
+                all.
         Raises:
             EngineError: Java failed; what is wrong with one request alone is raised by it.
             KeyboardInterrupt: Ctrl-C; the next call goes on where this one was.
         """
-        more = self._engine.advance(time_ms)
-        self._update(self._requests)
-        self._requests = [request for request in self._requests if not request.done]
+        more = self._engine.advance(time_ms, [request._sequence for request in wanted])
+        with self._mutex:
+            requests = list(self._requests)
+        self._update(requests)
         return more
 
     def _update(self, requests: list[Request]) -> None:
         progress = self._engine.progress([request._sequence for request in requests])
         for request, (ended, failed, length) in zip(requests, progress.tolist(), strict=True):
             request._update(bool(ended), bool(failed), length)
+        with self._mutex:
+            self._requests = [request for request in self._requests if not request.done]
 
     @property
     def queued(self) -> int:
         """Requests that wait for their turn."""
-        return int(self._engine.java.queued())
+        return self._engine.queued()
 
     @property
     def running(self) -> int:
         """Requests that are being read or continued."""
-        return int(self._engine.java.running())
+        return self._engine.running()
 
     @property
     def cache_bytes(self) -> int:
         """The size of the keys and values of all requests, ended ones too, that are kept."""
-        return int(self._engine.java.cacheBytes())
+        return self._engine.cache_bytes()
 
     def forget(self) -> None:
         """Reuse nothing that was read before.
@@ -273,7 +305,7 @@ class Generator:
         To be called after writing to arrays of `GPT.parameters`, unless `GPT.weights_changed` is;
         training and `quantize` see to it by themselves.
         """
-        self._engine.java.forget()
+        self._engine.forget()
 
     def close(self) -> None:
         """Free the memory; a second call does nothing."""

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pygpt.checkpoints import folder as checkpoint
 from pygpt.checkpoints import hub
-from pygpt.engine.generation import sample_documents
+from pygpt.engine.generation import EngineGenerator, sample_documents
 from pygpt.engine.model import Model, check_format
 from pygpt.engine.training import Losses
 from pygpt.errors import ConfigError, ShapeError
@@ -278,7 +278,8 @@ class GPT(Model):
         if spells:
             needed(self.tokenizer)
         spells = spells or isinstance(prompt, str) or is_texts(prompt)
-        generator = self.generator(exact=True)
+        engine = EngineGenerator.shared(self)
+        generator = Generator(self, self.tokenizer, exact=True, engine=engine)
         return Generation(generator, config, rows, spells)
 
     def _text(self) -> CharTokenizer:

@@ -120,7 +120,7 @@ def test_a_call_waits_for_an_interrupted_job(call: str) -> None:
     job = SlowJob()
     with GPT(CONFIG) as model, model.training(2) as training:
         training.accumulate(*BATCH)
-        model._jobs.append(job)  # type: ignore[arg-type]
+        model._interrupted = job  # type: ignore[assignment]
         if call == "step":
             training.step(*BATCH, 0.1)
         elif call == "update":
@@ -132,7 +132,7 @@ def test_a_call_waits_for_an_interrupted_job(call: str) -> None:
         else:
             with EngineGenerator(model, 1, exact=True) as generator:
                 generator.advance(0)
-        assert not job.isRunning() and not model._jobs and not training._jobs
+        assert not job.isRunning() and model._interrupted is None
 
 
 def test_a_job_that_does_not_start_is_forgotten() -> None:
@@ -146,7 +146,7 @@ def test_a_job_that_does_not_start_is_forgotten() -> None:
     with GPT(CONFIG) as model:
         with pytest.raises(RuntimeError, match="no thread"):
             model._run(Job())  # type: ignore[arg-type]
-        assert not model._jobs
+        assert model._interrupted is None
 
 
 def test_an_interrupted_job_is_cancelled_and_stays_until_its_end(
@@ -161,7 +161,7 @@ def test_an_interrupted_job_is_cancelled_and_stays_until_its_end(
             with pytest.raises(KeyboardInterrupt):
                 training.steps([BATCH], [0.1] * 1_000_000)
         training.step(*BATCH, 0.1)
-        assert training.updates < 1_000_000 and not training._jobs and not model._jobs
+        assert training.updates < 1_000_000 and model._interrupted is None
 
 
 def test_what_is_written_after_an_interruption_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +174,7 @@ def test_what_is_written_after_an_interruption_counts(monkeypatch: pytest.Monkey
     monkeypatch.setattr(FlatArrays, "__init__", make_mirrors)
     with GPT(CONFIG, seed=1) as model:
         held = model.parameters()["wte.weight"]
-        model._numbers("weights", model.java.weights()).refresh(is_changing=True)
+        model._numbers("weights", model.java.weights).refresh(is_changing=True)
         model.parameters()["wte.weight"][:] = 4
         model.loss(*BATCH)
         assert np.all(held == 4) and np.all(model.parameters()["wte.weight"] == 4)

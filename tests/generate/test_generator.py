@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from pygpt import GPT, CharTokenizer, ConfigError, GPTConfig, ShapeError, Trainer
-from pygpt.engine.generation import EngineGenerator, EngineSequence
-from pygpt.errors import ClosedError, TooLargeError
+from pygpt.engine.door import EngineError
+from pygpt.errors import ClosedError
 from pygpt.generate.config import GenerateConfig
 from pygpt.generate.generator import Request
 from pygpt.names.protocol import draw_weights
@@ -224,18 +224,11 @@ def test_a_step_asks_java_once_for_all(model: GPT, monkeypatch: pytest.MonkeyPat
 
 
 def test_all_prompts_are_queued_or_none(model: GPT, monkeypatch: pytest.MonkeyPatch) -> None:
-    submit = EngineGenerator.submit
-
-    def refuse(generator: EngineGenerator, prompt: Any, *options: Any) -> EngineSequence:
-        if prompt[0] == 3:
-            raise TooLargeError("no room")
-        return submit(generator, prompt, *options)
-
-    monkeypatch.setattr(EngineGenerator, "submit", refuse)
-    prompts = [np.array([b], np.int32) for b in (1, 2, 3)]
+    monkeypatch.setattr("pygpt.generate.generator.read_by_model", lambda rows, *_: rows)
+    prompts = [np.array([b], np.int32) for b in (1, 2, 300)]  # Java refuses the last
     with model.generator() as generator:
-        with pytest.raises(TooLargeError):
-            generator.submit_rows(prompts, GenerateConfig(), False)
+        with pytest.raises(EngineError, match="^prompt: expected 0 to"):
+            generator.submit_rows(prompts, GenerateConfig(max_new_tokens=5), False)
         assert generator.queued == 0 and not generator.advance()
 
 

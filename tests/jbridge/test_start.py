@@ -206,6 +206,7 @@ def test_exceptions_keep_their_java_stack(works: Works) -> None:
         "JavaValueError | java.lang.IllegalArgumentException "
         "| n_head: expected a divisor of 10, got 3",
         "JavaMemoryError | java.lang.OutOfMemoryError | Java heap space",
-        "JavaError | java.lang.IllegalStateException | IllegalStateException: closed",
+        "JavaError | java.lang.IllegalStateException | IllegalStateException: closed: "
+        "RuntimeException: the cause",
         "True",
     ]
