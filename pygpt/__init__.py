@@ -1,20 +1,7 @@
 """GPTs trained and run on the JVM, driven from Python.
 
-    errors.py      the exceptions
-    fields.py      configurations: dataclasses whose fields are checked, and become flags
-    files/         text, locks, checksums, and outputs that are there whole or not at all
-    engine/        the one door to Java: a model of token ids, its training, its generation
-    tokenizers/    text as token ids, and back
-    datasets/      text as token files, and token files as batches
-    checkpoints/   models as folders, Hugging Face's too
-    generate/      what follows a prompt, as ids or as text
-    model/         GPT: a model's weights, and what is done with them
-    names/         the protocol of `python -m pygpt names`
-    training/      runs: recipes, schedules, evaluation, metrics, checkpoints
-    plot.py        pictures of runs
-    cli/           the command line
-
-Importing this package starts no JVM; the first model does.
+Importing this package starts no JVM; the first model does. docs/architecture.md says what each
+folder has.
 """
 
 from __future__ import annotations

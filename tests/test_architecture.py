@@ -33,8 +33,8 @@ ORDER = (
     "training.schedule", "training.evaluation", "training.metrics", "training.state",
     "training.run_folder", "training.trainer", "training.finetune", "training.recipes",
     "training.run",
-    "cli.display", "plot", "cli.flags", "cli.names", "cli.prepare", "cli.tokenizer", "cli.training",
-    "cli.train", "cli.finetune", "cli.evaluate", "cli.info", "cli.plot", "cli.generate",
+    "cli.display", "cli.signals", "plot", "cli.flags", "cli.names", "cli.prepare", "cli.tokenizer",
+    "cli.training", "cli.train", "cli.finetune", "cli.evaluate", "cli.info", "cli.plot", "cli.generate",
     "cli.chat", "cli.completion", "cli.main", "__main__",
 )  # fmt: skip
 
