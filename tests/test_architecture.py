@@ -34,8 +34,8 @@ ORDER = (
     "training.run_folder", "training.trainer", "training.finetune", "training.recipes",
     "training.run",
     "cli.display", "cli.signals", "plot", "cli.flags", "cli.names", "cli.prepare", "cli.tokenizer",
-    "cli.training", "cli.train", "cli.finetune", "cli.evaluate", "cli.info", "cli.plot", "cli.generate",
-    "cli.chat", "cli.completion", "cli.main", "__main__",
+    "cli.training", "cli.train", "cli.finetune", "cli.evaluate", "cli.info", "cli.plot",
+    "cli.generate", "cli.chat", "cli.completion", "cli.main", "__main__",
 )  # fmt: skip
 
 JAVA = ROOT / "java" / "src" / "main" / "java" / "org" / "pygpt"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Unpack
 
+from pygpt.errors import ConfigError
 from pygpt.fields import from_dict
 from pygpt.generate.config import GenerateConfig, GenerateOptions
-from pygpt.generate.prompts import needed
 
 if TYPE_CHECKING:
     from pygpt.model.gpt import GPT
@@ -41,8 +41,10 @@ class Conversation:
         max_new_tokens: int | None = None,
         **options: Unpack[GenerateOptions],
     ) -> None:
+        if model.tokenizer is None:
+            raise ConfigError("tokenizer", "expected one, since there is text; got none")
         self._model = model
-        self._tokenizer = needed(model.tokenizer)
+        self._tokenizer = model.tokenizer
         self._remembers = remembers
         longest = min(LONGEST_ANSWER, model.config.block_size // 2) or 1
         self._options: dict[str, Any] = {
