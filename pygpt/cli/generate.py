@@ -77,8 +77,9 @@ def generate(arguments: argparse.Namespace) -> None:
         if arguments.json:
             _print_json(model, [prompt] * samples, options)
         elif samples == 1:
+            pieces = model.stream(prompt, **options)  # a prompt that it refuses is not printed
             print(prompt, end="", flush=True)
-            print_pieces(model.stream(prompt, **options))
+            print_pieces(pieces)
         elif sys.stdout.isatty():
             _print_columns(prompt, samples, model.streams([prompt] * samples, **options))
         else:
