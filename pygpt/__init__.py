@@ -24,13 +24,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pygpt.datasets.dataset import Dataset as Dataset
-    from pygpt.datasets.packed import PackedSampler as PackedSampler
     from pygpt.datasets.pairs import PairDataset as PairDataset
     from pygpt.datasets.pairs import Pairs as Pairs
     from pygpt.datasets.pairs import PairSampler as PairSampler
     from pygpt.datasets.prepare import prepare as prepare
+    from pygpt.datasets.rows import PackedSampler as PackedSampler
+    from pygpt.datasets.sampler import WindowSampler as WindowSampler
     from pygpt.datasets.token_file import TokenFile as TokenFile
-    from pygpt.datasets.windows import WindowSampler as WindowSampler
     from pygpt.errors import CheckpointError as CheckpointError
     from pygpt.errors import ConfigError as ConfigError
     from pygpt.errors import DataError as DataError
@@ -65,11 +65,11 @@ if TYPE_CHECKING:
 # Room -> the public names of its modules; the imports above say the same to type checkers.
 _ROOMS = {
     "datasets.dataset": "Dataset",
-    "datasets.packed": "PackedSampler",
+    "datasets.rows": "PackedSampler",
     "datasets.pairs": "PairDataset PairSampler Pairs",
     "datasets.prepare": "prepare",
     "datasets.token_file": "TokenFile",
-    "datasets.windows": "WindowSampler",
+    "datasets.sampler": "WindowSampler",
     "errors": "CheckpointError ConfigError DataError PygptError ShapeError TokenError",
     "files.text": "read_documents read_text",
     "generate.chat": "Conversation",

@@ -24,7 +24,7 @@ ORDER = (
     "tokenizers.tokenizer_json", "tokenizers.char", "tokenizers.bpe", "tokenizers.published",
     "tokenizers.load", "tokenizers.explain", "datasets.cut", "datasets.readers",
     "datasets.sources", "datasets.validation", "datasets.token_file", "datasets.sampler",
-    "datasets.loaders", "datasets.windows", "datasets.rows", "datasets.packed", "datasets.dataset",
+    "datasets.rows", "datasets.dataset",
     "datasets.prepare", "datasets.pairs", "files.checksums", "checkpoints.safetensors",
     "checkpoints.huggingface", "checkpoints.hub", "checkpoints.folder",
     "generate.text_stream", "model.embeddings", "model.documents", "generate.prompts",

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from pygpt.checkpoints import folder as checkpoint
-from pygpt.datasets.loaders import TrainingData
+from pygpt.datasets.sampler import TrainingData
 from pygpt.errors import CheckpointError, ConfigError
 from pygpt.files.atomic import write_synced
 from pygpt.model.config import GPTConfig
