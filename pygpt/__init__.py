@@ -1,20 +1,7 @@
 """GPTs trained and run on the JVM, driven from Python.
 
-    errors.py      the exceptions
-    fields.py      configurations: dataclasses whose fields are checked, and become flags
-    files/         text, locks, checksums, and outputs that are there whole or not at all
-    engine/        the one door to Java: a model of token ids, its training, its generation
-    tokenizers/    text as token ids, and back
-    datasets/      text as token files, and token files as batches
-    checkpoints/   models as folders, Hugging Face's too
-    generate/      what follows a prompt, as ids or as text
-    model/         GPT: a model's weights, and what is done with them
-    names/         the protocol of `python -m pygpt names`
-    training/      runs: recipes, schedules, evaluation, metrics, checkpoints
-    plot.py        pictures of runs
-    cli/           the command line
-
-Importing this package starts no JVM; the first model does.
+Importing this package starts no JVM; the first model does. docs/architecture.md says what each
+folder has.
 """
 
 from __future__ import annotations
@@ -24,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pygpt.datasets.dataset import Dataset as Dataset
-    from pygpt.datasets.packed import PackedSampler as PackedSampler
     from pygpt.datasets.pairs import PairDataset as PairDataset
     from pygpt.datasets.pairs import Pairs as Pairs
     from pygpt.datasets.pairs import PairSampler as PairSampler
     from pygpt.datasets.prepare import prepare as prepare
+    from pygpt.datasets.rows import PackedSampler as PackedSampler
+    from pygpt.datasets.sampler import WindowSampler as WindowSampler
     from pygpt.datasets.token_file import TokenFile as TokenFile
-    from pygpt.datasets.windows import WindowSampler as WindowSampler
     from pygpt.errors import CheckpointError as CheckpointError
     from pygpt.errors import ConfigError as ConfigError
     from pygpt.errors import DataError as DataError
@@ -65,11 +52,11 @@ if TYPE_CHECKING:
 # Room -> the public names of its modules; the imports above say the same to type checkers.
 _ROOMS = {
     "datasets.dataset": "Dataset",
-    "datasets.packed": "PackedSampler",
+    "datasets.rows": "PackedSampler",
     "datasets.pairs": "PairDataset PairSampler Pairs",
     "datasets.prepare": "prepare",
     "datasets.token_file": "TokenFile",
-    "datasets.windows": "WindowSampler",
+    "datasets.sampler": "WindowSampler",
     "errors": "CheckpointError ConfigError DataError PygptError ShapeError TokenError",
     "files.text": "read_documents read_text",
     "generate.chat": "Conversation",

@@ -1,24 +1,10 @@
-"""The exceptions of pygpt; each message is one line: what was expected, what came, what to do.
-
-    PygptError
-    ├── ConfigError       also a ValueError: an option or a size that is not allowed
-    ├── DataError         text, token files or pairs that cannot be used, or the state of a sampler
-    ├── TokenError        also a ValueError: a character or an id that the vocabulary lacks, or a
-    │                     tokenizer that is invalid or cannot be read
-    ├── ShapeError        also a ValueError: an array of the wrong shape
-    ├── TooLargeError     also a MemoryError: a model that does not fit into memory
-    ├── ClosedError       a model that was closed
-    ├── OutputError       a file or folder that cannot be written
-    ├── CheckpointError   a model folder that cannot be read or that the engine cannot run
-    └── EngineError       what goes wrong below pygpt: no JDK, no jars, Java's own exceptions; in
-                          `pygpt.engine`, and always one of jbridge's exceptions too
-"""
+"""The exceptions of pygpt; each message is one line: what was expected, what came, what to do."""
 
 from __future__ import annotations
 
 
 class PygptError(Exception):
-    """Anything that pygpt or its engine refuses."""
+    """Anything that pygpt or its engine refuses; below it is `pygpt.engine.EngineError`, too."""
 
 
 class ConfigError(PygptError, ValueError):

@@ -24,7 +24,7 @@ ORDER = (
     "tokenizers.tokenizer_json", "tokenizers.char", "tokenizers.bpe", "tokenizers.published",
     "tokenizers.load", "tokenizers.explain", "datasets.cut", "datasets.readers",
     "datasets.sources", "datasets.validation", "datasets.token_file", "datasets.sampler",
-    "datasets.loaders", "datasets.windows", "datasets.rows", "datasets.packed", "datasets.dataset",
+    "datasets.rows", "datasets.dataset",
     "datasets.prepare", "datasets.pairs", "files.checksums", "checkpoints.safetensors",
     "checkpoints.huggingface", "checkpoints.hub", "checkpoints.folder",
     "generate.text_stream", "model.embeddings", "model.documents", "generate.prompts",
@@ -33,9 +33,9 @@ ORDER = (
     "training.schedule", "training.evaluation", "training.metrics", "training.state",
     "training.run_folder", "training.trainer", "training.finetune", "training.recipes",
     "training.run",
-    "cli.display", "plot", "cli.flags", "cli.names", "cli.prepare", "cli.tokenizer", "cli.training",
-    "cli.train", "cli.finetune", "cli.evaluate", "cli.info", "cli.plot", "cli.generate",
-    "cli.chat", "cli.completion", "cli.main", "__main__",
+    "cli.display", "cli.signals", "plot", "cli.flags", "cli.names", "cli.prepare", "cli.tokenizer",
+    "cli.training", "cli.train", "cli.finetune", "cli.evaluate", "cli.info", "cli.plot",
+    "cli.generate", "cli.chat", "cli.completion", "cli.main", "__main__",
 )  # fmt: skip
 
 JAVA = ROOT / "java" / "src" / "main" / "java" / "org" / "pygpt"

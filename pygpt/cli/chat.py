@@ -11,6 +11,7 @@ from pygpt.cli.generate import (
     add_option_flags,
     given_options,
     load_model,
+    print_pieces,
 )
 from pygpt.errors import ConfigError, PygptError
 from pygpt.generate.chat import Conversation
@@ -37,8 +38,6 @@ def add_parser(commands: Any) -> None:
         help="talk with a fine-tuned model",
         description="Answer one line after another with a model fine-tuned on prompts and answers.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     add_model_flags(parser)
     add_option_flags(parser, without=("truncate", "top_logprobs"))
@@ -85,14 +84,6 @@ def _option(name: str, value: str) -> GenerateOptions:
         raise ConfigError(name, f"expected a number, got {value!r}") from None
 
 
-def _print_answer(conversation: Conversation, line: str) -> None:
-    try:
-        for piece in conversation.answer(line):
-            print(piece, end="", flush=True)
-    finally:
-        print(flush=True)
-
-
 def _on_lines(conversation: Conversation) -> None:
     """Answer the lines of a pipe or a file; an error ends it."""
     for data in sys.stdin.buffer:
@@ -101,7 +92,7 @@ def _on_lines(conversation: Conversation) -> None:
             if not _run_command(conversation, line):
                 return
         elif line:
-            _print_answer(conversation, line)
+            print_pieces(conversation.answer(line))
 
 
 def _on_terminal(conversation: Conversation) -> None:
@@ -117,7 +108,7 @@ def _on_terminal(conversation: Conversation) -> None:
             if line.startswith("/"):
                 going = _run_command(conversation, line)
             elif line:
-                _print_answer(conversation, line)
+                print_pieces(conversation.answer(line))
         except KeyboardInterrupt:
             continue
         except EOFError:

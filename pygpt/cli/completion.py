@@ -31,8 +31,6 @@ def add_parser(commands: Any, make_parser: Callable[[], argparse.ArgumentParser]
         help="print a script that completes `pygpt` in a shell",
         description="Print a script that completes the command `pygpt` in a shell.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument(
         "shell", choices=SHELLS, metavar="|".join(SHELLS), help="the name of the shell"

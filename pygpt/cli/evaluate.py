@@ -36,9 +36,7 @@ def add_parser(commands: Any) -> None:
         description="Print loss, perplexity and bits per byte of the validation split. Of a run's "
         "checkpoint the options below are by default the run's.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argparse.SUPPRESS,
-        allow_abbrev=False,
     )
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help=CHECKPOINT)
     parser.add_argument(

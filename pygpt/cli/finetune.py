@@ -28,9 +28,7 @@ def add_parser(commands: Any) -> None:
         description="Train a saved model further: its weights and tokenizer, but a new optimizer.",
         usage="pygpt finetune CHECKPOINT DATA --out RUN [options]",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argparse.SUPPRESS,
-        allow_abbrev=False,
     )
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help=CHECKPOINT)
     parser.add_argument(

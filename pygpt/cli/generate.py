@@ -36,8 +36,6 @@ def add_parser(commands: Any) -> None:
         help="continue a prompt with a saved model",
         description="Print a prompt and what the model makes follow it, while it is made.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     add_model_flags(parser)
     prompts = parser.add_mutually_exclusive_group(required=True)
@@ -79,7 +77,9 @@ def generate(arguments: argparse.Namespace) -> None:
         if arguments.json:
             _print_json(model, [prompt] * samples, options)
         elif samples == 1:
-            _print_one(prompt, model.stream(prompt, **options))
+            pieces = model.stream(prompt, **options)  # a prompt that it refuses is not printed
+            print(prompt, end="", flush=True)
+            print_pieces(pieces)
         elif sys.stdout.isatty():
             _print_columns(prompt, samples, model.streams([prompt] * samples, **options))
         else:
@@ -183,8 +183,8 @@ def _without_line_end(text: str) -> str:
     return text.removesuffix("\n").removesuffix("\r")
 
 
-def _print_one(prompt: str, pieces: Iterator[str]) -> None:
-    print(prompt, end="", flush=True)
+def print_pieces(pieces: Iterator[str]) -> None:
+    """Print text while it comes, and a line end, whatever ends it."""
     try:
         for piece in pieces:
             print(piece, end="", flush=True)

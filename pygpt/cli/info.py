@@ -31,8 +31,6 @@ def add_parser(commands: Any) -> None:
         help="say what a run, checkpoint, dataset or preset is",
         description="Say what a folder is: a run, a model or checkpoint, a dataset. Or a preset.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("what", metavar="RUN|CHECKPOINT|DATA|PRESET", help="a folder or a name")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")

@@ -10,10 +10,8 @@ import argparse
 import os
 import signal
 import sys
-import threading
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -32,8 +30,12 @@ from pygpt.cli import (
     train,
 )
 from pygpt.cli.flags import UsageError, flag
+from pygpt.cli.signals import handled_by
 from pygpt.errors import ConfigError, PygptError, TooLargeError
 
+COMMANDS = (
+    names, generate, chat, prepare, train, finetune, evaluate, info, plot, tokenizer,
+)  # fmt: skip
 ERROR, USAGE, INTERRUPTED, NO_READER, TERMINATED = 1, 2, 130, 141, 143
 EXAMPLES = (
     names.EXAMPLES
@@ -47,6 +49,12 @@ EXAMPLES = (
 
 
 class _Parser(argparse.ArgumentParser):
+    """A parser of ours, or of one of its commands: they are of the same class."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(allow_abbrev=False, **options)
+
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
 
@@ -65,22 +73,12 @@ def make_parser() -> argparse.ArgumentParser:
         prog="pygpt",
         description="Train and run GPTs on the JVM.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     parser.add_argument("--debug", action="store_true", help="show an error's stacks, Java's too")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    names.add_parser(commands)
-    generate.add_parser(commands)
-    chat.add_parser(commands)
-    prepare.add_parser(commands)
-    train.add_parser(commands)
-    finetune.add_parser(commands)
-    evaluate.add_parser(commands)
-    info.add_parser(commands)
-    plot.add_parser(commands)
-    tokenizer.add_parser(commands)
+    for command in COMMANDS:
+        command.add_parser(commands)
     completion.add_parser(commands, make_parser)
     return parser
 
@@ -92,7 +90,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     debug = False
     try:
-        with _sigterm_exits():
+        with handled_by(_terminate, [signal.SIGTERM]):  # so that nothing is left half-written
             _print_any_character()
             parsed = make_parser().parse_args(arguments)
             debug = parsed.debug
@@ -134,18 +132,5 @@ def _print_any_character() -> None:
         reconfigure(errors="replace")
 
 
-@contextmanager
-def _sigterm_exits() -> Iterator[None]:
-    """Within the block SIGTERM unwinds the program, so that nothing is left half-written."""
-
-    def end(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(TERMINATED)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(TERMINATED)

@@ -36,9 +36,7 @@ def add_parser(commands: Any) -> None:
         help="train the talk's GPT on baby names and make new ones",
         description="Train Karpathy's microgpt on one document a step, then make new ones.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argparse.SUPPRESS,  # so that it is known which ones were given
-        allow_abbrev=False,
     )
     add_fields(parser, NamesConfig)
     parser.add_argument(

@@ -22,8 +22,6 @@ def add_parser(commands: Any) -> None:
         description="Draw loss, validation loss, learning rate and tokens/s of one or several "
         "runs, also of one that still trains. Needs matplotlib: pip install 'pygpt[plot]'.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument(
         "runs", nargs="+", metavar="RUN", help="a run's folder, or its metrics.jsonl"

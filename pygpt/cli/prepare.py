@@ -28,8 +28,6 @@ def add_parser(commands: Any) -> None:
         help="turn text into token files, to train on and to validate with",
         description="Encode text into a folder of train.bin, val.bin and tokenizer.json.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument(
         "source",

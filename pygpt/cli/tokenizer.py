@@ -27,14 +27,12 @@ def add_parser(commands: Any) -> None:
         help="see BPE at work, train a tokenizer, encode and decode",
         description="Turn text into the tokens of a model, and back.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     tasks = parser.add_subparsers(dest="task", metavar="TASK", required=True)
 
     def task(name: str, run: Any, description: str) -> argparse.ArgumentParser:
         added: argparse.ArgumentParser = tasks.add_parser(
-            name, help=description, description=f"{description.capitalize()}.", allow_abbrev=False
+            name, help=description, description=f"{description.capitalize()}."
         )
         added.set_defaults(run=run)
         return added

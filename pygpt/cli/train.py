@@ -28,9 +28,7 @@ def add_parser(commands: Any) -> None:
         description="Train a model. What neither a flag nor the file says is the preset's.",
         usage="pygpt train PRESET|FILE.toml [options]",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argparse.SUPPRESS,  # so that it is known which ones were given
-        allow_abbrev=False,
     )
     parser.add_argument(
         "recipe",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 from pygpt.cli.display import Display, display_on, duration
+from pygpt.cli.signals import handled_by
 from pygpt.engine.training import TrainingMemory
 from pygpt.errors import TokenError
 from pygpt.model.gpt import GPT
@@ -134,23 +134,15 @@ def _text_of(tokenizer: Tokenizer, token: int) -> bytes:
 @contextmanager
 def _stoppable(display: Display) -> Iterator[None]:
     """Within the block the first Ctrl-C or SIGTERM only sets `display.stopping`."""
-    before: dict[int, Any] = {}
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in _SIGNALS}
 
     def ask(number: int, frame: FrameType | None) -> None:
         if display.stopping:
             before[number](number, frame)
         display.stopping = number
 
-    if threading.current_thread() is threading.main_thread():
-        for number in _SIGNALS:
-            handler = signal.getsignal(number)
-            if callable(handler):  # not where somebody has it ignored
-                before[number] = signal.signal(number, ask)
-    try:
-        yield
-    finally:
-        for changed, handler in before.items():
-            signal.signal(changed, handler)
+    with handled_by(ask, [number for number in _SIGNALS if callable(before[number])]):
+        yield  # not where somebody has them ignored
 
 
 def _say_where_to_resume(run: Path) -> None:

@@ -5,11 +5,8 @@
     sources.py     what ships with pygpt, a file, or a folder of files
     token_file.py  token ids in a file with a header, memory-mapped
     validation.py  which part is for validation
-    sampler.py     what every sampler of batches can do
-    loaders.py     what a trainer needs of data
-    windows.py     WindowSampler: anywhere in the tokens
-    rows.py        SpanSampler: rows of whole documents, the base of two others
-    packed.py      PackedSampler: as many short documents as fit in a row
+    sampler.py     what a trainer needs of data, and WindowSampler: anywhere in the tokens
+    rows.py        PackedSampler: as many short documents as fit in a row
     dataset.py     a folder of two token files and their tokenizer
     prepare.py     from a source to such a folder, streaming
     pairs.py       PairSampler: a prompt and its answer in a row, for fine-tuning

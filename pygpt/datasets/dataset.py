@@ -6,11 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from pygpt.datasets.loaders import Streams
-from pygpt.datasets.packed import PackedSampler
-from pygpt.datasets.sampler import Sampler
+from pygpt.datasets.rows import PackedSampler
+from pygpt.datasets.sampler import Sampler, Streams, WindowSampler
 from pygpt.datasets.token_file import TokenFile, is_token_file
-from pygpt.datasets.windows import WindowSampler
 from pygpt.errors import DataError
 from pygpt.tokenizers import tokenizer_json
 from pygpt.tokenizers.bpe import BPETokenizer

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pygpt.datasets.loaders import Streams
 from pygpt.datasets.readers import json_lines, text_of
 from pygpt.datasets.rows import SpanSampler
-from pygpt.datasets.sampler import IGNORE_INDEX
+from pygpt.datasets.sampler import IGNORE_INDEX, Streams
 from pygpt.datasets.validation import check_validation, choose, count_to_train
 from pygpt.errors import ConfigError, DataError
 from pygpt.tokenizers.protocol import Tokenizer

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,15 +176,13 @@ def _by_documents(
 # ---- the tokens ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Encoded:
-    """Tokens of one of the two files, and what they stand for."""
+class _Part(NamedTuple):
+    """Pieces of one of the two files, 0 to train on and 1 for validation, and their tokens."""
 
     split: int
+    pieces: Sequence[Piece]
     tokens: NDArray[Any]
     text_bytes: int
-    characters: int
-    documents: int
 
 
 def _encode(
@@ -198,15 +196,14 @@ def _encode(
     bos = tokenizer.bos if found.documents > 1 else None
     dtype = dtype_of(tokenizer.vocab_size)
 
-    def encode(split: int, pieces: Sequence[Piece]) -> _Encoded:
+    def encode(split: int, pieces: Sequence[Piece]) -> _Part:
         ids: list[int] = []
         for text, ends in pieces:
             ids += tokenizer.encode(text)
             if ends and bos is not None:
                 ids.append(bos)
-        text = "".join(piece.text for piece in pieces)
-        documents = sum(piece.ends for piece in pieces)
-        return _Encoded(split, np.array(ids, dtype), len(text.encode()), len(text), documents)
+        text_bytes = sum(len(piece.text.encode()) for piece in pieces)
+        return _Part(split, pieces, np.array(ids, dtype), text_bytes)
 
     characters = documents = 0
     with ExitStack() as stack:
@@ -217,8 +214,8 @@ def _encode(
             writer.write(np.array([] if bos is None else [bos], dtype), 0)
         for part in _in_order(encode, _batches(allotted)):
             writers[part.split].write(part.tokens, part.text_bytes)
-            characters += part.characters
-            documents += part.documents
+            characters += sum(len(piece.text) for piece in part.pieces)
+            documents += sum(piece.ends for piece in part.pieces)
             tokens = sum(writer.count for writer in writers)
             report(Prepared(found.documents, characters, found.characters, tokens))
         if (characters, documents) != (found.characters, found.documents):
@@ -242,12 +239,12 @@ def _batches(allotted: Iterable[tuple[int, Piece]]) -> Iterator[tuple[int, list[
 
 
 def _in_order(
-    encode: Callable[[int, list[Piece]], _Encoded], batches: Iterable[tuple[int, list[Piece]]]
-) -> Iterator[_Encoded]:
+    encode: Callable[[int, list[Piece]], _Part], batches: Iterable[tuple[int, list[Piece]]]
+) -> Iterator[_Part]:
     """Yield what `encode` makes of each batch, in order; threads are a few batches ahead."""
     threads = min(os.cpu_count() or 1, _MAX_THREADS)
     with ThreadPoolExecutor(threads) as pool:
-        ahead: deque[Future[_Encoded]] = deque()
+        ahead: deque[Future[_Part]] = deque()
         try:
             for split, pieces in batches:
                 ahead.append(pool.submit(encode, split, pieces))

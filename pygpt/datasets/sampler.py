@@ -1,15 +1,19 @@
-"""What every sampler of batches can do."""
+"""Batches of tokens: what a trainer asks of them, what every sampler can do, and windows."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pygpt.errors import ConfigError, DataError
+from pygpt.tokenizers.protocol import Tokenizer
+from pygpt.training.config import TrainConfig
 
 IGNORE_INDEX = -1
 """The target of a position that is not scored."""
@@ -25,6 +29,46 @@ class Batch(NamedTuple):
 
     ids: NDArray[np.int32]
     targets: NDArray[np.int32]
+
+
+class BatchSource(Protocol):
+    """Mutable: an endless stream of batches whose place can be saved; every `Sampler` is one."""
+
+    def __next__(self) -> Batch:
+        """Return the next batch."""
+
+    def state(self) -> Mapping[str, Any]:
+        """Return where the stream is, as values that JSON can hold."""
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go to where another stream was; a `DataError` if that was one of other data."""
+
+    def eval_batches(self, count: int | None = None) -> Iterator[Batch]:
+        """Yield batches to evaluate with, at most `count`: the same at each call."""
+
+
+@dataclass(frozen=True)
+class Streams:
+    """Immutable: both parts of a dataset, as batches.
+
+    Attributes:
+        bytes_per_token: of the text to validate with; None where that is not known.
+    """
+
+    train: BatchSource
+    validation: BatchSource
+    bytes_per_token: float | None = None
+
+
+class TrainingData(Protocol):
+    """Immutable: anything that a `Trainer` can learn from."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What the ids mean; it is saved with each checkpoint."""
+
+    def streams(self, block_size: int, config: TrainConfig) -> Streams:
+        """Return new streams of batches (config.batch_size, block_size), seeded by config.seed."""
 
 
 class Sampler(ABC):
@@ -120,3 +164,50 @@ def generator(seed: int, number: int) -> np.random.Generator:
 def shuffled(size: int, seed: int, number: int) -> NDArray[np.int64]:
     """Return 0 to size - 1 in an order that the pair of seed and number decides; int64, (size,)."""
     return generator(seed, number).permutation(size)
+
+
+class WindowSampler(Sampler):
+    """Mutable: rows of `block_size` tokens that begin anywhere, each place as likely as another.
+
+    `eval_batches` cuts the tokens into rows one after another, so that each is a target once, but
+    for the first.
+
+    Args:
+        tokens: whole numbers, (count,); such as `Dataset.train.tokens`.
+        block_size, batch_size, seed: see `Sampler`.
+    Raises:
+        DataError: not more tokens than `block_size`.
+    """
+
+    _KIND = "windows"
+
+    def __init__(
+        self, tokens: NDArray[Any], block_size: int, batch_size: int, seed: int = 42
+    ) -> None:
+        super().__init__(block_size, batch_size, seed)
+        if len(tokens) <= block_size:
+            raise DataError(
+                f"tokens: expected more than block_size = {block_size}, got {len(tokens)}; "
+                "take more text or a smaller block_size"
+            )
+        self._size = -(-(len(tokens) - 1) // block_size)
+        self._tokens = tokens
+
+    def __next__(self) -> Batch:
+        rng = generator(self.seed, self._taken)
+        self._taken += 1
+        starts = rng.integers(0, len(self._tokens) - self.block_size, self.batch_size)
+        return self._windows(starts.tolist())
+
+    def _batch(self, units: Iterator[int]) -> tuple[Batch, int]:
+        rows = list(islice(units, self.batch_size))
+        return self._windows([row * self.block_size for row in rows]), len(rows)
+
+    def _windows(self, starts: Iterable[int]) -> Batch:
+        shape = (self.batch_size, self.block_size)
+        batch = Batch(np.zeros(shape, np.int32), np.full(shape, IGNORE_INDEX, np.int32))
+        for ids, targets, start in zip(*batch, starts, strict=False):
+            window = self._tokens[start : start + self.block_size + 1]
+            ids[: len(window) - 1] = window[:-1]
+            targets[: len(window) - 1] = window[1:]
+        return batch

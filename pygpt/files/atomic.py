@@ -21,11 +21,9 @@ def check_new(path: Path) -> None:
     """Raise an OutputError if `write_new` cannot write this file; leave nothing behind."""
     _check_free(path)
     staged = _beside(path)
-    try:
+    with _writing(path):
         staged.touch(exist_ok=False)
         staged.unlink()
-    except (OSError, ValueError) as error:
-        raise _failure(path, error) from error
 
 
 def write_new(path: Path, data: bytes, overwrite: bool = False) -> None:
@@ -37,15 +35,13 @@ def write_new(path: Path, data: bytes, overwrite: bool = False) -> None:
     if not overwrite:
         _check_free(path)
     staged = _beside(path)
-    try:
+    with _writing(path):
         try:
             write_synced(staged, [data])
             (os.replace if overwrite else os.rename)(staged, path)
         finally:
             staged.unlink(missing_ok=True)
         sync_folder(path.parent)
-    except (OSError, ValueError) as error:
-        raise _failure(path, error) from error
 
 
 def write_synced(path: Path, parts: Iterable[bytes]) -> None:
@@ -172,6 +168,10 @@ def _beside(path: Path) -> Path:
     return path.parent / f".{path.name}.{secrets.token_hex(4)}"
 
 
-def _failure(path: Path, error: OSError | ValueError) -> OutputError:
-    reason = getattr(error, "strerror", None) or error
-    return OutputError(f"output file {path}: cannot be written: {reason}")
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise OutputError(f"output file {path}: cannot be written: {reason}") from error

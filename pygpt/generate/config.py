@@ -15,14 +15,11 @@ SEED_MAX = 2**62  # a Java long, with room for the number of the sequence
 class GenerateConfig(Checked):
     """Immutable: how a prompt is continued; the order of the options is that of their effect.
 
+    Each field has its meaning beside it; of some there is more to say:
+
     Attributes:
-        max_new_tokens: most tokens to add.
         repetition_penalty: divides the positive logits of tokens that occurred, in the prompt too,
             and multiplies the negative ones.
-        temperature: divides the logits; 0 takes the likeliest token.
-        top_k: choose among this many of the likeliest tokens.
-        top_p: choose among the likeliest tokens that together have this probability, in (0, 1].
-        min_p: choose among tokens of at least this share of the likeliest one's probability.
         seed: row b takes the numbers of `random.Random(seed + b)`, one a token. Without it,
             every call takes others.
         stop_tokens: a sequence ends after one of these; by default the tokenizer's BOS.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from io import FileIO
 from itertools import takewhile
@@ -73,6 +74,15 @@ class MetricsWriter(Protocol):
         ...
 
 
+@contextmanager
+def _written(where: str) -> Iterator[None]:
+    """Within the block the system's errors are an OutputError about this place."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{where}: cannot be written: {error.strerror}") from error
+
+
 class JsonLines:
     """Mutable: one JSON object a line; numbers of a record that are not finite are null.
 
@@ -83,11 +93,11 @@ class JsonLines:
 
     def __init__(self, path: str | os.PathLike[str], what: str = "metrics file") -> None:
         self._path = Path(path)
-        self._what = what
+        self._where = f"{what} {path}"
         self._file: FileIO | None = None
 
     def begin(self, step: int) -> None:
-        try:
+        with _written(self._where):
             if step == 0:
                 self._file = self._path.open("wb", buffering=0)
                 return
@@ -96,8 +106,6 @@ class JsonLines:
             kept = takewhile(lambda line: line.endswith(b"\n") and _step_of(line) <= step, lines)
             self._file = self._path.open("r+b", buffering=0)
             self._file.truncate(self._file.seek(sum(map(len, kept))))
-        except OSError as error:
-            raise self._failure(error) from error
 
     def write(self, record: Record) -> None:
         values = {
@@ -114,18 +122,13 @@ class JsonLines:
         """
         assert self._file is not None, "begin comes first"
         lines = "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in objects).encode()
-        try:
+        with _written(self._where):
             while lines:
                 lines = lines[self._file.write(lines) :]
-        except OSError as error:
-            raise self._failure(error) from error
 
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
-
-    def _failure(self, error: OSError) -> OutputError:
-        return OutputError(f"{self._what} {self._path}: cannot be written: {error.strerror}")
 
 
 def _step_of(line: bytes) -> float:
@@ -154,29 +157,22 @@ class TensorBoard:
         except ImportError as error:
             problem = "expected the package tensorboardX: pip install 'pygpt[tensorboard]'"
             raise ConfigError("tensorboard", problem) from error
-        self._folder = Path(folder)
-        if self._folder.is_file():
-            raise OutputError(f"TensorBoard folder {folder}: expected a folder, got a file")
+        self._folder = os.fspath(folder)
+        self._where = f"TensorBoard folder {folder}"
+        if os.path.isfile(folder):
+            raise OutputError(f"{self._where}: expected a folder, got a file")
         self._make: Any = SummaryWriter
         self._writer: Any = None
 
     def begin(self, step: int) -> None:
-        try:
-            self._writer = self._make(os.fspath(self._folder), purge_step=step + 1)
-        except OSError as error:
-            raise self._failure(error) from error
+        with _written(self._where):
+            self._writer = self._make(self._folder, purge_step=step + 1)
 
     def write(self, record: Record) -> None:
-        try:
+        with _written(self._where):
             for name, value in record.values().items():
                 self._writer.add_scalar(name, value, record.step)
-        except OSError as error:
-            raise self._failure(error) from error
 
     def close(self) -> None:
         if self._writer is not None:
             self._writer.close()
-
-    def _failure(self, error: OSError) -> OutputError:
-        problem = f"cannot be written: {error.strerror}"
-        return OutputError(f"TensorBoard folder {self._folder}: {problem}")

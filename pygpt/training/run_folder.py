@@ -54,11 +54,6 @@ class RunFolder:
         except OSError as error:
             raise self._failure(error) from error
 
-    @property
-    def metrics_path(self) -> Path:
-        """The file of the records."""
-        return self.path / METRICS_FILE
-
     def steps(self) -> list[int]:
         """Return the steps after which there is a checkpoint, in order."""
         return steps_in(self.path)

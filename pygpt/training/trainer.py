@@ -6,13 +6,13 @@ import os
 import time
 import weakref
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 
 from pygpt.checkpoints import folder as checkpoint
-from pygpt.datasets.loaders import TrainingData
+from pygpt.datasets.sampler import TrainingData
 from pygpt.errors import CheckpointError, ConfigError
 from pygpt.files.atomic import write_synced
 from pygpt.model.config import GPTConfig
@@ -22,7 +22,7 @@ from pygpt.tokenizers.char import CharTokenizer
 from pygpt.training.config import TrainConfig
 from pygpt.training.evaluation import Evaluation, check_tokenizer, evaluate
 from pygpt.training.metrics import JsonLines, MetricsWriter, Record
-from pygpt.training.run_folder import RunFolder, check_unused, newest_in
+from pygpt.training.run_folder import METRICS_FILE, RunFolder, check_unused, newest_in
 from pygpt.training.schedule import learning_rate
 from pygpt.training.state import STATE_FILE, Best, State, read_arrays, read_state, write_state
 
@@ -96,13 +96,12 @@ class Trainer:
                 )
             )
             self._training.resume(0, first_dropout_key(config.seed))
-            if isinstance(run, RunFolder):
-                self._run = run
-            elif run is not None:
-                self._run = stack.enter_context(closing(RunFolder(run)))
-            if self._run is not None:
+            if run is not None:
+                self._run = run if isinstance(run, RunFolder) else RunFolder(run)
+                if self._run is not run:  # one that is given stays its owner's if this fails
+                    stack.callback(self._run.close)
                 self._continue(self._run, resume)
-                self._writers.insert(0, JsonLines(self._run.metrics_path))
+                self._writers.insert(0, JsonLines(self._run.path / METRICS_FILE))
             for writer in self._writers:
                 stack.callback(writer.close)
                 writer.begin(self.step)
@@ -135,16 +134,14 @@ class Trainer:
         began = time.perf_counter()
         loss, norm, tokens = self._update(rate)
         seconds = time.perf_counter() - began
-        evaluation, is_best = None, False
+        scores: tuple[float | None, ...] = ()
+        is_best = False
         last = self.step == self.config.max_iters
         if self.config.eval_interval and (self.step % self.config.eval_interval == 0 or last):
             evaluation = self.evaluate()
             is_best = self._compare(evaluation)
-        measured = (self.step, loss, rate, norm, tokens / seconds, 1e3 * seconds)
-        record = Record(*measured)
-        if evaluation is not None:
-            bits = evaluation.bits_per_byte
-            record = Record(*measured, evaluation.loss, evaluation.perplexity, bits)
+            scores = (evaluation.loss, evaluation.perplexity, evaluation.bits_per_byte)
+        record = Record(self.step, loss, rate, norm, tokens / seconds, 1e3 * seconds, *scores)
         for writer in self._writers:
             writer.write(record)
         interval = self.config.checkpoint_interval

@@ -267,5 +267,5 @@ def test_no_documents() -> None:
 def test_documents_are_found_across_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     tokens = _documents([5, 0, 1, 7, 2])
     expected = _take(PackedSampler(tokens, BOS, 8, 2), 9)
-    monkeypatch.setattr("pygpt.datasets.packed._CHUNK", 3)
+    monkeypatch.setattr("pygpt.datasets.rows._CHUNK", 3)
     assert _take(PackedSampler(tokens, BOS, 8, 2), 9) == expected

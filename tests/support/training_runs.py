@@ -11,8 +11,7 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from pygpt import GPT, CharTokenizer, DataError, GPTConfig, TrainConfig
-from pygpt.datasets.loaders import Streams
-from pygpt.datasets.sampler import Batch
+from pygpt.datasets.sampler import Batch, Streams
 
 MODEL = GPTConfig(block_size=17, vocab_size=31, n_layer=2, n_head=2, n_embd=46, dropout=0.1)
 TOKENIZER = CharTokenizer("".join(chr(ord("A") + i) for i in range(31)), bos=False)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pygpt import GPT, CharTokenizer, ConfigError, TrainConfig, Trainer, evaluate
-from pygpt.datasets.loaders import Streams
+from pygpt.datasets.sampler import Streams
 from pygpt.engine import EngineError
 from pygpt.errors import ClosedError, DataError, OutputError
 from pygpt.fields import from_dict

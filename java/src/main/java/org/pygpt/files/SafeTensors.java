@@ -76,11 +76,9 @@ public final class SafeTensors {
     for (var entry : arrays.entrySet()) {
       Array array = entry.getValue();
       long end = offset + array.bytes.byteSize();
-      header.append(",").append(Json.quote(entry.getKey()));
-      header
-          .append(":{\"dtype\":\"F32\",\"shape\":")
-          .append(array.shape.toString().replace(" ", ""));
-      header.append(",\"data_offsets\":[").append(offset).append(',').append(end).append("]}");
+      String shape = array.shape.toString().replace(" ", "");
+      header.append("," + Json.quote(entry.getKey()) + ":{\"dtype\":\"F32\",\"shape\":" + shape);
+      header.append(",\"data_offsets\":[" + offset + "," + end + "]}");
       offset = end;
     }
     byte[] text = header.append('}').toString().getBytes(UTF_8);

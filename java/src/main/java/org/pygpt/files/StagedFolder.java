@@ -12,11 +12,10 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.stream.Stream;
+import org.apache.commons.io.FileUtils;
 
 /**
  * A folder that is made beside its place and then put there: as a whole, or not at all.
@@ -59,7 +58,7 @@ final class StagedFolder {
       }
     } finally {
       try {
-        removeTree(folder);
+        FileUtils.deleteDirectory(folder.toFile());
       } finally {
         LOCK.unlock();
       }
@@ -78,7 +77,7 @@ final class StagedFolder {
         rename(aside, target);
         throw error;
       }
-      removeTree(aside);
+      FileUtils.deleteDirectory(aside.toFile());
     }
     sync(target.getParent());
   }
@@ -93,19 +92,6 @@ final class StagedFolder {
       try (FileChannel channel = FileChannel.open(folder, READ)) {
         channel.force(true);
       }
-    }
-  }
-
-  private static void removeTree(Path folder) throws IOException {
-    if (Files.exists(folder)) {
-      List<Path> files;
-      try (Stream<Path> entries = Files.list(folder)) {
-        files = entries.toList();
-      }
-      for (Path file : files) {
-        Files.delete(file);
-      }
-      Files.delete(folder);
     }
   }
 }

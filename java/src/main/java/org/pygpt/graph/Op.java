@@ -20,7 +20,9 @@ public interface Op {
   List<Slot> forwardSlots();
 
   /** The slots that {@link #backward} reads or writes; nulls are passed over. */
-  List<Slot> backwardSlots();
+  default List<Slot> backwardSlots() {
+    return List.of();
+  }
 
   /** Whether no trained weight has a part in what it computes: then backward passes it over. */
   default boolean isConstant() {
@@ -34,7 +36,9 @@ public interface Op {
   void forward(Kernels kernels, Step step);
 
   /** Computes the gradients of inputs and parameters from the gradient of the output. */
-  void backward(Kernels kernels, Step step);
+  default void backward(Kernels kernels, Step step) {
+    throw new UnsupportedOperationException("runs forward only: " + describe());
+  }
 
   /** What it does and on which sizes, for the list of ops that a user can print. */
   String describe();

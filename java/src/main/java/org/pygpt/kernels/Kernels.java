@@ -139,7 +139,9 @@ public interface Kernels extends AutoCloseable {
   void dropout(int rows, Tensor x, Tensor bias, DropoutMask mask, Tensor out);
 
   /** dX = dOut where forward kept the element, divided by 1 - p, else 0; dX may be dOut. */
-  void dropoutBackward(int rows, Tensor dOut, DropoutMask mask, Tensor dX);
+  default void dropoutBackward(int rows, Tensor dOut, DropoutMask mask, Tensor dX) {
+    dropout(rows, dOut, null, mask, dX);
+  }
 
   /** to = from, rows from {@code toRow} on; both of one dtype. */
   void copy(int rows, Tensor from, Tensor to, int toRow);

@@ -1,5 +1,6 @@
 package org.pygpt.kernels;
 
+import org.pygpt.tensor.DType;
 import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
@@ -18,9 +19,6 @@ public final class QuantizedMatrix {
 
   /** Bits of a float32 that a scale leaves 0: its 24 less the 17. */
   private static final int LOW_BITS = (1 << 7) - 1;
-
-  /** Half of what bfloat16 cuts off, less one: with the last kept bit it rounds ties to even. */
-  private static final int BELOW_HALF = (1 << 15) - 1;
 
   private final WeightFormat format;
   private final Tensor weight;
@@ -87,11 +85,9 @@ public final class QuantizedMatrix {
   }
 
   private int code(float value, int output) {
-    if (format == WeightFormat.INT8) {
-      return (int) Math.rint((double) value / scales[output]); // 0 where all are 0: NaN becomes 0
-    }
-    int bits = Float.floatToRawIntBits(value);
-    return bits + BELOW_HALF + (bits >>> 16 & 1) >> 16;
+    return format == WeightFormat.INT8
+        ? (int) Math.rint((double) value / scales[output]) // 0 where all are 0: NaN becomes 0
+        : DType.toBfloat16(value);
   }
 
   /** Rounds the weights themselves. */
@@ -103,7 +99,7 @@ public final class QuantizedMatrix {
         int output = outputsAreRows ? row : c;
         int code = code((float) values[c], output);
         boolean whole = format == WeightFormat.INT8;
-        values[c] = whole ? code * scales[output] : Float.intBitsToFloat(code << 16);
+        values[c] = whole ? code * scales[output] : DType.fromBfloat16((short) code);
       }
       weight.writeRow(row, values);
     }

@@ -31,7 +31,7 @@ public final class Attention implements Op {
   private Heads gradient;
 
   /** Where queries, keys and values come from. */
-  public sealed interface Source {
+  public interface Source {
     /** The variables that are read, as uses. */
     List<Input> inputs();
 
@@ -58,30 +58,6 @@ public final class Attention implements Op {
     public Heads heads(boolean gradients, int H, int kvHeads) {
       Tensor tensor = gradients ? qkv.gradient() : qkv.value();
       return tensor == null ? null : Heads.packed(tensor, H, kvHeads);
-    }
-  }
-
-  /**
-   * Attention of one sequence to another of {@code keys} positions; backward overwrites the
-   * gradients of all three, which must have no other reader.
-   */
-  public record Separate(Input q, Input k, Input v, int keys) implements Source {
-    @Override
-    public List<Input> inputs() {
-      return List.of(q, k, v);
-    }
-
-    @Override
-    public int keys(Step step) {
-      return keys;
-    }
-
-    @Override
-    public Heads heads(boolean gradients, int H, int kvHeads) {
-      if (gradients) {
-        return q.gradient() == null ? null : new Heads(q.gradient(), k.gradient(), v.gradient());
-      }
-      return new Heads(q.value(), k.value(), v.value());
     }
   }
 

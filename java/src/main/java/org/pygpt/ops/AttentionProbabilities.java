@@ -52,11 +52,6 @@ public final class AttentionProbabilities implements Op {
   }
 
   @Override
-  public List<Slot> backwardSlots() {
-    return List.of();
-  }
-
-  @Override
   public void bind() {
     heads = Heads.packed(qkv.value(), H, kvHeads);
     int D = mixed.columns() / H;
@@ -84,11 +79,6 @@ public final class AttentionProbabilities implements Op {
         kernels.copy(T, means.columns(h * D, keys), target, h * probabilities.columns());
       }
     }
-  }
-
-  @Override
-  public void backward(Kernels kernels, Step step) {
-    throw new UnsupportedOperationException("the probabilities of attention run forward only");
   }
 
   @Override

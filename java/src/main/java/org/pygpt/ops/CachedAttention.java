@@ -11,53 +11,31 @@ import org.pygpt.kernels.Kernels;
 import org.pygpt.tensor.Tensor;
 
 /**
- * Mutable: causal attention to each sequence's past and its own positions, whose keys and values it
- * adds to the past, for generation. Forward only.
+ * Causal attention to each sequence's past and its own positions, whose keys and values it adds to
+ * the past, for generation. Forward only.
  *
  * <p>Sequences are attended to one by one, as their pasts differ in length: what a sequence gets
  * does not depend on the others of the step.
+ *
+ * @param layer of the pasts
  */
-public final class CachedAttention implements Op {
-  private final Variable qkv;
-  private final int layer;
-  private final int H;
-  private final int kvHeads;
-  private final Variable out;
-  private Heads heads;
-
-  /** Binds the op, the attention of layer {@code layer} of a past. */
-  public CachedAttention(Variable qkv, int layer, int H, int kvHeads, Variable out) {
-    this.qkv = qkv;
-    this.layer = layer;
-    this.H = H;
-    this.kvHeads = kvHeads;
-    this.out = out;
-  }
-
+public record CachedAttention(Variable qkv, int layer, int H, int kvHeads, Variable out)
+    implements Op {
   @Override
   public List<Slot> forwardSlots() {
     return List.of(qkv.valueSlot(), out.valueSlot());
   }
 
   @Override
-  public List<Slot> backwardSlots() {
-    return List.of();
-  }
-
-  @Override
-  public void bind() {
-    heads = Heads.packed(qkv.value(), H, kvHeads);
-  }
-
-  @Override
   public void forward(Kernels kernels, Step step) {
+    Heads heads = Heads.packed(qkv.value(), H, kvHeads);
     for (int b = 0; b < step.B(); b++) {
-      attend(kernels, b * step.T(), step.T(), step.pasts().get(b));
+      attend(kernels, heads, b * step.T(), step.T(), step.pasts().get(b));
     }
   }
 
   /** Attention of the T queries from {@code row} on, which are one sequence's. */
-  private void attend(Kernels kernels, int row, int T, Step.Past past) {
+  private void attend(Kernels kernels, Heads heads, int row, int T, Step.Past past) {
     int length = past.length() + T;
     Tensor keys = past.keys(layer);
     Tensor values = past.values(layer);
@@ -66,11 +44,6 @@ public final class CachedAttention implements Op {
     Heads all = new Heads(heads.q().rows(row, T), keys.rows(0, length), values.rows(0, length));
     AttentionSpec spec = new AttentionSpec(1, T, length, H, kvHeads, true);
     kernels.attention(spec, all, null, out.value().rows(row, T), null);
-  }
-
-  @Override
-  public void backward(Kernels kernels, Step step) {
-    throw new UnsupportedOperationException("attention with a cache runs forward only");
   }
 
   @Override

@@ -10,26 +10,16 @@ import org.pygpt.kernels.Kernels;
 import org.pygpt.kernels.Positions;
 import org.pygpt.tensor.Tensor;
 
-/** Token plus, where the model has them, learned position embedding: the first op of the tape. */
-public final class Embedding implements Op {
-  private final Tensor ids;
-  private final Parameter wte;
-  private final Parameter wpe;
-  private final boolean tied;
-  private final Variable out;
-
-  /**
-   * Reads {@code ids}, int32 (B * T, 1), at each step.
-   *
-   * @param wpe null without learned positions
-   * @param tied whether the output layer has written the gradient of wte before this op adds to it
-   */
-  public Embedding(Tensor ids, Parameter wte, Parameter wpe, boolean tied, Variable out) {
-    this.ids = ids;
-    this.wte = wte;
-    this.wpe = wpe;
-    this.tied = tied;
-    this.out = out;
+/**
+ * Token plus, where the model has them, learned position embedding: the first op of the tape.
+ *
+ * @param wpe null without learned positions
+ * @param tied whether the output layer has written the gradient of wte before this op adds to it
+ */
+public record Embedding(Tensor ids, Parameter wte, Parameter wpe, boolean tied, Variable out)
+    implements Op {
+  /** Reads {@code ids}, int32 (B * T, 1), at each step. */
+  public Embedding {
     out.constantIf(Parameter.isFrozen(wte) && Parameter.isFrozen(wpe));
   }
 

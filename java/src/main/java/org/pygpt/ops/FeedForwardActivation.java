@@ -11,24 +11,18 @@ import org.pygpt.kernels.Activation;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.text.Choice;
 
-/** out = activation(x + bias); backward computes it again from x. */
-public final class FeedForwardActivation implements Op {
-  private final Activation kind;
-  private final Input x;
-  private final Parameter bias;
-  private final Variable out;
-
+/**
+ * out = activation(x + bias); backward computes it again from x.
+ *
+ * @param bias of the linear layer that made x; null for none
+ */
+public record FeedForwardActivation(Activation kind, Input x, Parameter bias, Variable out)
+    implements Op {
   /**
    * Binds the op; without a gate, x and out share one gradient slot, so x must have no other
    * reader.
-   *
-   * @param bias of the linear layer that made x; null for none
    */
-  public FeedForwardActivation(Activation kind, Input x, Parameter bias, Variable out) {
-    this.kind = kind;
-    this.x = x;
-    this.bias = bias;
-    this.out = out;
+  public FeedForwardActivation {
     out.constantIf(x.variable().isConstant() && Parameter.isFrozen(bias));
     if (kind.inputsPerOutput() == 1) {
       out.shareGradient(x.variable());

@@ -11,34 +11,14 @@ import org.pygpt.tensor.Tensor;
 /**
  * The output matrix on the last position of each sequence alone, which is all that generation
  * reads: (B * T, C) -> (B, V). Forward only.
+ *
+ * @param weight (V, C)
+ * @param last (B, C), for the rows that are read
  */
-public final class LastLogits implements Op {
-  private final Variable x;
-  private final Parameter weight;
-  private final Slot last;
-  private final Variable out;
-
-  /**
-   * Binds the op.
-   *
-   * @param weight (V, C)
-   * @param last (B, C), for the rows that are read
-   */
-  public LastLogits(Variable x, Parameter weight, Slot last, Variable out) {
-    this.x = x;
-    this.weight = weight;
-    this.last = last;
-    this.out = out;
-  }
-
+public record LastLogits(Variable x, Parameter weight, Slot last, Variable out) implements Op {
   @Override
   public List<Slot> forwardSlots() {
     return List.of(x.valueSlot(), last, out.valueSlot());
-  }
-
-  @Override
-  public List<Slot> backwardSlots() {
-    return List.of();
   }
 
   @Override
@@ -55,11 +35,6 @@ public final class LastLogits implements Op {
       rows = last.tensor();
     }
     weight.multiply(kernels, true, step.B(), rows, out.value()); // (B, C) @ (C, V) -> (B, V)
-  }
-
-  @Override
-  public void backward(Kernels kernels, Step step) {
-    throw new UnsupportedOperationException("logits of the last position run forward only");
   }
 
   @Override

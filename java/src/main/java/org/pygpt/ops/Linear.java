@@ -18,26 +18,14 @@ import org.pygpt.tensor.Tensor;
  * <p>The weight lies as its checkpoint has it: (in, out) for the layers inside a block (GPT-2's
  * Conv1D), (out, in) for an output head. Where an op that follows adds the bias, in a pass that it
  * makes anyway, this op has none.
+ *
+ * @param bias null for none
+ * @param outputsAreRows whether the weight is (out, in)
  */
-public final class Linear implements Op {
-  private final Input x;
-  private final Parameter weight;
-  private final Parameter bias;
-  private final boolean outputsAreRows;
-  private final Variable out;
-
-  /**
-   * Binds the op.
-   *
-   * @param bias null for none
-   * @param outputsAreRows whether the weight is (out, in)
-   */
-  public Linear(Input x, Parameter weight, Parameter bias, boolean outputsAreRows, Variable out) {
-    this.x = x;
-    this.weight = weight;
-    this.bias = bias;
-    this.outputsAreRows = outputsAreRows;
-    this.out = out;
+public record Linear(
+    Input x, Parameter weight, Parameter bias, boolean outputsAreRows, Variable out) implements Op {
+  /** Binds the op. */
+  public Linear {
     out.constantIf(
         x.variable().isConstant() && Parameter.isFrozen(weight) && Parameter.isFrozen(bias));
   }

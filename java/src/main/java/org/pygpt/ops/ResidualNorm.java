@@ -20,12 +20,11 @@ import org.pygpt.kernels.Residual;
  * <p>x, branch and sum share one gradient: d(x) = d(branch) = d(sum), and whatever else reads x
  * adds to it later in the backward pass. The sum takes the place of the branch in memory, so the
  * branch must have no other reader.
+ *
+ * @param branch null if {@code x} is normalised as it is
+ * @param norm null if the sum is not normalised
  */
-public final class ResidualNorm implements Op {
-  private final Variable x;
-  private final Branch branch;
-  private final Norm norm;
-
+public record ResidualNorm(Variable x, Branch branch, Norm norm) implements Op {
   /**
    * What is added.
    *
@@ -52,16 +51,8 @@ public final class ResidualNorm implements Op {
     }
   }
 
-  /**
-   * Binds the op.
-   *
-   * @param branch null if {@code x} is normalised as it is
-   * @param norm null if the sum is not normalised
-   */
-  public ResidualNorm(Variable x, Branch branch, Norm norm) {
-    this.x = x;
-    this.branch = branch;
-    this.norm = norm;
+  /** Binds the op. */
+  public ResidualNorm {
     if (branch != null) {
       branch.sum.shareGradient(x);
       branch.sum.shareGradient(branch.value);

@@ -12,19 +12,12 @@ import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Device;
 import org.pygpt.tensor.Tensor;
 
-/** Rotary positions, in place on the heads of queries and keys that lead the packed columns. */
-public final class Rotary implements Op {
-  private final Variable qkv;
-  private final int heads;
-  private final Tensor angles;
-
-  /** Binds the op; {@code angles} is (block_size, D), see {@link Kernels#rotary}. */
-  public Rotary(Variable qkv, int heads, Tensor angles) {
-    this.qkv = qkv;
-    this.heads = heads;
-    this.angles = angles;
-  }
-
+/**
+ * Rotary positions, in place on the heads of queries and keys that lead the packed columns.
+ *
+ * @param angles (block_size, D), see {@link Kernels#rotary}
+ */
+public record Rotary(Variable qkv, int heads, Tensor angles) implements Op {
   /**
    * Angles of positions below T for heads of size D: cosines, then sines, of position *
    * theta^(-2d/D), (T, D); owned by the caller.

@@ -9,16 +9,18 @@ import java.util.Arrays;
  *
  * <p>Leading dimensions (batch, time) are folded into rows: an activation of shape (B, T, C) is a
  * tensor of B * T rows and C columns.
+ *
+ * @param offset index in memory of element (0, 0), in elements
+ * @param rowStride distance in elements between the starts of two neighbouring rows
  */
-public final class Tensor {
-  private final Memory memory;
-  private final DType dtype;
-  private final long offset;
-  private final int rows;
-  private final int columns;
-  private final int rowStride;
-
-  private Tensor(Memory memory, DType dtype, long offset, int rows, int columns, int rowStride) {
+public record Tensor(
+    Memory memory, DType dtype, long offset, int rows, int columns, int rowStride) {
+  /**
+   * Checks that the view lies inside its memory.
+   *
+   * @throws IllegalArgumentException if it does not
+   */
+  public Tensor {
     long length = memory.byteSize() / dtype.bytes();
     long end = offset + (long) (rows - 1) * rowStride + columns;
     if (rows < 1 || columns < 1 || rowStride < columns || offset < 0 || end > length) {
@@ -28,12 +30,6 @@ public final class Tensor {
               + " elements, got offset, rows, columns, row stride "
               + Arrays.toString(new long[] {offset, rows, columns, rowStride}));
     }
-    this.memory = memory;
-    this.dtype = dtype;
-    this.offset = offset;
-    this.rows = rows;
-    this.columns = columns;
-    this.rowStride = rowStride;
   }
 
   /** A dense (rows, columns) view that starts at element {@code offset}. */
@@ -49,32 +45,6 @@ public final class Tensor {
   /** Rows [from, from + count), shared. */
   public Tensor rows(int from, int count) {
     return new Tensor(memory, dtype, offset + (long) from * rowStride, count, columns, rowStride);
-  }
-
-  public Memory memory() {
-    return memory;
-  }
-
-  public DType dtype() {
-    return dtype;
-  }
-
-  /** Index in {@link #memory} of element (0, 0), in elements. */
-  public long offset() {
-    return offset;
-  }
-
-  public int rows() {
-    return rows;
-  }
-
-  public int columns() {
-    return columns;
-  }
-
-  /** Distance in elements between the starts of two neighbouring rows. */
-  public int rowStride() {
-    return rowStride;
   }
 
   /** The first {@code length} elements of a tensor without gaps, shared. */

@@ -5,6 +5,7 @@ import static org.pygpt.support.Tolerances.FINITE_DIFFERENCE;
 import static org.pygpt.support.Tolerances.FINITE_STEP;
 
 import java.lang.reflect.Proxy;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.function.BiConsumer;
@@ -18,6 +19,7 @@ import org.pygpt.graph.Slot;
 import org.pygpt.graph.Step;
 import org.pygpt.graph.Tape;
 import org.pygpt.graph.Variable;
+import org.pygpt.kernels.Heads;
 import org.pygpt.kernels.NormSpec;
 import org.pygpt.kernels.reference.PlainKernels;
 import org.pygpt.ops.Attention;
@@ -158,7 +160,7 @@ class EncoderDecoderTest {
       Input k = tape.use(linear(source, name + ".k"));
       Input v = tape.use(linear(source, name + ".v"));
       rows = B * T;
-      Branch read = attention(new Attention.Separate(q, k, v, S), false, name + ".cross");
+      Branch read = attention(new Separate(q, k, v, S), false, name + ".cross");
       normed = norm(mixed.sum(), read, layer == 1 ? "dec.ln" : "dec.1.ln_1");
       x = read.sum();
     }
@@ -220,6 +222,30 @@ class EncoderDecoderTest {
   private static void forEach(Tensor tensor, BiConsumer<Integer, Integer> action) {
     for (int i = 0; i < tensor.size(); i++) {
       action.accept(i / tensor.columns(), i % tensor.columns());
+    }
+  }
+
+  /**
+   * Attention of one sequence to another of {@code keys} positions; backward overwrites the
+   * gradients of all three, which must have no other reader.
+   */
+  private record Separate(Input q, Input k, Input v, int keys) implements Attention.Source {
+    @Override
+    public List<Input> inputs() {
+      return List.of(q, k, v);
+    }
+
+    @Override
+    public int keys(Step step) {
+      return keys;
+    }
+
+    @Override
+    public Heads heads(boolean gradients, int H, int kvHeads) {
+      if (gradients) {
+        return q.gradient() == null ? null : new Heads(q.gradient(), k.gradient(), v.gradient());
+      }
+      return new Heads(q.value(), k.value(), v.value());
     }
   }
 }

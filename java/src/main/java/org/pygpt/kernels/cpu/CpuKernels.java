@@ -76,7 +76,7 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public PackedMatrix pack(QuantizedMatrix matrix) {
-    return new TiledMatrix(workers, matrix);
+    return TiledMatrix.of(workers, matrix);
   }
 
   @Override
@@ -166,11 +166,6 @@ public final class CpuKernels implements Kernels {
   @Override
   public void dropout(int rows, Tensor x, Tensor bias, DropoutMask mask, Tensor out) {
     new DropoutKernel(x, bias, mask, out).run(workers, rows, x.columns());
-  }
-
-  @Override
-  public void dropoutBackward(int rows, Tensor dOut, DropoutMask mask, Tensor dX) {
-    dropout(rows, dOut, null, mask, dX);
   }
 
   @Override

@@ -54,7 +54,8 @@ final class EmbeddingKernel {
     private void clearUnlessAdded(Gradient gradient) {
       if (gradient != null && !gradient.add()) {
         Tensor tensor = gradient.tensor();
-        workers.run(new Clear(tensor), tensor.rows(), 1, Workers.workOf(tensor.size()));
+        Team.Task clear = (_, from, to) -> tensor.rows(from, to - from).zero();
+        workers.run(clear, tensor.rows(), 1, Workers.workOf(tensor.size()));
       }
     }
 
@@ -85,14 +86,6 @@ final class EmbeddingKernel {
       float[] before = staging.read(1, table, column, n, row, 1);
       VectorMath.add(vectors, gradient, 0, before, 0, n);
       Staging.write(before, table, column, n, row, 1);
-    }
-  }
-
-  /** Zeros in place of all rows. */
-  private record Clear(Tensor tensor) implements Team.Task {
-    @Override
-    public void run(int worker, int from, int to) {
-      tensor.rows(from, to - from).zero();
     }
   }
 }

@@ -5,6 +5,9 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.invoke.MethodHandles.explicitCastArguments;
+import static java.lang.invoke.MethodHandles.insertArguments;
+import static java.lang.invoke.MethodType.methodType;
 import static org.pygpt.kernels.cpu.GemmLibrary.NO_TRANSPOSE;
 import static org.pygpt.kernels.cpu.GemmLibrary.ROW_MAJOR;
 import static org.pygpt.kernels.cpu.GemmLibrary.TRANSPOSE;
@@ -14,6 +17,7 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodType;
 import org.pygpt.kernels.MatMul;
 
 /**
@@ -31,7 +35,8 @@ import org.pygpt.kernels.MatMul;
 public final class NativeGemm {
   // constants, so that the JIT compiles a call to its bare minimum
   private static final GemmLibrary LIBRARY = GemmLibrary.load();
-  private static final boolean ONE_DNN = LIBRARY.isOneDnn();
+  private static final byte PLAIN = (byte) (LIBRARY.isOneDnn() ? 'N' : NO_TRANSPOSE);
+  private static final byte TRANSPOSED = (byte) (LIBRARY.isOneDnn() ? 'T' : TRANSPOSE);
   private static final MethodHandle SGEMM = link(JAVA_LONG);
   private static final MethodHandle SGEMM_ON_HEAP = link(ADDRESS, Linker.Option.critical(true));
   private static final ThreadLocal<Boolean> ONE_THREAD =
@@ -39,42 +44,42 @@ public final class NativeGemm {
 
   private NativeGemm() {}
 
-  /** A call of sgemm whose first and last matrix are addresses as numbers, or segments. */
+  /**
+   * A call of sgemm whose first and last matrix are addresses as numbers, or segments: (transposeA,
+   * transposeB, m, n, k, alpha, a, aStride, b, bStride, beta, c, cStride) -> status, with oneDNN's
+   * types; those of OpenBLAS are converted.
+   */
   @SuppressWarnings("restricted")
   private static MethodHandle link(MemoryLayout matrix, Linker.Option... options) {
-    FunctionDescriptor oneDnn =
-        FunctionDescriptor.of(
-            JAVA_INT,
-            JAVA_BYTE,
-            JAVA_BYTE,
-            JAVA_LONG,
-            JAVA_LONG,
-            JAVA_LONG,
-            JAVA_FLOAT,
-            matrix,
-            JAVA_LONG,
-            JAVA_LONG,
-            JAVA_LONG,
-            JAVA_FLOAT,
-            matrix,
-            JAVA_LONG);
-    FunctionDescriptor cblas =
-        FunctionDescriptor.ofVoid(
-            JAVA_INT,
-            JAVA_INT,
-            JAVA_INT,
-            JAVA_INT,
-            JAVA_INT,
-            JAVA_INT,
-            JAVA_FLOAT,
-            matrix,
-            JAVA_INT,
-            JAVA_LONG,
-            JAVA_INT,
-            JAVA_FLOAT,
-            matrix,
-            JAVA_INT);
-    return Linker.nativeLinker().downcallHandle(LIBRARY.sgemm(), ONE_DNN ? oneDnn : cblas, options);
+    boolean isOneDnn = LIBRARY.isOneDnn();
+    MemoryLayout flag = isOneDnn ? JAVA_BYTE : JAVA_INT;
+    MemoryLayout size = isOneDnn ? JAVA_LONG : JAVA_INT;
+    MemoryLayout[] layouts = {
+      flag,
+      flag,
+      size,
+      size,
+      size,
+      JAVA_FLOAT,
+      matrix,
+      size,
+      JAVA_LONG,
+      size,
+      JAVA_FLOAT,
+      matrix,
+      size
+    };
+    FunctionDescriptor signature =
+        isOneDnn
+            ? FunctionDescriptor.of(JAVA_INT, layouts)
+            : FunctionDescriptor.ofVoid(layouts).insertArgumentLayouts(0, JAVA_INT);
+    MethodHandle sgemm = Linker.nativeLinker().downcallHandle(LIBRARY.sgemm(), signature, options);
+    Class<?> address = matrix == JAVA_LONG ? long.class : MemorySegment.class;
+    MethodType type =
+        methodType(int.class, byte.class, byte.class, long.class, long.class, long.class)
+            .appendParameterTypes(float.class, address, long.class, long.class, long.class)
+            .appendParameterTypes(float.class, address, long.class);
+    return explicitCastArguments(isOneDnn ? sgemm : insertArguments(sgemm, 0, ROW_MAJOR), type);
   }
 
   private static boolean useOneThread() {
@@ -96,48 +101,29 @@ public final class NativeGemm {
    */
   static void multiply(
       MatMul shape, long a, long aStride, long b, long bStride, long c, long cStride) {
-    float beta = shape.add() ? 1 : 0;
     ONE_THREAD.get();
+    int status;
     try {
-      if (ONE_DNN) {
-        check(
-            (int)
-                SGEMM.invokeExact(
-                    flag(shape.transposeA()),
-                    flag(shape.transposeB()),
-                    (long) shape.m(),
-                    (long) shape.n(),
-                    (long) shape.k(),
-                    1f,
-                    a,
-                    aStride,
-                    b,
-                    bStride,
-                    beta,
-                    c,
-                    cStride));
-      } else {
-        SGEMM.invokeExact(
-            ROW_MAJOR,
-            order(shape.transposeA()),
-            order(shape.transposeB()),
-            shape.m(),
-            shape.n(),
-            shape.k(),
-            1f,
-            a,
-            (int) aStride,
-            b,
-            (int) bStride,
-            beta,
-            c,
-            (int) cStride);
-      }
-    } catch (RuntimeException error) {
-      throw error;
+      status =
+          (int)
+              SGEMM.invokeExact(
+                  shape.transposeA() ? TRANSPOSED : PLAIN,
+                  shape.transposeB() ? TRANSPOSED : PLAIN,
+                  (long) shape.m(),
+                  (long) shape.n(),
+                  (long) shape.k(),
+                  1f,
+                  a,
+                  aStride,
+                  b,
+                  bStride,
+                  shape.add() ? 1f : 0f,
+                  c,
+                  cStride);
     } catch (Throwable error) {
       throw new AssertionError("a native call threw", error);
     }
+    check(status);
   }
 
   /** Likewise, where a, c or both may be heap arrays, {@code MemorySegment.ofArray}. */
@@ -149,56 +135,29 @@ public final class NativeGemm {
       long bStride,
       MemorySegment c,
       long cStride) {
-    float beta = shape.add() ? 1 : 0;
     ONE_THREAD.get();
+    int status;
     try {
-      if (ONE_DNN) {
-        check(
-            (int)
-                SGEMM_ON_HEAP.invokeExact(
-                    flag(shape.transposeA()),
-                    flag(shape.transposeB()),
-                    (long) shape.m(),
-                    (long) shape.n(),
-                    (long) shape.k(),
-                    1f,
-                    a,
-                    aStride,
-                    b,
-                    bStride,
-                    beta,
-                    c,
-                    cStride));
-      } else {
-        SGEMM_ON_HEAP.invokeExact(
-            ROW_MAJOR,
-            order(shape.transposeA()),
-            order(shape.transposeB()),
-            shape.m(),
-            shape.n(),
-            shape.k(),
-            1f,
-            a,
-            (int) aStride,
-            b,
-            (int) bStride,
-            beta,
-            c,
-            (int) cStride);
-      }
-    } catch (RuntimeException error) {
-      throw error;
+      status =
+          (int)
+              SGEMM_ON_HEAP.invokeExact(
+                  shape.transposeA() ? TRANSPOSED : PLAIN,
+                  shape.transposeB() ? TRANSPOSED : PLAIN,
+                  (long) shape.m(),
+                  (long) shape.n(),
+                  (long) shape.k(),
+                  1f,
+                  a,
+                  aStride,
+                  b,
+                  bStride,
+                  shape.add() ? 1f : 0f,
+                  c,
+                  cStride);
     } catch (Throwable error) {
       throw new AssertionError("a native call threw", error);
     }
-  }
-
-  private static byte flag(boolean transpose) {
-    return (byte) (transpose ? 'T' : 'N');
-  }
-
-  private static int order(boolean transpose) {
-    return transpose ? TRANSPOSE : NO_TRANSPOSE;
+    check(status);
   }
 
   private static void check(int status) {

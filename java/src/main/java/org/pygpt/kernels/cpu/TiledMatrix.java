@@ -16,23 +16,26 @@ import org.pygpt.tensor.Tensor;
  * A quantized matrix in tiles of {@link TiledKernel#WIDTH} outputs, the last one filled up with
  * zeros. A tile is all inputs, one after another; of each input, lane l of the words holds output
  * l, then output LANES + l, and so on, from the lowest bits up.
+ *
+ * @param words int32
+ * @param scales what sums are multiplied by, for each output, and zeros to the end of the last tile
  */
-final class TiledMatrix implements PackedMatrix {
-  private final Workers workers;
-  private final WeightFormat format;
-  private final int inputs;
-  private final int outputs;
-  private final HostMemory words; // int32
-  private final float[] scales; // of whole tiles
+record TiledMatrix(
+    Workers workers, WeightFormat format, int inputs, int outputs, HostMemory words, float[] scales)
+    implements PackedMatrix {
+  /** A copy of the matrix; {@code workers} will multiply by it. */
+  static TiledMatrix of(Workers workers, QuantizedMatrix matrix) {
+    WeightFormat format = matrix.format();
+    int inputs = matrix.inputs();
+    int outputs = matrix.outputs();
+    HostMemory words = HostDevice.host().allocate(byteSize(format, inputs, outputs));
+    float[] scales = new float[tiles(outputs) * WIDTH];
+    TiledMatrix tiled = new TiledMatrix(workers, format, inputs, outputs, words, scales);
+    tiled.fill(matrix);
+    return tiled;
+  }
 
-  /** Copies the matrix; {@code workers} will multiply by it. */
-  TiledMatrix(Workers workers, QuantizedMatrix matrix) {
-    this.workers = workers;
-    format = matrix.format();
-    inputs = matrix.inputs();
-    outputs = matrix.outputs();
-    words = HostDevice.host().allocate(byteSize(format, inputs, outputs));
-    scales = new float[tiles() * WIDTH];
+  private void fill(QuantizedMatrix matrix) {
     float unit = format == WeightFormat.INT8 ? TiledKernel.INT8_UNIT : 1;
     for (int output = 0; output < outputs; output++) {
       scales[output] = matrix.scale(output) / unit;
@@ -74,18 +77,6 @@ final class TiledMatrix implements PackedMatrix {
     return tiles(outputs);
   }
 
-  WeightFormat format() {
-    return format;
-  }
-
-  int inputs() {
-    return inputs;
-  }
-
-  int outputs() {
-    return outputs;
-  }
-
   private int wordsOfInput() {
     return WIDTH * format.bits() / Integer.SIZE;
   }
@@ -97,11 +88,6 @@ final class TiledMatrix implements PackedMatrix {
 
   MemorySegment segment() {
     return words.segment();
-  }
-
-  /** What sums are multiplied by, for each output, and zeros to the end of the last tile. */
-  float[] scales() {
-    return scales;
   }
 
   @Override

@@ -303,11 +303,6 @@ public final class Nd4jKernels implements Kernels {
     }
   }
 
-  @Override
-  public void dropoutBackward(int rows, Tensor dOut, DropoutMask mask, Tensor dX) {
-    dropout(rows, dOut, null, mask, dX);
-  }
-
   /** What elements 0, 1, ... are multiplied by, in this shape. */
   static INDArray factors(DropoutMask mask, long... shape) {
     float[] factors =

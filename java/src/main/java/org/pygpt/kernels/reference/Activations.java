@@ -1,12 +1,11 @@
 package org.pygpt.kernels.reference;
 
-import static org.pygpt.kernels.reference.Products.at;
+import static org.pygpt.kernels.reference.PlainKernels.at;
 import static org.pygpt.tensor.HostMemory.get;
 import static org.pygpt.tensor.HostMemory.set;
 
 import org.apache.commons.math3.special.Erf;
 import org.pygpt.kernels.Activation;
-import org.pygpt.kernels.Gradient;
 import org.pygpt.tensor.Tensor;
 
 /** The activations of the feed-forward layer and their slopes; see docs/maths/activation.md. */
@@ -34,8 +33,7 @@ final class Activations {
   }
 
   /** dX = dOut * f'(u); with a gate, dX[:F] = dOut * f'(u) * u[F:], dX[F:] = dOut * f(u). */
-  static void backward(
-      Activation kind, int rows, Tensor x, Tensor bias, Tensor dOut, Tensor dX, Gradient dBias) {
+  static void backward(Activation kind, int rows, Tensor x, Tensor bias, Tensor dOut, Tensor dX) {
     int F = dOut.columns();
     for (int row = 0; row < rows; row++) {
       for (int c = 0; c < F; c++) {
@@ -49,9 +47,6 @@ final class Activations {
           set(dX, row, c, d * slope(kind, u));
         }
       }
-    }
-    if (dBias != null) {
-      Products.biasBackward(rows, dX, dBias);
     }
   }
 

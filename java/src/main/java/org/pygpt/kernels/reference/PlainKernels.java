@@ -1,9 +1,10 @@
 package org.pygpt.kernels.reference;
 
-import static org.pygpt.kernels.reference.Products.at;
+import static org.pygpt.tensor.HostMemory.add;
 import static org.pygpt.tensor.HostMemory.get;
 import static org.pygpt.tensor.HostMemory.set;
 
+import java.util.stream.IntStream;
 import org.pygpt.kernels.Activation;
 import org.pygpt.kernels.AdamStep;
 import org.pygpt.kernels.AttentionSpec;
@@ -20,11 +21,12 @@ import org.pygpt.kernels.Rotation;
 import org.pygpt.tensor.Device;
 import org.pygpt.tensor.Flat;
 import org.pygpt.tensor.HostDevice;
+import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /**
- * The reference: scalar loops in double precision on tensors of any floating type, a file for each
- * kind of op.
+ * The reference: scalar loops in double precision on tensors of any floating type. Each kernel is
+ * derived in docs/maths.
  *
  * <p>Slow and obvious on purpose. Sums are carried in double and rounded once when stored, so on
  * float32 tensors it is more accurate than any fast backend, and on float64 tensors it is what
@@ -46,11 +48,23 @@ public final class PlainKernels implements Kernels {
     return HostDevice.host();
   }
 
+  /** c[i, j] (+)= sum over p of op(a)[i, p] * op(b)[p, j]: (m, k) @ (k, n) -> (m, n). */
   @Override
   public void gemm(MatMul shape, Tensor a, Tensor b, Tensor c) {
-    Products.gemm(shape, a, b, c);
+    for (int i = 0; i < shape.m(); i++) {
+      for (int j = 0; j < shape.n(); j++) {
+        double sum = shape.add() ? get(c, i, j) : 0;
+        for (int p = 0; p < shape.k(); p++) {
+          double left = shape.transposeA() ? get(a, p, i) : get(a, i, p);
+          double right = shape.transposeB() ? get(b, j, p) : get(b, p, j);
+          sum += left * right;
+        }
+        set(c, i, j, sum);
+      }
+    }
   }
 
+  /** x[row, c] += bias[c]. */
   @Override
   public int rowsAlike() {
     return Integer.MAX_VALUE;
@@ -58,35 +72,104 @@ public final class PlainKernels implements Kernels {
 
   @Override
   public void bias(int rows, Tensor bias, Tensor x) {
-    Products.bias(rows, bias, x);
+    for (int row = 0; row < rows; row++) {
+      for (int c = 0; c < x.columns(); c++) {
+        add(x, row, c, get(bias, 0, c));
+      }
+    }
   }
 
+  /** dBias[c] (+)= sum over rows of dX[row, c], since every row had the same bias added. */
   @Override
   public void biasBackward(int rows, Tensor dX, Gradient dBias) {
-    Products.biasBackward(rows, dX, dBias);
+    double[] sums = new double[dX.columns()];
+    for (int row = 0; row < rows; row++) {
+      for (int c = 0; c < sums.length; c++) {
+        sums[c] += get(dX, row, c);
+      }
+    }
+    store(sums, dBias);
   }
 
+  /** out[row] = wte[ids[row]] + wpe[past + row % T]: (B * T, C). */
   @Override
   public void embedding(Positions positions, Tensor ids, Tensor wte, Tensor wpe, Tensor out) {
-    Embeddings.forward(positions, ids, wte, wpe, out);
+    for (int row = 0; row < positions.rows(); row++) {
+      int id = (int) get(ids, row, 0);
+      int position = positions.past() + row % positions.T();
+      for (int c = 0; c < out.columns(); c++) {
+        set(out, row, c, get(wte, id, c) + (wpe == null ? 0 : get(wpe, position, c)));
+      }
+    }
   }
 
+  /** dWte[ids[row]] += dOut[row], dWpe[row % T] += dOut[row]: a token may occur many times. */
   @Override
   public void embeddingBackward(
       Positions positions, Tensor ids, Tensor dOut, Gradient dWte, Gradient dWpe) {
-    Embeddings.backward(positions, ids, dOut, dWte, dWpe);
+    for (Gradient gradient : new Gradient[] {dWte, dWpe}) {
+      if (gradient != null && !gradient.add()) {
+        gradient.tensor().zero();
+      }
+    }
+    for (int row = 0; row < positions.rows(); row++) {
+      int id = (int) get(ids, row, 0);
+      for (int c = 0; c < dOut.columns(); c++) {
+        if (dWte != null) {
+          add(dWte.tensor(), id, c, get(dOut, row, c));
+        }
+        if (dWpe != null) {
+          add(dWpe.tensor(), row % positions.T(), c, get(dOut, row, c));
+        }
+      }
+    }
   }
 
+  /** sum = x + branch + bias: (rows, C). */
   @Override
   public void residual(int rows, Residual residual) {
-    Norms.residual(rows, residual);
+    Tensor x = residual.x();
+    for (int row = 0; row < rows; row++) {
+      for (int c = 0; c < x.columns(); c++) {
+        double added = get(residual.branch(), row, c) + at(residual.bias(), c, 0);
+        set(residual.sum(), row, c, get(x, row, c) + added);
+      }
+    }
   }
 
+  /**
+   * For each row: mean = sum(x) / C (0 in RMSNorm), rstd = 1 / sqrt(sum((x - mean)²) / C + ε),
+   * normed = (x - mean) * rstd, out = normed * weight + bias.
+   */
   @Override
   public void norm(int rows, Norm norm, Tensor x, Tensor out, Tensor statistics) {
-    Norms.forward(rows, norm, x, out, statistics);
+    int C = x.columns();
+    for (int row = 0; row < rows; row++) {
+      double sum = 0;
+      for (int c = 0; c < C; c++) {
+        sum += get(x, row, c);
+      }
+      double mean = norm.spec().centred() ? sum / C : 0;
+      double squares = 0; // in a second pass: the difference of two sums would cancel
+      for (int c = 0; c < C; c++) {
+        double centred = get(x, row, c) - mean;
+        squares += centred * centred;
+      }
+      double rstd = 1 / Math.sqrt(squares / C + norm.spec().epsilon());
+      for (int c = 0; c < C; c++) {
+        double normed = (get(x, row, c) - mean) * rstd;
+        set(out, row, c, normed * at(norm.weight(), c, 1) + at(norm.bias(), c, 0));
+      }
+      set(statistics, row, 0, mean);
+      set(statistics, row, 1, rstd);
+    }
   }
 
+  /**
+   * With dNormed = dOut * weight: dX = rstd * (dNormed - mean(dNormed) - normed * mean(dNormed *
+   * normed)), where RMSNorm lacks the first mean, since its own is not subtracted; dWeight = sum
+   * over rows of dOut * normed, dBias = sum over rows of dOut.
+   */
   @Override
   public void normBackward(
       int rows,
@@ -97,7 +180,32 @@ public final class PlainKernels implements Kernels {
       Gradient dX,
       Gradient dWeight,
       Gradient dBias) {
-    Norms.backward(rows, norm, dOut, x, statistics, dX, dWeight, dBias);
+    int C = x.columns();
+    double[] weightSums = new double[C];
+    double[] biasSums = new double[C];
+    for (int row = 0; row < rows; row++) {
+      double mean = get(statistics, row, 0);
+      double rstd = get(statistics, row, 1);
+      double dSum = 0; // of dNormed
+      double dDot = 0; // of dNormed * normed
+      for (int c = 0; c < C; c++) {
+        double normed = (get(x, row, c) - mean) * rstd;
+        double dNormed = get(dOut, row, c) * at(norm.weight(), c, 1);
+        dSum += dNormed;
+        dDot += dNormed * normed;
+        weightSums[c] += get(dOut, row, c) * normed;
+        biasSums[c] += get(dOut, row, c);
+      }
+      double dMean = norm.spec().centred() ? dSum / C : 0;
+      for (int c = 0; c < C; c++) {
+        double normed = (get(x, row, c) - mean) * rstd;
+        double dNormed = get(dOut, row, c) * at(norm.weight(), c, 1);
+        double d = rstd * (dNormed - dMean - normed * dDot / C);
+        set(dX.tensor(), row, c, (dX.add() ? get(dX.tensor(), row, c) : 0) + d);
+      }
+    }
+    store(weightSums, dWeight);
+    store(biasSums, dBias);
   }
 
   @Override
@@ -108,12 +216,32 @@ public final class PlainKernels implements Kernels {
   @Override
   public void activationBackward(
       Activation kind, int rows, Tensor x, Tensor bias, Tensor dOut, Tensor dX, Gradient dBias) {
-    Activations.backward(kind, rows, x, bias, dOut, dX, dBias);
+    Activations.backward(kind, rows, x, bias, dOut, dX);
+    if (dBias != null) {
+      biasBackward(rows, dX, dBias);
+    }
   }
 
+  /**
+   * (first, second) = (first * cos - second * sin, second * cos + first * sin), each head's halves.
+   */
   @Override
   public void rotary(Rotation rotation, Positions positions, Tensor x) {
-    Rotations.rotate(rotation, positions, x);
+    Tensor angles = rotation.angles();
+    int D = angles.columns();
+    for (int row = 0; row < positions.rows(); row++) {
+      int position = positions.past() + row % positions.T();
+      for (int h = 0; h < rotation.heads(); h++) {
+        for (int d = 0; d < D / 2; d++) {
+          double cosine = get(angles, position, d);
+          double sine = get(angles, position, D / 2 + d) * (rotation.inverse() ? -1 : 1);
+          double first = get(x, row, h * D + d);
+          double second = get(x, row, h * D + D / 2 + d);
+          set(x, row, h * D + d, first * cosine - second * sine);
+          set(x, row, h * D + D / 2 + d, second * cosine + first * sine);
+        }
+      }
+    }
   }
 
   @Override
@@ -124,11 +252,6 @@ public final class PlainKernels implements Kernels {
         set(out, row, c, (get(x, row, c) + at(bias, c, 0)) * factor);
       }
     }
-  }
-
-  @Override
-  public void dropoutBackward(int rows, Tensor dOut, DropoutMask mask, Tensor dX) {
-    dropout(rows, dOut, null, mask, dX);
   }
 
   @Override
@@ -158,9 +281,45 @@ public final class PlainKernels implements Kernels {
     new Attention(spec, in, mask).backward(out, dOut, gradients);
   }
 
+  /**
+   * For each row: loss = log(sum over i of e^logits[i]) - logits[target], dLogits = weight *
+   * (softmax(logits) - onehot(target)); returns the sum of weight * loss.
+   */
   @Override
-  public double crossEntropy(int rows, Tensor logits, CrossEntropy loss) {
-    return Losses.crossEntropy(rows, logits, loss);
+  public double crossEntropy(int rows, Tensor logits, CrossEntropy spec) {
+    long scored = IntStream.range(0, rows).filter(row -> get(spec.targets(), row, 0) >= 0).count();
+    double mean = 1.0 / Math.max(1, scored);
+    double total = 0;
+    for (int row = 0; row < rows; row++) {
+      int target = (int) get(spec.targets(), row, 0);
+      boolean scores = target >= 0;
+      double weight = spec.weights() == null ? mean : get(spec.weights(), row, 0);
+      double logsumexp = logsumexp(logits, row);
+      double loss = scores ? logsumexp - get(logits, row, target) : 0;
+      total += scores ? weight * loss : 0;
+      if (spec.losses() != null) {
+        set(spec.losses(), row, 0, loss);
+      }
+      for (int i = 0; spec.dLogits() != null && i < logits.columns(); i++) {
+        double probability = Math.exp(get(logits, row, i) - logsumexp);
+        double d = scores ? weight * (probability - (i == target ? 1 : 0)) : 0;
+        set(spec.dLogits(), row, i, d);
+      }
+    }
+    return total;
+  }
+
+  /** log(sum of e^x) of a row, minus and plus its maximum, so that nothing overflows. */
+  private static double logsumexp(Tensor x, int row) {
+    double max = Double.NEGATIVE_INFINITY;
+    for (int i = 0; i < x.columns(); i++) {
+      max = Math.max(max, get(x, row, i));
+    }
+    double sum = 0;
+    for (int i = 0; i < x.columns(); i++) {
+      sum += Math.exp(get(x, row, i) - max);
+    }
+    return max + Math.log(sum);
   }
 
   @Override
@@ -170,11 +329,44 @@ public final class PlainKernels implements Kernels {
 
   @Override
   public double sumOfSquares(Flat x) {
-    return Optimizers.sumOfSquares(x);
+    double sum = 0;
+    for (long i = 0; i < x.length(); i++) {
+      sum += at(x, i) * at(x, i);
+    }
+    return sum;
   }
 
+  /** m = β1 m + (1 - β1) g, v = β2 v + (1 - β2) g², weights -= rate (m̂ / (sqrt(v̂) + ε) + λ w). */
   @Override
   public void adamW(AdamStep step, Flat weights, Flat gradients, Flat m, Flat v) {
-    Optimizers.adamW(step, weights, gradients, m, v);
+    for (long i = 0; i < weights.length(); i++) {
+      double g = at(gradients, i) * step.gradientScale();
+      put(m, i, step.beta1() * at(m, i) + (1 - step.beta1()) * g);
+      put(v, i, step.beta2() * at(v, i) + (1 - step.beta2()) * g * g);
+      double root = Math.sqrt(at(v, i) * step.correction2()) + step.epsilon();
+      double move = at(m, i) * step.correction1() / root + step.decay() * at(weights, i);
+      put(weights, i, at(weights, i) - step.learningRate() * move);
+    }
+  }
+
+  private static double at(Flat x, long index) {
+    return ((HostMemory) x.memory()).get(x.dtype(), x.from() + index);
+  }
+
+  private static void put(Flat x, long index, double value) {
+    ((HostMemory) x.memory()).set(x.dtype(), x.from() + index, value);
+  }
+
+  /** Stores the gradient of a vector, or adds it; nothing where nobody wants it. */
+  private static void store(double[] sums, Gradient gradient) {
+    for (int c = 0; gradient != null && c < sums.length; c++) {
+      double before = gradient.add() ? get(gradient.tensor(), 0, c) : 0;
+      set(gradient.tensor(), 0, c, before + sums[c]);
+    }
+  }
+
+  /** Element c of a vector, or {@code otherwise} where there is none. */
+  static double at(Tensor vector, int c, double otherwise) {
+    return vector == null ? otherwise : get(vector, 0, c);
   }
 }

@@ -1,2 +1,0 @@
-/** Training: gradients, clipping and AdamW. */
-package org.pygpt.train;
