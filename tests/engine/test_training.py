@@ -56,6 +56,23 @@ def test_backends_drop_the_same() -> None:
         np.testing.assert_allclose(losses, expected, rtol=tolerances.CURVE_FLOAT32)
 
 
+@pytest.mark.parametrize("backend", ["cpu", "nd4j", "plain"])
+@pytest.mark.parametrize("planned", [(4, 4), (2, 9), (16, 1)])
+def test_a_batch_may_be_longer_than_planned(backend: str, planned: tuple[int, int]) -> None:
+    config = GPTConfig(block_size=32, vocab_size=60, n_layer=2, n_head=4, n_embd=32)
+    batch = np.arange(16)[None], np.arange(1, 17)[None]
+    gradients = []
+    for B, T in ((1, 16), planned):
+        with GPT(config, backend=backend) as model:
+            for weight in model.parameters().values():
+                weight *= 20
+            with model.training(B, T) as training:
+                losses = training.accumulate(*batch), model.loss(*batch)
+                gradients.append((losses, training.flat_gradient.copy()))
+    assert gradients[0][0] == gradients[1][0] and np.abs(gradients[0][1]).max() > 1
+    np.testing.assert_array_equal(gradients[0][1], gradients[1][1])
+
+
 def test_evaluation_drops_nothing() -> None:
     (ids, targets), *_ = _batches(DROPPED, 3, 1)
     with GPT(DROPPED) as model:

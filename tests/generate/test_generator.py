@@ -12,6 +12,7 @@ import pytest
 
 from pygpt import GPT, CharTokenizer, ConfigError, GPTConfig, ShapeError, Trainer
 from pygpt.engine.door import EngineError
+from pygpt.engine.generation import EngineGenerator, EngineSequence
 from pygpt.errors import ClosedError
 from pygpt.generate.config import GenerateConfig
 from pygpt.generate.generator import Request

@@ -75,9 +75,9 @@ public final class Generator implements AutoCloseable {
    * @param atOnce most sequences at once, up to {@link #AT_ONCE}; others wait
    * @param exact whether every sequence is computed as it would be alone: every prompt is read
    *     whole and before the next step, and more sequences than have the same bits as one run
-   *     together only if they were submitted together. Else long ones are read in parts, with a step of the running sequences after each, and a
-   *     prompt that begins as a sequence whose cache is still there is read from where it differs;
-   *     logits then differ by rounding.
+   *     together only if they were submitted together. Else long ones are read in parts, with a
+   *     step of the running sequences after each, and a prompt that begins as a sequence whose
+   *     cache is still there is read from where it differs; logits then differ by rounding.
    */
   public Generator(GPT model, int atOnce, boolean exact) {
     if (atOnce < 1 || atOnce > AT_ONCE) {
@@ -293,9 +293,7 @@ public final class Generator implements AutoCloseable {
   }
 
   private boolean isEqual(Sequence next, int[] prompt) {
-    return next != null
-        && joins(next)
-        && Arrays.equals(next.request().prompt(), prompt);
+    return next != null && joins(next) && Arrays.equals(next.request().prompt(), prompt);
   }
 
   /** Adds the first token of a sequence whose prompt has just been read. */

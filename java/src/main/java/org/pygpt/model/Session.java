@@ -19,12 +19,7 @@ public final class Session implements AutoCloseable {
   private final List<Slot> probabilities;
 
   Session(
-      GPT model,
-      Tape tape,
-      Tokens tokens,
-      Variable logits,
-      Loss loss,
-      List<Slot> probabilities) {
+      GPT model, Tape tape, Tokens tokens, Variable logits, Loss loss, List<Slot> probabilities) {
     this.model = model;
     this.tape = tape;
     this.tokens = tokens;

@@ -124,18 +124,24 @@ public final class Attention implements Op {
     return new AttentionSpec(step.B(), step.T(), source.keys(step), H, kvHeads, causal);
   }
 
+  /** (B * H, T) of this step, whose T may be longer than the planned one where its B is smaller. */
+  private Tensor logsumexp(Step step) {
+    Tensor planned = logsumexp.tensor();
+    return Tensor.of(planned.memory(), planned.dtype(), planned.offset(), step.B() * H, step.T());
+  }
+
   @Override
   public void forward(Kernels kernels, Step step) {
     if (mask != null) {
       mask.setKey(Dropout.key(step, index));
     }
-    kernels.attention(spec(step), value, mask, out.value(), logsumexp.tensor());
+    kernels.attention(spec(step), value, mask, out.value(), logsumexp(step));
   }
 
   @Override
   public void backward(Kernels kernels, Step step) {
     kernels.attentionBackward(
-        spec(step), value, mask, out.value(), logsumexp.tensor(), out.gradient(), gradient);
+        spec(step), value, mask, out.value(), logsumexp(step), out.gradient(), gradient);
   }
 
   @Override

@@ -1,0 +1,199 @@
+"""pygpt in other people's processes: threads that end, forks, exits, memory, environments."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+import jbridge
+from jbridge import jvm, native
+from tests.support.processes import completed
+
+ROOT = Path(jbridge.__file__).parents[1]
+HANGS_S = 120.0
+BEGIN = "import pygpt\nCONFIG = pygpt.GPTConfig(64, 300, 2, 4, 64)\n"
+
+
+def run(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a process of its own, which is killed if it hangs."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    command = [sys.executable, "-c", BEGIN + code]
+    return completed(command, env=environment, timeout=HANGS_S)
+
+
+def succeeds(code: str, **variables: str) -> list[str]:
+    result = run(code, **variables)
+    assert (result.returncode, result.stderr) == (0, "")
+    return result.stdout.splitlines()
+
+
+# ---- start and exit ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", ["cpu", "nd4j"])
+def test_the_jvm_starts_on_a_thread_that_ends(backend: str) -> None:
+    assert succeeds(
+        "import asyncio\n"
+        "async def main():\n"
+        f"    m = await asyncio.to_thread(pygpt.GPT, CONFIG, backend={backend!r})\n"
+        "    print(len(await asyncio.to_thread(m.generate, [1], 5)))\n"
+        "asyncio.run(main())\n"
+        "print('end')"
+    ) == ["6", "end"]
+
+
+def test_a_thread_of_its_own_starts_the_jvm_and_the_main_one_goes_on() -> None:
+    assert succeeds(
+        "import threading\n"
+        "made = []\n"
+        "t = threading.Thread(target=lambda: made.append(pygpt.GPT(CONFIG)))\n"
+        "t.start(); t.join()\n"
+        "print(len(made[0].generate([1], 5)), len(pygpt.GPT(CONFIG).generate([1], 5)))"
+    ) == ["6 6"]
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_daemon_threads_that_generate_do_not_abort_the_exit(attempt: int) -> None:
+    assert succeeds(
+        "import threading, time\n"
+        "m = pygpt.GPT(CONFIG)\n"
+        "def work():\n"
+        "    while True: m.generate([1], 20)\n"
+        "for _ in range(3): threading.Thread(target=work, daemon=True).start()\n"
+        f"time.sleep(0.3 + {attempt} / 30)"
+    ) == []
+
+
+def test_a_late_faulthandler_is_undone() -> None:
+    result = run(
+        "import faulthandler\n"
+        "with pygpt.GPT(CONFIG) as m, m.training(4) as t:\n"
+        "    faulthandler.enable()\n"
+        "    for _ in range(300): t.step([[1, 2, 3]], [[2, 3, 4]], 1e-3)\n"
+        "print(faulthandler.is_enabled())"
+    )
+    assert (result.returncode, result.stdout) == (0, "False\n")
+    assert result.stderr.count("\n") == 1 and "call faulthandler.enable() before" in result.stderr
+
+
+def test_what_the_jvm_says_as_it_ends_the_process_is_seen() -> None:
+    result = run(
+        "import threading\n"
+        "from jbridge import quiet\n"
+        "import os\n"
+        "with quiet.without_incubator_notice():\n"
+        "    os.write(2, b'Error occurred during initialization of VM\\n')\n"
+        "    os._exit(1)\n"
+    )
+    assert result.returncode == 1
+    assert result.stderr == "Error occurred during initialization of VM\n"
+
+
+# ---- forks ---------------------------------------------------------------------------------------
+
+
+def test_no_door_of_a_forked_child_reaches_java() -> None:
+    lines = succeeds(
+        "import os, sys\n"
+        "with pygpt.GPT(CONFIG) as m, m.training(1) as t, m.generator() as g:\n"
+        "    r = g.submit([1], 3)\n"
+        "    if os.fork() == 0:\n"
+        "        doors = [\n"
+        "            m.ops, lambda: m.memory(1), lambda: m.training(1), lambda: m.description,\n"
+        "            lambda: m.quantize('int8'), lambda: m.generate([1], 2),\n"
+        "            lambda: m.loss([1], [1]),\n"
+        "            lambda: m.logits([1]), lambda: m.attention([1]), m.parameters,\n"
+        "            m.generator, m.weights_changed,\n"
+        "            lambda: t.step([[1]], [[1]], 0.1), lambda: t.updates,\n"
+        "            lambda: t.dropout_key, lambda: t.update(0.1), t.gradients, t.moments,\n"
+        "            lambda: t.resume(1, 1), g.advance, lambda: g.queued, lambda: g.running,\n"
+        "            lambda: g.cache_bytes, g.forget, lambda: g.submit([1], 3), r.tokens,\n"
+        "            lambda: pygpt.GPT(CONFIG)]\n"
+        "        for door in doors:\n"
+        "            try: print('no error of door', doors.index(door), door())\n"
+        "            except Exception as error:\n"
+        "                assert type(error).__name__ == 'ForkedProcessError', error\n"
+        "        sys.exit(7)  # leaves the blocks: close\n"
+        "    print(os.waitstatus_to_exitcode(os.wait()[1]))\n"
+        "    print(len(m.generate([1], 5)))"
+    )
+    assert lines == ["7", "6"]
+
+
+# ---- memory --------------------------------------------------------------------------------------
+
+
+def test_models_that_nobody_refers_to_are_freed() -> None:
+    first, last = map(
+        int,
+        succeeds(
+            "import resource\n"
+            "def grown():\n"
+            "    for _ in range(10):\n"
+            "        m = pygpt.GPT(pygpt.GPTConfig(64, 5000, 2, 4, 512, tie_weights=False))\n"
+            "        t = m.training(2)\n"
+            "        t.step([[1, 2]], [[2, 3]], 1e-3), m.generate([1], 3), m.loss([1], [2])\n"
+            "        m.parameters()\n"
+            "    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10\n"
+            "grown(); print(grown())\n"
+            "for _ in range(4): grown()\n"
+            "print(grown())"
+        ),
+    )
+    assert last - first < 350, (first, last)  # MiB; each training and its model take 200
+
+
+def test_an_array_outlives_its_model() -> None:
+    assert succeeds(
+        "import gc, time\n"
+        "m = pygpt.GPT(CONFIG)\n"
+        "w = m.parameters()['wte.weight']; s = float(w.sum())\n"
+        "del m; gc.collect()\n"
+        "for _ in range(5): pygpt.GPT(CONFIG, seed=2).generate([1], 3)\n"
+        "time.sleep(0.2)\n"
+        "print(float(w.sum()) == s)"
+    ) == ["True"]
+
+
+# ---- environments --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flag", ["-Xss512k", "-XX:ThreadStackSize=256"])
+def test_a_stack_from_the_environment_is_refused(flag: str) -> None:
+    result = run("pygpt.GPT(CONFIG)", _JAVA_OPTIONS=flag)
+    assert result.returncode == 1
+    assert f"_JAVA_OPTIONS is '{flag}'" in result.stderr.splitlines()[-1]
+
+
+def test_a_path_that_java_cannot_read_is_refused(tmp_path: Path) -> None:
+    jars = tmp_path / "jä rs"
+    jars.mkdir()
+    for jar in jvm.find_jars():
+        (jars / jar.name).symlink_to(jar)
+    result = run("pygpt.GPT(CONFIG)", LC_ALL="C", PYGPT_JARS=str(jars))
+    assert "set LC_ALL=C.UTF-8" in result.stderr.splitlines()[-1]
+    assert succeeds("pygpt.GPT(CONFIG); print(1)", LC_ALL="C.UTF-8", PYGPT_JARS=str(jars)) == ["1"]
+
+
+def test_a_cache_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert native.cache_folder(str(tmp_path)) == tmp_path
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert native.cache_folder() == tmp_path / ".javacpp" / "cache"
+
+
+def test_without_a_usable_home_the_cache_is_among_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", missing)
+    assert native.cache_folder().is_relative_to(tempfile.gettempdir())
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # read-only
+    assert not native.cache_folder().is_relative_to(tmp_path)
