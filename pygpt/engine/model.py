@@ -55,7 +55,7 @@ def check_format(weights: str) -> None:
 
 
 class Model(Handle[java.GPT]):
-    """Mutable: a model, in Java's memory. Use it in a `with` block, or call `close`.
+    """Mutable: a model, in Java's memory, for any thread.
 
     The arguments and what they raise are those of `GPT`, which adds text and folders.
     """

@@ -31,7 +31,11 @@ from pygpt.tokenizers.protocol import NO_SPECIAL_IDS, Tokenizer
 
 
 class GPT(Model):
-    """Mutable: a model, in Java's memory. Use it in a `with` block, or call `close`.
+    """Mutable: a model, in Java's memory. Use it in a `with` block, call `close`, or drop it.
+
+    Any thread may use it, and its trainings and generators: calls take turns in the order in which
+    they come, and those that generate at the same time share steps, with the tokens that each would
+    get alone. `close` waits for its turn; calls after it raise ClosedError.
 
     Args:
         config: the architecture; by default GPT-2's.
