@@ -8,10 +8,12 @@ import java.util.function.BooleanSupplier;
 /**
  * Mutable: a fixed number of threads that divide ranges of independent units among them.
  *
- * <p>The caller is worker 0 and the others wait for it, at first spinning, since in training the
- * next kernel comes within microseconds, then parked. Every range is cut in the same way each time
- * and each worker gets the same part of it, so that results do not depend on timing, and rows that
- * one kernel leaves in a core's cache are there for the next.
+ * <p>The caller is worker 0 and the others wait for it, and it for them, at first spinning, since
+ * in training the next kernel comes within microseconds, then parked. Where other programs take the
+ * cores, who spins uses up the time that the others wait for: so who notices that it was stopped
+ * while it spun parks early for a while. Every range is cut in the same way each time and each
+ * worker gets the same part of it, so that results do not depend on timing, and rows that one
+ * kernel leaves in a core's cache are there for the next.
  *
  * <p>One thread at a time may call {@link #run}; it allocates nothing.
  */
@@ -25,8 +27,17 @@ public final class Team implements AutoCloseable {
   /** How long a worker spins before it parks: longer than what lies between two kernels. */
   private static final long SPIN_NANOS = 200_000;
 
-  /** Spins between two looks at the clock, or between two offers of the core to other threads. */
-  private static final int SPINS = 1 << 10;
+  /** How long a thread spins while other programs take the cores. */
+  private static final long CROWDED_SPIN_NANOS = 20_000;
+
+  /** Between two looks at the clock so much passes only where the core was somebody else's. */
+  private static final long GAP_NANOS = 1_000_000;
+
+  /** How long a gap tells of a crowd. */
+  private static final long CROWDED_NANOS = 30_000_000;
+
+  /** Spins between two looks at the clock. */
+  private static final int SPINS = 1 << 8;
 
   private static final VarHandle TICKET;
   private static final VarHandle DONE;
@@ -47,6 +58,8 @@ public final class Team implements AutoCloseable {
   private int multiple;
   private final BooleanSupplier alone;
   private volatile boolean closed;
+  private volatile Thread waiting; // the caller, while it is parked
+  private volatile long crowdedUntil = System.nanoTime();
 
   @SuppressWarnings("unused") // by TICKET
   private int ticket;
@@ -170,13 +183,26 @@ public final class Team implements AutoCloseable {
     }
 
     /** Waits until this worker has done the task with this ticket; returns the first failure. */
-    Throwable await(int current, Throwable before) {
-      for (int spins = 1; (int) DONE.getAcquire(this) != current; spins++) {
-        pause(spins);
+    Throwable await(int current, Throwable earlier) {
+      long began = System.nanoTime();
+      long now = began;
+      while ((int) DONE.getAcquire(this) != current) {
+        for (int spins = 0; spins < SPINS && (int) DONE.getAcquire(this) != current; spins++) {
+          Thread.onSpinWait();
+        }
+        long last = now;
+        now = System.nanoTime();
+        if (now - began > patience(last, now)) {
+          waiting = Thread.currentThread();
+          while ((int) DONE.getVolatile(this) != current) {
+            LockSupport.park(Team.this);
+          }
+          waiting = null;
+        }
       }
       Throwable mine = failure;
       failure = null;
-      return before == null ? mine : before;
+      return earlier == null ? mine : earlier;
     }
 
     @Override
@@ -198,21 +224,29 @@ public final class Team implements AutoCloseable {
         } catch (Throwable error) {
           failure = error;
         }
-        DONE.setRelease(this, current);
+        DONE.setVolatile(this, current);
+        Thread caller = waiting;
+        if (caller != null) {
+          LockSupport.unpark(caller);
+        }
       }
     }
 
     /** Returns when there is a newer ticket than {@code seen}, and sometimes without. */
     private void idle(int seen) {
-      long deadline = System.nanoTime() + SPIN_NANOS;
+      long began = System.nanoTime();
+      long now = began;
+      long last;
       do {
-        for (int spins = 1; spins <= SPINS; spins++) {
+        for (int spins = 0; spins < SPINS; spins++) {
           if ((int) TICKET.getAcquire(Team.this) != seen) {
             return;
           }
-          pause(spins);
+          Thread.onSpinWait();
         }
-      } while (System.nanoTime() < deadline);
+        last = now;
+        now = System.nanoTime();
+      } while (now - began <= patience(last, now));
       parked = true;
       if ((int) TICKET.getVolatile(Team.this) == seen && !closed) {
         LockSupport.park(Team.this);
@@ -221,13 +255,12 @@ public final class Team implements AutoCloseable {
     }
   }
 
-  /** Waits a little; now and then lets another thread have the core. */
-  private static void pause(int spins) {
-    if (spins % SPINS == 0) {
-      Thread.yield();
-    } else {
-      Thread.onSpinWait();
+  /** How long to spin, given the times of the last two looks at the clock. */
+  private long patience(long last, long now) {
+    if (now - last > GAP_NANOS) {
+      crowdedUntil = now + CROWDED_NANOS;
     }
+    return crowdedUntil - now > 0 ? CROWDED_SPIN_NANOS : SPIN_NANOS;
   }
 
   /** Ends the threads; the team must not be used any more. */

@@ -358,20 +358,19 @@ public final class Nd4jKernels implements Kernels {
       INDArray exponentials = Transforms.exp(shifted);
       INDArray sums = exponentials.sum(true, 1); // (rows, 1)
       INDArray losses = Transforms.log(sums).muli(isScored).subi(shifted.muli(wanted).sum(true, 1));
-      INDArray weights; // (rows, 1)
-      if (loss.weights() == null) {
-        weights = isScored.div(Math.max(1, isScored.sumNumber().doubleValue()));
-      } else {
-        weights = rows(loss.weights(), rows).mul(isScored);
-      }
+      boolean isMean = loss.weights() == null;
+      double divisor = isMean ? Math.max(1, isScored.sumNumber().doubleValue()) : 1;
+      INDArray weights = // (rows, 1)
+          isMean ? isScored : rows(loss.weights(), rows).mul(isScored);
       if (loss.losses() != null) {
         rows(loss.losses(), rows).assign(losses);
       }
       if (loss.dLogits() != null) {
         INDArray softmax = exponentials.diviColumnVector(sums);
-        rows(loss.dLogits(), rows).assign(softmax.subi(wanted).muliColumnVector(weights));
+        rows(loss.dLogits(), rows)
+            .assign(softmax.subi(wanted).muliColumnVector(weights).divi(divisor));
       }
-      return losses.muli(weights).castTo(DataType.DOUBLE).sumNumber().doubleValue();
+      return losses.muli(weights).castTo(DataType.DOUBLE).sumNumber().doubleValue() / divisor;
     }
   }
 

@@ -41,8 +41,8 @@ final class Activations {
         double d = get(dOut, row, c);
         if (kind == Activation.SWIGLU) {
           double gated = get(x, row, F + c) + at(bias, F + c, 0);
-          set(dX, row, c, d * slope(kind, u) * gated);
-          set(dX, row, F + c, d * value(kind, u));
+          set(dX, row, c, d * gated * slope(kind, u));
+          set(dX, row, F + c, d * u * sigmoid(u));
         } else {
           set(dX, row, c, d * slope(kind, u));
         }

@@ -64,12 +64,12 @@ public final class PlainKernels implements Kernels {
     }
   }
 
-  /** x[row, c] += bias[c]. */
   @Override
   public int rowsAlike() {
     return Integer.MAX_VALUE;
   }
 
+  /** x[row, c] += bias[c]. */
   @Override
   public void bias(int rows, Tensor bias, Tensor x) {
     for (int row = 0; row < rows; row++) {
@@ -82,13 +82,13 @@ public final class PlainKernels implements Kernels {
   /** dBias[c] (+)= sum over rows of dX[row, c], since every row had the same bias added. */
   @Override
   public void biasBackward(int rows, Tensor dX, Gradient dBias) {
-    double[] sums = new double[dX.columns()];
-    for (int row = 0; row < rows; row++) {
-      for (int c = 0; c < sums.length; c++) {
-        sums[c] += get(dX, row, c);
+    for (int c = 0; c < dX.columns(); c++) {
+      double sum = dBias.add() ? get(dBias.tensor(), 0, c) : 0;
+      for (int row = 0; row < rows; row++) {
+        sum += get(dX, row, c);
       }
+      set(dBias.tensor(), 0, c, sum);
     }
-    store(sums, dBias);
   }
 
   /** out[row] = wte[ids[row]] + wpe[past + row % T]: (B * T, C). */
@@ -131,8 +131,8 @@ public final class PlainKernels implements Kernels {
     Tensor x = residual.x();
     for (int row = 0; row < rows; row++) {
       for (int c = 0; c < x.columns(); c++) {
-        double added = get(residual.branch(), row, c) + at(residual.bias(), c, 0);
-        set(residual.sum(), row, c, get(x, row, c) + added);
+        double sum = get(x, row, c) + get(residual.branch(), row, c);
+        set(residual.sum(), row, c, sum + at(residual.bias(), c, 0));
       }
     }
   }
@@ -288,38 +288,31 @@ public final class PlainKernels implements Kernels {
   @Override
   public double crossEntropy(int rows, Tensor logits, CrossEntropy spec) {
     long scored = IntStream.range(0, rows).filter(row -> get(spec.targets(), row, 0) >= 0).count();
-    double mean = 1.0 / Math.max(1, scored);
+    boolean isMean = spec.weights() == null;
+    double divisor = isMean ? Math.max(1, scored) : 1;
     double total = 0;
     for (int row = 0; row < rows; row++) {
       int target = (int) get(spec.targets(), row, 0);
-      boolean scores = target >= 0;
-      double weight = spec.weights() == null ? mean : get(spec.weights(), row, 0);
-      double logsumexp = logsumexp(logits, row);
-      double loss = scores ? logsumexp - get(logits, row, target) : 0;
-      total += scores ? weight * loss : 0;
+      double weight = target < 0 ? 0 : isMean ? 1 : get(spec.weights(), row, 0);
+      double max = Double.NEGATIVE_INFINITY; // so that nothing overflows
+      for (int i = 0; i < logits.columns(); i++) {
+        max = Math.max(max, get(logits, row, i));
+      }
+      double sum = 0;
+      for (int i = 0; i < logits.columns(); i++) {
+        sum += Math.exp(get(logits, row, i) - max);
+      }
+      double loss = target < 0 ? 0 : max + Math.log(sum) - get(logits, row, target);
+      total += weight * loss;
       if (spec.losses() != null) {
         set(spec.losses(), row, 0, loss);
       }
       for (int i = 0; spec.dLogits() != null && i < logits.columns(); i++) {
-        double probability = Math.exp(get(logits, row, i) - logsumexp);
-        double d = scores ? weight * (probability - (i == target ? 1 : 0)) : 0;
-        set(spec.dLogits(), row, i, d);
+        double probability = Math.exp(get(logits, row, i) - max) / sum;
+        set(spec.dLogits(), row, i, weight * (probability - (i == target ? 1 : 0)) / divisor);
       }
     }
-    return total;
-  }
-
-  /** log(sum of e^x) of a row, minus and plus its maximum, so that nothing overflows. */
-  private static double logsumexp(Tensor x, int row) {
-    double max = Double.NEGATIVE_INFINITY;
-    for (int i = 0; i < x.columns(); i++) {
-      max = Math.max(max, get(x, row, i));
-    }
-    double sum = 0;
-    for (int i = 0; i < x.columns(); i++) {
-      sum += Math.exp(get(x, row, i) - max);
-    }
-    return max + Math.log(sum);
+    return total / divisor;
   }
 
   @Override
