@@ -18,7 +18,8 @@ import org.pygpt.tensor.TooLargeError;
  * Mutable: trains a model by AdamW; owns gradients, moments and activations, all allocated here.
  *
  * <p>A step is {@link #setBatch} and {@link #backward}, once or, to accumulate, several times, and
- * {@link #update}. One thread uses a trainer, but any may {@link #cancel} it.
+ * {@link #update}. Any thread may use it; what belongs together, such as a batch and its backward,
+ * goes into one {@link #turn}.
  */
 public final class Training implements AutoCloseable {
   private final GPT model;
