@@ -123,11 +123,10 @@ class Request:
             spelt = self._stream is not None and self._stream.stopped
             ids = self.tokens()[: None if self._stream is None else self._spelt]
         stopped = spelt or (len(ids) > 0 and int(ids[-1]) in self.stop_tokens)
-        some = slice(start, len(ids))
-        log_probabilities = self._sequence.log_probabilities()[some]
-        top_ids, top_log_probabilities = (v[some] for v in self._sequence.top(len(ids)))
+        log_probabilities = self._sequence.log_probabilities()[start : len(ids)]
+        top_ids, top_values = self._sequence.top(len(ids))
         return Continuation(
-            ids[some], log_probabilities, stopped, top_ids, top_log_probabilities, text
+            ids[start:], log_probabilities, stopped, top_ids[start:], top_values[start:], text
         )
 
     def _update(self, ended: bool, failed: bool, length: int) -> None:

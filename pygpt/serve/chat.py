@@ -57,15 +57,15 @@ class Chat:
         return Plan([row], body.n or 1, config, logprobs=logprobs if body.logprobs else None)
 
     async def _ids(self, messages: Sequence[Message]) -> list[int]:
-        """Return what was said as the model was taught it: each text by itself, BOS after answers."""
+        """Return what was said as the model was taught it: texts by themselves, BOS after answers."""
         tokenizer = tokenizer_of(self._service.model)
         if messages[-1].role != "user":
             raise bad("messages", f"expected one of role user last, got {messages[-1].role}")
         ids: list[int] = []
         for i, message in enumerate(messages):
             if message.role in ("system", "developer"):
-                raise bad("messages", f"[{i}].role: expected user or assistant: the model "
-                "was taught prompts and answers alone")
+                problem = "expected user or assistant: it was taught prompts and answers alone"
+                raise bad("messages", f"[{i}].role: {problem}")
             ids += await encoded(tokenizer, _text(message), "messages")
             if message.role == "assistant" and tokenizer.bos is not None:
                 ids.append(tokenizer.bos)

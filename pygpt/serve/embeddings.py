@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +45,7 @@ class Embeddings:
         data = []
         for i, row in enumerate(rows):
             try:
-                vector = await work.compute(lambda row=row: self._vector(row, body.dimensions))
+                vector = await work.compute(partial(self._vector, row, body.dimensions))
             except PygptError as error:
                 raise api_error(error, "input") from None
             values = vector.tolist()
@@ -57,9 +57,9 @@ class Embeddings:
         usage = EmbeddingUsage(prompt_tokens=count, total_tokens=count)
         return EmbeddingList(model=self._service.name, data=data, usage=usage)
 
-    def _vector(self, row: NDArray[np.int32], dimensions: int | None) -> NDArray[Any]:
+    def _vector(self, row: NDArray[np.int32], dimensions: int | None) -> NDArray[np.float32]:
         """Return the mean of the last hidden states, of length 1, or its first numbers."""
-        vector = self._service.model.hidden_states(row)[0].mean(axis=0, dtype=np.float64)
-        vector = vector[:dimensions]
-        length = float(np.linalg.norm(vector))
+        states = self._service.model.hidden_states(row)[0].astype(np.float64)
+        vector: NDArray[np.float64] = states.mean(axis=0)[:dimensions]
+        length = np.linalg.norm(vector)
         return (vector / length if length > 0 else vector).astype(np.float32)

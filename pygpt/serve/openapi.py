@@ -104,7 +104,8 @@ def _operation(
     errors: tuple[str, ...],
     kind: str = "application/json",
 ) -> dict[str, Any]:
-    responses: dict[str, Any] = {"200": {"description": "OK", "content": {kind: {"schema": answer}}}}
+    well = {"description": "OK", "content": {kind: {"schema": answer}}}
+    responses: dict[str, Any] = {"200": well}
     for status in errors:
         error = {"description": _ERRORS[status], "content": _content(_ref(schema.Error))}
         if status == "503":

@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import openai
 import pytest
@@ -64,7 +64,7 @@ def test_why_it_ends(client: openai.OpenAI, model: GPT) -> None:
 @pytest.mark.parametrize(
     "prompt", ["hello", [7, 4, 11], [[7, 4, 11], [3]], ["hello", "you"], "", None], ids=repr
 )
-def test_prompts(http: httpx.Client, prompt: Any) -> None:
+def test_prompts(http: httpx2.Client, prompt: Any) -> None:
     """Text, ids, lists of either; nothing is BOS."""
     got = http.post("/v1/completions", json={"prompt": prompt, "echo": True, "temperature": 0})
     assert got.status_code == 200
@@ -135,7 +135,7 @@ def test_streams_are_the_whole(client: openai.OpenAI) -> None:
         assert all(chunk.id == chunks[0].id for chunk in chunks)
 
 
-def test_form_of_a_stream(http: httpx.Client) -> None:
+def test_form_of_a_stream(http: httpx2.Client) -> None:
     body = {"prompt": "hello", "stream": True, "max_tokens": 3, "temperature": 0}
     with http.stream("POST", "/v1/completions", json=body) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
+import httpx2
 import numpy as np
 import openai
 import pytest
@@ -53,6 +53,6 @@ def test_dimensions_and_ids(client: openai.OpenAI, model: GPT) -> None:
      {"input": [31]}, {"input": ["a", 1]}],
     ids=str,
 )  # fmt: skip
-def test_what_cannot_be(http: httpx.Client, body: dict[str, object]) -> None:
+def test_what_cannot_be(http: httpx2.Client, body: dict[str, object]) -> None:
     got = http.post("/v1/embeddings", json=body)
     assert got.status_code == 400 and got.json()["error"]["param"] in (*body, "input")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from pygpt.engine.door import EngineError
@@ -20,7 +20,7 @@ BODY = {"prompt": "hello", "max_tokens": 5, "temperature": 0}
 
 
 def _health(server: Server) -> tuple[int, dict[str, Any]]:
-    got = httpx.get(f"{server.address}/health")
+    got = httpx2.get(f"{server.address}/health")
     return got.status_code, got.json()
 
 
@@ -29,7 +29,7 @@ def test_idle(serving: Callable[..., Server]) -> None:
     status, state = _health(server)
     assert (status, state["status"], state["free"]) == (200, "ok", 7)
     assert state["last_step_age_s"] is None
-    assert httpx.post(f"{server.address}/v1/completions", json=BODY).status_code == 200
+    assert httpx2.post(f"{server.address}/v1/completions", json=BODY).status_code == 200
     assert 0 <= _health(server)[1]["last_step_age_s"] < 60
 
 
@@ -50,13 +50,13 @@ def test_a_step_that_does_not_end(
     answers: list[int] = []
 
     def ask() -> None:
-        answers.append(httpx.post(f"{server.address}/v1/completions", json=BODY).status_code)
+        answers.append(httpx2.post(f"{server.address}/v1/completions", json=BODY).status_code)
 
     asking = threading.Thread(target=ask)
     asking.start()
     time.sleep(0.5)
     assert _health(server)[0] == 503 and _health(server)[1]["status"] == "stuck"
-    assert "pygpt_up 0" in httpx.get(f"{server.address}/metrics").text
+    assert "pygpt_up 0" in httpx2.get(f"{server.address}/metrics").text
     goes_on.set()
     asking.join(30)
     assert answers == [200] and _health(server)[0] == 200
@@ -73,22 +73,22 @@ def test_a_step_that_fails(
             raise EngineError("out of luck")
 
         patch.setattr(Generator, "advance", fails)
-        got = httpx.post(f"{server.address}/v1/completions", json=BODY)
+        got = httpx2.post(f"{server.address}/v1/completions", json=BODY)
         assert (got.status_code, got.json()["error"]["type"]) == (500, "server_error")
-        stream = httpx.post(f"{server.address}/v1/completions", json=BODY | {"stream": True})
+        stream = httpx2.post(f"{server.address}/v1/completions", json=BODY | {"stream": True})
         assert "out of luck" in stream.text and "[DONE]" not in stream.text
         status, state = _health(server)
         assert (status, state["status"]) == (503, "failing")
-    assert httpx.post(f"{server.address}/v1/completions", json=BODY).status_code == 200
+    assert httpx2.post(f"{server.address}/v1/completions", json=BODY).status_code == 200
     assert _health(server)[1]["status"] == "ok"
 
 
 def test_metrics(serving: Callable[..., Server]) -> None:
     """In Prometheus' text form; counts go up by what was done."""
     server = serving()
-    httpx.post(f"{server.address}/v1/completions", json=BODY | {"ignore_eos": True})
-    httpx.post(f"{server.address}/v1/completions", json={"prompt": 1})
-    got = httpx.get(f"{server.address}/metrics")
+    httpx2.post(f"{server.address}/v1/completions", json=BODY | {"ignore_eos": True})
+    httpx2.post(f"{server.address}/v1/completions", json={"prompt": 1})
+    got = httpx2.get(f"{server.address}/metrics")
     assert got.headers["content-type"].startswith("text/plain; version=0.0.4")
     values = {}
     for line in got.text.splitlines():

@@ -6,7 +6,7 @@ import json
 import socket
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -48,7 +48,7 @@ COMPLETIONS = [
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("body", COMPLETIONS, ids=lambda body: str(body)[:40])
-def test_completions_that_cannot_be(http: httpx.Client, body: Any, stream: bool) -> None:
+def test_completions_that_cannot_be(http: httpx2.Client, body: Any, stream: bool) -> None:
     if isinstance(body, dict):
         body = {"stream": stream} | body
     got = http.post("/v1/completions", content=json.dumps(body), headers=JSON)
@@ -72,13 +72,13 @@ JSON = {"Content-Type": "application/json"}
     ids=lambda content: repr(content[:30]),
 )  # fmt: skip
 @pytest.mark.parametrize("path", ["completions", "chat/completions", "embeddings"])
-def test_bodies_that_are_no_requests(http: httpx.Client, path: str, content: bytes) -> None:
+def test_bodies_that_are_no_requests(http: httpx2.Client, path: str, content: bytes) -> None:
     got = http.post(f"/v1/{path}", content=content, headers=JSON)
     assert got.status_code == 400, got.text
     assert got.json()["error"]["message"]
 
 
-def test_bodies_without_end(http: httpx.Client) -> None:
+def test_bodies_without_end(http: httpx2.Client) -> None:
     """Declared, or chunk by chunk."""
     big = b" " * (5 * 2**20)
     assert http.post("/v1/completions", content=big, headers=JSON).status_code == 413
@@ -93,7 +93,7 @@ def test_bodies_without_end(http: httpx.Client) -> None:
      ("GET", "/v1/models/%2e%2e%2f%00", 404), ("POST", "/v1/responses", 404),
      ("GET", "/docs", 404)],
 )  # fmt: skip
-def test_what_is_not_there(http: httpx.Client, method: str, path: str, status: int) -> None:
+def test_what_is_not_there(http: httpx2.Client, method: str, path: str, status: int) -> None:
     got = http.request(method, path)
     assert got.status_code == status
     message = got.json()["error"]["message"]
@@ -110,14 +110,14 @@ def test_what_is_not_there(http: httpx.Client, method: str, path: str, status: i
      b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz"],
     ids=lambda request: repr(request[:24]),
 )  # fmt: skip
-def test_what_is_no_http(server: Server, http: httpx.Client, request_: bytes) -> None:
+def test_what_is_no_http(server: Server, http: httpx2.Client, request_: bytes) -> None:
     host, port = server.address.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), 5) as connection:
         connection.sendall(request_)
     assert http.get("/health").json()["status"] == "ok"
 
 
-def test_bodies_from_the_document(server: Server, http: httpx.Client) -> None:
+def test_bodies_from_the_document(server: Server, http: httpx2.Client) -> None:
     """By schemathesis: bodies that the OpenAPI document allows, and others."""
     schema = schemathesis.openapi.from_url(f"{server.address}/openapi.json")
     checks = [

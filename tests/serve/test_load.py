@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from pygpt import GPT
@@ -20,7 +20,7 @@ LONG = {"prompt": "hello", "max_tokens": 90, "temperature": 1.3, "ignore_eos": T
 
 
 def _health(server: Server) -> dict[str, Any]:
-    found: dict[str, Any] = httpx.get(f"{server.address}/health").json()
+    found: dict[str, Any] = httpx2.get(f"{server.address}/health").json()
     return found
 
 
@@ -44,9 +44,9 @@ def _send(server: Server, body: dict[str, Any]) -> socket.socket:
     return connection
 
 
-async def _ask(address: str, bodies: list[dict[str, Any]]) -> list[httpx.Response]:
-    limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=address, timeout=120, limits=limits) as client:
+async def _ask(address: str, bodies: list[dict[str, Any]]) -> list[httpx2.Response]:
+    limits = httpx2.Limits(max_connections=None)
+    async with httpx2.AsyncClient(base_url=address, timeout=120, limits=limits) as client:
         posts = [client.post("/v1/completions", json=body) for body in bodies]
         return await asyncio.gather(*posts)
 
