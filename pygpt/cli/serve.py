@@ -40,7 +40,7 @@ def serve(arguments: argparse.Namespace) -> None:
     try:
         from pygpt.serve.server import Server
     except ImportError as error:
-        problem = f"needs {error.name}: pip install 'pygpt[serve]'"
+        problem = f"needs {str(error.name).partition(".")[0]}: pip install 'pygpt[serve]'"
         raise PygptError(f"serve: {problem}") from error
     name = config.name or model_name(arguments.checkpoint)
     with load_model(arguments) as model, Server(model, name, config) as server:

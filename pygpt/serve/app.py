@@ -66,9 +66,9 @@ class _App:
         middleware = [Middleware(Guard, config=config)]
         if config.cors_origin:
             origins: dict[str, Any] = {"allow_origins": config.cors_origin}
-            headers = ["authorization", "content-type"]
-            cors = Middleware(CORSMiddleware, allow_headers=headers, **origins)
-            middleware.insert(0, cors)
+            allowed = {"allow_headers": ["authorization", "content-type"]}
+            methods = {"allow_methods": ["GET", "POST"]}
+            middleware.insert(0, Middleware(CORSMiddleware, **origins, **allowed, **methods))
         routes = [
             self._route("/v1/completions", self._complete, "POST"),
             self._route("/v1/chat/completions", self._answer, "POST"),

@@ -28,7 +28,7 @@ _ID = {"type": "integer", "minimum": 0, "maximum": MAX_TOKENS}
 _IDS = {"type": "array", "minItems": 1, "items": _ID}
 _TEXT = {"type": "string", "minLength": 1}
 Prompts = Annotated[
-    str | Annotated[list[str | int | TokenIds], Meta(min_length=1)],
+    str | Annotated[list[str | Tokens | TokenIds], Meta(min_length=1)],
     Meta(
         extra_json_schema={
             "anyOf": [
@@ -148,7 +148,8 @@ def read_body(body: bytes, kind: type[R]) -> R:
     except (msgspec.ValidationError, RecursionError) as error:
         text, _, place = str(error).partition(" - at `$")
         name = place.rstrip("`").lstrip(".")
-        param = name.partition(".")[0].partition("[")[0] or None
+        missing = text.partition("required field `")[2].rstrip("`")
+        param = name.partition(".")[0].partition("[")[0] or missing or None
         where = f"{name}: " if name else "body: "
         raise ApiError(BAD_REQUEST, where + text[:1].lower() + text[1:], param) from None
 

@@ -20,13 +20,10 @@ from tests.serve.conftest import NAME
         ("localhost", 200), ("LOCALHOST:80", 200), ("127.0.0.1:8000", 200), ("[::1]:8000", 200),
         ("192.168.1.7", 200), ("evil.example", 403), ("localhost.evil.example", 403),
         ("evil.example:8000", 403), ("", 403), ("127.0.0.1.evil.example", 403),
-        ("[::1].evil.example", 200),
     ],
 )  # fmt: skip
 def test_names_of_others_are_refused(http: httpx2.Client, host: str, status: int) -> None:
     """A page may have its own name lead here, but no name of ours."""
-    if "]." in host:
-        pytest.skip("no name has brackets")
     got = http.get("/v1/models", headers={"Host": host})
     assert got.status_code == status
     if status == 403:
@@ -72,7 +69,7 @@ def test_pages_of_other_origins(http: httpx2.Client, serving: Callable[..., Serv
 
 def test_keys(serving: Callable[..., Server]) -> None:
     server = serving(api_key="sésame")
-    for key in ("", "wrong", "sésam", "sésame "):
+    for key in ("wrong", "sesame", "sésam", "sésame "):
         with openai.OpenAI(base_url=f"{server.address}/v1", api_key=key, max_retries=0) as client:
             refused = (openai.AuthenticationError, openai.APIConnectionError, UnicodeError)
             with pytest.raises(refused):

@@ -125,9 +125,10 @@ def test_bodies_from_the_document(server: Server, http: httpx2.Client) -> None:
         response_schema_conformance,
     ]  # fmt: skip
 
-    for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-        for operation in schema.get_all_operations():
-            _try(operation.ok().as_strategy(generation_mode=mode), checks)
+    for operation in (found.ok() for found in schema.get_all_operations()):
+        _try(operation.as_strategy(generation_mode=GenerationMode.POSITIVE), checks)
+        if operation.method == "post":
+            _try(operation.as_strategy(generation_mode=GenerationMode.NEGATIVE), checks)
     assert http.get("/health").json()["status"] == "ok"
 
 

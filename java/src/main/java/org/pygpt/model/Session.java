@@ -53,7 +53,9 @@ public final class Session implements AutoCloseable {
     return logits.value();
   }
 
-  /** Hidden states (B * T, C) after a forward of {@link GPT#hidden}: what the logits are made of. */
+  /**
+   * Hidden states (B * T, C) after a forward of {@link GPT#hidden}: what the logits are made of.
+   */
   public Tensor hidden() {
     return hidden.value();
   }
