@@ -40,8 +40,8 @@ def serve(arguments: argparse.Namespace) -> None:
     try:
         from pygpt.serve.server import Server
     except ImportError as error:
-        problem = f"needs {str(error.name).partition(".")[0]}: pip install 'pygpt[serve]'"
-        raise PygptError(f"serve: {problem}") from error
+        package = str(error.name).partition(".")[0]
+        raise PygptError(f"serve: needs {package}: pip install 'pygpt[serve]'") from error
     name = config.name or model_name(arguments.checkpoint)
     with load_model(arguments) as model, Server(model, name, config) as server:
         ready = f"{name} answers at {server.address}/v1; Ctrl-C ends it"

@@ -65,10 +65,12 @@ class _App:
     def starlette(self, config: ServeConfig) -> Starlette:
         middleware = [Middleware(Guard, config=config)]
         if config.cors_origin:
-            origins: dict[str, Any] = {"allow_origins": config.cors_origin}
-            allowed = {"allow_headers": ["authorization", "content-type"]}
-            methods = {"allow_methods": ["GET", "POST"]}
-            middleware.insert(0, Middleware(CORSMiddleware, **origins, **allowed, **methods))
+            allowed: dict[str, Any] = {
+                "allow_origins": config.cors_origin,
+                "allow_methods": ["GET", "POST"],
+                "allow_headers": ["authorization", "content-type"],
+            }
+            middleware.insert(0, Middleware(CORSMiddleware, **allowed))
         routes = [
             self._route("/v1/completions", self._complete, "POST"),
             self._route("/v1/chat/completions", self._answer, "POST"),

@@ -57,7 +57,7 @@ class Chat:
         return Plan([row], body.n or 1, config, logprobs=logprobs if body.logprobs else None)
 
     async def _ids(self, messages: Sequence[Message]) -> list[int]:
-        """Return what was said as the model was taught it: texts by themselves, BOS after answers."""
+        """Return what was said as the model was taught it: each text by itself, BOS at its end."""
         tokenizer = tokenizer_of(self._service.model)
         if messages[-1].role != "user":
             raise bad("messages", f"expected one of role user last, got {messages[-1].role}")
