@@ -280,10 +280,10 @@ def _open(folder: Path, file: str | None, values: Any, files: ExitStack) -> Save
         places = huggingface.layout(config, family)
         _drop_second_head(where, config, stored, places)
     _check_tensors(where, config, stored, places)
-    problem = None
+    unusable = None
     if tokenizer is None:
-        tokenizer, problem = _read_tokenizer(folder, config)
-    return Saved(config, tokenizer, problem, ids, _chat_template(folder), places, stored)
+        tokenizer, unusable = _read_tokenizer(folder, config)
+    return Saved(config, tokenizer, unusable, ids, _chat_template(folder), places, stored)
 
 
 # config.json and what stands beside it

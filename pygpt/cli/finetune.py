@@ -44,10 +44,10 @@ def add_parser(commands: Any) -> None:
         help="the part of the pairs that is kept for validation (default: 0.1)",
     )
     parser.add_argument(
-        "--prompt-field", metavar="NAME", help="the field that has the prompt (default: it is found)"
+        "--prompt-field", metavar="NAME", help="the field with the prompt (default: it is found)"
     )
     parser.add_argument(
-        "--answer-field", metavar="NAME", help="the field that has the answer (default: it is found)"
+        "--answer-field", metavar="NAME", help="the field with the answer (default: it is found)"
     )
     parser.add_argument(
         "--skip",
