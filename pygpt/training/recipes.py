@@ -110,7 +110,8 @@ def as_toml(model: GPTConfig, train: TrainConfig, data: DataConfig) -> str:
     for table, config in zip(TABLES, (model, train, data), strict=True):
         lines.append(f"[{table}]")
         for name, value in config.to_dict().items():
-            text = json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool) else value
+            quoted = isinstance(value, str | bool | list)
+            text = json.dumps(value, ensure_ascii=False) if quoted else value
             lines.append(f"{name} = {text}")
         lines.append("")
     return "".join(f"{line}\n" for line in lines)
