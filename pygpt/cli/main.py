@@ -26,6 +26,7 @@ from pygpt.cli import (
     names,
     plot,
     prepare,
+    serve,
     tokenizer,
     train,
 )
@@ -34,7 +35,7 @@ from pygpt.cli.signals import handled_by
 from pygpt.errors import ConfigError, PygptError, TooLargeError
 
 COMMANDS = (
-    names, generate, chat, prepare, train, finetune, evaluate, info, plot, tokenizer,
+    names, generate, chat, serve, prepare, train, finetune, evaluate, info, plot, tokenizer,
 )  # fmt: skip
 ERROR, USAGE, INTERRUPTED, NO_READER, TERMINATED = 1, 2, 130, 141, 143
 EXAMPLES = (
