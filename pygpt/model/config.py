@@ -138,6 +138,9 @@ class GPTConfig(Checked):
         if self.rotary_dim > self.head_size:
             expected = f"expected at most the head size {self.head_size}"
             raise ConfigError("rotary_dim", f"{expected}, got {self.rotary_dim}")
+        if not self.block_norm and self.residual != "serial":
+            problem = f"expected serial without block_norm, got {self.residual!r}"
+            raise ConfigError("residual", problem)
         if (self.positions == "alibi") != (self.alibi > 0):
             expected = "expected more than 0 with positions alibi, and with no others"
             raise ConfigError("alibi", f"{expected}, got {self.alibi}")

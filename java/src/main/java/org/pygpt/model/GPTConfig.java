@@ -1,9 +1,7 @@
 package org.pygpt.model;
 
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import org.pygpt.kernels.Activation;
 import org.pygpt.text.Choice;
@@ -105,6 +103,10 @@ public record GPTConfig(
         "rotary_dim: expected at most the head size " + headSize,
         variant.rotaryDim());
     require(
+        variant.blockNorm() || variant.residual() == Variant.Residual.SERIAL,
+        "residual: expected serial without block_norm",
+        variant.residual());
+    require(
         (positions == Positions.ALIBI) == (variant.alibi() > 0),
         "alibi: expected more than 0 with positions alibi, and with no others",
         variant.alibi());
@@ -186,7 +188,7 @@ public record GPTConfig(
    */
   public static GPTConfig of(Map<String, ?> values) {
     Options options = new Options(values);
-    options.requireAmong(names());
+    requireKnown(values);
     Map<String, Object> sizes = new HashMap<>(values);
     if (options.size("n_kv_head", 0) == 0) {
       sizes.put("n_kv_head", options.size("n_head", 1));
@@ -221,10 +223,10 @@ public record GPTConfig(
         Variant.of(values));
   }
 
-  private static List<String> names() {
-    List<String> names = new ArrayList<>(gpt2(1, 1, 1, 1, 1).values().keySet());
-    names.addAll(Variant.names());
-    return names;
+  private static void requireKnown(Map<String, ?> values) {
+    Map<String, Object> own = new HashMap<>(values);
+    own.keySet().removeAll(Variant.names());
+    new Options(own).requireAmong(gpt2(1, 1, 1, 1, 1).values().keySet());
   }
 
   /**
@@ -262,7 +264,7 @@ public record GPTConfig(
    */
   public GPTConfig with(Map<String, ?> changes) {
     Map<String, Object> values = values();
-    new Options(changes).requireAmong(names());
+    requireKnown(changes);
     values.putAll(changes);
     return make(values);
   }

@@ -57,6 +57,7 @@ public final class Models {
         Named.of("dropout, llama", llama(0.1)),
         Named.of("norms after branches, caps, windows, scales", gemma()),
         Named.of("parallel, part of heads rotated, norms of queries and keys", parallel()),
+        Named.of("parallel with one norm", llama(0).with(Map.of("residual", "parallel_one_norm"))),
         Named.of("ALiBi, no norms before branches", alibi()),
         Named.of("heads of one column", GPTConfig.gpt2(BLOCK, V, 1, 13, 13)));
   }
@@ -108,7 +109,9 @@ public final class Models {
                 "window",
                 2,
                 "window_layers",
-                List.of(1)))
+                List.of(1),
+                "unrotated_layers",
+                List.of(0)))
         .with(
             Map.of(
                 "local_rope_theta", 50.0,
@@ -139,8 +142,6 @@ public final class Models {
                 false,
                 "activation",
                 "silu",
-                "unrotated_layers",
-                List.of(1),
                 "dropout",
                 0.1,
                 "rope_scaling",
@@ -152,13 +153,18 @@ public final class Models {
     return GPTConfig.gpt2(BLOCK, V, 2, 3, 18)
         .with(
             Map.of(
-                "positions", "alibi",
-                "alibi", 8.0,
-                "block_norm", false,
-                "branch_norm", true,
-                "qk_norm", "row",
-                "residual", "parallel_one_norm",
-                "activation", "gated_mish"));
+                "positions",
+                "alibi",
+                "alibi",
+                8.0,
+                "block_norm",
+                false,
+                "branch_norm",
+                true,
+                "qk_norm",
+                "row",
+                "activation",
+                "gated_mish"));
   }
 
   private static GPTConfig of(

@@ -22,6 +22,7 @@ final class Activations {
   private static final double LAPLACE_MEAN = Math.sqrt(0.5); // Ma et al. 2022, MEGA
   private static final double LAPLACE_STD = Math.sqrt(1 / (4 * Math.PI));
   private static final double LEAK = 0.01; // PyTorch's default
+  private static final double TINY = 1e-30; // so that 0 / 0, where both are lost, is 0
 
   private Activations() {}
 
@@ -136,7 +137,8 @@ final class Activations {
         INDArray above = x.gte(3).castTo(DataType.FLOAT);
         yield inner.muli(above.rsub(1)).addi(above);
       }
-      case SQRTSOFTPLUS -> Transforms.sigmoid(x).divi(Transforms.sqrt(softplus(x)).muli(2));
+      case SQRTSOFTPLUS ->
+          Transforms.sigmoid(x).divi(Transforms.sqrt(softplus(x)).muli(2).addi(TINY));
       case LINEAR -> Nd4j.onesLike(x);
       default -> throw new IllegalArgumentException(kind + " has a gate");
     };
@@ -155,8 +157,13 @@ final class Activations {
 
   /** log(1 + e^x) = max(x, 0) + log(1 + e^-|x|). */
   private static INDArray softplus(INDArray x) {
-    INDArray small = Nd4j.math().log1p(Transforms.exp(Transforms.abs(x).negi()));
-    return small.addi(Transforms.relu(x, true));
+    INDArray e = Transforms.exp(Transforms.abs(x).negi());
+    INDArray sum = e.add(1);
+    INDArray rounded = sum.sub(1);
+    INDArray isLost = rounded.eq(0).castTo(DataType.FLOAT); // where the logarithm is e itself
+    // log(1 + e) = log(sum) * e / (sum - 1): what the sum lost by rounding cancels
+    INDArray log = Transforms.log(sum).muli(e).divi(rounded.addi(isLost)).addi(e.mul(isLost));
+    return log.addi(Transforms.relu(x, true));
   }
 
   private static INDArray clip(INDArray x, double least, double most) {
