@@ -34,10 +34,14 @@ ORDER = (
     "training.schedule", "training.evaluation", "training.metrics", "training.state",
     "training.run_folder", "training.trainer", "training.finetune", "training.recipes",
     "training.run",
+    "serve.config", "serve.errors", "serve.schema", "serve.metrics", "serve.engine",
+    "serve.spelling", "serve.prompts", "serve.scores", "serve.answers", "serve.service",
+    "serve.events", "serve.completions", "serve.chat", "serve.embeddings", "serve.guard",
+    "serve.openapi", "serve.app", "serve.server",
     "cli.display", "cli.signals", "plot", "cli.checkpoint", "cli.flags", "cli.names",
     "cli.prepare", "cli.tokenizer", "cli.stopping", "cli.training", "cli.train", "cli.finetune",
     "cli.evaluate", "cli.info", "cli.plot", "cli.generate", "cli.chat",
-    "cli.completion", "cli.main", "__main__",
+    "cli.serve", "cli.completion", "cli.main", "__main__",
 )  # fmt: skip
 
 JAVA = ROOT / "java" / "src" / "main" / "java" / "org" / "pygpt"
@@ -120,8 +124,8 @@ def test_sizes(path: Path) -> None:
 @pytest.mark.parametrize("package", ["pygpt", "jbridge", "pygpt.cli.main", "pygpt.names.config"])
 def test_importing_loads_nothing_heavy(python: Callable[..., Any], package: str) -> None:
     heavy = (
-        "{'jpype', 'matplotlib', 'numpy', 'prompt_toolkit', 'pyarrow', 'regex', 'rich', "
-        "'safetensors', 'tiktoken'}"
+        "{'jpype', 'matplotlib', 'msgspec', 'numpy', 'prompt_toolkit', 'pyarrow', 'regex', 'rich', "
+        "'safetensors', 'starlette', 'tiktoken', 'uvicorn'}"
     )
     result = python("-c", f"import sys, {package}; print(*sorted({heavy} & set(sys.modules)))")
     assert (result.stdout.strip(), result.stderr) == ("", "")

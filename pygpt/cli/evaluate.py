@@ -72,7 +72,8 @@ def evaluate(arguments: argparse.Namespace) -> None:
     with alive(sys.stderr, False, lambda: doing[0]):
         with pygpt.GPT.from_pretrained(checkpoint, backend=backend) as model:
             with told_to_prepare(arguments.checkpoint):
-                data = _data(model, arguments, None if state is None else state.origin, config.seed)
+                origin = None if state is None else state.origin
+                data = _data(model, arguments, origin, config)
             streams = data.streams(model.config.block_size, config)
             batches = streams.validation.eval_batches(config.eval_iters or None)
             batches = _counted(_shown(batches), doing)
@@ -96,13 +97,16 @@ def _state_of(checkpoint: Path) -> State | None:
 
 
 def _data(
-    model: GPT, arguments: argparse.Namespace, origin: Mapping[str, Any] | None, seed: int
+    model: GPT,
+    arguments: argparse.Namespace,
+    origin: Mapping[str, Any] | None,
+    config: TrainConfig,
 ) -> TrainingData:
     """Return what to measure on: what was named, or the run's own, with the run's own split.
 
     Args:
         origin: of the run's data, see `Streams`; None if that is not known.
-        seed: of the choice of pairs, where the data are not the run's.
+        config: its seed chooses pairs, where the data are not the run's.
     Raises:
         DataError: there are none, or the run's own have changed since.
     """
@@ -113,7 +117,7 @@ def _data(
     named = vars(arguments).get("data")
     own = data_of(Path(arguments.checkpoint)) if named is None else None
     if own is not None:
-        return data_for(model, own, PAIRS_FOR_VALIDATION, seed)
+        return data_for(model, own, PAIRS_FOR_VALIDATION, config.seed)
     where = named
     if where is None:
         where = None if origin is None else origin.get("folder") or origin.get("file")
@@ -126,14 +130,14 @@ def _data(
         split = (origin["validation"], origin["seed"])
         try:
             data = data_for(model, where, *split, **origin["reading"])
-            check_origin(origin, data.origin)
+            check_origin(origin, data.streams(model.config.block_size, config).origin)
             return data
         except (DataError, TokenError, ConfigError):
             if named is None or os.path.realpath(where) == os.path.realpath(origin["file"]):
                 raise
-    data = data_for(model, where, PAIRS_FOR_VALIDATION, seed)
+    data = data_for(model, where, PAIRS_FOR_VALIDATION, config.seed)
     if named is None:
-        check_origin(origin, data.origin)
+        check_origin(origin, data.streams(model.config.block_size, config).origin)
     return data
 
 

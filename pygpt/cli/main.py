@@ -27,6 +27,7 @@ from pygpt.cli import (
     names,
     plot,
     prepare,
+    serve,
     tokenizer,
     train,
 )
@@ -36,7 +37,7 @@ from pygpt.cli.signals import STOPPING, handled_by
 from pygpt.errors import ConfigError, PygptError, TooLargeError
 
 COMMANDS = (
-    names, generate, chat, prepare, train, finetune, evaluate, info, plot, tokenizer,
+    names, generate, chat, serve, prepare, train, finetune, evaluate, info, plot, tokenizer,
 )  # fmt: skip
 ERROR, USAGE, INTERRUPTED, NO_READER = 1, 2, 130, 141
 EXAMPLES = (

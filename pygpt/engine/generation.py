@@ -50,17 +50,17 @@ class EngineSequence:
         with translated():
             return np.array(self.java.logProbabilities(), np.float64)
 
-    def top(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return the likeliest tokens in the place of each new one, and their log-probabilities.
+    def top(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return the likeliest tokens in the places of the first `count` new ones.
 
         Returns:
-            Two copies, (new, top_count).
+            Them and their log-probabilities: two copies, (count, top_count).
         """
         with translated():
             ids = np.array(self.java.topTokens(), np.int64)
             values = np.array(self.java.topLogProbabilities(), np.float64)
-            shape = (int(self.java.length()), self._top_count)
-        return ids.reshape(shape), values.reshape(shape)
+        shape, size = (count, self._top_count), count * self._top_count
+        return ids[:size].reshape(shape), values[:size].reshape(shape)
 
 
 class SampledPrompt(NamedTuple):

@@ -249,6 +249,35 @@ class Model(Handle[java.GPT]):
             self._parts.remove(session)
             session.close()
 
+    def hidden_states(self, ids: ArrayLike) -> NDArray[Any]:
+        """Return what the model makes of each position: the vectors that the logits are made of.
+
+        Args:
+            ids: int32 or int64, (T,) or (B, T), each in [0, V); copied to the JVM.
+        Returns:
+            After the last norm: float32 (on `plain` the model's dtype), (B, T, C); a copy.
+        Raises:
+            ShapeError: T is 0 or above block_size, or ids have another number of dimensions.
+            TokenError: an id outside the vocabulary.
+            TooLargeError: so many numbers do not fit into memory.
+            KeyboardInterrupt: Ctrl-C.
+        """
+        tokens = checked_ids("ids", ids, self.config)
+        B, T = tokens.shape
+        states = np.empty((B, T, self.config.n_embd), self.dtype)
+        blank = np.full(T, -1, np.int32)
+        with translated():
+            session = self.java.hidden(1, T)
+        try:
+            for row, into in zip(tokens, states, strict=True):
+                with self._turns, translated():
+                    self._run(java_class(java.ForwardJobClass)(session, row, blank, 1, T))
+                    download(session.hidden(), into)
+        finally:
+            with translated():
+                session.close()  # waits for a job that was interrupted
+        return states
+
     def attention(self, ids: ArrayLike) -> NDArray[Any]:
         """Return how every head of every layer weighs the positions: its attention.
 

@@ -109,18 +109,25 @@ class Request:
             self.check()
         return text
 
-    def continuation(self) -> Continuation:
+    def continuation(self, start: int = 0) -> Continuation:
         """Return what follows the prompt; its text is what `take` has not returned.
 
+        Args:
+            start: index of the first new token that is wanted. While it runs, those that have come
+                since may be had one piece after another.
         Errors are those of `check`.
         """
         self.check()
-        ids = self.tokens()
-        spelt = self._stream is not None and self._stream.stopped
+        with self._mutex:
+            text = None if self._stream is None else self._stream.take()
+            spelt = self._stream is not None and self._stream.stopped
+            ids = self.tokens()[: None if self._stream is None else self._spelt]
         stopped = spelt or (len(ids) > 0 and int(ids[-1]) in self.stop_tokens)
-        text = None if self._stream is None else self._stream.take()
-        log_probabilities = self._sequence.log_probabilities()
-        return Continuation(ids, log_probabilities, stopped, *self._sequence.top(), text)
+        log_probabilities = self._sequence.log_probabilities()[start : len(ids)]
+        top_ids, top_values = self._sequence.top(len(ids))
+        return Continuation(
+            ids[start:], log_probabilities, stopped, top_ids[start:], top_values[start:], text
+        )
 
     def _update(self, ended: bool, failed: bool, length: int) -> None:
         """Spell what is new of so many tokens."""

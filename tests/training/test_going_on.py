@@ -302,3 +302,45 @@ def test_a_longer_run_is_checked(capsys: Capture) -> None:
     _fails([*run, "--resume", "--learning-rate", "0.5"], "--learning-rate: expected 0.001", capsys)
     with pytest.raises(ConfigError, match="batch_size: expected 3, as the run began with, got 4"):
         pygpt.train("shakespeare-char", out="run", resume=True, batch_size=4)
+
+
+def _pairs(name: str, count: int, letter: str = "o") -> None:
+    rows = [{"prompt": f"low{letter * (i % 9)}?", "answer": "wle"[i % 3]} for i in range(count)]
+    Path(name).write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+
+
+@pytest.fixture
+def _tuned() -> None:
+    """A run that was fine-tuned with another split than a tenth, in `tuned`."""
+    Path("words.txt").write_text("low? lower lowest\n" * 23)
+    assert cli.run([*TINY, "--data", "words.txt", "--out", "run", "--max-iters", "2"]) == 0
+    _pairs("pairs.jsonl", 60)
+    tune = ["finetune", "run", "pairs.jsonl", "--validation", "0.05", "--max-iters", "3"]
+    assert cli.run([*tune, "--eval-interval", "3", "--out", "tuned", "--quiet"]) == 0
+
+
+@pytest.mark.usefixtures("_tuned")
+def test_eval_takes_the_pairs_that_the_run_validated_with(capsys: Capture) -> None:
+    capsys.readouterr()
+    expected = json.loads(Path("tuned/metrics.jsonl").read_text().splitlines()[-1])
+    Path("copy.jsonl").write_bytes(Path("pairs.jsonl").read_bytes())
+    for data in ([], ["pairs.jsonl"], ["copy.jsonl"], ["copy.jsonl", "--seed", "3"]):
+        assert cli.run(["eval", "tuned/last", *data, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["loss"] == pytest.approx(expected["validation_loss"], rel=1e-6), data
+    _pairs("other.jsonl", 60, "w")
+    assert cli.run(["eval", "tuned/last", "other.jsonl", "--json"]) == 0
+    capsys.readouterr()
+    _pairs("pairs.jsonl", 61)
+    for data in ([], ["pairs.jsonl"]):
+        _fails(["eval", "tuned/last", *data], "pairs.jsonl: are not those that the run", capsys)
+
+
+@pytest.mark.usefixtures("_tuned")
+def test_pairs_that_were_edited_or_divided_otherwise_are_refused(capsys: Capture) -> None:
+    more = ["--max-iters", "5", "--out", "tuned", "--resume", "--quiet"]
+    assert cli.run(["finetune", "run", "pairs.jsonl", "--validation", "0.05", *more]) == 0
+    said = "are not those that the run began with, or have changed since"
+    _fails(["finetune", "run", "pairs.jsonl", *more], said, capsys)
+    _pairs("pairs.jsonl", 60, "w")
+    _fails(["finetune", "run", "pairs.jsonl", "--validation", "0.05", *more], said, capsys)

@@ -34,7 +34,8 @@ final class Decoder {
     TRAINING,
     EVALUATION,
     GENERATION,
-    ATTENTION
+    ATTENTION,
+    HIDDEN
   }
 
   private final GPT model;
@@ -46,6 +47,7 @@ final class Decoder {
   private final Map<String, Tensor> gradients;
   private final double dropout;
   private final Tape tape;
+  private final Variable hidden; // what the output matrix reads
   private final Variable logits;
   private final Loss loss;
   private final List<Slot> probabilities = new ArrayList<>(); // of each layer, for ATTENTION
@@ -81,7 +83,11 @@ final class Decoder {
     this.units =
         purpose == Purpose.ATTENTION ? tape.persistent(Math.multiplyExact(2, T), keyColumns) : null;
     Variable x = embedding(tokens.ids());
-    logits = logits(blocks(x), config.tieWeights() ? "wte" : "lm_head");
+    hidden = blocks(x);
+    if (purpose == Purpose.HIDDEN) {
+      tape.keep(hidden);
+    }
+    logits = logits(hidden, config.tieWeights() ? "wte" : "lm_head");
     if (purpose != Purpose.TRAINING) {
       tape.keep(logits);
     }
@@ -100,7 +106,7 @@ final class Decoder {
   /** Allocates the tape; the session owns it, and the tokens. */
   Session session(Tokens tokens) {
     tape.allocate();
-    return new Session(model, tape, tokens, logits, loss, probabilities);
+    return new Session(model, tape, tokens, hidden, logits, loss, probabilities);
   }
 
   /** Whether it computes the logits of every token, rather than of the last one alone. */

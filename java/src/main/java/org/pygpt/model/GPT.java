@@ -272,6 +272,11 @@ public final class GPT implements AutoCloseable {
     return session(1, T, Decoder.Purpose.ATTENTION, Map.of());
   }
 
+  /** Builds a tape for at most (B, T) tokens that keeps the {@link Session#hidden} states. */
+  public Session hidden(int B, int T) {
+    return session(B, T, Decoder.Purpose.HIDDEN, Map.of());
+  }
+
   private Session session(int B, int T, Decoder.Purpose purpose, Map<String, Tensor> gradients) {
     return session(B, T, Math.multiplyExact(B, T), purpose, gradients);
   }

@@ -14,15 +14,23 @@ public final class Session implements AutoCloseable {
   private final GPT model;
   private final Tape tape;
   private final Tokens tokens;
+  private final Variable hidden;
   private final Variable logits;
   private final Loss loss;
   private final List<Slot> probabilities;
 
   Session(
-      GPT model, Tape tape, Tokens tokens, Variable logits, Loss loss, List<Slot> probabilities) {
+      GPT model,
+      Tape tape,
+      Tokens tokens,
+      Variable hidden,
+      Variable logits,
+      Loss loss,
+      List<Slot> probabilities) {
     this.model = model;
     this.tape = tape;
     this.tokens = tokens;
+    this.hidden = hidden;
     this.logits = logits;
     this.loss = loss;
     this.probabilities = probabilities;
@@ -43,6 +51,13 @@ public final class Session implements AutoCloseable {
    */
   public Tensor logits() {
     return logits.value();
+  }
+
+  /**
+   * Hidden states (B * T, C) after a forward of {@link GPT#hidden}: what the logits are made of.
+   */
+  public Tensor hidden() {
+    return hidden.value();
   }
 
   /** Loss of the last forward, in nats. */

@@ -19,7 +19,7 @@ interface RowKernel {
   /** Runs the kernel on {@code rows} rows of {@code columns} columns each. */
   default void run(Workers workers, int rows, int columns) {
     long work = Workers.workOf((long) rows * columns);
-    workers.count(work);
+    workers.count(work / 2); // half of it is memory, where vector bodies save nothing
     workers.run(new Blocks(workers, this, columns), rows, 1, work);
   }
 

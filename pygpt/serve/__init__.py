@@ -1,0 +1,20 @@
+"""The endpoint that OpenAI's clients talk to: `python -m pygpt serve`; needs the extra `serve`.
+
+In the order of their imports:
+    config.py        the options of a server
+    errors.py        what a client is told that something is wrong, and with which status
+    schema.py        bodies of requests and answers, as types that check them
+    metrics.py       what is counted, in Prometheus' text form
+    engine.py        the thread that the model works on, the queue, what a client waits for
+    spelling.py      tokens as the words of an answer
+    prompts.py       what a request gives as prompt, and its options as pygpt has them
+    scores.py        what the model gives each token of a prompt
+    events.py        answers that come piece by piece, and clients that go away
+    completions.py   /v1/completions
+    chat.py          /v1/chat/completions
+    embeddings.py    /v1/embeddings
+    guard.py         who may ask: Host, Origin, API key
+    openapi.py       the document that says all this to programs
+    app.py           the ASGI application
+    server.py        the socket
+"""
