@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pygpt.datasets.readers import json_lines, text_of
+from pygpt.datasets.readers import text_of
 from pygpt.datasets.rows import SpanSampler
 from pygpt.datasets.sampler import IGNORE_INDEX, Streams
+from pygpt.datasets.sources import rows_of
 from pygpt.datasets.validation import check_validation, choose, count_to_train
 from pygpt.errors import ConfigError, DataError
 from pygpt.tokenizers.protocol import Tokenizer
@@ -36,7 +39,7 @@ class Pairs:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], tokenizer: Tokenizer, block_size: int) -> Pairs:
-        """Return the pairs of a file of JSON-lines, `{"prompt": "…", "answer": "…"}`.
+        """Return the pairs of a file of rows, such as JSON-lines `{"prompt": "…", "answer": "…"}`.
 
         Prompt and answer are encoded each by itself, as they will be when the model is asked. BOS
         ends the answer, if there is one. A prompt that is too long loses its beginning.
@@ -51,7 +54,7 @@ class Pairs:
         end = [] if tokenizer.bos is None else [tokenizer.bos]
         ids: list[NDArray[np.int32]] = []
         targets: list[NDArray[np.int32]] = []
-        for where, values in json_lines(Path(path)):
+        for where, values in rows_of(path):
             encoded: dict[str, list[int]] = {}
             for field in ("prompt", "answer"):
                 encoded[field] = tokenizer.encode(text_of(values, field, where))
@@ -128,6 +131,7 @@ class PairDataset:
     tokenizer: Tokenizer
     train: Pairs
     val: Pairs
+    origin: Mapping[str, Any] | None = None  # see `Streams`
 
     @classmethod
     def read(
@@ -140,9 +144,27 @@ class PairDataset:
     ) -> PairDataset:
         """Return the pairs of a file, divided: see `Pairs.read` and `Pairs.split`."""
         pairs = Pairs.read(path, tokenizer, block_size)
-        return cls(tokenizer, *pairs.split(validation, seed))
+        train, val = pairs.split(validation, seed)
+        origin = {
+            "fingerprint": fingerprint_of(train, val),
+            "file": os.path.abspath(path),
+            "validation": validation,
+            "seed": seed,
+            "reading": {},
+        }
+        return cls(tokenizer, train, val, origin)
 
     def streams(self, block_size: int, config: TrainConfig) -> Streams:
         """Return both parts as batches, a row for each pair; see `TrainingData`."""
         sizes = (block_size, config.batch_size, config.seed)
-        return Streams(PairSampler(self.train, *sizes), PairSampler(self.val, *sizes))
+        train, val = PairSampler(self.train, *sizes), PairSampler(self.val, *sizes)
+        return Streams(train, val, origin=self.origin)
+
+
+def fingerprint_of(*parts: Pairs) -> str:
+    """Return the SHA-256, in hex, of what is in these pairs, and of how they are divided."""
+    found = hashlib.sha256()
+    for pairs in parts:
+        for array in (pairs.starts, pairs.ids, pairs.targets):
+            found.update(np.ascontiguousarray(array, "<i8").data)
+    return found.hexdigest()
