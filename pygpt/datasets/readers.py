@@ -25,6 +25,10 @@ FORMATS = {
 }
 """What a file can be -> the endings of its name that say so; any other name is text's."""
 
+FIELD = "text"
+"""Where most collections of documents have it."""
+
+OTHER_FIELD = "; --field takes another"
 Row = tuple[str, dict[str, Any]]
 """Where a row is, for messages: file and line. And its fields."""
 
@@ -160,7 +164,8 @@ def text_of(values: Mapping[str, Any], field: str, where: str) -> str:
     if field not in values and dot and isinstance(values.get(outer), Mapping):
         return text_of(values[outer], inner, where)
     if field not in values:
-        raise DataError(f"{where}: expected a field {field!r}, got {names_of(values)}")
+        another = OTHER_FIELD if field == FIELD else ""
+        raise DataError(f"{where}: expected a field {field!r}, got {names_of(values)}{another}")
     text = values[field]
     if not isinstance(text, str):
         raise DataError(f"{where}: {field}: expected text, got {kind_of(text)}")
@@ -225,7 +230,8 @@ def _parquet(path: Path, columns: Collection[str]) -> Iterator[Row]:
             for column in columns:
                 if column not in names and column.partition(".")[0] not in names:
                     expected = f"expected a column {column!r}"
-                    raise DataError(f"data file {path}: {expected}, got {names_of(names)}")
+                    got = names_of(names) + (OTHER_FIELD if column == FIELD else "")
+                    raise DataError(f"data file {path}: {expected}, got {got}")
             wanted = [name for name in names if not columns or name in columns]
             wanted += [name for name in names if any(c.startswith(f"{name}.") for c in columns)]
             for batch in file.iter_batches(64, columns=wanted, use_threads=False):

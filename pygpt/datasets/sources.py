@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import stat
@@ -14,12 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pygpt.datasets.cut import Piece, cut
-from pygpt.datasets.readers import Left, Row, documents, format_of, read_pieces, read_rows
+from pygpt.datasets.readers import (
+    FIELD,
+    Left,
+    Row,
+    documents,
+    format_of,
+    read_pieces,
+    read_rows,
+)
 from pygpt.errors import ConfigError, DataError, TokenError
+from pygpt.files.checksums import add_to
 from pygpt.files.text import SHIPPED_NAMES, SHIPPED_SHAKESPEARE, check_file
 from pygpt.tokenizers.protocol import Tokenizer
 
-FIELD = "text"  # where most collections of documents have it
 STANDARD_INPUT = "-"
 SHIPPED = {"shakespeare": SHIPPED_SHAKESPEARE, "names": SHIPPED_NAMES}
 
@@ -171,6 +180,23 @@ def find_source(
     if piped:
         weakref.finalize(source, shutil.rmtree, files[0].parent, True)
     return source
+
+
+def fingerprint_of(where: str) -> str:
+    """Return the SHA-256, in hex, of a source's files; nothing of what ships, or of no file.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    if where in SHIPPED or not (os.path.isdir(where) or os.path.isfile(where)):
+        return ""
+    found = hashlib.sha256()
+    try:
+        for path in _files(Path(where)) if os.path.isdir(where) else [Path(where)]:
+            add_to(found, path)
+    except OSError as error:
+        raise DataError(f"data {where}: cannot be read: {error.strerror or error}") from error
+    return found.hexdigest()
 
 
 def rows_of(where: str | os.PathLike[str], format: str = "") -> Iterator[Row]:
