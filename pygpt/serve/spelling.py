@@ -45,6 +45,8 @@ class Offsets:
 
     def add(self, data: bytes) -> int:
         """Return the index of the character at which a token begins, or within which."""
+        begun = self._decoder.getstate()[0]  # of a character
         before = self._offset
         self._offset += len(self._decoder.decode(data))
-        return before
+        goes_on = not begun or not data or 0x80 <= data[0] < 0xC0
+        return before if goes_on else before + len(begun.decode("utf-8", "replace"))

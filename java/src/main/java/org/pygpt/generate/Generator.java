@@ -16,8 +16,9 @@ import org.pygpt.model.Session;
  * <p>A prompt is read at once, or in parts of {@link #PART} tokens while others are running, and
  * once only for equal ones that follow each other. After that a step is one token of every sequence
  * whose prompt is read, so that each weight is read once for all of them; steps take turns with
- * parts of prompts. A sequence that ends leaves the step, and its cache to others. What follows a
- * prompt is what would follow it alone: see docs/generate.md.
+ * parts of prompts, and short prompts with those of a long one. A sequence that ends leaves the
+ * step, and its cache to others. What follows a prompt is what would follow it alone: see
+ * docs/generate.md.
  *
  * <p>Any thread may at any time call any method, and those of a {@link Sequence}: {@link #submit},
  * {@link #cancel}, {@link #queued} and {@link #interrupt} at once, the others in a {@link GPT#turn}
@@ -57,6 +58,7 @@ public final class Generator implements AutoCloseable {
   private final SequencedSet<Sequence> queue = new LinkedHashSet<>(); // its own lock guards it
   private final List<Sequence> running = new ArrayList<>(); // a step adds a token to each
   private Sequence reading; // its prompt is being read; null for none
+  private Sequence paused; // its prompt is read on after the one of reading; null for none
   private boolean closed; // read and written in turns
   private int budget; // tokens of prompts that may be read before the next step
   volatile Session session; // null before the first is needed
@@ -175,7 +177,8 @@ public final class Generator implements AutoCloseable {
   private boolean runOnce() {
     releaseEnded();
     if (reading == null) {
-      reading = admitted();
+      reading = paused == null ? admitted(first()) : paused;
+      paused = null;
     }
     if (reading != null && (running.isEmpty() || budget > 0)) {
       read();
@@ -184,7 +187,7 @@ public final class Generator implements AutoCloseable {
       budget = part();
     }
     releaseEnded();
-    boolean more = reading != null || !running.isEmpty() || queued() > 0;
+    boolean more = reading != null || paused != null || !running.isEmpty() || queued() > 0;
     if (exact && !more) {
       caches.forget(); // they serve nobody else
     }
@@ -215,6 +218,10 @@ public final class Generator implements AutoCloseable {
       release(reading);
       reading = null;
     }
+    if (paused != null && paused.ended()) {
+      release(paused);
+      paused = null;
+    }
     for (int i = running.size() - 1; i >= 0; i--) {
       if (running.get(i).ended()) {
         release(running.remove(i));
@@ -227,9 +234,8 @@ public final class Generator implements AutoCloseable {
     sequence.setCache(null);
   }
 
-  /** The first sequence of the queue, with a cache; null if there is none, or no room for one. */
-  private Sequence admitted() {
-    Sequence first = first();
+  /** A sequence of the queue, with a cache; null if there is none, or no room for one. */
+  private Sequence admitted(Sequence first) {
     if (first == null || !joins(first)) {
       return null;
     }
@@ -244,7 +250,7 @@ public final class Generator implements AutoCloseable {
 
   private boolean joins(Sequence next) {
     if (running.isEmpty() || !exact) {
-      return running.size() < atOnce;
+      return running.size() + (paused == null ? 0 : 1) < atOnce;
     }
     int alike = model.kernels().rowsAlike();
     Sequence other = running.getFirst();
@@ -290,7 +296,27 @@ public final class Generator implements AutoCloseable {
         }
         begin(dequeue(next));
       }
+    } else {
+      letPass();
     }
+  }
+
+  /** After a part of a long prompt the first short one of the queue is read, whole. */
+  private void letPass() {
+    Sequence next;
+    synchronized (queue) {
+      next = queue.stream().filter(Generator::isShort).findFirst().orElse(null);
+    }
+    paused = reading;
+    reading = admitted(next);
+    if (reading == null) {
+      reading = paused;
+      paused = null;
+    }
+  }
+
+  private static boolean isShort(Sequence sequence) {
+    return sequence.request().prompt().length <= PART;
   }
 
   private boolean isEqual(Sequence next, int[] prompt) {

@@ -126,6 +126,65 @@ class OpenGeneratorTest {
     }
   }
 
+  /** Which goes on meanwhile, and all get what they get alone. */
+  @Test
+  void shortPromptsPassALongOne() {
+    GPTConfig config = GPTConfig.gpt2(5 * Generator.PART, 11, 1, 1, 4);
+    try (GPT model = Models.create(config, "plain", DType.FLOAT64, 1);
+        Generator generator = new Generator(model, 5, false)) {
+      Options options = options(12, WILD);
+      Sequence first = generator.submit(options.request(new int[] {1}, 0));
+      generator.advance();
+      int[] prompt = Models.tokens(4 * Generator.PART + 1, 11, 1);
+      Sequence longOne = generator.submit(options.request(prompt, 1));
+      while (longOne.cache() == null || longOne.cache().length() == 0) {
+        generator.advance();
+      }
+      int[][] prompts = {{2, 3}, {5, 6, 7}};
+      List<Sequence> shortOnes = GeneratorTest.submitted(generator, prompts, options);
+      for (int i = 0; i < 2; i++) {
+        int unread = longOne.unread();
+        while (shortOnes.get(i).length() == 0) {
+          generator.advance();
+        }
+        assertTrue(unread - longOne.unread() <= Generator.PART);
+      }
+      assertEquals(0, longOne.length());
+      generator.cancel(first);
+      assertTrue(generator.running() <= 5);
+      while (generator.advance()) {}
+      int[] alone = Result.of(model, new int[][] {prompt}, options).tokens()[0];
+      assertEquals(alone.length, longOne.length());
+      for (int i = 0; i < 2; i++) {
+        assertEquals(12, shortOnes.get(i).length());
+      }
+      assertEquals(0, generator.running());
+    }
+  }
+
+  @Test
+  void aLongPromptThatLetsOthersPassCanBeCancelled() {
+    GPTConfig config = GPTConfig.gpt2(5 * Generator.PART, 11, 1, 1, 4);
+    try (GPT model = Models.create(config, "plain", DType.FLOAT64, 1);
+        Generator generator = new Generator(model)) {
+      Options options = options(12, WILD);
+      generator.submit(options.request(new int[] {1}, 0));
+      generator.advance();
+      int[] prompt = Models.tokens(4 * Generator.PART + 1, 11, 1);
+      Sequence longOne = generator.submit(options.request(prompt, 1));
+      Sequence shortOne = generator.submit(options.request(new int[] {2}, 2));
+      while (longOne.cache() == null || longOne.cache().length() == 0) {
+        generator.advance();
+      }
+      generator.cancel(longOne);
+      generator.advance();
+      assertEquals(2, generator.running());
+      while (generator.advance()) {}
+      assertEquals(12, shortOne.length());
+      assertEquals(0, longOne.length());
+    }
+  }
+
   @Test
   void aCancelledRequestFreesItsCacheAndNobodyElses() {
     try (GPT model = Models.create(Models.llama(0), "cpu", DType.FLOAT32, 1);
