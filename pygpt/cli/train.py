@@ -117,6 +117,8 @@ def train(arguments: argparse.Namespace) -> None:
             shown = describe(run.model, run.config, run.source, notes, all=dry_run)
             print(shown, end="", flush=True)
         if run.trainer is not None:
+            if "resume" in given and not run.trainer.step and not quiet:
+                print("no checkpoint yet: this is the first step", file=sys.stderr, flush=True)
             word = first_word(run.trainer)
             watch(run.trainer, run.folder, quiet)
             say_next(quiet, "generate", run.folder, "--prompt", word)
