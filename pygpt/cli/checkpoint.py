@@ -32,6 +32,7 @@ def find_checkpoint(source: str) -> str:
             beside it, so that it cannot be a name on the hub.
     """
     path = Path(source)
+    in_runs = path.parts[:1] == ("runs",) and len(path.parts) > 1
     if os.path.lexists(source):
         return os.fspath(best_in(path))
     near = []
@@ -43,6 +44,8 @@ def find_checkpoint(source: str) -> str:
             raise CheckpointError(
                 f"model {source}: there is no such folder; {path.parent} has {has}"
             )
+    elif in_runs:
+        raise CheckpointError(f"model {source}: there is no such folder")
     elif path.parent == Path() and Path("runs", source).is_dir():
         near = [os.path.join("runs", source)]
     if near:

@@ -110,7 +110,7 @@ def _train_and_sample(
 
         check_writable(paths["out"])
 
-    from pygpt.cli.progress import Losses, progress_on, say_next
+    from pygpt.cli.progress import Losses, alive, progress_on, say_next
     from pygpt.names.protocol import NamesRun
 
     with progress_on(sys.stderr, quiet, steps=True) as progress:
@@ -128,7 +128,8 @@ def _train_and_sample(
                 shown.update(first, losses)
 
             progress.begin(options.steps)
-            run.train(on_losses)
+            with alive(sys.stderr, quiet, lambda: "training", progress):
+                run.train(on_losses)
             progress.close()
             if "out" in paths:
                 model.save_pretrained(paths["out"])

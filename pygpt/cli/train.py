@@ -87,6 +87,7 @@ def train(arguments: argparse.Namespace) -> None:
 
     from pygpt.cli.progress import alive, say_next
     from pygpt.cli.training import describe, first_word, memory_of, watch, writers_of
+    from pygpt.datasets.rows import SpanSampler
     from pygpt.engine.door import require
     from pygpt.training.run import open_run
 
@@ -109,6 +110,10 @@ def train(arguments: argparse.Namespace) -> None:
         if not quiet:
             tokens = f"{len(data.train):,} tokens to train on, {len(data.val):,} to validate with"
             notes = [f"{tokens}, {data.tokenizer.vocab_size:,} ids"]
+            sampler = data.streams(run.model.config.block_size, run.config).train
+            if isinstance(sampler, SpanSampler) and sampler.cut:
+                many = "1 document is" if sampler.cut == 1 else f"{sampler.cut:,} documents are"
+                notes.append(f"{many} longer than block_size, and read in parts")
             shown = describe(run.model, run.config, run.source, notes, all=dry_run)
             print(shown, end="", flush=True)
         if run.trainer is not None:

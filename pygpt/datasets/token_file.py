@@ -18,26 +18,19 @@ import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pygpt.errors import DataError
+from pygpt.files.checksums import add_to
 from pygpt.tokenizers.protocol import Tokenizer
 
 MAGIC = b"pygpttok"
 VERSION = 1
-_BLOCK, _MOST_BLOCKS = 2**16, 2**12  # of a file's bytes that a fingerprint reads
 _HEADER = struct.Struct("<8sIIQQ32s")
 _DTYPES: dict[int, np.dtype[Any]] = {2: np.dtype("<u2"), 4: np.dtype("<u4")}
-
-
-class Digest(Protocol):
-    """Mutable: what `hashlib` makes."""
-
-    def update(self, data: Any, /) -> None:
-        """Add bytes."""
 
 
 def dtype_of(vocab_size: int) -> np.dtype[Any]:
@@ -98,17 +91,14 @@ class TokenFile:
     def __len__(self) -> int:
         return len(self.tokens)
 
-    def add_to(self, digest: Digest) -> None:
-        """Add the tokenizer, the number of tokens and the tokens to a digest.
-
-        Of more than 256 MB it is 4,096 blocks of 64 KB, from all over the file, that are read.
-        """
-        data = self.tokens.view(np.uint8)
-        digest.update(f"{self.fingerprint} {len(self)}\n".encode())
-        blocks = -(-len(data) // _BLOCK)
-        for i in range(min(blocks, _MOST_BLOCKS)):
-            start = (i if blocks <= _MOST_BLOCKS else i * blocks // _MOST_BLOCKS) * _BLOCK
-            digest.update(data[start : start + _BLOCK].data)
+    def add_to(self, digest: Any) -> None:
+        """Add the tokenizer and the tokens to a digest of `hashlib`; see `checksums.add_to`."""
+        digest.update(f"{self.fingerprint}\n".encode())
+        try:
+            add_to(digest, self.path, _HEADER.size)
+        except OSError as error:
+            reason = error.strerror or error
+            raise DataError(f"token file {self.path}: cannot be read: {reason}") from error
 
 
 def _read(path: Path, header: bytes, size: int) -> tuple[int, np.dtype[Any], int, str]:

@@ -137,7 +137,8 @@ def as_toml(
         for name, value in (_needed(config) if brief else config.to_dict()).items():
             if config is data and name not in ALWAYS_SHOWN and value in ("", None):
                 continue
-            text = json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool) else value
+            quoted = isinstance(value, str | bool | list)
+            text = json.dumps(value, ensure_ascii=False) if quoted else value
             lines.append(f"{name} = {text}")
         if not brief:
             lines.append("")

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple, Unpack
 from pygpt.checkpoints import folder as checkpoint
 from pygpt.datasets.dataset import TOKENIZER_FILE, TRAIN_FILE, VAL_FILE, Dataset
 from pygpt.datasets.prepare import prepare
-from pygpt.errors import CheckpointError, ConfigError
+from pygpt.datasets.sources import fingerprint_of
+from pygpt.errors import CheckpointError, ConfigError, DataError
 from pygpt.fields import from_dict, specs_of
 from pygpt.files.atomic import write_new
 from pygpt.model.config import GPTConfig, GPTOptions
@@ -365,7 +366,8 @@ def _data(
         lines=lines,
         format=values.format,
     )
-    return values, replace(data, source=values.to_dict())
+    text = {"fingerprint": fingerprint_of(values.source)}
+    return values, replace(data, source=values.to_dict() | text)
 
 
 def _as_begun(data: Dataset, saved: Begun | None) -> Dataset:
@@ -388,6 +390,12 @@ def _check_source(began: Mapping[str, Any], given: Mapping[str, Any]) -> None:
         if not same:
             problem = f"expected {expected!r}, as the run began with, got {value!r}"
             raise ConfigError("data" if name == "source" else name, problem)
+    now = fingerprint_of(given["source"]) if "source" in given else ""
+    if now and began.get("fingerprint", now) != now:
+        raise DataError(
+            f"data {given['source']}: has changed since the run began; leave it out to go on with "
+            "what was prepared then, or begin another run in another folder"
+        )
 
 
 def _not_none(**values: Any) -> dict[str, Any]:

@@ -373,9 +373,8 @@ def check_origin(began: Mapping[str, Any] | None, now: Mapping[str, Any] | None)
 
 
 def _check_same(where: str, saved: GPTConfig, config: GPTConfig) -> None:
-    mine = config.to_dict()
-    for name, value in saved.to_dict().items():
-        if mine[name] != value:
-            raise CheckpointError(
-                f"{where}: {name}: expected {mine[name]!r}, as the model has, got {value!r}"
-            )
+    for name in {**saved.to_dict(), **config.to_dict()}:
+        expected, got = getattr(config, name), getattr(saved, name)
+        if got != expected:
+            problem = f"{name}: expected {expected!r}, as the model has, got {got!r}"
+            raise CheckpointError(f"{where}: {problem}")

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import time
@@ -276,3 +277,18 @@ def test_a_user_without_home_and_name(tmp_path: Path, python_environment: dict[s
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_documents_that_are_cut_are_counted(capsys: Capture) -> None:
+    Path("names.txt").write_text("bo\nanna\nmaximiliana\n" * 12 + "ed\n")
+    flags = ["--data", "names.txt", "--n-layer", "1", "--block-size", "6", "--out", "run"]
+    assert cli.run(["train", "makemore", *flags, *STEPS]) == 0
+    said = r"\n# (\d+) documents are longer than block_size, and read in parts\n"
+    found = re.search(said, capsys.readouterr().out)
+    assert found and 9 <= int(found[1]) <= 12
+
+
+def test_a_picture_that_is_there(capsys: Capture) -> None:
+    assert cli.run([*TINY, "--out", "run", "--quiet"]) == 0
+    Path("plot.png").touch()
+    _fails(["plot", "run"], 1, "choose another name, or remove it; --force replaces it", capsys)

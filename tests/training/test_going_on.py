@@ -131,6 +131,10 @@ def test_another_text_is_refused(capsys: Capture) -> None:
     _fails([*more, "--data", "other.txt"], "--data: expected 'words.txt', as the run", capsys)
     _fails([*more, "--tokenizer", "gpt2"], "--tokenizer: expected 'char', as the run", capsys)
     assert cli.run([*more, "--data", "./words.txt"]) == 0
+    more[-1] = "4"
+    Path("words.txt").write_text(TEXT.replace("lower", "lowre", 1))
+    _fails([*more, "--data", "words.txt"], "words.txt: has changed since the run began", capsys)
+    assert cli.run(more) == 0  # with what was prepared
 
 
 def test_a_fingerprint_is_of_tokens_and_split(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +144,7 @@ def test_a_fingerprint_is_of_tokens_and_split(monkeypatch: pytest.MonkeyPatch) -
     Path("words.txt").write_text(TEXT[1:] + TEXT[0])
     assert prepare("words.txt", "char", "d").fingerprint != first.fingerprint
     for name, value in (("_BLOCK", 16), ("_MOST_BLOCKS", 3)):
-        monkeypatch.setattr(f"pygpt.datasets.token_file.{name}", value)
+        monkeypatch.setattr(f"pygpt.files.checksums.{name}", value)
     sampled = pygpt.Dataset.load("a").fingerprint
     assert sampled != first.fingerprint
     assert sampled == pygpt.Dataset.load("b").fingerprint
