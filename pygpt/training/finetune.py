@@ -65,22 +65,14 @@ def finetune(
         DataError: the data cannot be read.
     """
     config = TrainConfig() if config is None else config
+    reading = {"prompt_field": prompt_field, "answer_field": answer_field}
     with ExitStack() as stack:
         model = stack.enter_context(load(checkpoint, backend))
         if not os.path.isdir(data) and model.tokenizer is not None:
-            reading = {"prompt_field": prompt_field, "answer_field": answer_field}
             if not ends(model.special_ids, model.tokenizer):
                 in_lines = answers_are_lines(data, **reading)
                 model = stack.enter_context(with_end(model, backend, in_lines, on_note))
-        learned = data_for(
-            model,
-            data,
-            validation,
-            config.seed,
-            prompt_field=prompt_field,
-            answer_field=answer_field,
-            skip=skip,
-        )
+        learned = data_for(model, data, validation, config.seed, **reading, skip=skip)
         if isinstance(learned, PairDataset):
             for note in learned.train.notes:
                 on_note(note)
