@@ -47,6 +47,9 @@ def add_parser(commands: Any) -> None:
         help="the model sees what was said before; without it each line stands alone, as a pair "
         "does while fine-tuning",
     )
+    parser.add_argument(
+        "--system", metavar="TEXT", help="what the model is told at the beginning of a conversation"
+    )
     parser.set_defaults(run=chat)
 
 
@@ -54,7 +57,9 @@ def chat(arguments: argparse.Namespace) -> None:
     """Answer lines until they end or /quit comes."""
     options = given_options(arguments)
     with load_model(arguments) as model:
-        conversation = Conversation(model, remembers=arguments.remember, **options)
+        conversation = Conversation(
+            model, remembers=arguments.remember, system=arguments.system, **options
+        )
         if sys.stdin.isatty():
             _on_terminal(conversation)
         else:

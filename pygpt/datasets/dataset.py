@@ -11,9 +11,8 @@ from pygpt.datasets.sampler import Sampler, Streams, WindowSampler
 from pygpt.datasets.token_file import TokenFile, is_token_file
 from pygpt.errors import DataError
 from pygpt.tokenizers import tokenizer_json
-from pygpt.tokenizers.bpe import BPETokenizer
-from pygpt.tokenizers.char import CharTokenizer
-from pygpt.tokenizers.load import load_tokenizer
+from pygpt.tokenizers.load import AnyTokenizer, load_tokenizer
+from pygpt.tokenizers.protocol import begin_and_end
 from pygpt.training.config import TrainConfig
 
 TOKENIZER_FILE = tokenizer_json.FILE_NAME
@@ -26,7 +25,7 @@ class Dataset:
     """Immutable: tokens to train on, tokens to validate with, and what they mean."""
 
     folder: Path
-    tokenizer: BPETokenizer | CharTokenizer
+    tokenizer: AnyTokenizer
     train: TokenFile
     val: TokenFile
 
@@ -62,7 +61,8 @@ class Dataset:
         def sampler(file: TokenFile) -> Sampler:
             sizes = (block_size, config.batch_size, config.seed)
             if config.batches == "packed":
-                return PackedSampler(file.tokens, self.tokenizer.bos, *sizes)
+                begin, end = begin_and_end(self.tokenizer) or (None, None)
+                return PackedSampler(file.tokens, begin, *sizes, eos=end)
             return WindowSampler(file.tokens, *sizes)
 
         bytes_per_token = self.val.text_bytes / len(self.val)

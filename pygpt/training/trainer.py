@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from pygpt.checkpoints import folder as checkpoint
-from pygpt.datasets.sampler import TrainingData
+from pygpt.datasets.sampler import Batch, TrainingData
 from pygpt.errors import CheckpointError, ConfigError
 from pygpt.files.atomic import write_synced
 from pygpt.model.config import GPTConfig
@@ -162,11 +162,12 @@ class Trainer:
         training, sampler = self._training, self._streams.train
         began = sampler.state(), training.dropout_key
         try:
-            losses, tokens = [], 0
-            for _ in range(self.config.gradient_accumulation_steps):
-                ids, targets = next(sampler)
-                losses.append(training.accumulate(ids, targets))
-                tokens += ids.size
+            batches = [next(sampler) for _ in range(self.config.gradient_accumulation_steps)]
+            shares = _shares(batches)
+            losses = [
+                training.accumulate(ids, targets, share)
+                for (ids, targets), share in zip(batches, shares, strict=True)
+            ]
             norm = training.update(rate)
         except BaseException:
             if training.updates == self.step:
@@ -174,7 +175,8 @@ class Trainer:
                 training.resume(self.step, began[1])
             raise
         self.step += 1
-        return sum(losses) / len(losses), norm, tokens
+        loss = sum(share * loss for share, loss in zip(shares, losses, strict=True)) / len(losses)
+        return loss, norm, sum(ids.size for ids, _ in batches)
 
     def evaluate(self) -> Evaluation:
         """Return how well the model predicts `eval_iters` batches of the text to validate with."""
@@ -220,6 +222,9 @@ class Trainer:
         else:
             self.tokenizer.save(path)
             self._tokenizer_file = path.read_bytes()  # a large one takes long to make
+        if model.chat_template is not None:
+            template = model.chat_template.encode()
+            write_synced(folder / checkpoint.CHAT_TEMPLATE_FILE, [template])
         state = State(
             step=self.step,
             dropout_key=self._training.dropout_key,
@@ -270,6 +275,17 @@ class Trainer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _shares(batches: Sequence[Batch]) -> list[float]:
+    """Return what each batch counts for: the targets that it scores, 1 on average.
+
+    So the mean over batches is the mean over all targets, however they are divided.
+    """
+    counts = [int(np.count_nonzero(targets >= 0)) for _, targets in batches]
+    if len({*counts}) == 1:
+        return [1.0] * len(counts)
+    return [count * len(counts) / sum(counts) for count in counts]
 
 
 def _release(stack: ExitStack, run: RunFolder | None) -> None:

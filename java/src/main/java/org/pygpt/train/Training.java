@@ -173,14 +173,25 @@ public final class Training implements AutoCloseable {
    * @throws ArithmeticException if the loss is no number; the weights are as they were
    */
   public double backward(int B, int T) {
+    return backward(B, T, 1);
+  }
+
+  /**
+   * Backward of one of several batches that {@link #update} takes together; else as the other
+   * method.
+   *
+   * @param share what its gradient counts for beside 1 of each batch on average: so the mean over
+   *     batches that score different numbers of targets becomes the mean over all targets
+   */
+  public double backward(int B, int T, double share) {
     checkSize(B, T);
     try (var _ = turn()) {
-      return run(B, T);
+      return run(B, T, share);
     }
   }
 
-  private double run(int B, int T) {
-    Step step = new Step(B, T, accumulated > 0, dropoutKey);
+  private double run(int B, int T, double share) {
+    Step step = new Step(B, T, accumulated > 0, dropoutKey, share);
     program.load(step);
     int before = accumulated;
     accumulated = 0; // until this step has succeeded
