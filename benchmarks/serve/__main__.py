@@ -2,11 +2,11 @@
 
     python -m benchmarks.serve [--clients N ...] [--rounds N] [--weights FORMAT]
 
-A GPT-2 of 124 million random weights is served by a process of its own, on loopback. So many clients
-at a time each ask for 64 tokens after a prompt of 16, streamed; numbers of clients take turns, there
-and back again, and the first turns do not count. Then, beside 4 clients whose answers run, a client
-asks with a prompt of 1,000 tokens and just after it one with a prompt of 4: how long each waits for
-its first token.
+A GPT-2 of 124 million random weights is served by a process of its own, on loopback. So many
+clients at a time each ask for 64 tokens after a prompt of 16, streamed; numbers of clients take
+turns, there and back again, and the first turns do not count. Then, beside 4 clients whose answers
+run, a client asks with a prompt of 1,000 tokens and just after it one with a prompt of 4: how long
+each waits for its first token.
 """
 
 from __future__ import annotations
