@@ -199,9 +199,9 @@ async def _http_error(request: Request, error: Exception) -> Response:
     """Answer to a path or a method that is not there."""
     assert isinstance(error, HTTPException)
     message = f"{request.method} {request.url.path[:200]}: {error.detail.lower()}"
-    for path, instead in ELSEWHERE.items():
-        if error.status_code == NOT_FOUND and request.url.path.startswith(path):
-            message += f"; here it is {instead}"
+    if error.status_code == NOT_FOUND:
+        instead = ELSEWHERE.get(request.url.path)
+        message += f"; here it is {instead}" if instead else "; /openapi.json says what there is"
     response = error_response(ApiError(error.status_code, message))
     response.headers.update(error.headers or {})
     return response

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from pygpt.errors import PygptError
 from pygpt.serve.engine import Work
-from pygpt.serve.errors import ApiError, api_error
+from pygpt.serve.errors import NOT_JSON, TIMEOUT, TOO_LONG, ApiError, api_error
 
 BODY_BYTES = 4 * 2**20  # of a request at most: a context of 100,000 token ids is 0.7 MB
 BODY_S = 30.0  # that a body may take
@@ -36,8 +36,9 @@ async def read(request: Request) -> bytes:
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
-        problem = f"expected application/json, got {kind or 'none'}"
-        raise ApiError(415, f"Content-Type: {problem}; with curl: -H 'Content-Type: ...'")
+        problem = f"expected application/json, got {kind[:100] or 'none'}"
+        advice = "with curl: -H 'Content-Type: application/json'"
+        raise ApiError(NOT_JSON, f"Content-Type: {problem}; {advice}")
     parts, size = [], 0
     try:
         async with asyncio.timeout(BODY_S):
@@ -48,11 +49,11 @@ async def read(request: Request) -> bytes:
                 parts.append(message.get("body", b""))
                 size += len(parts[-1])
                 if size > BODY_BYTES:
-                    raise ApiError(413, f"body: expected at most {BODY_BYTES} bytes")
+                    raise ApiError(TOO_LONG, f"body: expected at most {BODY_BYTES} bytes")
                 if not message.get("more_body", False):
                     return b"".join(parts)
     except TimeoutError:
-        raise ApiError(408, f"body: expected within {BODY_S:g} seconds") from None
+        raise ApiError(TIMEOUT, f"body: expected within {BODY_S:g} seconds") from None
 
 
 async def unless_gone(receive: Receive, work: Coroutine[None, None, T]) -> T:

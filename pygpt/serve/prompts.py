@@ -13,7 +13,7 @@ from pygpt.fields import from_dict
 from pygpt.generate.config import GenerateConfig
 from pygpt.generate.prompts import prompt_rows
 from pygpt.model.gpt import GPT
-from pygpt.serve.errors import ApiError, api_error, bad
+from pygpt.serve.errors import NOT_FOUND, ApiError, api_error, bad
 from pygpt.serve.schema import MAX_PROMPTS, Sampled
 from pygpt.tokenizers.protocol import Tokenizer
 
@@ -114,4 +114,4 @@ def check_model(wanted: str | None, name: str) -> None:
     """
     if wanted not in (None, "", name):
         message = f"model: expected {name!r}, which is served here, got {wanted!r}"
-        raise ApiError(404, message, "model", "model_not_found")
+        raise ApiError(NOT_FOUND, message, "model", "model_not_found")
