@@ -147,34 +147,45 @@ def _named(env: Mapping[str, str], forced: str) -> Iterator[tuple[Path, str]]:
 
 def _installed(env: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
     """Folders with a `release` file among the usual ones."""
-    for pattern in usual_folders(sys.platform, env, Path.home()):
+    try:
+        home: Path | None = Path.home()
+    except RuntimeError:  # neither HOME nor a name for this user, as in some containers
+        home = None
+    for pattern in usual_folders(sys.platform, env, home):
         for home in map(Path, sorted(glob.glob(pattern))):
             if (home / "release").is_file() or (home / "Contents/Home/release").is_file():
                 yield home, "folder"
 
 
-def usual_folders(system: str, env: Mapping[str, str], user: Path) -> list[str]:
-    """Return glob patterns of the folders in which JDKs are installed on a `sys.platform`."""
+def usual_folders(system: str, env: Mapping[str, str], user: Path | None) -> list[str]:
+    """Return glob patterns of the folders in which JDKs are installed on a `sys.platform`.
+
+    Args:
+        user: the home; None where there is none, and then its folders are left out.
+    """
+    none = Path("/nowhere")
+    home = none if user is None else user
     if system == "win32":
         programs = env.get("ProgramFiles", r"C:\Program Files")
-        local = env.get("LOCALAPPDATA", str(user / "AppData/Local"))
+        local = env.get("LOCALAPPDATA", str(home / "AppData/Local"))
         vendors = ("Java", "Eclipse Adoptium", "Microsoft", "Zulu", "Amazon Corretto", "BellSoft")
         patterns = [f"{root}/{vendor}/*" for root in (programs, f"{local}/Programs")
                     for vendor in vendors]
         cache = f"{local}/cjdk/cache"
     elif system == "darwin":
         patterns = ["/Library/Java/JavaVirtualMachines/*",
-                    f"{user}/Library/Java/JavaVirtualMachines/*",
+                    f"{home}/Library/Java/JavaVirtualMachines/*",
                     "/opt/homebrew/opt/openjdk*/libexec/openjdk.jdk",
                     "/usr/local/opt/openjdk*/libexec/openjdk.jdk",
-                    f"{user}/.sdkman/candidates/java/*"]
-        cache = f"{user}/Library/Caches/cjdk"
+                    f"{home}/.sdkman/candidates/java/*"]
+        cache = f"{home}/Library/Caches/cjdk"
     else:
         patterns = ["/usr/lib/jvm/*", "/usr/java/*", "/opt/java/*",
-                    f"{user}/.sdkman/candidates/java/*"]
-        cache = f"{env.get('XDG_CACHE_HOME') or user / '.cache'}/cjdk"
+                    f"{home}/.sdkman/candidates/java/*"]
+        cache = f"{env.get('XDG_CACHE_HOME') or home / '.cache'}/cjdk"
     cache = env.get("CJDK_CACHE_DIR") or cache
-    return [*patterns, f"{user}/.jdks/*", f"{cache}/v0/jdks/*", f"{cache}/v0/jdks/*/*"]
+    patterns += [f"{home}/.jdks/*", f"{cache}/v0/jdks/*", f"{cache}/v0/jdks/*/*"]
+    return [pattern for pattern in patterns if not pattern.startswith(f"{none}/")]
 
 
 def _preference(jdk: Jdk) -> tuple[int, list[int]]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pygpt.datasets.prepare import prepare as prepare
     from pygpt.datasets.rows import PackedSampler as PackedSampler
     from pygpt.datasets.sampler import WindowSampler as WindowSampler
+    from pygpt.datasets.sources import read_documents as read_documents
     from pygpt.datasets.token_file import TokenFile as TokenFile
     from pygpt.errors import CheckpointError as CheckpointError
     from pygpt.errors import ConfigError as ConfigError
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from pygpt.errors import PygptError as PygptError
     from pygpt.errors import ShapeError as ShapeError
     from pygpt.errors import TokenError as TokenError
-    from pygpt.files.text import read_documents as read_documents
     from pygpt.files.text import read_text as read_text
     from pygpt.generate.chat import Conversation as Conversation
     from pygpt.generate.config import GenerateConfig as GenerateConfig
@@ -57,8 +57,9 @@ _ROOMS = {
     "datasets.prepare": "prepare",
     "datasets.token_file": "TokenFile",
     "datasets.sampler": "WindowSampler",
+    "datasets.sources": "read_documents",
     "errors": "CheckpointError ConfigError DataError PygptError ShapeError TokenError",
-    "files.text": "read_documents read_text",
+    "files.text": "read_text",
     "generate.chat": "Conversation",
     "generate.config": "GenerateConfig",
     "model.config": "GPTConfig",

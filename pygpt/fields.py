@@ -38,6 +38,7 @@ class Rule:
         above: the value must be greater than this, or None.
         below: the value must be less than this, or None.
         choices: all possible values; empty for no limit.
+        added: whether files may lack the field, which then has its default, and no flag sets it.
     """
 
     help: str
@@ -46,6 +47,7 @@ class Rule:
     above: float | None = None
     below: float | None = None
     choices: tuple[str, ...] = ()
+    added: bool = False
 
     def problem(self, value: Any) -> str | None:
         """Return what is wrong with a value of the right type, or None."""
@@ -195,13 +197,14 @@ def from_dict(
     """Return the configuration of this kind with these values.
 
     Args:
-        complete: whether fields that have a default must be there too.
+        complete: whether fields that have a default must be there too, but for those that were
+            added later.
     Raises:
         ConfigError: a key that is no field, a field that is missing, or a value that is not
             allowed.
     """
     _check_names(kind, values)
-    for name in specs_of(kind):
-        if complete and name not in values:
+    for name, spec in specs_of(kind).items():
+        if complete and not spec.rule.added and name not in values:
             raise ConfigError(name, "expected a value, got none")
     return kind(**values)

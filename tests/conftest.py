@@ -34,6 +34,12 @@ def unpacked() -> None:
     GPT(GPTConfig.microgpt(1, 1, 1, 1, 1)).close()
 
 
+@pytest.fixture(autouse=True)
+def _no_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a phase may last 2 seconds: what is shown shall not depend on that."""
+    monkeypatch.setattr("pygpt.cli.progress.FIRST_SIGN_S", 1e9)
+
+
 @pytest.fixture
 def python_environment() -> dict[str, str]:
     """Variables for a Python process in any folder that imports this tree."""

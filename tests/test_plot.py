@@ -237,7 +237,7 @@ BAD = {
     "second": (["plot", "run", "none"], 1, "run none: does not exist"),
     "suffix": (["plot", "run", "--out", "a.jpg"], 2, "--out: expected a name that ends in .png, "),
     "no_suffix": (["plot", "run", "--out", ""], 2, "--out: expected a name that ends in .png, "),
-    "parent": (["plot", "run", "--out", "none/a.png"], 1, "none/a.png: cannot be written: No such"),
+    "parent": (["plot", "run", "--out", "run/metrics.jsonl/a.png"], 1, "cannot be written: Not a"),
     "folder": (["plot", "run", "--out", "d.png", "--force"], 1, "d.png: cannot be written: Is a d"),
 }
 

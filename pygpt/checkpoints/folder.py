@@ -1,11 +1,11 @@
 """Models as folders: pygpt's own, and Hugging Face's.
 
 A folder has config.json and model.safetensors. An architecture that Hugging Face's GPT-2 or Llama
-has is written as `transformers` writes it (see huggingface.py), with generation_config.json for the
-special ids. Any other has `"model_type": "pygpt"` and the fields of `GPTConfig` in config.json, and
-its weights under GPT-2's names. Both are float32. The tokenizer goes to tokenizer.json, but for one
-of characters in our own form: that is `"characters"` in config.json, and if the vocabulary is one
-larger than they are, it has BOS.
+has, and a model of another family that pygpt read, are written as `transformers` writes them (see
+families.py), with generation_config.json for the special ids. Any other has `"model_type": "pygpt"`
+and the fields of `GPTConfig` in config.json, and its weights under GPT-2's names. Both are float32.
+The tokenizer goes to tokenizer.json, but for one of characters in our own form: that is
+`"characters"` in config.json, and if the vocabulary is one larger than they are, it has BOS.
 
 A folder is written beside its place and then renamed, so that it is there as a whole or not at all.
 What pygpt wrote it knows by `"model_type"`, or in Hugging Face's form by a note in the header of
@@ -24,11 +24,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from pygpt.checkpoints import huggingface
+from pygpt.checkpoints import huggingface, layouts, nanogpt, torch_files
 from pygpt.checkpoints import safetensors as tensors
+from pygpt.checkpoints.families import FAMILIES, Family
 from pygpt.checkpoints.safetensors import Place, StoredTensor
 from pygpt.errors import CheckpointError, ConfigError, TokenError
 from pygpt.fields import from_dict
@@ -43,6 +43,15 @@ FORMATS = ("pygpt", "huggingface")
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"  # of weights in several files
+_FILES_OF_WEIGHTS = (  # the first that is there counts
+    *(WEIGHTS_FILE, INDEX_FILE),
+    *("pytorch_model.bin", "pytorch_model.bin.index.json"),
+)
+TORCH_SUFFIX = ".pt"
+_CONVERT = (
+    "; where transformers is installed, this converts the folder: python -c 'from transformers "
+    'import AutoModelForCausalLM as A; A.from_pretrained("{}").save_pretrained("converted")\''
+)
 GENERATION_FILE = "generation_config.json"
 TOKENIZER_FILE = "tokenizer.json"
 TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
@@ -72,7 +81,8 @@ class Saved:
     def copy_to(self, weights: Mapping[str, NDArray[Any]]) -> None:
         """Set every weight of a model of this configuration; not-a-number is let through."""
         for name, place in self._places.items():
-            self._stored[name].copy_to(place.view(weights))
+            for first, block in self._stored[name].numbers():
+                place.store(weights, first, block)
 
 
 # ---- writing ---------------------------------------------------------------------------------
@@ -172,8 +182,8 @@ def _hugging_face_files(
     tokenizer: Tokenizer | None,
     special_ids: SpecialIds,
 ) -> dict[str, Iterable[bytes]]:
-    places = huggingface.layout(config, family)
-    arrays = {name: place.view(weights) for name, place in places.items()}
+    places = layouts.layout(config, family)
+    arrays = {name: place.part(weights) for name, place in places.items()}
     ids = with_roles(special_ids, tokenizer)
     files: dict[str, Iterable[bytes]] = {
         WEIGHTS_FILE: tensors.encode(arrays, _HUGGING_FACE_METADATA),
@@ -222,10 +232,15 @@ def opened(source: Path) -> Iterator[Saved]:
     """Give what a model folder holds; its files are open within the block.
 
     Args:
-        source: the folder, or its file of weights, whose name ends in .safetensors.
+        source: the folder, or its file of weights, whose name ends in .safetensors; or nanoGPT's
+            ckpt.pt, or another file whose name ends in .pt.
     Raises:
         CheckpointError: it is missing, damaged, or a model that the engine does not have.
     """
+    if source.suffix == TORCH_SUFFIX and source.is_file():
+        with _nanogpt(source) as saved:
+            yield saved
+        return
     folder, file = source, None
     if source.suffix == ".safetensors" and source.is_file():
         folder, file = source.parent, source.name
@@ -239,6 +254,22 @@ def opened(source: Path) -> Iterator[Saved]:
         with _about(folder):
             saved = _open(folder, file, values, files)
         yield saved
+
+
+@contextmanager
+def _nanogpt(path: Path) -> Iterator[Saved]:
+    """Give what nanoGPT's ckpt.pt holds, without running what is in it."""
+    where = f"checkpoint {path}"
+    try:
+        with torch_files.opened(path) as content:
+            config, places, stored = nanogpt.read(content)
+            _check_tensors(path.name, config, stored, places)
+            yield Saved(config, None, None, NO_SPECIAL_IDS, None, places, stored)
+    except CheckpointError as error:
+        separator = " " if str(error).startswith(("is ", "has ", "holds ")) else ": "
+        raise CheckpointError(f"{where}{separator}{error}") from error
+    except OSError as error:
+        raise CheckpointError(f"{where}: cannot be read: {error}") from error
 
 
 @contextmanager
@@ -275,15 +306,17 @@ def _open(folder: Path, file: str | None, values: Any, files: ExitStack) -> Save
     if kind == MODEL_TYPE:
         places = {name: Place(name) for name in config.weight_shapes()}
     else:
-        family = huggingface.family_of(kind)
-        stored = _with_prefix(stored, huggingface.PREFIXES[family])
-        places = huggingface.layout(config, family)
-        _drop_second_head(where, config, stored, places)
+        family = FAMILIES[kind]
+        stored = _with_prefix(stored, family)
+        places = layouts.layout(config, kind)
+        if config.tie_weights:
+            head = f"{family.head}.weight"
+            _use_second_head(where, stored, head, layouts.embedding_name(kind))
     _check_tensors(where, config, stored, places)
-    problem = None
+    unusable = None
     if tokenizer is None:
-        tokenizer, problem = _read_tokenizer(folder, config)
-    return Saved(config, tokenizer, problem, ids, _chat_template(folder), places, stored)
+        tokenizer, unusable = _read_tokenizer(folder, config)
+    return Saved(config, tokenizer, unusable, ids, _chat_template(folder), places, stored)
 
 
 # config.json and what stands beside it
@@ -372,69 +405,77 @@ def _open_weights(
     folder: Path, file: str | None, files: ExitStack
 ) -> tuple[str, dict[str, StoredTensor]]:
     """Return the file that has the tensors, or lists those that do, and name -> tensor."""
-    if file is None and not (folder / WEIGHTS_FILE).is_file() and (folder / INDEX_FILE).is_file():
-        return INDEX_FILE, _open_shards(folder, files)
-    file = WEIGHTS_FILE if file is None else file
-    return file, _open_file(folder, file, files)
+    if file is not None:
+        return file, _open_file(folder, file, files)
+    present = [name for name in _FILES_OF_WEIGHTS if (folder / name).is_file()]
+    if not present:
+        return WEIGHTS_FILE, _open_file(folder, WEIGHTS_FILE, files)
+    opener = _open_shards if present[0].endswith(".json") else _open_file
+    return present[0], opener(folder, present[0], files)
 
 
 def _open_file(folder: Path, file: str, files: ExitStack) -> dict[str, StoredTensor]:
     if not (folder / file).is_file():
         raise CheckpointError(f"{file} is missing")
     try:
+        if file.endswith(".bin"):
+            content = files.enter_context(torch_files.opened(folder / file))
+            return dict(torch_files.tensors_of(content))
         return files.enter_context(tensors.opened(folder / file))[0]
     except CheckpointError as error:
-        separator = " " if str(error).startswith("is ") else ": "
-        raise CheckpointError(f"{file}{separator}{error}") from error
+        separator = " " if str(error).startswith(("is ", "has ", "holds ")) else ": "
+        advice = _CONVERT.format(folder) if file.endswith(".bin") else ""
+        raise CheckpointError(f"{file}{separator}{error}{advice}") from error
 
 
-def _open_shards(folder: Path, files: ExitStack) -> dict[str, StoredTensor]:
-    index = _read_json(folder, INDEX_FILE)
+def _open_shards(
+    folder: Path, index_file: str, files: ExitStack
+) -> dict[str, StoredTensor]:
+    index = _read_json(folder, index_file)
     homes = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(homes, dict) or not homes:
-        raise CheckpointError(f"{INDEX_FILE}: expected a weight_map, got {homes!r}")
+        raise CheckpointError(f"{index_file}: expected a weight_map, got {homes!r}")
     for file in homes.values():
-        if not isinstance(file, str) or not re.fullmatch(r"[\w.-]+\.safetensors", file):
-            problem = f"expected the name of a .safetensors file in the folder, got {file!r}"
-            raise CheckpointError(f"{INDEX_FILE}: weight_map: {problem}")
+        suffix = ".bin" if index_file.endswith(".bin.index.json") else ".safetensors"
+        name = r"[\w.-]+" + re.escape(suffix)
+        if not isinstance(file, str) or not re.fullmatch(name, file):
+            problem = f"expected the name of a {suffix} file in the folder, got {file!r}"
+            raise CheckpointError(f"{index_file}: weight_map: {problem}")
     stored: dict[str, StoredTensor] = {}
     for file in sorted(set(homes.values())):
         for name, tensor in _open_file(folder, file, files).items():
             if homes.get(name) != file:
                 problem = f"tensor {name} is in {file}, expected {homes.get(name)}"
-                raise CheckpointError(f"{INDEX_FILE}: {problem}")
+                raise CheckpointError(f"{index_file}: {problem}")
             stored[name] = tensor
     for name in sorted(homes.keys() - stored.keys()):
-        raise CheckpointError(f"{INDEX_FILE}: tensor {name} is missing in {homes[name]}")
+        raise CheckpointError(f"{index_file}: tensor {name} is missing in {homes[name]}")
     return stored
 
 
-def _with_prefix(stored: Mapping[str, StoredTensor], prefix: str) -> dict[str, StoredTensor]:
+def _with_prefix(stored: Mapping[str, StoredTensor], family: Family) -> dict[str, StoredTensor]:
     """Return the tensors by their full names, without constants."""
+    prefix = family.prefix
     plain = not any(name.startswith(prefix) for name in stored)  # saved from the inner model
     named = {}
     for name, tensor in stored.items():
-        full = prefix + name if plain and name != huggingface.LM_HEAD else name
+        full = prefix + name if plain and not name.startswith(f"{family.head}.") else name
         if not huggingface.is_buffer(full.removeprefix(prefix)):
             named[full] = tensor
     return named
 
 
-def _drop_second_head(
-    where: str,
-    config: GPTConfig,
-    stored: dict[str, StoredTensor],
-    places: Mapping[str, Place],
+def _use_second_head(
+    where: str, stored: dict[str, StoredTensor], head: str, embedding: str
 ) -> None:
-    """Leave out an output matrix that the file has beside the embedding, which it must equal."""
-    if not config.tie_weights or huggingface.LM_HEAD not in stored:
+    """Leave out an output matrix that the file has beside the embedding, which it must equal, or
+    take it for the embedding where the file lacks that."""
+    if head not in stored:
         return
-    head = stored.pop(huggingface.LM_HEAD)
-    names = [name for name, place in places.items() if place.name == "wte.weight"]
-    embedding = stored.get(names[0])
-    if embedding is not None and not head.has_bytes_of(embedding):
-        problem = f"expected the numbers of {names[0]}, since tie_word_embeddings is true"
-        raise CheckpointError(f"{where}: {huggingface.LM_HEAD}: {problem}")
+    tensor = stored.pop(head)
+    if not tensor.has_bytes_of(stored.setdefault(embedding, tensor)):
+        problem = f"expected the numbers of {embedding}, since tie_word_embeddings is true"
+        raise CheckpointError(f"{where}: {head}: {problem}")
 
 
 def _check_tensors(
@@ -447,10 +488,9 @@ def _check_tensors(
     for wrong in sorted(stored.keys() ^ places.keys()):
         state = "is missing" if wrong in places else "is not of this model"
         raise CheckpointError(f"{where}: tensor {wrong} {state}")
-    shapes = config.weight_shapes().items()  # the views below need no memory
-    weights = {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes}
+    shapes = config.weight_shapes()
     for name, place in places.items():
-        expected, tensor = place.view(weights).shape, stored[name]
+        expected, tensor = place.shape_of(shapes[place.name]), stored[name]
         if tensor.shape != expected:
             problem = f"expected shape {expected}, got {tensor.shape}"
             raise CheckpointError(f"{where}: {name}: {problem}")

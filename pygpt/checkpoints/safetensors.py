@@ -37,24 +37,65 @@ _ITEM_BYTES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Place:
     """Where a tensor of a file lies in a model.
 
     Attributes:
         name: of the model's weight.
-        columns: those of the weight that it is; all by default.
+        columns: those of the weight that it is, in its order; all by default.
         transposed: whether the file has (out, in) where the model has (in, out).
+        offset: what the model has more than the file.
+        skipped: rows at the file's beginning that the model lacks; zeros are written.
+        shape: the file's, where it is another one than that of the columns.
     """
 
     name: str
-    columns: slice | EllipsisType = ...
+    columns: slice | NDArray[np.int64] | EllipsisType = ...
     transposed: bool = False
+    offset: float = 0.0
+    skipped: int = 0
+    shape: tuple[int, ...] | None = None
 
-    def view(self, weights: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-        """Return that part of the weights, shared, in the file's shape."""
+    def shape_of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape in the file, for the shape of the weight."""
+        if self.shape is not None:
+            return self.shape
+        *rows, columns = shape
+        if isinstance(self.columns, slice):
+            columns = len(range(*self.columns.indices(columns)))
+        elif not isinstance(self.columns, EllipsisType):
+            columns = len(self.columns)
+        found = (columns, *rows) if self.transposed else (*rows, columns)
+        return (found[0] + self.skipped, *found[1:])
+
+    def store(self, weights: Mapping[str, NDArray[Any]], first: int, block: NDArray[Any]) -> None:
+        """Set what rows of the file, from number `first` on, are of the weights."""
+        weight = weights[self.name]
+        if self.offset:
+            block = block + np.asarray(self.offset, weight.dtype)
+        if self.shape is not None:
+            first, block = first * self.shape[-1], block.reshape(-1)
+        if self.skipped:
+            block = block[max(0, self.skipped - first) :]
+            first = max(0, first - self.skipped)
+        rows = slice(first, first + len(block))
+        if isinstance(self.columns, np.ndarray):
+            weight[..., self.columns[rows]] = block.T
+        else:
+            view = weight if isinstance(self.columns, EllipsisType) else weight[..., self.columns]
+            (view.T if self.transposed else view)[rows] = block
+
+    def part(self, weights: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+        """Return that part of the weights as the file has it, shared where it lies together."""
         weight = weights[self.name]
         part = weight if isinstance(self.columns, EllipsisType) else weight[..., self.columns]
+        if self.offset:
+            part = part - np.asarray(self.offset, weight.dtype)
+        if self.skipped:
+            part = np.concatenate([np.zeros((self.skipped, part.shape[1]), part.dtype), part])
+        if self.shape is not None:
+            part = part.reshape(self.shape)
         return part.T if self.transposed else part
 
 
@@ -72,10 +113,15 @@ class StoredTensor:
 
     def copy_to(self, target: NDArray[Any]) -> None:
         """Convert every number to the target's dtype; the target has this shape."""
+        for first, block in self.numbers():
+            target[first : first + len(block)] = block
+
+    def numbers(self) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Yield (index of the first row, rows), as numbers, each only until the next."""
         for first, block in self._blocks({"F32": "<f4", "F16": "<f2", "BF16": "<u2"}[self.dtype]):
             if self.dtype == "BF16":  # the upper half of a float32, a dtype that NumPy lacks
                 block = (block.astype(np.uint32) << 16).view(np.float32)
-            target[first : first + len(block)] = block
+            yield first, block
 
     def has_bytes_of(self, other: StoredTensor) -> bool:
         """Whether dtype, shape and bytes are the same."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import sys
-from typing import Any
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any, BinaryIO
 
 from pygpt.cli.generate import (
     add_model_flags,
@@ -14,6 +17,7 @@ from pygpt.cli.generate import (
     print_pieces,
 )
 from pygpt.errors import ConfigError, PygptError
+from pygpt.files.streams import decoded
 from pygpt.generate.chat import Conversation
 from pygpt.generate.config import GenerateOptions
 
@@ -78,7 +82,8 @@ def _run_command(conversation: Conversation, line: str) -> bool:
     elif name == "/help":
         print("\n".join(f"{command:16} {text}" for command, text in COMMANDS.items()))
     else:
-        raise PygptError(f"{name}: expected one of {', '.join(COMMANDS)}")
+        said = "text that begins with / is given with two of them, //"
+        raise PygptError(f"{name}: expected one of {', '.join(COMMANDS)}; {said}")
     return True
 
 
@@ -91,13 +96,36 @@ def _option(name: str, value: str) -> GenerateOptions:
 
 def _on_lines(conversation: Conversation) -> None:
     """Answer the lines of a pipe or a file; an error ends it."""
-    for data in sys.stdin.buffer:
-        line = data.decode("utf-8", "surrogateescape").strip()  # of which the tokenizer refuses
-        if line.startswith("/"):
-            if not _run_command(conversation, line):
-                return
-        elif line:
-            print_pieces(conversation.answer(line))
+    for number, line in enumerate(_lines_of(sys.stdin.buffer), start=1):
+        try:
+            if _is_command(line):
+                if not _run_command(conversation, line):
+                    return
+            elif line:
+                print_pieces(conversation.answer(_text_of(line)))
+        except ConfigError:
+            raise  # names its command
+        except PygptError as error:
+            raise type(error)(f"{error} (line {number} of standard input)") from error
+
+
+def _is_command(line: str) -> bool:
+    return line.startswith("/") and not line.startswith("//")
+
+
+def _text_of(line: str) -> str:
+    return line[1:] if line.startswith("//") else line
+
+
+def _lines_of(file: BinaryIO) -> Iterator[str]:
+    """Yield the lines of standard input, stripped, as they come; in UTF-16 when it has ended."""
+    first = file.readline()
+    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        yield from map(str.strip, decoded(first + file.read()).split("\n"))
+        return
+    for data in chain([first] if first else [], file):  # what is no UTF-8 the tokenizer refuses
+        text = decoded(data) if data is first else data.decode("utf-8", "surrogateescape")
+        yield from map(str.strip, text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
 
 
 def _on_terminal(conversation: Conversation) -> None:
@@ -110,10 +138,10 @@ def _on_terminal(conversation: Conversation) -> None:
     while going:
         try:
             line = session.prompt().strip()
-            if line.startswith("/"):
+            if _is_command(line):
                 going = _run_command(conversation, line)
             elif line:
-                print_pieces(conversation.answer(line))
+                print_pieces(conversation.answer(_text_of(line)))
         except KeyboardInterrupt:
             continue
         except EOFError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -93,8 +94,19 @@ class Display:
     def sample(self, step: int, text: str) -> None:
         """Show text that the model made after a step."""
 
+    def stop(self, number: int) -> None:
+        """Show that the run ends because of this signal."""
+        self.stopping = number
+        name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+        self._lines.note(f"{name}: a checkpoint is written, then the run ends; once more: at once")
+
     def close(self) -> None:
         """Leave the terminal as it was; a second call does nothing."""
+
+    @property
+    def progress(self) -> Progress:
+        """What shows the lines."""
+        return self._lines
 
     @property
     def loss(self) -> float:
@@ -183,7 +195,7 @@ class Live(Display):
             (newest, _), (best, step) = self._validation
             yield f"validation {newest:.4f}, best {best:.4f} after step {step:,}"
         if self.stopping:
-            yield "stopping after this step; once more: at once"
+            yield "stopping, with a checkpoint; once more: at once"
 
     def close(self) -> None:
         self._live.stop()

@@ -6,17 +6,20 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pygpt.cli.flags import CHECKPOINT, add_backend, add_fields, given_fields
+from pygpt.errors import ConfigError, DataError, TokenError
 from pygpt.fields import from_dict
 from pygpt.model.config import BACKENDS
 from pygpt.training.config import TrainConfig
 
 if TYPE_CHECKING:
-    from pygpt.datasets.sampler import Batch
+    from pygpt.datasets.sampler import Batch, TrainingData
+    from pygpt.model.gpt import GPT
+    from pygpt.training.state import State
 
 EXAMPLES = """\
 examples:
@@ -43,9 +46,9 @@ def add_parser(commands: Any) -> None:
         "data",
         nargs="?",
         metavar="DATA",
-        help="what to measure on: a folder of `pygpt prepare`, or JSON-lines, "
-        '{"prompt": "…", "answer": "…"}, of which the seeded tenth counts that `finetune` '
-        "validates with (default: what `train` prepared for the run)",
+        help="what to measure on: a folder of `pygpt prepare`, or pairs, as `finetune` reads them; "
+        "of the run's own pairs those count that it validated with, of others a seeded tenth "
+        "(default: the run's own data)",
     )
     add_fields(parser, TrainConfig, (*_SAVED, "eval_iters"), _DEFAULTS)
     add_backend(parser, choices=BACKENDS)
@@ -56,20 +59,25 @@ def add_parser(commands: Any) -> None:
 def evaluate(arguments: argparse.Namespace) -> None:
     """Load, evaluate, and print."""
     import pygpt
-    from pygpt.training.finetune import data_for
-    from pygpt.training.run_folder import best_in, data_of
+    from pygpt.cli.checkpoint import find_checkpoint, told_to_prepare
+    from pygpt.cli.progress import alive
 
-    given = vars(arguments)
-    checkpoint = best_in(Path(arguments.checkpoint))
-    fields = {**_DEFAULTS, **_trained_with(checkpoint), **given_fields(arguments, TrainConfig)}
+    given, doing = vars(arguments), [f"loading {arguments.checkpoint}"]
+    checkpoint = find_checkpoint(arguments.checkpoint)
+    state = _state_of(Path(checkpoint))
+    trained_with = {} if state is None else {name: getattr(state.config, name) for name in _SAVED}
+    fields = {**_DEFAULTS, **trained_with, **given_fields(arguments, TrainConfig)}
     config = from_dict(TrainConfig, fields)
-    source = given["data"] if "data" in given else data_of(Path(arguments.checkpoint))
     backend = given.get("backend", "cpu")
-    with pygpt.GPT.from_pretrained(os.fspath(checkpoint), backend=backend) as model:
-        data = data_for(model, source, PAIRS_FOR_VALIDATION, config.seed)
-        streams = data.streams(model.config.block_size, config)
-        batches = streams.validation.eval_batches(config.eval_iters or None)
-        found = pygpt.evaluate(model, _shown(batches), streams.bytes_per_token)
+    with alive(sys.stderr, False, lambda: doing[0]):
+        with pygpt.GPT.from_pretrained(checkpoint, backend=backend) as model:
+            with told_to_prepare(arguments.checkpoint):
+                origin = None if state is None else state.origin
+                data = _data(model, arguments, origin, config)
+            streams = data.streams(model.config.block_size, config)
+            batches = streams.validation.eval_batches(config.eval_iters or None)
+            batches = _counted(_shown(batches), doing)
+            found = pygpt.evaluate(model, batches, streams.bytes_per_token)
     values = {"loss": found.loss, "perplexity": found.perplexity, "tokens": found.tokens}
     if found.bits_per_byte is not None:
         values["bits_per_byte"] = found.bits_per_byte
@@ -81,14 +89,62 @@ def evaluate(arguments: argparse.Namespace) -> None:
         print(f"{name.replace('_', ' '):15}{shown}")
 
 
-def _trained_with(checkpoint: Path) -> dict[str, Any]:
-    """Return the options that decide what is measured, where a run has left them."""
+def _state_of(checkpoint: Path) -> State | None:
+    """Return what a run has left beside the model, if it was one's."""
     from pygpt.training.state import STATE_FILE, read_state
 
-    if not (checkpoint / STATE_FILE).is_file():
-        return {}
-    config = read_state(checkpoint).config
-    return {name: getattr(config, name) for name in _SAVED}
+    return read_state(checkpoint) if (checkpoint / STATE_FILE).is_file() else None
+
+
+def _data(
+    model: GPT,
+    arguments: argparse.Namespace,
+    origin: Mapping[str, Any] | None,
+    config: TrainConfig,
+) -> TrainingData:
+    """Return what to measure on: what was named, or the run's own, with the run's own split.
+
+    Args:
+        origin: of the run's data, see `Streams`; None if that is not known.
+        config: its seed chooses pairs, where the data are not the run's.
+    Raises:
+        DataError: there are none, or the run's own have changed since.
+    """
+    from pygpt.training.finetune import data_for
+    from pygpt.training.run_folder import data_of
+    from pygpt.training.trainer import check_origin
+
+    named = vars(arguments).get("data")
+    own = data_of(Path(arguments.checkpoint)) if named is None else None
+    if own is not None:
+        return data_for(model, own, PAIRS_FOR_VALIDATION, config.seed)
+    where = named
+    if where is None:
+        where = None if origin is None else origin.get("folder") or origin.get("file")
+        if where is None:
+            problem = f"since {arguments.checkpoint} has none of its own"
+            raise DataError(f"data: expected a folder of `pygpt prepare`, {problem}")
+    if not os.path.exists(where) and named is None:
+        raise DataError(f"data {where}, of the run: there is no such file; name other data")
+    if origin is not None and "file" in origin and not os.path.isdir(where):
+        split = (origin["validation"], origin["seed"])
+        try:
+            data = data_for(model, where, *split, **origin["reading"])
+            check_origin(origin, data.streams(model.config.block_size, config).origin)
+            return data
+        except (DataError, TokenError, ConfigError):
+            if named is None or os.path.realpath(where) == os.path.realpath(origin["file"]):
+                raise
+    data = data_for(model, where, PAIRS_FOR_VALIDATION, config.seed)
+    if named is None:
+        check_origin(origin, data.streams(model.config.block_size, config).origin)
+    return data
+
+
+def _counted(batches: Iterable[Batch], doing: list[str]) -> Iterator[Batch]:
+    for number, batch in enumerate(batches, start=1):
+        doing[0] = f"evaluating, batch {number:,}"
+        yield batch
 
 
 def _shown(batches: Iterable[Batch]) -> Iterable[Batch]:

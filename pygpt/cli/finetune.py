@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from pygpt.cli.flags import CHECKPOINT, UsageError, add_fields, given_fields
 from pygpt.cli.train import add_run_flags
 from pygpt.fields import from_dict
-from pygpt.training.config import DataConfig, TrainConfig
+from pygpt.training.config import DataConfig, TrainConfig, options_of
 from pygpt.training.recipes import FINE_TUNING
 
 EXAMPLES = """\
@@ -44,10 +46,10 @@ def add_parser(commands: Any) -> None:
         help="the part of the pairs that is kept for validation (default: 0.1)",
     )
     parser.add_argument(
-        "--prompt-field", metavar="NAME", help="the field that has the prompt (default: it is found)"
+        "--prompt-field", metavar="NAME", help="the field with the prompt (default: it is found)"
     )
     parser.add_argument(
-        "--answer-field", metavar="NAME", help="the field that has the answer (default: it is found)"
+        "--answer-field", metavar="NAME", help="the field with the answer (default: it is found)"
     )
     parser.add_argument(
         "--skip",
@@ -67,29 +69,39 @@ def finetune(arguments: argparse.Namespace) -> None:
     out, quiet, resume = Path(given["out"]), "quiet" in given, "resume" in given
 
     import pygpt
-    from pygpt.cli.training import describe, watch, writers_of
-    from pygpt.training.run import saved_options
-    from pygpt.training.run_folder import best_in
+    from pygpt.cli.checkpoint import find_checkpoint, told_to_prepare
+    from pygpt.cli.progress import alive, say_next
+    from pygpt.cli.training import describe, first_word, watch, writers_of
+    from pygpt.training.run import begun_with
 
-    saved = saved_options(out) if resume else None
-    base = FINE_TUNING if saved is None else saved[1]
-    config = from_dict(TrainConfig, {**base, **given_fields(arguments, TrainConfig)})
+    saved = begun_with(out) if resume else None
+    base = FINE_TUNING if saved is None else saved.train
+    config = from_dict(TrainConfig, options_of(base, given_fields(arguments, TrainConfig)))
     notes = [f"fine-tuned from {arguments.checkpoint}"]
-    with pygpt.finetune(
-        os.fspath(best_in(Path(arguments.checkpoint))),
-        arguments.data,
-        config,
-        run=out,
-        resume=resume,
-        validation=given.get("validation", 0.1),
-        backend=given.get("backend", "cpu"),
-        writers=writers_of(given),
-        prompt_field=given.get("prompt_field"),
-        answer_field=given.get("answer_field"),
-        skip="skip" in given,
-        on_note=notes.append,
-    ) as trainer:
+    with ExitStack() as stack:
+        with alive(sys.stderr, quiet, lambda: f"loading {arguments.checkpoint}"):
+            opened = pygpt.finetune(
+                find_checkpoint(arguments.checkpoint),
+                arguments.data,
+                config,
+                run=out,
+                resume=resume,
+                validation=given.get("validation", 0.1),
+                backend=given.get("backend", "cpu"),
+                writers=writers_of(given),
+                prompt_field=given.get("prompt_field"),
+                answer_field=given.get("answer_field"),
+                skip="skip" in given,
+                on_note=notes.append,
+            )
+            with told_to_prepare(arguments.checkpoint):
+                trainer = stack.enter_context(opened)
         if not quiet:
             data = DataConfig(arguments.data)
             print(describe(trainer.model, config, data, notes), end="", flush=True)
+        word = first_word(trainer)
         watch(trainer, out, quiet)
+        if os.path.isdir(arguments.data):
+            say_next(quiet, "generate", out, "--prompt", word)
+        else:
+            say_next(quiet, "chat", out)

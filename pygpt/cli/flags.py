@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
+from pygpt.datasets.readers import FORMATS
 from pygpt.fields import Checked, specs_of
 from pygpt.model.config import BACKEND, BACKENDS
 
 CHECKPOINT = (
     "a model folder, a training run's folder (its best model, or else its last), a .safetensors "
     "file, or a name on the Hugging Face hub"
+)
+
+
+SOURCE = (
+    "shakespeare or names, which come with pygpt; a file of text, JSON-lines (.jsonl), JSON "
+    "(.json), a table (.csv, .tsv) or Parquet (.parquet), each also packed (.gz, .zst, .bz2, .xz); "
+    "a folder of such files; or - for standard input"
 )
 
 
@@ -22,6 +32,56 @@ class UsageError(Exception):
 def flag(name: str) -> str:
     """Return the flag of a configuration's field."""
     return "--" + name.replace("_", "-")
+
+
+# ---- flags that are almost right -------------------------------------------------------------
+
+_ELSEWHERE = {  # what other programs call them, nanoGPT first
+    "--out-dir": "--out", "--output-dir": "--out", "--dataset": "--data", "--device": "--backend",
+    "--lr": "--learning-rate", "--epochs": "--max-iters", "--steps": "--max-iters",
+    "--layers": "--n-layer", "--heads": "--n-head", "--start": "--prompt",
+    "--num-samples": "--samples", "--max-tokens": "--max-new-tokens", "--column": "--field",
+    "--tokeniser": "--tokenizer", "--context-length": "--block-size",
+}  # fmt: skip
+
+
+def flags_of(parser: argparse.ArgumentParser, command: str) -> list[str]:
+    """Return the flags of a command, and of what it divides into."""
+    found: list[str] = []
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, inner in action.choices.items():
+                if command in ("", name):
+                    found += flags_of(inner, "")
+        elif not command:
+            found += action.option_strings
+    return found
+
+
+def near_flags(unknown: Sequence[str], known: Sequence[str]) -> str:
+    """Return `; did you mean --batch-size?` for `--batch_size=32`, or nothing."""
+    for word in unknown:
+        name = word.partition("=")[0].lower().replace("_", "-")
+        if not name.startswith("--"):
+            continue
+        if name not in known:
+            name = _ELSEWHERE.get(name, name)
+        near = [name] if name in known else get_close_matches(name, known, 1, 0.75)
+        if near:
+            return f"; did you mean {near[0]}?"
+    return ""
+
+
+def near_choice(message: str) -> str:
+    """Return `; did you mean train?` for argparse's message about `trian`, or nothing."""
+    match = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message)
+    if match is None:
+        return ""
+    near = get_close_matches(match[1], re.findall(r"[\w-]+", match[2]), 1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+# ---- flags of the fields ---------------------------------------------------------------------
 
 
 def add_fields(
@@ -40,7 +100,7 @@ def add_fields(
         without: fields that have no flag.
     """
     for name, spec in specs_of(kind).items():
-        if only and name not in only or name in without:
+        if only and name not in only or name in without or spec.rule.added:
             continue
         default = spec.default if defaults is None else defaults.get(name, spec.default)
         help = spec.rule.help + ("; may be repeated" if spec.many else "")
@@ -55,6 +115,26 @@ def add_fields(
             if spec.many:
                 options["action"] = "append"
         parser.add_argument(flag(name), **options)
+
+
+def add_reading(parser: Any, lines: bool = True) -> None:
+    """Add --field, --format and, if wanted, --lines: how a source is read."""
+    parser.add_argument(
+        "--field",
+        metavar="NAME",
+        help="the field or column that has the text in JSON, tables and Parquet (default: text)",
+    )
+    parser.add_argument(
+        "--format",
+        metavar="|".join(FORMATS),
+        help="what the files are (default: what their names say, and else text)",
+    )
+    if lines:
+        parser.add_argument(
+            "--lines",
+            action="store_true",
+            help="take each line of a text file as a document, not the whole file",
+        )
 
 
 def add_backend(parser: Any, **options: Any) -> None:

@@ -7,13 +7,13 @@ import json
 import sys
 import warnings
 from collections.abc import Collection, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pygpt
 from pygpt.cli.flags import CHECKPOINT, add_backend, add_fields, given_fields
 from pygpt.errors import CheckpointError, ConfigError, ShapeError
 from pygpt.fields import from_dict
+from pygpt.files.streams import decoded
 from pygpt.generate.config import GenerateConfig
 
 if TYPE_CHECKING:
@@ -131,15 +131,16 @@ def load_model(arguments: argparse.Namespace) -> GPT:
     Raises:
         CheckpointError: there is none, or it is damaged, or its tokenizer is missing or of no use.
     """
-    from pygpt.training.run_folder import best_in
+    from pygpt.cli.checkpoint import find_checkpoint
+    from pygpt.cli.progress import alive
 
-    source: str = arguments.checkpoint
-    folder = best_in(Path(source))
+    folder = find_checkpoint(arguments.checkpoint)
+    loading = alive(sys.stderr, False, lambda: f"loading {folder}")
     try:
-        with warnings.catch_warnings():  # of a tokenizer that does not fit
+        with loading, warnings.catch_warnings():  # of a tokenizer that does not fit
             warnings.simplefilter("error", UserWarning)
             model = pygpt.GPT.from_pretrained(
-                source if folder == Path(source) else folder,
+                folder,
                 backend=arguments.backend,
                 threads=arguments.threads,
                 weights=None if arguments.weights == "float32" else arguments.weights,
@@ -163,8 +164,7 @@ def _prompt(arguments: argparse.Namespace) -> str:
     if text is None and arguments.file is not None:
         text = _without_line_end(pygpt.read_text(arguments.file))
     if text is None:  # what is not UTF-8 the tokenizer will refuse
-        text = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
-        text = _without_line_end(text)
+        text = _without_line_end(decoded(sys.stdin.buffer.read()))
     if not text and arguments.prompt is None:
         raise ShapeError("prompt: expected text, got none; --prompt '' begins with BOS alone")
     return text
@@ -189,7 +189,7 @@ def _make_room(model: GPT, prompt: str, options: dict[str, Any]) -> None:
 
 
 def _without_line_end(text: str) -> str:
-    return text.removesuffix("\n").removesuffix("\r")
+    return text.removesuffix("\n")
 
 
 def print_pieces(pieces: Iterator[str]) -> None:

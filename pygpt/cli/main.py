@@ -1,6 +1,7 @@
 """The command line: `python -m pygpt`.
 
-Exit status: 0 well, 1 an error, 2 bad usage, 130 Ctrl-C, 143 SIGTERM, 141 a reader that went away.
+Exit status: 0 well, 1 an error, 2 bad usage, 130 Ctrl-C, 141 a reader that went away, 143 SIGTERM,
+129 SIGHUP, 138 SIGUSR1 (128 and the number of the signal).
 An error is one line on stderr; `--debug` shows Python's and Java's stacks instead.
 """
 
@@ -11,7 +12,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -30,14 +31,15 @@ from pygpt.cli import (
     tokenizer,
     train,
 )
-from pygpt.cli.flags import UsageError, flag
-from pygpt.cli.signals import handled_by
+from pygpt.cli.flags import UsageError, flag, flags_of, near_choice, near_flags
+from pygpt.cli.progress import shown_warnings
+from pygpt.cli.signals import STOPPING, handled_by
 from pygpt.errors import ConfigError, PygptError, TooLargeError
 
 COMMANDS = (
     names, generate, chat, serve, prepare, train, finetune, evaluate, info, plot, tokenizer,
 )  # fmt: skip
-ERROR, USAGE, INTERRUPTED, NO_READER, TERMINATED = 1, 2, 130, 141, 143
+ERROR, USAGE, INTERRUPTED, NO_READER = 1, 2, 130, 141
 EXAMPLES = (
     names.EXAMPLES
     + """\
@@ -57,7 +59,7 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message)
+        raise UsageError(message + near_choice(message))
 
 
 class _Version(argparse.Action):
@@ -90,12 +92,18 @@ def make_parser() -> argparse.ArgumentParser:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     debug = False
+    flags: list[str] = []
     try:
-        with handled_by(_terminate, [signal.SIGTERM]):  # so that nothing is left half-written
+        with handled_by(_terminate, STOPPING):  # so that nothing is left half-written
             _print_any_character()
-            parsed = make_parser().parse_args(arguments)
-            debug = parsed.debug
-            parsed.run(parsed)
+            parser = make_parser()
+            parsed, unknown = parser.parse_known_args(arguments)
+            debug, flags = parsed.debug, flags_of(parser, parsed.command)
+            if unknown:
+                problem = f"unrecognized arguments: {' '.join(unknown)}"
+                raise UsageError(problem + near_flags(unknown, flags))
+            with shown_warnings():
+                parsed.run(parsed)
             return 0
     except BrokenPipeError:
         # Python flushes stdout again when it ends: give it somewhere to go.
@@ -104,19 +112,26 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted", INTERRUPTED, debug)
     except SystemExit as end:
-        if end.code == TERMINATED:
-            return _fail("terminated", TERMINATED, debug)
+        for number in STOPPING:
+            if end.code == 128 + number:
+                by = "" if number == signal.SIGTERM else f" by {signal.Signals(number).name}"
+                return _fail(f"terminated{by}", 128 + number, debug)
         return end.code if isinstance(end.code, int) else 0
     except UsageError as error:
         return _fail(f"error: {error}", USAGE, debug)
     except ConfigError as error:
-        return _fail(f"error: {error.about(flag(error.name))}", USAGE, debug)
+        return _fail(f"error: {error.about(_name_of(error, flags))}", USAGE, debug)
     except TooLargeError as error:
         return _fail(f"error: {error}", ERROR, debug)
     except MemoryError as error:
         return _fail(f"error: out of memory: {error}; try a smaller model", ERROR, debug)
     except PygptError as error:
         return _fail(f"error: {error}", ERROR, debug)
+
+
+def _name_of(error: ConfigError, flags: Collection[str]) -> str:
+    """Return the flag that an error is about, or the field where the command has no such flag."""
+    return flag(error.name) if flag(error.name) in flags else error.name
 
 
 def _fail(message: str, status: int, debug: bool) -> int:
@@ -134,4 +149,4 @@ def _print_any_character() -> None:
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(TERMINATED)
+    raise SystemExit(128 + number)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pygpt
-from pygpt.cli.flags import UsageError, add_fields, flag, given_fields
-from pygpt.errors import PygptError
+from pygpt.cli.flags import SOURCE, UsageError, add_fields, add_reading, flag, given_fields
+from pygpt.errors import DataError, PygptError
 from pygpt.fields import from_dict
 from pygpt.names.config import NamesConfig
 
@@ -42,8 +42,9 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--data",
         metavar="FILE",
-        help="a file of UTF-8 text, one document a line (default: 32,033 names)",
+        help=f"documents, of text a line each: {SOURCE} (default: 32,033 names)",
     )
+    add_reading(parser, lines=False)
     parser.add_argument("--log", metavar="FILE", help="write losses and names as lines of JSON")
     parser.add_argument(
         "--out", metavar="DIR", help="save the model there: model.safetensors and config.json"
@@ -67,13 +68,16 @@ def names(arguments: argparse.Namespace) -> None:
                 raise UsageError(f"{PATHS[name]}: expected a path, got ''")
             paths[name] = Path(given[name])
     _check_log(paths)
+    reading: dict[str, str] = {n: given[n] for n in ("field", "format") if n in given}
+    if reading and "data" not in paths:
+        raise UsageError(f"{flag(next(iter(reading)))} goes with --data alone, which it reads")
     if "source" in paths:
         for option in (*values, *paths):
             if option not in (*WITH_FROM, "log", "source"):
                 raise UsageError(f"{flag(option)} does not go with --from, which does not train")
         _sample_saved(options, paths)
     else:
-        _train_and_sample(options, paths, quiet="quiet" in given)
+        _train_and_sample(options, paths, reading, quiet="quiet" in given)
 
 
 def _check_log(paths: dict[str, Path]) -> None:
@@ -88,14 +92,25 @@ def _check_log(paths: dict[str, Path]) -> None:
             raise UsageError(f"--log: expected a file outside the model, got {paths['log']}")
 
 
-def _train_and_sample(options: NamesConfig, paths: dict[str, Path], quiet: bool) -> None:
-    documents = pygpt.read_documents(paths.get("data"))
+def _documents(where: Path, reading: dict[str, str]) -> list[str]:
+    from pygpt.datasets.sources import SHIPPED, find_source, list_of
+
+    if where.is_dir() and not any(where.iterdir()):
+        raise DataError(f"data file {where}: expected a text file, got a folder without files")
+    name = os.path.join(".", where) if os.fspath(where) in SHIPPED else os.fspath(where)
+    return list_of(find_source(name, lines=None, **reading))  # a file of a shipped text's name
+
+
+def _train_and_sample(
+    options: NamesConfig, paths: dict[str, Path], reading: dict[str, str], quiet: bool
+) -> None:
+    documents = _documents(paths["data"], reading) if "data" in paths else pygpt.read_documents()
     if "out" in paths:
         from pygpt.checkpoints.folder import check_writable
 
         check_writable(paths["out"])
 
-    from pygpt.cli.progress import Losses, progress_on
+    from pygpt.cli.progress import Losses, alive, progress_on, say_next
     from pygpt.names.protocol import NamesRun
 
     with progress_on(sys.stderr, quiet, steps=True) as progress:
@@ -113,11 +128,14 @@ def _train_and_sample(options: NamesConfig, paths: dict[str, Path], quiet: bool)
                 shown.update(first, losses)
 
             progress.begin(options.steps)
-            run.train(on_losses)
+            with alive(sys.stderr, quiet, lambda: "training", progress):
+                run.train(on_losses)
             progress.close()
             if "out" in paths:
                 model.save_pretrained(paths["out"])
             _show(run.sample(), log)
+            if "out" in paths:
+                say_next(quiet, "names", "--from", paths["out"])
 
 
 def _sample_saved(options: NamesConfig, paths: dict[str, Path]) -> None:

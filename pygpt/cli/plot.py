@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 import pygpt
+from pygpt.cli.progress import alive
+from pygpt.errors import OutputError
 
 EXAMPLES = """\
 examples:
@@ -38,5 +41,11 @@ def add_parser(commands: Any) -> None:
 
 def plot(arguments: argparse.Namespace) -> None:
     """Draw runs, and print where the picture is."""
-    pygpt.plot_runs(arguments.runs, arguments.out, arguments.force)
+    try:
+        with alive(sys.stderr, False, lambda: "drawing"):
+            pygpt.plot_runs(arguments.runs, arguments.out, arguments.force)
+    except OutputError as error:
+        if "exists; choose another name" not in str(error):
+            raise
+        raise OutputError(f"{error}; --force replaces it") from error
     print(arguments.out)

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pygpt
-from pygpt.cli.progress import Progress, progress_on
+from pygpt.cli.flags import SOURCE, add_reading
+from pygpt.cli.progress import Progress, alive, progress_on, say_next
 
 if TYPE_CHECKING:
     from pygpt.datasets.prepare import Prepared
@@ -32,8 +33,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        help="what to read: shakespeare or names, which come with pygpt; a file of UTF-8 text, "
-        "JSON-lines (.jsonl, .ndjson) or Parquet (.parquet); or a folder of such files",
+        help=f"what to read: {SOURCE}",
     )
     parser.add_argument(
         "--tokenizer",
@@ -59,50 +59,57 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--seed", type=int, default=42, metavar="N", help="the seed of that choice (default: 42)"
     )
-    parser.add_argument(
-        "--field",
-        metavar="NAME",
-        help="the field or column that has the text in JSON-lines and Parquet (default: text)",
-    )
-    parser.add_argument(
-        "--lines",
-        action="store_true",
-        help="take each line of a text file as a document, not the whole file",
-    )
+    add_reading(parser)
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.set_defaults(run=prepare)
 
 
 def prepare(arguments: argparse.Namespace) -> None:
     """Prepare a dataset, and print what its files have."""
-    with progress_on(sys.stderr, arguments.quiet, first="count", then="encode") as progress:
-        dataset = pygpt.prepare(
-            arguments.source,
-            arguments.tokenizer,
-            arguments.out,
-            arguments.validation,
-            arguments.seed,
-            arguments.field,
-            arguments.lines,
-            report_to(progress),
-        )
+    quiet, at = arguments.quiet, ["reading"]
+    with progress_on(sys.stderr, quiet, first="count", then="encode") as progress:
+        with alive(sys.stderr, quiet, lambda: at[0], progress):
+            dataset = pygpt.prepare(
+                arguments.source,
+                arguments.tokenizer,
+                arguments.out,
+                arguments.validation,
+                arguments.seed,
+                arguments.field,
+                arguments.lines,
+                report_to(progress, at),
+                arguments.format or "",
+            )
     for file in (dataset.train, dataset.val):
         sizes = f"{len(file):,} tokens of {file.text_bytes:,} bytes of text"
         print(f"{file.path}: {sizes}, {file.text_bytes / len(file):.2f} each")
     print(f"{dataset.tokenizer_path}: {dataset.tokenizer.vocab_size:,} ids")
+    kinds = ("makemore", "shakespeare-char") if dataset.tokenizer.vocab_size < 2**12 else ("gpt2",)
+    preset = kinds[0] if dataset.tokenizer.bos is not None else kinds[-1]
+    say_next(quiet, "train", preset, "--data", arguments.out)
 
 
-def report_to(progress: Progress) -> Callable[[Prepared], None]:
-    """Return what shows how far a preparation is: first what is counted, then each tenth."""
+def report_to(progress: Progress, doing: list[str] | None = None) -> Callable[[Prepared], None]:
+    """Return what shows how far a preparation is: first what is counted, then each tenth.
+
+    Args:
+        doing: its one item becomes what goes on, in words.
+    """
 
     def report(at: Prepared) -> None:
         count = "1 document" if at.documents == 1 else f"{at.documents:,} documents"
         found = f"{count}, {at.characters if at.of is None else at.of:,} characters"
+        if doing is not None:
+            encoding = f"encoding {at.characters:,} of {at.of or 0:,} characters"
+            doing[0] = f"counting {found}" if at.of is None else encoding
         if at.of is None:
             progress.update(0, lambda: found)
             return
         if progress.total is None:
             progress.note(found)
+            if at.empty:
+                what = "1 empty one is" if at.empty == 1 else f"{at.empty:,} empty ones are"
+                progress.note(f"{what} left out; the first: {at.first_empty}")
             progress.begin(at.of)
         progress.update(at.characters, lambda: _speed(at.tokens, progress))
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+import threading
 import time
+import warnings
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Self, TextIO
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Self, TextIO
 
+FIRST_SIGN_S, LONGEST_SILENCE_S = 2.0, 60.0  # of a phase that shows nothing by itself
+_LOOK_S = 0.1
 RECENT = 100  # the loss and the speed that are shown are means of this many steps
 
 
@@ -15,7 +22,7 @@ class Progress:
 
     def __init__(self) -> None:
         self.total: int | None = None
-        self._began = time.perf_counter()
+        self.shown_at = self._began = time.perf_counter()
 
     def note(self, text: str) -> None:
         """Show one line about the command."""
@@ -61,6 +68,7 @@ class Lines(Progress):
         self._tenths = 0
 
     def note(self, text: str) -> None:
+        self.shown_at = time.perf_counter()
         print(text, file=self._stream, flush=True)
 
     def begin(self, total: int, done: int = 0) -> None:
@@ -130,6 +138,68 @@ def progress_on(
     if quiet:
         return Progress()
     return Bar(stream, steps, first, then) if stream.isatty() else Lines(stream, steps)
+
+
+@contextmanager
+def alive(
+    stream: TextIO, quiet: bool, doing: Callable[[], str], progress: Progress | None = None
+) -> Iterator[None]:
+    """Within the block say what goes on when nothing else does: after 2 s, then ever more rarely.
+
+    A terminal has bars and what else moves, and a quiet command says nothing: there it does not.
+
+    Args:
+        doing: what goes on; called by another thread. Another first word begins another 2 s.
+        progress: shows lines by itself, and then nothing more is to say for a while.
+    """
+    if quiet or stream.isatty():
+        yield
+        return
+    ended = threading.Event()
+
+    def watch() -> None:
+        began = said = time.perf_counter()
+        kind, gap = doing().partition(" ")[0], FIRST_SIGN_S
+        while not ended.wait(_LOOK_S):
+            now, what = time.perf_counter(), doing()
+            if progress is not None:
+                said = max(said, progress.shown_at)
+            if what.partition(" ")[0] != kind:
+                kind, gap, began, said = what.partition(" ")[0], FIRST_SIGN_S, now, now
+            elif now - said >= gap:
+                with suppress(OSError, ValueError):  # a reader that is gone
+                    print(f"{what} … {now - began:.0f} s", file=stream, flush=True)
+                said, gap = now, min(2 * gap, LONGEST_SILENCE_S)
+
+    thread = threading.Thread(target=watch, daemon=True, name="signs of life")
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def say_next(quiet: bool, *words: object) -> None:
+    """Say on stderr which command to try next, unless the command is quiet."""
+    if not quiet:
+        command = " ".join(shlex.quote(str(word)) for word in words)
+        print(f"next: python -m pygpt {command}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def shown_warnings() -> Iterator[None]:
+    """Within the block a warning is one line on stderr, without a line of our source."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        print(f"pygpt: warning: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
+
+    before = warnings.showwarning
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before
 
 
 class Losses:

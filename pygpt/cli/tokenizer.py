@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pygpt
+from pygpt.cli.flags import SOURCE, add_reading
+from pygpt.cli.progress import alive, say_next
+from pygpt.errors import DataError
 
 EXAMPLES = """\
 examples:
@@ -49,12 +53,9 @@ def add_parser(commands: Any) -> None:
     one.add_argument("text", metavar="TEXT", help="the text to merge")
     add_split(one)
 
-    one = task("train", train, "train byte-level BPE on a text file")
-    one.add_argument(
-        "data",
-        metavar="DATA",
-        help="a file of UTF-8 text; or shakespeare or names, which come with pygpt",
-    )
+    one = task("train", train, "train byte-level BPE on text")
+    one.add_argument("data", metavar="DATA", help=f"what to read: {SOURCE}")
+    add_reading(one)
     one.add_argument(
         "--vocab-size",
         type=int,
@@ -101,17 +102,30 @@ def explain(arguments: argparse.Namespace) -> None:
 
 def train(arguments: argparse.Namespace) -> None:
     """Train a tokenizer and write it to a new file."""
+    from pygpt.datasets.sources import SHIPPED, find_source
     from pygpt.files.atomic import check_new
 
-    text = pygpt.read_text(arguments.data)
+    where = SHIPPED.get(arguments.data, arguments.data)  # names, too, is one text here
+    source = find_source(where, arguments.field, arguments.lines, arguments.format or "")
     check_new(Path(arguments.out))
-    tokenizer = pygpt.BPETokenizer.train(text, arguments.vocab_size, arguments.split)
-    tokenizer.save(arguments.out)
-    count, size = len(tokenizer.encode(text)), len(text.encode())
+    texts = source.documents()
+    first = next(texts, None)
+    if first is None:
+        raise DataError(f"data file {source.name}: expected text, got an empty file")
+    count = size = 0
+    with alive(sys.stderr, False, lambda: f"training on {source.name}"):
+        tokenizer = pygpt.BPETokenizer.train(
+            chain([first], texts), arguments.vocab_size, arguments.split
+        )
+        tokenizer.save(arguments.out)
+        for text in source.documents():
+            count, size = count + len(tokenizer.encode(text)), size + len(text.encode())
     print(
         f"{arguments.out}: {tokenizer.vocab_size:,} ids; {size:,} bytes of text are {count:,} "
         f"tokens, {size / count:.2f} bytes each"
     )
+    where = (arguments.data, "--tokenizer", arguments.out, "--out", "data")
+    say_next(False, "prepare", *where)
 
 
 def encode(arguments: argparse.Namespace) -> None:

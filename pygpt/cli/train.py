@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from contextlib import ExitStack
 from typing import Any
 
 from pygpt.cli.flags import UsageError, add_backend, add_fields, given_fields
@@ -46,6 +48,7 @@ def add_parser(commands: Any) -> None:
         metavar="TOKENIZER",
         help=specs_of(DataConfig)["tokenizer"].rule.help,
     )
+    add_fields(parser, DataConfig, only=("field", "format", "lines"))
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be trained, but write nothing"
     )
@@ -82,28 +85,41 @@ def train(arguments: argparse.Namespace) -> None:
     if dry_run and quiet:
         raise UsageError("--quiet does not go with --dry-run, which shows and does nothing else")
 
-    from pygpt.cli.training import describe, memory_of, watch, writers_of
+    from pygpt.cli.progress import alive, say_next
+    from pygpt.cli.training import describe, first_word, memory_of, watch, writers_of
+    from pygpt.datasets.rows import SpanSampler
     from pygpt.engine.door import require
     from pygpt.training.run import open_run
 
     options = {**given_fields(arguments, GPTConfig), **given_fields(arguments, TrainConfig)}
-    where = {name: given.get(name) for name in ("out", "data", "tokenizer")}
-    with open_run(
-        arguments.recipe,
-        options,
-        **where,
-        resume="resume" in given,
-        backend=given.get("backend", "cpu"),
-        writers=writers_of(given),
-        dry_run=dry_run,
-    ) as run:
+    names = ("out", "data", "tokenizer", "field", "format", "lines")
+    where: dict[str, Any] = {name: given.get(name) for name in names}
+    with ExitStack() as stack:
+        with alive(sys.stderr, quiet, lambda: "preparing text and model"):
+            opened = open_run(
+                arguments.recipe,
+                options,
+                **where,
+                resume="resume" in given,
+                backend=given.get("backend", "cpu"),
+                writers=writers_of(given),
+                dry_run=dry_run,
+            )
+            run = stack.enter_context(opened)
         data = run.data
         if not quiet:
             tokens = f"{len(data.train):,} tokens to train on, {len(data.val):,} to validate with"
             notes = [f"{tokens}, {data.tokenizer.vocab_size:,} ids"]
-            print(describe(run.model, run.config, run.source, notes), end="", flush=True)
+            sampler = data.streams(run.model.config.block_size, run.config).train
+            if isinstance(sampler, SpanSampler) and sampler.cut:
+                many = "1 document is" if sampler.cut == 1 else f"{sampler.cut:,} documents are"
+                notes.append(f"{many} longer than block_size, and read in parts")
+            shown = describe(run.model, run.config, run.source, notes, all=dry_run)
+            print(shown, end="", flush=True)
         if run.trainer is not None:
+            word = first_word(run.trainer)
             watch(run.trainer, run.folder, quiet)
+            say_next(quiet, "generate", run.folder, "--prompt", word)
         else:
             needed = memory_of(run.model, run.config).beside_weights_bytes
             require(needed, "training a model of these sizes")

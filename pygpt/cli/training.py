@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-import signal
+import re
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from types import FrameType
+from textwrap import wrap
 from typing import Any
 
-from pygpt.cli.display import Display, display_on, duration
-from pygpt.cli.signals import handled_by
+from pygpt.cli.display import display_on, duration
+from pygpt.cli.progress import alive
+from pygpt.cli.stopping import BrokenOff, Stop
 from pygpt.engine.training import TrainingMemory
 from pygpt.errors import TokenError
 from pygpt.model.gpt import GPT
@@ -25,29 +26,58 @@ from pygpt.training.run_folder import steps_in
 from pygpt.training.trainer import Trainer, frozen_weights
 
 SAMPLE_TOKENS = 256
+WORD_TOKENS = 24
 SAMPLE_TEMPERATURE = 0.8  # nanoGPT's
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def describe(model: GPT, config: TrainConfig, data: DataConfig, notes: list[str]) -> str:
+def describe(
+    model: GPT, config: TrainConfig, data: DataConfig, notes: list[str], all: bool = False
+) -> str:
     """Return what a run will do, as a TOML file that `pygpt train` reads.
 
     Args:
         notes: lines about the data.
+        all: whether it has every field and every op; else those that differ from the defaults, and
+            the kinds of the ops, so that it fits a screen.
     """
     frozen = frozen_weights(model.config, config.frozen)
     sizes = model.config.weight_shapes()
     count = sum(math.prod(sizes[name]) for name in frozen)
     trained = f", {model.num_parameters - count:,} of them trained" if count else ""
+    ops = [str(op) for op in model.ops(config.batch_size)]
     lines = [
         f"{model.num_parameters:,} parameters{trained}",
         *notes,
         f"memory: {memory_of(model, config)}",
         f"backend {model.backend}: {model.description}",
-        "a training step, forward; backward is the same in reverse:",
-        *(f"    {op}" for op in model.ops(config.batch_size)),
     ]
-    return as_toml(model.config, config, data) + "".join(f"# {line}\n" for line in lines)
+    if all:
+        lines.append("a training step, forward; backward is the same in reverse:")
+        lines += (f"    {op}" for op in ops)
+    else:
+        kinds = folded([op.split()[0].rstrip(",") for op in ops])
+        lines += wrap(f"a training step (all of it: --dry-run), forward: {kinds}", 98)
+    toml = as_toml(model.config, config, data, brief=not all)
+    return toml + "".join(f"# {line}\n" for line in lines)
+
+
+def folded(words: list[str]) -> str:
+    """Return words as a list in which neighbours that repeat stand once: `a, 3 × (b, c), d`."""
+    parts: list[str] = []
+    start = 0
+    while start < len(words):
+        length, times = 1, 1
+        for size in range(1, (len(words) - start) // 2 + 1):
+            block = words[start : start + size]
+            repeats = 1
+            while words[start + repeats * size : start + (repeats + 1) * size] == block:
+                repeats += 1
+            if repeats > 1 and repeats * size > length * times:
+                length, times = size, repeats
+        block = words[start : start + length]
+        parts += [f"{times} × ({', '.join(block)})"] if times > 1 else block
+        start += length * times
+    return ", ".join(parts)
 
 
 def memory_of(model: GPT, config: TrainConfig) -> TrainingMemory:
@@ -68,7 +98,7 @@ def writers_of(given: Mapping[str, Any]) -> list[MetricsWriter]:
 def watch(trainer: Trainer, run: Path, quiet: bool) -> None:
     """Train to the end, show it on stderr, and print the result.
 
-    Ctrl-C and SIGTERM let the step end and leave a checkpoint; a second one ends at once.
+    Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 leave a checkpoint, see `Stop`; a second one ends at once.
 
     Args:
         run: the trainer's folder, as the user calls it.
@@ -78,24 +108,30 @@ def watch(trainer: Trainer, run: Path, quiet: bool) -> None:
         ended = "--max-iters and --patience say when"
         print(f"nothing to do: {run} ended after {trainer.step:,} steps; {ended}")
         return
+    _say_if_schedule_ended(trainer)
     prompt = trainer.prompt()
     with display_on(sys.stderr, quiet, config.max_iters, first) as display:
+        stop = Stop(trainer, display)
         try:
-            with _stoppable(display):
-                for record in trainer:
-                    display.update(record)
-                    if display.samples and record.validation_loss is not None:
-                        text = sample(trainer.model, trainer.tokenizer, prompt)
-                        display.sample(record.step, text)
-                    if display.stopping and not trainer.finished:
-                        trainer.save()
-                        break
-            if display.stopping and not trainer.finished:
-                number = display.stopping
-                raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
+            doing = alive(sys.stderr, quiet, lambda: trainer.doing, display.progress)
+            with stop.installed(), doing:
+                with suppress(BrokenOff):
+                    for record in trainer:
+                        if stop.number:
+                            break
+                        display.update(record)
+                        if display.samples and record.validation_loss is not None:
+                            with stop.breakable():
+                                text = sample(trainer.model, trainer.tokenizer, prompt)
+                            display.sample(record.step, text)
+                if stop.number and not trainer.finished:
+                    _save(trainer, run)
+            if stop.number and not trainer.finished:
+                stop.end()
         except (KeyboardInterrupt, SystemExit):
-            display.close()
-            _say_where_to_resume(run)
+            with suppress(OSError):  # of a terminal that is gone
+                display.close()
+                _say_where_to_resume(run)
             raise
     seconds = time.perf_counter() - began
     ended = "" if trainer.step == config.max_iters else ", the last ones without a new best"
@@ -105,6 +141,15 @@ def watch(trainer: Trainer, run: Path, quiet: bool) -> None:
         print(f"best validation loss {best.loss:.4f} after step {best.step:,}: {run / 'best'}")
     else:
         print(f"last checkpoint: {run / 'last'}")
+
+
+def first_word(trainer: Trainer) -> str:
+    """Return a word of the text to validate with: a prompt that the model can have."""
+    ids, _ = next(trainer.validation_batches())
+    text = b"".join(_text_of(trainer.tokenizer, int(token)) for token in ids[0, :WORD_TOKENS])
+    words = re.findall(r"\w+", text.decode("utf-8", "ignore"))
+    whole = words[1:-1] or words  # a window may begin and end within one
+    return whole[0] if whole else ""
 
 
 def sample(model: GPT, tokenizer: Tokenizer, prompt: list[int]) -> str:
@@ -128,21 +173,29 @@ def _text_of(tokenizer: Tokenizer, token: int) -> bytes:
         return b""
 
 
-# ---- Ctrl-C ----------------------------------------------------------------------------------
+# ---- how it ends -----------------------------------------------------------------------------
 
 
-@contextmanager
-def _stoppable(display: Display) -> Iterator[None]:
-    """Within the block the first Ctrl-C or SIGTERM only sets `display.stopping`."""
-    before: dict[int, Any] = {number: signal.getsignal(number) for number in _SIGNALS}
+def _save(trainer: Trainer, run: Path) -> None:
+    """Write a checkpoint of the last step, unless there is one or there was no step."""
+    if trainer.step and trainer.step not in steps_in(run):
+        trainer.save()
 
-    def ask(number: int, frame: FrameType | None) -> None:
-        if display.stopping:
-            before[number](number, frame)
-        display.stopping = number
 
-    with handled_by(ask, [number for number in _SIGNALS if callable(before[number])]):
-        yield  # not where somebody has them ignored
+def _say_if_schedule_ended(trainer: Trainer) -> None:
+    """Say it if the steps of a run that goes on are beyond those that the schedule has."""
+    config, step = trainer.config, trainer.step
+    end = config.lr_decay_iters
+    if not step or config.schedule == "constant" or step < max(end, config.warmup_iters):
+        return
+    if step < config.max_iters:
+        print(
+            f"the schedule ended after step {end:,}: all steps to come have the learning rate "
+            f"{config.min_lr:g}, --min-lr; --lr-decay-iters {config.max_iters} lets it fall until "
+            "the last one",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _say_where_to_resume(run: Path) -> None:

@@ -60,7 +60,8 @@ def conversation_of(
     if prompt_field is None and answer_field is None:
         for name in _LISTS:
             if isinstance(values.get(name), list):
-                return _checked(_with_system(_messages(values[name], f"{where}: {name}"), values), where)
+                messages = _messages(values[name], f"{where}: {name}")
+                return _checked(_with_system(messages, values), where)
     asked, said = _fields(values, prompt_field, answer_field)
     if isinstance(values.get(asked), list) and isinstance(values.get(said), list):
         both = [_messages(values[name], f"{where}: {name}") for name in (asked, said)]

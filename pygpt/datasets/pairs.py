@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pygpt.datasets.conversations import conversation_of
-from pygpt.datasets.readers import json_lines
 from pygpt.datasets.rows import SpanSampler
 from pygpt.datasets.sampler import IGNORE_INDEX, Streams
+from pygpt.datasets.sources import rows_of
 from pygpt.datasets.validation import check_validation, choose, count_to_train
 from pygpt.errors import ConfigError, DataError, TokenError
 from pygpt.tokenizers.chat_template import ChatForm
@@ -68,7 +70,7 @@ class Pairs:
         """
         form = ChatForm(tokenizer) if form is None else form
         rows = _Rows(form, block_size)
-        for where, values in json_lines(Path(path)):
+        for where, values in rows_of(path):
             try:
                 rows.add(conversation_of(values, where, prompt_field, answer_field), where)
             except (DataError, TokenError) as error:
@@ -193,6 +195,7 @@ class PairDataset:
     tokenizer: Tokenizer
     train: Pairs
     val: Pairs
+    origin: Mapping[str, Any] | None = None  # see `Streams`
 
     @classmethod
     def read(
@@ -209,18 +212,31 @@ class PairDataset:
         skip: bool = False,
     ) -> PairDataset:
         """Return the pairs of a file, divided: see `Pairs.read` and `Pairs.split`."""
-        pairs = Pairs.read(
-            path,
-            tokenizer,
-            block_size,
-            form=form,
-            prompt_field=prompt_field,
-            answer_field=answer_field,
-            skip=skip,
-        )
-        return cls(tokenizer, *pairs.split(validation, seed))
+        reading: dict[str, Any] = {
+            "prompt_field": prompt_field, "answer_field": answer_field, "skip": skip
+        }  # fmt: skip
+        pairs = Pairs.read(path, tokenizer, block_size, form=form, **reading)
+        train, val = pairs.split(validation, seed)
+        origin = {
+            "fingerprint": fingerprint_of(train, val),
+            "file": os.path.abspath(path),
+            "validation": validation,
+            "seed": seed,
+            "reading": {name: value for name, value in reading.items() if value},
+        }
+        return cls(tokenizer, train, val, origin)
 
     def streams(self, block_size: int, config: TrainConfig) -> Streams:
         """Return both parts as batches, a row for each pair; see `TrainingData`."""
         sizes = (block_size, config.batch_size, config.seed)
-        return Streams(PairSampler(self.train, *sizes), PairSampler(self.val, *sizes))
+        train, val = PairSampler(self.train, *sizes), PairSampler(self.val, *sizes)
+        return Streams(train, val, origin=self.origin)
+
+
+def fingerprint_of(*parts: Pairs) -> str:
+    """Return the SHA-256, in hex, of what is in these pairs, and of how they are divided."""
+    found = hashlib.sha256()
+    for pairs in parts:
+        for array in (pairs.starts, pairs.ids, pairs.targets):
+            found.update(np.ascontiguousarray(array, "<i8").data)
+    return found.hexdigest()

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from pygpt.datasets.cut import PIECE, Piece
 from pygpt.datasets.dataset import TOKENIZER_FILE, TRAIN_FILE, VAL_FILE, Dataset, is_dataset
+from pygpt.datasets.readers import Left
 from pygpt.datasets.sources import Source, find_source
 from pygpt.datasets.token_file import TokenWriter, dtype_of
 from pygpt.datasets.validation import check_validation, choose, count_to_train
-from pygpt.errors import ConfigError, DataError
+from pygpt.errors import ConfigError, DataError, TokenError
 from pygpt.files.atomic import folder_beside, free_or_ours, replace_folder
 from pygpt.tokenizers.char import CharTokenizer
 from pygpt.tokenizers.load import load_tokenizer
@@ -41,12 +42,16 @@ class Prepared:
         characters: that have been found or, as soon as all have been, encoded.
         of: how many characters there are; None while they are counted.
         tokens: that have been written.
+        empty: documents without text, which are left out.
+        first_empty: file and line of the first of them.
     """
 
     documents: int
     characters: int
     of: int | None
     tokens: int
+    empty: int = 0
+    first_empty: str = ""
 
 
 Report = Callable[[Prepared], None]
@@ -59,8 +64,9 @@ def prepare(
     validation: float = 0.1,
     seed: int = 42,
     field: str | None = None,
-    lines: bool = False,
+    lines: bool | None = False,
     on_progress: Report | None = None,
+    format: str = "",
 ) -> Dataset:
     """Encode a source into a new dataset; one that pygpt wrote before is replaced.
 
@@ -69,8 +75,8 @@ def prepare(
     before the first, between two, and after the last of either file.
 
     Args:
-        source: `shakespeare`, `names`, a file or a folder, which is read twice; see `find_source`,
-            also for `field` and `lines`.
+        source: `shakespeare`, `names`, a file, a folder or `-`, which is read twice; see
+            `find_source`, also for `field`, `lines` and `format`.
         tokenizer: `char` for an id for each character of the source (and BOS, if there are many
             documents); or what `load_tokenizer` takes; or a tokenizer.
         out: the folder to write.
@@ -81,11 +87,11 @@ def prepare(
         DataError: the source is missing, empty, no text, too small for the split, or changes.
         ConfigError: a validation that is no part, a field or lines that the source does not have,
             a folder within the source, many documents for a tokenizer without BOS.
-        TokenError: the tokenizer cannot be loaded, or lacks a character.
+        TokenError: the tokenizer cannot be loaded, or lacks a character; the message has the line.
         OutputError: the folder is not pygpt's, or cannot be written.
     """
     check_validation(validation)
-    read = find_source(source, field, lines)
+    read = find_source(source, field, lines, format)
     target = free_or_ours(Path(out), "dataset", is_dataset)
     if read.folder is not None and Path(os.path.realpath(read.folder)) in target.parents:
         raise ConfigError("out", f"expected a folder outside of the source, got {out}")
@@ -102,7 +108,10 @@ def prepare(
             raise ConfigError("tokenizer", f"expected {expected}, got one without")
         allotted = _allot(read, found, validation, seed)
         chosen.save(staged / TOKENIZER_FILE)
-        _encode(allotted, found, chosen, staged, report)
+        try:
+            _encode(allotted, found, chosen, staged, report)
+        except TokenError as error:
+            raise read.without_ids(chosen, error) from error
         replace_folder(target, staged)
     return Dataset.load(out)
 
@@ -118,12 +127,14 @@ class _Found:
     documents: int
     characters: int
     alphabet: frozenset[str]
+    left: Left
 
 
 def _survey(source: Source, alphabet: bool, report: Report) -> _Found:
     documents = characters = reported = 0
     different: set[str] = set()
-    for piece in source.pieces():
+    left = Left()
+    for piece in source.pieces(left):
         documents += piece.ends
         characters += len(piece.text)
         if alphabet:
@@ -133,7 +144,7 @@ def _survey(source: Source, alphabet: bool, report: Report) -> _Found:
             report(Prepared(documents, characters, None, 0))
     if not characters:
         raise DataError(f"data {source.name}: expected text, got none")
-    return _Found(source.name, documents, characters, frozenset(different))
+    return _Found(source.name, documents, characters, frozenset(different), left)
 
 
 # ---- the split -------------------------------------------------------------------------------
@@ -209,7 +220,8 @@ def _encode(
     with ExitStack() as stack:
         files = (folder / TRAIN_FILE, folder / VAL_FILE)
         writers = [stack.enter_context(TokenWriter(file, tokenizer)) for file in files]
-        report(Prepared(found.documents, 0, found.characters, 0))
+        empty = (found.left.count, found.left.first)
+        report(Prepared(found.documents, 0, found.characters, 0, *empty))
         for writer in writers:
             writer.write(np.array([] if bos is None else [bos], dtype), 0)
         for part in _in_order(encode, _batches(allotted)):
@@ -217,7 +229,7 @@ def _encode(
             characters += sum(len(piece.text) for piece in part.pieces)
             documents += sum(piece.ends for piece in part.pieces)
             tokens = sum(writer.count for writer in writers)
-            report(Prepared(found.documents, characters, found.characters, tokens))
+            report(Prepared(found.documents, characters, found.characters, tokens, *empty))
         if (characters, documents) != (found.characters, found.documents):
             raise DataError(f"data {found.name}: changed while it was read; try again")
         for writer in writers:

@@ -21,6 +21,9 @@ class SpanSampler(Sampler):
     decide; a batch may end one epoch and begin the next. A span that is longer than a row is cut
     into parts of `block_size` and a rest, which go their own ways. What is left of a row is blank.
 
+    Attributes:
+        cut: how many spans are longer than a row.
+
     Args:
         ids: whole numbers, (count,).
         targets: whole numbers, (count,), what to say at each id; -1 where nothing is scored.
@@ -48,6 +51,7 @@ class SpanSampler(Sampler):
         self._starts = np.repeat(starts, parts) + before
         self._lengths = np.minimum(np.repeat(lengths, parts) - before, block_size)
         self._size = len(self._starts)
+        self.cut = int((parts > 1).sum())
         self._shortest = int(self._lengths.min())
         self._epoch, self._order = -1, starts  # the order of the spans in the newest epoch
 

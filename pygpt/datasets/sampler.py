@@ -53,11 +53,14 @@ class Streams:
 
     Attributes:
         bytes_per_token: of the text to validate with; None where that is not known.
+        origin: what the data are, as values that JSON can hold: their `fingerprint` at least, which
+            a run that goes on compares, and where they lie; None where that is not known.
     """
 
     train: BatchSource
     validation: BatchSource
     bytes_per_token: float | None = None
+    origin: Mapping[str, Any] | None = None
 
 
 class TrainingData(Protocol):

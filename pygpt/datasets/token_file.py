@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pygpt.errors import DataError
+from pygpt.files.checksums import add_to
 from pygpt.tokenizers.protocol import Tokenizer
 
 MAGIC = b"pygpttok"
@@ -89,6 +90,15 @@ class TokenFile:
 
     def __len__(self) -> int:
         return len(self.tokens)
+
+    def add_to(self, digest: Any) -> None:
+        """Add the tokenizer and the tokens to a digest of `hashlib`; see `checksums.add_to`."""
+        digest.update(f"{self.fingerprint}\n".encode())
+        try:
+            add_to(digest, self.path, _HEADER.size)
+        except OSError as error:
+            reason = error.strerror or error
+            raise DataError(f"token file {self.path}: cannot be read: {reason}") from error
 
 
 def _read(path: Path, header: bytes, size: int) -> tuple[int, np.dtype[Any], int, str]:

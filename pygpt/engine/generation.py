@@ -125,8 +125,14 @@ class EngineGenerator(Handle[java.Generator]):
         with translated():
             options, requests = java_class(java.SamplingOptionsClass), java_class(java.RequestClass)
             group = java_class(java.ArrayListClass)()
-            for prompt, new, sampling, *rest in prompts:
-                group.add(requests.seeded(prompt, new, options(*sampling), *rest))
+            for p in prompts:
+                sampling, ends, never = options(*p.sampling), p.stop_tokens, p.never_tokens
+                group.add(
+                    requests.seeded(
+                        p.prompt, p.max_new_tokens, sampling, ends, never, p.slides, p.top_count,
+                        p.seed,
+                    )
+                )  # fmt: skip
             submitted = self.java.submit(group)
             return [
                 EngineSequence(sequence, prompt.top_count)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from pygpt.errors import OutputError
@@ -20,7 +21,8 @@ _LOCK, _NEW, _OLD = "lock", "new", "old"  # what is in a hidden folder of `folde
 def check_new(path: Path) -> None:
     """Raise an OutputError if `write_new` cannot write this file; leave nothing behind."""
     _check_free(path)
-    staged = _beside(path)
+    folder = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
+    staged = folder / _beside(path).name
     with _writing(path):
         staged.touch(exist_ok=False)
         staged.unlink()
@@ -29,13 +31,15 @@ def check_new(path: Path) -> None:
 def write_new(path: Path, data: bytes, overwrite: bool = False) -> None:
     """Write a file: beside its place first, then renamed; an `OutputError` if that cannot be.
 
+    Folders above it are made.
+
     Args:
         overwrite: whether a file that is there is replaced.
     """
     if not overwrite:
         _check_free(path)
     staged = _beside(path)
-    with _writing(path):
+    with _writing(path), _folders(path.parent):
         try:
             write_synced(staged, [data])
             (os.replace if overwrite else os.rename)(staged, path)
@@ -74,13 +78,15 @@ def folder_beside(target: Path) -> Iterator[Path]:
     """A new folder on the target's disk, which is removed at the end if it is still there.
 
     It lies in a hidden folder beside the target, under a lock that dies with this process. What
-    processes that were killed left beside this target is removed first.
+    processes that were killed left beside this target is removed first. Folders above the target
+    are made, and if the block fails removed again.
 
     Raises:
         OutputError: it cannot be made, or an OSError came out of the block.
     """
     with ExitStack() as stack:
         try:
+            stack.enter_context(_folders(target.parent))
             _remove_left_over(target)
             hidden = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
             stack.callback(shutil.rmtree, hidden, ignore_errors=True)
@@ -91,6 +97,23 @@ def folder_beside(target: Path) -> Iterator[Path]:
         except OSError as error:
             reason = error.strerror or error
             raise OutputError(f"output folder {target}: cannot be written: {reason}") from error
+
+
+@contextmanager
+def _folders(path: Path) -> Iterator[None]:
+    """Make a folder and those above it; if the block fails, remove those that were not there."""
+    new = [folder for folder in (path, *path.parents) if not os.path.lexists(folder)]
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from error
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # there is something else in it
+            for folder in new:
+                folder.rmdir()
+        raise
 
 
 def _remove_left_over(target: Path) -> None:
@@ -107,6 +130,9 @@ def _remove_left_over(target: Path) -> None:
                 continue  # somebody else's
             lock = FileLock(hidden / _LOCK, f"output folder {target}")
         except (OSError, OutputError):  # a file; or another process still writes
+            continue
+        if not lock.held:  # which cannot be known here
+            lock.close()
             continue
         if _OLD in names and not os.path.lexists(target):
             os.rename(hidden / _OLD, target)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import warnings
 import weakref
 from pathlib import Path
 
 from pygpt.errors import OutputError
 
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 _WINDOWS_OFFSET = 2**30  # beyond what is written: there a locked byte cannot be read
 
 
 class FileLock:
     """Mutable: holds a file's lock until `close`, or until it or the process is no more.
 
-    The file, made if it is not there, stays: a lock on one that was removed keeps nobody out.
+    The file, made if it is not there, stays: a lock on one that was removed keeps nobody out. Where
+    the file system has no locks, as some network file systems, there is a warning and no lock.
+
+    Attributes:
+        held: whether there is a lock.
 
     Args:
         what: is locked; begins the message of an `OutputError`, also if another process has it.
@@ -26,8 +33,19 @@ class FileLock:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
             raise OutputError(f"{what}: cannot be written: {error.strerror}") from error
+        self.held = True
         try:
-            _lock(descriptor)
+            try:
+                _lock(descriptor)
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:
+                    raise
+                self.held = False
+                warnings.warn(
+                    f"{what}: this file system has no locks ({error.strerror}), so nothing keeps a "
+                    "second process out: take care that none writes there",
+                    stacklevel=2,
+                )
             os.ftruncate(descriptor, 0)
             os.write(descriptor, f"{os.getpid()}\n".encode())
         except BlockingIOError as error:
@@ -48,7 +66,6 @@ class FileLock:
 
 
 if sys.platform == "win32":
-    import errno
     import msvcrt
 
     def _lock(descriptor: int) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import codecs
+import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from stat import S_ISDIR
-from typing import BinaryIO
 
 from pygpt.errors import DataError
+from pygpt.files.streams import kind_of_binary, reading
 
 _DATA = Path(__file__).parents[1] / "data"
 SHIPPED_NAMES = _DATA / "names.txt"
@@ -20,44 +21,26 @@ BLOCK = 2**18  # bytes that are read at once
 LONGEST_LINE = 2**26  # bytes, or characters, of a line, which is read as a whole
 
 
-def read_documents(path: str | os.PathLike[str] | None = None) -> list[str]:
-    """Return the lines of a text file, stripped, without those that are empty.
-
-    A line ends with \\n, \\r\\n or \\r. Nothing else is changed: a byte order mark, say, is a
-    character of the first line.
-
-    Args:
-        path: a UTF-8 file; None for the 32,033 names that come with pygpt.
-    Raises:
-        DataError: no such file, a folder, not readable, binary, not UTF-8, or without text.
-    """
-    path = SHIPPED_NAMES if path is None else Path(path)
-    _check_file(path)
-    documents = list(text_lines(path))
-    if not documents:
-        raise DataError(f"data file {path}: expected at least one line of text, got none")
-    return documents
-
-
 def read_text(path: str | os.PathLike[str]) -> str:
-    """Return a text file as it is, line ends included.
+    """Return the text of a file: line ends become \\n, and a byte order mark is left out.
 
     Args:
-        path: a UTF-8 file; or `shakespeare` or `names` for what comes with pygpt (a file of such a
-            name is `./names`).
+        path: UTF-8, or UTF-16 with a byte order mark, packed or not (see `pygpt.files.streams`); or
+            `shakespeare` or `names` for what comes with pygpt (a file of such a name is `./names`).
     Raises:
         DataError: no such file, a folder, not readable, binary, not UTF-8, or empty.
     """
     shipped = {"names": SHIPPED_NAMES, "shakespeare": SHIPPED_SHAKESPEARE}
     path = shipped.get(os.fspath(path), Path(path))
-    _check_file(path)
+    check_file(path)
     text = "".join(text_blocks(path))
     if not text:
         raise DataError(f"data file {path}: expected text, got an empty file")
     return text
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
+    """Raise a DataError if there is no such file, or a folder; other problems reading finds."""
     with suppress(OSError, ValueError):  # reading says it better
         try:
             is_folder = S_ISDIR(path.stat().st_mode)
@@ -68,14 +51,16 @@ def _check_file(path: Path) -> None:
 
 
 def text_blocks(path: Path) -> Iterator[str]:
-    """Yield a text file in blocks, line ends and all; a `DataError` if it is no UTF-8 text."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    offset = 0
+    """Yield a text file in blocks, as `read_text` has it; a `DataError` if it is no text."""
+    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")(), translate=True)
     with reading(path) as file:
+        offset = file.tell() if file.seekable() else 0
+        head = b""
         for block in chain(iter(lambda: file.read(BLOCK), b""), [b""]):
+            head = head or block[:512]
             nul = block.find(0)
             if nul >= 0:
-                got = f"a binary file (a zero byte at offset {offset + nul})"
+                got = kind_of_binary(head, offset + nul)
                 raise DataError(f"data file {path}: expected text, got {got}")
             try:
                 yield decoder.decode(block, final=not block)
@@ -90,25 +75,33 @@ def text_blocks(path: Path) -> Iterator[str]:
 
 
 def text_lines(path: Path) -> Iterator[str]:
-    """Yield the lines of a text file as `read_documents` returns them, if none is too long."""
+    """Yield the lines of a text file, stripped, without those that are empty or too long."""
+    return (line for _, line in numbered_lines(path))
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a text file with their numbers, stripped, without those that are empty.
+
+    Raises:
+        DataError: it is no text, or a line is too long to be read as a whole.
+    """
+    for number, line in enumerate(whole_lines(path), start=1):
+        line = line.strip()
+        if line:
+            yield number, line
+
+
+def whole_lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a text file with their ends, none of which is too long."""
     rest = ""
-    for block in chain(text_blocks(path), ["\n"]):
-        # \r\n becomes an additional empty line, and empty lines are left out
-        *lines, rest = (rest + block).replace("\r", "\n").split("\n")
-        yield from filter(None, map(str.strip, lines))
+    for block in text_blocks(path):
+        lines = (rest + block).split("\n")
+        rest = lines.pop()
+        yield from (f"{line}\n" for line in lines)
         if len(rest) > LONGEST_LINE:
             raise DataError(
                 f"data file {path}: expected a document a line, got a line of more than "
                 f"{LONGEST_LINE:,} characters; leave lines out, or split it"
             )
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[BinaryIO]:
-    """Open a file to read from within the block; what goes wrong is a `DataError`."""
-    try:
-        with path.open("rb") as file:
-            yield file
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"data file {path}: cannot be read: {reason}") from error
+    if rest:
+        yield rest

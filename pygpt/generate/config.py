@@ -66,7 +66,7 @@ class GenerateConfig(Checked):
     stop: tuple[str, ...] | str | None = option(None, "end before this text")
     top_logprobs: int = size(0, "how many of the likeliest tokens to report at each step", 0)
     truncate: bool = option(False, "cut off the beginning of a prompt that is too long")
-    slide: bool = option(False, "let text be longer than the context, of which the model sees the end")
+    slide: bool = option(False, "let text be longer than the context; the model sees its end")
     specials: bool = option(False, "let special tokens in the prompt, such as <|endoftext|>, count")
 
     @property

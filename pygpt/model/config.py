@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from pygpt.errors import ConfigError
-from pygpt.fields import Checked, Rule, option, size
+from pygpt.fields import INT_MAX, Checked, Rule, option, size, specs_of
 from pygpt.model import layout
 from pygpt.model.presets import PRESETS, tables_of
 
 BACKENDS = ("cpu", "nd4j", "plain")
 BACKEND = Rule("cpu is fast, nd4j is ND4J's own operations, plain the reference", choices=BACKENDS)
 NORMS = ("layernorm", "rmsnorm")
-ACTIVATIONS = ("gelu", "gelu_exact", "relu", "relu2", "swiglu")
-POSITIONS = ("learned", "rotary")
+FUNCTIONS = (
+    *("gelu", "gelu_exact", "relu", "relu2", "silu", "quick_gelu", "gelu_10", "sigmoid", "tanh"),
+    *("mish", "laplace", "leaky_relu", "relu6", "hardswish", "sqrtsoftplus", "linear"),
+)
+GATED = {name: "swiglu" if name == "silu" else f"gated_{name}" for name in FUNCTIONS}
+ACTIVATIONS = (*FUNCTIONS, *GATED.values())
+POSITIONS = ("learned", "rotary", "alibi")
+RESIDUALS = ("serial", "parallel", "parallel_one_norm")
+QK_NORMS = ("none", "head", "heads", "row")
+BIASED = ("qkv", "proj", "mlp", "norm", "qk_norm", "head")  # parts that have biases or none
+_USUALLY_WITHOUT = ("qk_norm", "head")  # whatever `bias` is
 FEED_FORWARD_FACTOR = 4  # width of the feed-forward layer over that of the model
+
+
+def added(default: Any, help: str, **limits: Any) -> Any:
+    """Return a field that configurations may lack and that has no flag; a TOML file may have it."""
+    return option(default, help, added=True, **limits)
 
 
 @dataclass(frozen=True)
@@ -37,7 +52,8 @@ class GPTConfig(Checked):
     norm: str = option("layernorm", "how activations are normalised", choices=NORMS)
     activation: str = option(
         "gelu",
-        "the activation of the feed-forward layer; gelu is its tanh form",
+        "the activation of the feed-forward layer; gelu is its tanh form, swiglu and those that "
+        "begin with gated_ multiply by a gate",
         choices=ACTIVATIONS,
     )
     tie_weights: bool = option(True, "the output matrix is the token embedding")
@@ -53,9 +69,52 @@ class GPTConfig(Checked):
     embedding_norm: bool = option(False, "there is a norm after the embedding")
     positions: str = option("learned", "how positions are known", choices=POSITIONS)
     rope_theta: float = option(1e4, "the base of the rotary frequencies", above=1)
+    family: str = added("", "the family of transformers in whose form the model is saved")
+    head_dim: int = added(0, "the size of a head; 0: n_embd / n_head", minimum=0, maximum=INT_MAX)
+    bias_except: tuple[str, ...] = added(
+        (), "parts of which the opposite of bias holds; qk_norm and head have none", choices=BIASED
+    )
+    block_norm: bool = added(True, "a norm stands before attention and feed-forward layer")
+    branch_norm: bool = added(False, "a norm stands after them, before the residual sum")
+    residual: str = added("serial", "how both read the residual stream", choices=RESIDUALS)
+    qk_norm: str = added("none", "how queries and keys are normalised", choices=QK_NORMS)
+    embedding_scale: float = added(1.0, "what embeddings are multiplied by")
+    residual_scale: float = added(1.0, "what is added to the residual stream is multiplied by")
+    logit_scale: float = added(1.0, "what logits are multiplied by")
+    logit_softcap: float = added(0.0, "logits become cap * tanh(logit / cap); 0: no cap", minimum=0)
+    attention_scale: float = added(
+        0.0, "what scores are multiplied by; 0: 1 / sqrt(head size)", minimum=0
+    )
+    attention_scale_by_layer: bool = added(False, "scores are divided by the layer's number too")
+    attention_softcap: float = added(0.0, "the cap of scores; 0: no cap", minimum=0)
+    window: int = added(
+        0, "the number of keys that a query attends to; 0: all", minimum=0, maximum=INT_MAX
+    )
+    window_layers: tuple[int, ...] = added(
+        (), "the layers with a window, from 0; none for all", minimum=0, maximum=INT_MAX
+    )
+    alibi: float = added(0.0, "the largest exponent of ALiBi's slopes", minimum=0)
+    rotary_dim: int = added(
+        0, "the columns of a head that are rotated; 0: all", minimum=0, maximum=INT_MAX
+    )
+    rope_scaling: tuple[str, ...] = added(
+        (), "how rotary frequencies are scaled: a kind, then name=number"
+    )
+    local_rope_theta: float = added(
+        0.0, "the base of the frequencies in layers with a window; 0: rope_theta", minimum=0
+    )
+    unrotated_layers: tuple[int, ...] = added(
+        (), "the layers without positions, from 0", minimum=0, maximum=INT_MAX
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name, usual in (("head_dim", self._usual_head_dim()), ("rotary_dim", self.head_size)):
+            if getattr(self, name) == usual:
+                object.__setattr__(self, name, 0)
+        if self.attention_scale == self.head_size**-0.5:
+            object.__setattr__(self, "attention_scale", 0.0)
+        object.__setattr__(self, "bias_except", tuple(sorted({*self.bias_except})))
         if self.n_kv_head == 0:
             object.__setattr__(self, "n_kv_head", self.n_head)
         if self.n_inner == 0:
@@ -65,12 +124,46 @@ class GPTConfig(Checked):
             raise ConfigError("n_kv_head", f"{expected}, got {self.n_kv_head}")
 
     def _check_together(self) -> None:
-        if self.n_embd % self.n_head:
+        if not self.head_dim and self.n_embd % self.n_head:
             expected = f"expected a multiple of n_head = {self.n_head}"
             raise ConfigError("n_embd", f"{expected}, got {self.n_embd}")
-        if self.positions == "rotary" and self.n_embd // self.n_head % 2:
+        if self.positions == "rotary" and not self.rotary_dim and self.head_size % 2:
+            if self.head_dim:
+                problem = f"expected an even number for rotary positions, got {self.head_dim}"
+                raise ConfigError("head_dim", problem)
             expected = "expected an even head size n_embd / n_head for rotary positions"
             raise ConfigError("n_embd", f"{expected}, got {self.n_embd} / {self.n_head}")
+        if self.rotary_dim % 2:
+            raise ConfigError("rotary_dim", f"expected an even number, got {self.rotary_dim}")
+        if self.rotary_dim > self.head_size:
+            expected = f"expected at most the head size {self.head_size}"
+            raise ConfigError("rotary_dim", f"{expected}, got {self.rotary_dim}")
+        if not self.block_norm and self.residual != "serial":
+            problem = f"expected serial without block_norm, got {self.residual!r}"
+            raise ConfigError("residual", problem)
+        if (self.positions == "alibi") != (self.alibi > 0):
+            expected = "expected more than 0 with positions alibi, and with no others"
+            raise ConfigError("alibi", f"{expected}, got {self.alibi}")
+        check_scaling(self.rope_scaling)
+
+    def _usual_head_dim(self) -> int:
+        return 0 if self.n_embd % self.n_head else self.n_embd // self.n_head
+
+    def has_bias(self, part: str) -> bool:
+        """Whether a part, one of `BIASED`, has biases."""
+        usual = self.bias and part not in _USUALLY_WITHOUT
+        return usual != (part in self.bias_except)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return name -> value: of every field that all models have, and of the others that say
+        more than their defaults, in order."""
+        specs = specs_of(type(self)).values()
+        values = {spec.name: getattr(self, spec.name) for spec in specs}
+        return {
+            spec.name: list(values[spec.name]) if spec.many else values[spec.name]
+            for spec in specs
+            if not spec.rule.added or values[spec.name] != spec.default
+        }
 
     @classmethod
     def microgpt(
@@ -101,7 +194,7 @@ class GPTConfig(Checked):
     @property
     def head_size(self) -> int:
         """Width of one head: D."""
-        return self.n_embd // self.n_head
+        return self.head_dim or self.n_embd // self.n_head
 
     @property
     def num_parameters(self) -> int:
@@ -118,12 +211,64 @@ class GPTConfig(Checked):
         return dict(layout.shapes(self._layout()))
 
     def _layout(self) -> list[layout.Row]:
-        gates = 2 if self.activation == "swiglu" else 1  # gates, then values
-        widths = {
-            "qkv_width": (self.n_head + 2 * self.n_kv_head) * self.head_size,
+        D = self.head_size
+        gates = 2 if self.activation in GATED.values() else 1  # gates, then values
+        per_head = self.qk_norm == "head"
+        values = {spec: getattr(self, spec) for spec in specs_of(type(self))} | {
+            "qkv_width": (self.n_head + 2 * self.n_kv_head) * D,
+            "attn_width": self.n_head * D,
             "fc_width": gates * self.n_inner,
+            "q_norm_width": D if per_head else self.n_head * D,
+            "k_norm_width": D if per_head else self.n_kv_head * D,
+            "qk_norm": self.qk_norm != "none",
+            "second_norm": self.block_norm and self.residual != "parallel_one_norm",
         }
-        return layout.rows("gpt", self.to_dict() | widths)
+        values |= {f"{part}_bias": self.has_bias(part) for part in BIASED}
+        return layout.rows("gpt", values)
+
+
+_NUMBERS = {
+    "linear": ("factor",),
+    "dynamic": ("factor",),
+    "llama3": ("factor", "low_freq_factor", "high_freq_factor"),
+    "yarn": ("factor",),
+}  # kind of rope scaling -> what it must say
+_MORE_NUMBERS = {
+    "llama3": ("original_max_position_embeddings",),
+    "yarn": (
+        *("original_max_position_embeddings", "attention_factor", "beta_fast", "beta_slow"),
+        *("mscale", "mscale_all_dim", "truncate"),
+    ),
+}  # and may say
+
+
+def check_scaling(words: tuple[str, ...]) -> None:
+    """Check a scaling of rotary frequencies: a kind, then name=number, as `transformers` names
+    them in rope_parameters.
+
+    Raises:
+        ConfigError: an unknown kind or name, a name that is missing, or no number.
+    """
+    if not words:
+        return
+    kind, *rest = words
+    if kind not in _NUMBERS:
+        raise ConfigError("rope_scaling", f"expected one of {', '.join(_NUMBERS)}, got {kind!r}")
+    found = set()
+    for word in rest:
+        name, _, number = word.partition("=")
+        if name not in (*_NUMBERS[kind], *_MORE_NUMBERS.get(kind, ())):
+            raise ConfigError("rope_scaling", f"{kind}: expected no {name}")
+        try:
+            finite = math.isfinite(float(number))
+        except ValueError:
+            finite = False
+        if not finite:
+            raise ConfigError("rope_scaling", f"{name}: expected a number, got {number!r}")
+        found.add(name)
+    for name in _NUMBERS[kind]:
+        if name not in found:
+            raise ConfigError("rope_scaling", f"{kind}: expected {name}=number, got none")
 
 
 class GPTOptions(TypedDict, total=False):
@@ -147,3 +292,24 @@ class GPTOptions(TypedDict, total=False):
     embedding_norm: bool
     positions: str
     rope_theta: float
+    family: str
+    head_dim: int
+    bias_except: tuple[str, ...]
+    block_norm: bool
+    branch_norm: bool
+    residual: str
+    qk_norm: str
+    embedding_scale: float
+    residual_scale: float
+    logit_scale: float
+    logit_softcap: float
+    attention_scale: float
+    attention_scale_by_layer: bool
+    attention_softcap: float
+    window: int
+    window_layers: tuple[int, ...]
+    alibi: float
+    rotary_dim: int
+    rope_scaling: tuple[str, ...]
+    local_rope_theta: float
+    unrotated_layers: tuple[int, ...]

@@ -69,7 +69,9 @@ class Finder:
                 continue
             if token.single_word and self._is_in_word(text, begin, end):
                 continue
-            while token.strips_left and begin > start and self._blanks.match(text, begin - 1, begin)[0]:
+            while token.strips_left and begin > start:
+                if not self._blanks.match(text, begin - 1, begin)[0]:
+                    break
                 begin -= 1
             if token.strips_right:
                 end = self._blanks.match(text, end).end()

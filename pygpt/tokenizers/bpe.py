@@ -93,7 +93,8 @@ class BPETokenizer:
         """Return the same tokenizer with `<|endoftext|>`, its last id if it has none."""
         if self.bos is not None:
             return self
-        return BPETokenizer(self._ranks, self._specials | {END_OF_TEXT: self.vocab_size}, self.split)
+        specials = self._specials | {END_OF_TEXT: self.vocab_size}
+        return BPETokenizer(self._ranks, specials, self.split)
 
     @property
     def ranks(self) -> Mapping[bytes, int]:

@@ -105,7 +105,7 @@ def _cut(kind: str, step: Mapping[str, Any]) -> Cut:
     if kind == "Split":
         pattern = step.get("pattern")
         if _is_text(pattern, "String"):
-            text = pattern["String"]
+            text = str(step["pattern"]["String"])
             find = _compiled(re.escape(text) if text else "(?!)")
         else:
             find = _regex(pattern)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from pygpt.errors import ConfigError
 from pygpt.fields import Checked, option, same_as, size
@@ -84,12 +85,23 @@ class TrainConfig(Checked):
     def _check_together(self) -> None:
         if self.lr_decay_iters == 0:
             object.__setattr__(self, "lr_decay_iters", self.max_iters)
+            object.__setattr__(self, "_derived", ("lr_decay_iters",))
         if self.min_lr > self.learning_rate and self.schedule != "constant":
             expected = f"expected at most learning_rate = {self.learning_rate}"
             raise ConfigError("min_lr", f"{expected}, got {self.min_lr}")
         if self.patience and not self.eval_interval:
             problem = f"expected evaluations, since patience = {self.patience}, got 0"
             raise ConfigError("eval_interval", problem)
+
+    @property
+    def derived(self) -> tuple[str, ...]:
+        """The fields whose values were not given, but follow from others."""
+        found: tuple[str, ...] = self.__dict__.get("_derived", ())
+        return found
+
+    def given(self) -> dict[str, Any]:
+        """Return name -> value of every field but those that are derived, in order."""
+        return {name: value for name, value in self.to_dict().items() if name not in self.derived}
 
     def adamw(self) -> AdamWOptions:
         """Return the options of the optimizer."""
@@ -99,6 +111,19 @@ class TrainConfig(Checked):
             "weight_decay": self.weight_decay,
             "grad_clip": self.grad_clip,
         }
+
+
+def options_of(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields of `TrainConfig`: a base, and what was given instead of it.
+
+    A `min_lr` that nobody gave follows a lower `learning_rate` that somebody did: a tenth of it.
+    """
+    values = {**base, **given}
+    rate, lowest = values.get("learning_rate"), values.get("min_lr", TrainConfig.min_lr)
+    if isinstance(rate, int | float) and "learning_rate" in given and "min_lr" not in given:
+        if 0 < rate < lowest:
+            values["min_lr"] = rate / 10
+    return values
 
 
 class TrainOptions(TypedDict, total=False):
@@ -136,4 +161,13 @@ class DataConfig(Checked):
     tokenizer: str = option(
         "",
         "which tokenizer reads the text: char, gpt2, cl100k_base, a tokenizer.json or its folder",
+    )
+    field: str = option(
+        "", "the field or column that has the text in JSON, tables and Parquet; none: text"
+    )
+    format: str = option("", "what the files are; none: what their names say, and else text")
+    lines: bool | None = option(
+        None,
+        "take each line of a text file as a document, not the whole file; by default where batches "
+        "are of packed documents",
     )

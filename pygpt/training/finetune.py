@@ -102,6 +102,8 @@ def load(checkpoint: str | os.PathLike[str], backend: str = "cpu") -> GPT:
 def with_end(model: GPT, backend: str, on_note: Callable[[str], None]) -> GPT:
     """Return a model that has an id to end an answer with: this one, or one with an id more.
 
+    Then this one is closed.
+
     The id gets the mean of all embeddings. Of characters without BOS it is BOS, else
     `<|endoftext|>`.
     """
@@ -130,6 +132,7 @@ def with_end(model: GPT, backend: str, on_note: Callable[[str], None]) -> GPT:
         weight[:] = np.concatenate([old[name], mean.astype(weight.dtype)], axis=axis)
     grown.weights_changed()
     grown.special_ids, grown.chat_template = model.special_ids, model.chat_template
+    model.close()
     return grown
 
 

@@ -6,8 +6,8 @@
     [train]                         # fields of TrainConfig
     max_iters = 5000
     [data]
-    source = "poems.txt"            # what `prepare` reads, or a folder that it wrote
-    tokenizer = "char"
+    source = "poems.txt"            # what `prepare` reads, or a folder that it wrote; in the
+    tokenizer = "char"              # working directory, or else beside the file
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pygpt.errors import ConfigError, DataError
-from pygpt.fields import Checked, check_some
+from pygpt.fields import Checked, check_some, from_dict
+from pygpt.files.text import text_blocks
 from pygpt.model.config import GPTConfig
 from pygpt.model.presets import PRESETS, TABLES, tables_of
 from pygpt.training.config import DataConfig, TrainConfig
@@ -78,17 +80,17 @@ def _read(path: Path) -> Recipe:
 
     what = f"recipe {path}"
     try:
-        values = tomllib.loads(path.read_bytes().decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{what}: expected TOML, got an error: {error}") from error
-    except OSError as error:
-        raise DataError(f"{what}: cannot be read: {error.strerror}") from error
+        values = tomllib.loads("".join(text_blocks(path)))
+    except DataError as error:
+        raise DataError(str(error).replace("data file", "recipe", 1)) from error
+    except tomllib.TOMLDecodeError as error:
+        raise DataError(f"{what}: expected TOML, got an error: {error}{_python(path)}") from error
     kinds: tuple[type[Checked], ...] = (GPTConfig, TrainConfig, DataConfig)
     tables = dict(zip(TABLES, kinds, strict=True))
     for key, value in values.items():
         if key not in ("preset", *tables):
             expected = ", ".join(("preset", *(f"[{table}]" for table in tables)))
-            raise DataError(f"{what}: {key}: expected one of {expected}")
+            raise DataError(f"{what}: {key}: expected one of {expected}{_python(path)}")
         if key == "preset":
             if value not in PRESETS:
                 expected = ", ".join(PRESETS)
@@ -100,17 +102,58 @@ def _read(path: Path) -> Recipe:
             check_some(tables[key], value)
         except ConfigError as error:
             raise DataError(f"{what}: [{key}] {error}") from error
-    given = (values.get(table, {}) for table in tables)
-    return Recipe(path.stem, _base(values.get("preset")), *given)
+    model, train, data = (dict(values.get(table, {})) for table in tables)
+    for name in ("source", "tokenizer"):
+        beside = path.parent / data.get(name, "")
+        if data.get(name) and not os.path.lexists(data[name]) and beside.exists():
+            data[name] = os.fspath(beside)
+    return Recipe(path.stem, _base(values.get("preset")), model, train, data)
 
 
-def as_toml(model: GPTConfig, train: TrainConfig, data: DataConfig) -> str:
-    """Return a recipe as a file that `find_recipe` reads."""
+def _python(path: Path) -> str:
+    """Return what to do where a recipe is one of nanoGPT's configurations."""
+    if path.suffix != ".py":
+        return ""
+    return (
+        "; a configuration of nanoGPT is Python: give its names as flags, such as "
+        "--batch-size 64, or write them into the tables of a TOML file"
+    )
+
+
+ALWAYS_SHOWN = ("vocab_size", "max_iters", "source", "tokenizer")
+
+
+def as_toml(
+    model: GPTConfig, train: TrainConfig, data: DataConfig, brief: bool = False
+) -> str:
+    """Return a recipe as a file that `find_recipe` reads.
+
+    Args:
+        brief: leave out what the other fields and the defaults decide.
+    """
     lines: list[str] = []
     for table, config in zip(TABLES, (model, train, data), strict=True):
         lines.append(f"[{table}]")
-        for name, value in config.to_dict().items():
-            text = json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool) else value
+        for name, value in (_needed(config) if brief else config.to_dict()).items():
+            if config is data and name not in ALWAYS_SHOWN and value in ("", None):
+                continue
+            quoted = isinstance(value, str | bool | list)
+            text = json.dumps(value, ensure_ascii=False) if quoted else value
             lines.append(f"{name} = {text}")
-        lines.append("")
+        if not brief:
+            lines.append("")
     return "".join(f"{line}\n" for line in lines)
+
+
+def _needed(config: Checked) -> dict[str, Any]:
+    """Return the fields that make this configuration, those always shown among them."""
+    whole = config.to_dict()
+    needed = dict(whole)
+    for name in whole:
+        if name in ALWAYS_SHOWN:
+            continue
+        less = {other: value for other, value in needed.items() if other != name}
+        with suppress(ConfigError):
+            if from_dict(type(config), less).to_dict() == whole:
+                needed = less
+    return needed

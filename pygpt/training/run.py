@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Unpack
+from typing import Any, NamedTuple, Unpack
 
 from pygpt.checkpoints import folder as checkpoint
 from pygpt.datasets.dataset import TOKENIZER_FILE, TRAIN_FILE, VAL_FILE, Dataset
 from pygpt.datasets.prepare import prepare
-from pygpt.errors import ConfigError
+from pygpt.datasets.sources import fingerprint_of
+from pygpt.errors import CheckpointError, ConfigError, DataError
 from pygpt.fields import from_dict, specs_of
+from pygpt.files.atomic import write_new
 from pygpt.model.config import GPTConfig, GPTOptions
 from pygpt.model.gpt import GPT
-from pygpt.training.config import DataConfig, TrainConfig, TrainOptions
+from pygpt.training.config import DataConfig, TrainConfig, TrainOptions, options_of
 from pygpt.training.evaluation import check_tokenizer
 from pygpt.training.metrics import MetricsWriter, Record
 from pygpt.training.recipes import Recipe, find_recipe
 from pygpt.training.run_folder import (
+    BEGUN_FILE,
     DATA,
     LOCK_FILE,
     METRICS_FILE,
@@ -30,10 +34,12 @@ from pygpt.training.run_folder import (
     best_in,
     check_run,
     check_unused,
+    has_begun,
     newest_in,
+    steps_in,
 )
 from pygpt.training.state import Best, read_state
-from pygpt.training.trainer import FILES, Trainer
+from pygpt.training.trainer import FILES, Trainer, check_origin
 
 
 class RunOptions(GPTOptions, TrainOptions, total=False):
@@ -68,6 +74,9 @@ def train(
     out: str | os.PathLike[str] | None = None,
     data: str | os.PathLike[str] | None = None,
     tokenizer: str | os.PathLike[str] | None = None,
+    field: str | None = None,
+    format: str | None = None,
+    lines: bool | None = None,
     resume: bool = False,
     backend: str = "cpu",
     writers: Sequence[MetricsWriter] = (),
@@ -85,6 +94,8 @@ def train(
         out: the run's folder; by default in `runs`, by the name of the preset or file.
         data: a folder of `prepare`, or a source that `prepare` reads; by default the recipe's.
         tokenizer: which tokenizer reads a source; see `prepare`.
+        field, format, lines: how a source is read; see `prepare`. By default a line of a text is a
+            document where batches are packed.
         resume: whether to go on from the folder's last checkpoint, if it has one.
         backend: see `GPT`.
         writers: where records go beside the folder.
@@ -102,6 +113,9 @@ def train(
         out=out,
         data=data,
         tokenizer=tokenizer,
+        field=field,
+        format=format,
+        lines=lines,
         resume=resume,
         backend=backend,
         writers=writers,
@@ -143,6 +157,9 @@ def open_run(
     out: str | os.PathLike[str] | None = None,
     data: str | os.PathLike[str] | None = None,
     tokenizer: str | os.PathLike[str] | None = None,
+    field: str | None = None,
+    format: str | None = None,
+    lines: bool | None = None,
     resume: bool = False,
     backend: str = "cpu",
     writers: Sequence[MetricsWriter] = (),
@@ -158,13 +175,16 @@ def open_run(
     """
     found = find_recipe(os.fspath(recipe))
     folder = Path("runs", found.name) if out is None else Path(out)
-    saved = saved_options(folder) if resume else None
+    saved = begun_with(folder) if resume else None
     sizes, config = _options(found, options, saved)
-    given = {"source": data, "tokenizer": tokenizer}
-    flags = {name: os.fspath(value) for name, value in given.items() if value is not None}
+    paths = {"source": data, "tokenizer": tokenizer}
+    flags: dict[str, Any] = {
+        **{name: os.fspath(value) for name, value in paths.items() if value is not None},
+        **_not_none(field=field, format=format, lines=lines),
+    }
     with ExitStack() as stack:
         with _place(folder, resume, dry_run) as (place, held):
-            source, dataset = _data(found, flags, place, begun=saved is not None)
+            source, dataset = _data(found, flags, place, config.batches, saved)
             ids = dataset.tokenizer.vocab_size
             architecture = from_dict(GPTConfig, {"vocab_size": ids, **sizes})
             if dry_run:
@@ -175,23 +195,59 @@ def open_run(
             if held is not None:
                 trainer = Trainer(model, dataset, config, run=held, resume=resume, writers=writers)
                 stack.enter_context(trainer)
+                if not steps_in(held.path):
+                    _write_begun(held.path, architecture, config, dataset)
         yield Run(folder, source, dataset, model, config, trainer)
 
 
-def saved_options(run: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """Return the fields of model and options at a run's last checkpoint; None if it has none."""
+class Begun(NamedTuple):
+    """What a run that goes on began with.
+
+    Attributes:
+        model, train: the fields of model and options; without those that were derived.
+        origin: what its data are, see `Streams`; None if that is not known.
+        tokenizer: fingerprint of that of the data, likewise.
+    """
+
+    model: dict[str, Any]
+    train: dict[str, Any]
+    origin: Mapping[str, Any] | None
+    tokenizer: str | None = None
+
+
+def begun_with(run: Path) -> Begun | None:
+    """Return what a run has at its last checkpoint, or began with; None if it is none yet.
+
+    Raises:
+        CheckpointError: it has begun, but there is no checkpoint, and it does not say with what.
+    """
     check_run(run)
-    folder = newest_in(run, FILES) if os.path.isdir(run) else None
-    if folder is None:
+    if not os.path.isdir(run):
         return None
-    with checkpoint.opened(folder) as saved:
-        return saved.config.to_dict(), read_state(folder).config.to_dict()
+    folder = newest_in(run, FILES)
+    if folder is not None:
+        with checkpoint.opened(folder) as saved:
+            state = read_state(folder)
+            return Begun(saved.config.to_dict(), state.given(), state.origin, state.tokenizer)
+    try:
+        values = json.loads((run / BEGUN_FILE).read_text(encoding="utf-8"))
+        return Begun(values["model"], values["train"], values["origin"])
+    except FileNotFoundError:
+        if not has_begun(run):
+            return None
+        problem = "has no checkpoint to go on from, and does not say what it began with"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        problem = f"has no checkpoint to go on from, and its {BEGUN_FILE} is damaged: {error}"
+    raise CheckpointError(f"run folder {run}: {problem}; begin in another folder, or remove it")
+
+
+def _write_begun(run: Path, model: GPTConfig, config: TrainConfig, data: Dataset) -> None:
+    values = {"model": model.to_dict(), "train": config.given(), "origin": data.origin}
+    write_new(run / BEGUN_FILE, json.dumps(values).encode(), overwrite=True)
 
 
 def _options(
-    recipe: Recipe,
-    options: Mapping[str, Any],
-    saved: tuple[dict[str, Any], dict[str, Any]] | None,
+    recipe: Recipe, options: Mapping[str, Any], saved: Begun | None
 ) -> tuple[dict[str, Any], TrainConfig]:
     """Return fields of GPTConfig, which may lack vocab_size, and the options.
 
@@ -201,14 +257,33 @@ def _options(
     for name in options:
         if name not in (known := {**specs_of(GPTConfig), **specs_of(TrainConfig)}):
             raise ConfigError(name, f"expected one of {', '.join(known)}")
-    given = [
+    sizes, train = (
         {name: options[name] for name in specs_of(kind) if name in options}
         for kind in (GPTConfig, TrainConfig)
-    ]
-    model, train = saved or (recipe.base["model"], recipe.base["train"])
-    model = {**model, **recipe.model, **given[0]}
+    )
+    if saved is not None:
+        base: Mapping[str, Any] = saved.model
+        config = from_dict(TrainConfig, options_of(saved.train, {**recipe.train, **train}))
+    else:
+        base = recipe.base["model"]
+        config = from_dict(
+            TrainConfig, options_of(recipe.base["train"], {**recipe.train, **train})
+        )
+    model = {**base, **recipe.model, **sizes}
     from_dict(GPTConfig, {"vocab_size": 1, **model})  # what is wrong is said before any work
-    return model, from_dict(TrainConfig, {**train, **recipe.train, **given[1]})
+    if saved is not None:
+        _check_sizes(saved.model, model)
+    return model, config
+
+
+def _check_sizes(saved: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+    """Check that a run that goes on has the sizes that it began with."""
+    for name, value in saved.items():
+        if model[name] != value:
+            raise CheckpointError(
+                f"{name}: expected {model[name]!r}, as the model has, got {value!r}: the run began "
+                f"with {value!r}; leave {name} out to go on, or begin another run"
+            )
 
 
 # ---- data ------------------------------------------------------------------------------------
@@ -237,7 +312,7 @@ def _place(run: Path, resume: bool, dry_run: bool) -> Iterator[tuple[Path, RunFo
         if new:
             shutil.rmtree(run / DATA, ignore_errors=True)
             with suppress(OSError):  # there is something else in it
-                for name in (METRICS_FILE, LOCK_FILE):
+                for name in (METRICS_FILE, BEGUN_FILE, LOCK_FILE):
                     (run / name).unlink(missing_ok=True)
                 for folder in new:
                     folder.rmdir()
@@ -246,30 +321,82 @@ def _place(run: Path, resume: bool, dry_run: bool) -> Iterator[tuple[Path, RunFo
 
 
 def _data(
-    recipe: Recipe, given: Mapping[str, str], folder: Path, begun: bool
+    recipe: Recipe, given: Mapping[str, Any], folder: Path, batches: str, saved: Begun | None
 ) -> tuple[DataConfig, Dataset]:
     """Return where the data come from, and the data; text is prepared in `folder`.
 
     Args:
         given: fields of DataConfig that replace the recipe's.
-        begun: whether the run goes on, and so with the text that was prepared there.
+        batches: of the run's options: packed ones are of documents.
+        saved: what a run that goes on began with, and so with the text that was prepared there.
     """
     values = from_dict(DataConfig, {**recipe.base["data"], **recipe.data, **given})
     where = Path(values.source)
     prepared = any((where / name).is_file() for name in (TRAIN_FILE, VAL_FILE, TOKENIZER_FILE))
     if values.source and prepared:
-        if given.get("tokenizer") or recipe.data.get("tokenizer"):
-            raise ConfigError("tokenizer", f"does not go with {where}, which has its own")
-        return DataConfig(values.source), Dataset.load(where)
-    if begun and folder.is_dir():
-        return DataConfig(os.fspath(folder)), Dataset.load(folder)
-    if begun:
+        for name in ("tokenizer", "field", "format", "lines"):
+            if given.get(name) or recipe.data.get(name):
+                has = "has its own" if name == "tokenizer" else "is prepared"
+                raise ConfigError(name, f"does not go with {where}, which {has}")
+        return DataConfig(values.source), _as_begun(Dataset.load(where), saved)
+    if saved is not None and folder.is_dir():
+        source = {} if saved.origin is None else dict(saved.origin.get("source", {}))
+        _check_source(source, {**recipe.data, **given})
+        data = replace(Dataset.load(folder), source=source)
+        return DataConfig(os.fspath(folder)), _as_begun(data, saved)
+    if saved is not None:
         problem = f"expected the folder that the run began with, got {values.source or 'none'}"
-        raise ConfigError("data", problem)
+        origin = saved.origin or {}
+        known = f"; that was {origin['folder']}" if "folder" in origin else ""
+        raise ConfigError("data", f"{problem}{known}")
     if not values.source:
         problem = "expected text or a folder of `pygpt prepare`, since the preset names none"
         raise ConfigError("data", problem)
     if not values.tokenizer:
         problem = "expected char, gpt2, cl100k_base or a tokenizer.json"
         raise ConfigError("tokenizer", f"{problem}, since {values.source} is text")
-    return values, prepare(values.source, values.tokenizer, folder)
+    lines = values.lines
+    if lines is None and batches != "packed":
+        lines = False
+    data = prepare(
+        values.source,
+        values.tokenizer,
+        folder,
+        field=values.field or None,
+        lines=lines,
+        format=values.format,
+    )
+    text = {"fingerprint": fingerprint_of(values.source)}
+    return values, replace(data, source=values.to_dict() | text)
+
+
+def _as_begun(data: Dataset, saved: Begun | None) -> Dataset:
+    """Return data that are those that a run began with, as far as that is known."""
+    if saved is not None:
+        check_origin(saved.origin, data.origin)
+        if saved.tokenizer not in (None, data.tokenizer.fingerprint):
+            problem = "expected those that the run began with, got data of another tokenizer"
+            raise ConfigError("data", problem)
+    return data
+
+
+def _check_source(began: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Check that a run is not told to go on with another text than it began with."""
+    for name, value in given.items():
+        expected = began.get(name, value)
+        same = value == expected or (
+            name == "source" and os.path.realpath(value) == os.path.realpath(expected)
+        )
+        if not same:
+            problem = f"expected {expected!r}, as the run began with, got {value!r}"
+            raise ConfigError("data" if name == "source" else name, problem)
+    now = fingerprint_of(given["source"]) if "source" in given else ""
+    if now and began.get("fingerprint", now) != now:
+        raise DataError(
+            f"data {given['source']}: has changed since the run began; leave it out to go on with "
+            "what was prepared then, or begin another run in another folder"
+        )
+
+
+def _not_none(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}

@@ -3,6 +3,7 @@
     run/lock                held by the process that trains
     run/metrics.jsonl       one record a step
     run/data/               token files, where `pygpt train` made them for this run
+    run/begun.json          what `pygpt train` began with, until there is a checkpoint, which has it
     run/step-00000250/      a checkpoint: model.safetensors, config.json, tokenizer.json,
                             training.safetensors, SHA256SUMS
     run/last, run/best      links to checkpoints
@@ -20,7 +21,7 @@ import shutil
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from pygpt.errors import CheckpointError, DataError, OutputError
+from pygpt.errors import CheckpointError, OutputError
 from pygpt.files.atomic import folder_beside, replace_folder, sync_folder
 from pygpt.files.checksums import verify_checksums, write_checksums
 from pygpt.files.lock import FileLock
@@ -28,6 +29,7 @@ from pygpt.files.lock import FileLock
 LAST, BEST = "last", "best"
 LOCK_FILE = "lock"
 METRICS_FILE = "metrics.jsonl"
+BEGUN_FILE = "begun.json"
 DATA = "data"
 _STEP = re.compile(r"step-(\d{8,})")
 _LEFT_OVER = re.compile(rf"\.({_STEP.pattern}|{LAST}|{BEST})\..*")
@@ -75,6 +77,7 @@ class RunFolder:
             replace_folder(target, staged)
         try:
             self.point(step, best)
+            (self.path / BEGUN_FILE).unlink(missing_ok=True)
             steps = self.steps()
             for old in set(steps[:-keep]) - {best, step}:
                 name = _folder(self.path, old).name
@@ -151,6 +154,12 @@ def check_unused(run: Path) -> None:
         )
 
 
+def has_begun(run: Path) -> bool:
+    """Whether a folder has the data or the records of a run."""
+    metrics = run / METRICS_FILE
+    return (run / DATA).exists() or (metrics.is_file() and metrics.stat().st_size > 0)
+
+
 def steps_in(run: Path) -> list[int]:
     """Return the steps after which a run has a checkpoint, in order."""
     found = (_STEP.fullmatch(entry.name) for entry in os.scandir(run) if entry.is_dir())
@@ -204,16 +213,12 @@ def best_in(path: Path) -> Path:
     return path / BEST if (path / BEST).is_dir() else last_in(path)
 
 
-def data_of(path: Path) -> Path:
-    """Return the token files that `pygpt train` made for a run, or for that of a checkpoint.
-
-    Raises:
-        DataError: there are none.
-    """
+def data_of(path: Path) -> Path | None:
+    """Return the token files that `pygpt train` made for a run, or for that of a checkpoint."""
     for run in (path, path.parent):
         if (run / LOCK_FILE).is_file() and (run / DATA).is_dir():
             return run / DATA
-    raise DataError(f"data: expected a folder of `pygpt prepare`, since {path} has none of its own")
+    return None
 
 
 def _folder(run: Path, step: int) -> Path:

@@ -47,6 +47,9 @@ class State:
         waited: evaluations since the best.
         tokenizer: its fingerprint.
         config: the run's options.
+        derived: fields of the options that were not given; a longer run derives them again.
+        origin: what the data are; see `Streams`.
+        unevaluated: the record of the last step, if its evaluation was broken off.
     """
 
     step: int
@@ -56,6 +59,14 @@ class State:
     waited: int
     tokenizer: str
     config: TrainConfig
+    derived: tuple[str, ...] = ()
+    origin: Mapping[str, Any] | None = None
+    unevaluated: Mapping[str, Any] | None = None
+
+    def given(self) -> dict[str, Any]:
+        """Return name -> value of the options, but for those that were derived."""
+        options = self.config.to_dict().items()
+        return {name: value for name, value in options if name not in self.derived}
 
 
 def write_state(folder: Path, state: State, model: GPT, training: Training) -> None:
@@ -93,6 +104,7 @@ def read_state(folder: Path) -> State:
             raise CheckpointError(f"{where}: expected version {VERSION}, got {version!r}")
         best = values.pop("best")
         config = from_dict(TrainConfig, values.pop("config"))
+        values["derived"] = tuple(values.get("derived", ()))
         return State(**values, best=None if best is None else Best(**best), config=config)
     except FileNotFoundError as error:
         raise CheckpointError(f"{where} is missing; a run cannot go on from there") from error

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pygpt.checkpoints import folder as checkpoint
 from pygpt.datasets.sampler import Batch, TrainingData
-from pygpt.errors import CheckpointError, ConfigError
+from pygpt.errors import CheckpointError, ConfigError, DataError
 from pygpt.files.atomic import write_synced
 from pygpt.model.config import GPTConfig
 from pygpt.model.gpt import GPT
@@ -46,6 +48,13 @@ class Trainer:
     Equal seeds, data, models and numbers of threads give equal bits, also of a run that was killed
     and resumed. It owns AdamW's state, activations and the lock of the run's folder, until the last
     step, `close`, the end of its `with` block, or until it is no more.
+
+    Attributes:
+        step: updates of the weights that have been done.
+        best: the step with the lowest validation loss; None before the first evaluation.
+        doing: what goes on, in words; for another thread to show.
+        breakable: whether an exception, raised by a signal's handler, would undo no more than the
+            step or the evaluation that goes on: the next one begins with it again.
 
     Args:
         model: to train; stays the caller's.
@@ -87,6 +96,9 @@ class Trainer:
         self.step = 0  # updates done
         self.best: Best | None = None
         self._waited = 0
+        self._unevaluated: Record | None = None
+        self.doing = "begin"
+        self.breakable = False
         frozen = frozen_weights(model.config, config.frozen)
         with ExitStack() as stack:
             evaluation = config.eval_interval > 0
@@ -113,6 +125,8 @@ class Trainer:
     @property
     def finished(self) -> bool:
         """Whether there is no step left, or the validation loss has not fallen for too long."""
+        if self._unevaluated is not None:
+            return False
         waits = self.config.patience and self._waited >= self.config.patience
         return self.step >= self.config.max_iters or bool(waits)
 
@@ -122,6 +136,8 @@ class Trainer:
     def __next__(self) -> Record:
         """Train one step; evaluate and write a checkpoint where they are due.
 
+        Where an evaluation was broken off, it comes first the next time, and no other step.
+
         Raises:
             EngineError: the loss or the gradient is NaN or infinite; the weights are as they were.
             OutputError: a record or a checkpoint cannot be written; older ones are as they were.
@@ -130,18 +146,23 @@ class Trainer:
         if self.finished:
             self.close()
             raise StopIteration
-        rate = learning_rate(self.config, self.step + 1)
-        began = time.perf_counter()
-        loss, norm, tokens = self._update(rate)
-        seconds = time.perf_counter() - began
-        scores: tuple[float | None, ...] = ()
+        if self._unevaluated is None:
+            record = self._step()
+            last = self.step == self.config.max_iters
+            if self.config.eval_interval and (self.step % self.config.eval_interval == 0 or last):
+                self._unevaluated = record
         is_best = False
-        last = self.step == self.config.max_iters
-        if self.config.eval_interval and (self.step % self.config.eval_interval == 0 or last):
-            evaluation = self.evaluate()
+        if self._unevaluated is not None:
+            with self._breakable():
+                evaluation = self.evaluate()
             is_best = self._compare(evaluation)
-            scores = (evaluation.loss, evaluation.perplexity, evaluation.bits_per_byte)
-        record = Record(self.step, loss, rate, norm, tokens / seconds, 1e3 * seconds, *scores)
+            record = replace(
+                self._unevaluated,
+                validation_loss=evaluation.loss,
+                perplexity=evaluation.perplexity,
+                bits_per_byte=evaluation.bits_per_byte,
+            )
+            self._unevaluated = None
         for writer in self._writers:
             writer.write(record)
         interval = self.config.checkpoint_interval
@@ -149,6 +170,15 @@ class Trainer:
         if self._run is not None and (due or is_best or self.finished):
             self.save()
         return record
+
+    def _step(self) -> Record:
+        """Train one step."""
+        self.doing = f"step {self.step + 1:,}"
+        rate = learning_rate(self.config, self.step + 1)
+        began = time.perf_counter()
+        loss, norm, tokens = self._update(rate)
+        seconds = time.perf_counter() - began
+        return Record(self.step, loss, rate, norm, tokens / seconds, 1e3 * seconds)
 
     def fit(self) -> Record | None:
         """Train to the end; return the last record, or None if there was no step left."""
@@ -163,11 +193,10 @@ class Trainer:
         began = sampler.state(), training.dropout_key
         try:
             batches = [next(sampler) for _ in range(self.config.gradient_accumulation_steps)]
-            shares = _shares(batches)
-            losses = [
-                training.accumulate(ids, targets, share)
-                for (ids, targets), share in zip(batches, shares, strict=True)
-            ]
+            shares, losses = _shares(batches), []
+            for (ids, targets), share in zip(batches, shares, strict=True):
+                with self._breakable():
+                    losses.append(training.accumulate(ids, targets, share))
             norm = training.update(rate)
         except BaseException:
             if training.updates == self.step:
@@ -181,11 +210,28 @@ class Trainer:
     def evaluate(self) -> Evaluation:
         """Return how well the model predicts `eval_iters` batches of the text to validate with."""
         batches = self._streams.validation.eval_batches(self.config.eval_iters or None)
-        return evaluate(self.model, batches, self._streams.bytes_per_token)
+        return evaluate(self.model, self._counted(batches), self._streams.bytes_per_token)
+
+    def _counted(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        for number, batch in enumerate(batches, start=1):
+            self.doing = f"evaluation after step {self.step:,}, batch {number:,}"
+            yield batch
+
+    @contextmanager
+    def _breakable(self) -> Iterator[None]:
+        self.breakable = True
+        try:
+            yield
+        finally:
+            self.breakable = False
+
+    def validation_batches(self) -> Iterator[Batch]:
+        """Yield all batches of the text to validate with, in order."""
+        return self._streams.validation.eval_batches()
 
     def prompt(self) -> list[int]:
         """Return how the text to validate with begins, up to the first token that is predicted."""
-        ids, targets = next(self._streams.validation.eval_batches())
+        ids, targets = next(self.validation_batches())
         first = int(np.flatnonzero(targets[0] >= 0)[0])
         return [int(token) for token in ids[0, : first + 1]]
 
@@ -208,6 +254,7 @@ class Trainer:
         """
         if self._run is None:
             raise ConfigError("run", "expected a run folder for checkpoints, got none")
+        self.doing = f"checkpoint after step {self.step:,}"
         best = None if self.best is None else self.best.step
         return self._run.write(self.step, best, self.config.keep, self._write_files)
 
@@ -233,6 +280,9 @@ class Trainer:
             waited=self._waited,
             tokenizer=self.tokenizer.fingerprint,
             config=self.config,
+            derived=self.config.derived,
+            origin=self._streams.origin,
+            unevaluated=None if self._unevaluated is None else asdict(self._unevaluated),
         )
         write_state(folder, state, model, self._training)
 
@@ -247,6 +297,7 @@ class Trainer:
         with checkpoint.opened(folder) as saved:
             _check_same(f"checkpoint {folder}", saved.config, self.model.config)
             self._check_config(state)
+            check_origin(state.origin, self._streams.origin)
             self._streams.train.restore(state.sampler)
             read_arrays(folder, self.model, self._training)
             if self.model.dtype == "float32":
@@ -254,6 +305,8 @@ class Trainer:
         self.model.weights_changed()
         self._training.resume(state.step, state.dropout_key)
         self.step, self.best, self._waited = state.step, state.best, state.waited
+        if state.unevaluated is not None:
+            self._unevaluated = Record(**state.unevaluated)
         run.point(self.step, None if self.best is None else self.best.step)
 
     def _check_config(self, state: State) -> None:
@@ -319,10 +372,23 @@ def frozen_weights(config: GPTConfig, frozen: str) -> list[str]:
     return [name for name in names if name in found]
 
 
+def check_origin(began: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> None:
+    """Check that data are those that a run began with, where both are known.
+
+    Raises:
+        DataError: they are not.
+    """
+    if began is not None and now is not None and began["fingerprint"] != now["fingerprint"]:
+        where = now.get("folder") or now.get("file") or "given"
+        raise DataError(
+            f"data {where}: are not those that the run began with, or have changed since; prepare "
+            "them as they were, or begin another run in another folder"
+        )
+
+
 def _check_same(where: str, saved: GPTConfig, config: GPTConfig) -> None:
-    mine = config.to_dict()
-    for name, value in saved.to_dict().items():
-        if mine[name] != value:
-            raise CheckpointError(
-                f"{where}: {name}: expected {mine[name]!r}, as the model has, got {value!r}"
-            )
+    for name in {**saved.to_dict(), **config.to_dict()}:
+        expected, got = getattr(config, name), getattr(saved, name)
+        if got != expected:
+            problem = f"{name}: expected {expected!r}, as the model has, got {got!r}"
+            raise CheckpointError(f"{where}: {problem}")

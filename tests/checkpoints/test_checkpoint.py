@@ -195,7 +195,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "not_utf8": (_write(CONFIG_FILE, b'{"\xe9": 1}'), "config.json is damaged: "),
     "deep_json": (_write(CONFIG_FILE, b"[" * 100_000), "config.json is damaged: "),
     "list": (_write(CONFIG_FILE, b"[]"), 'expected "model_type": "pygpt" (or one of '),
-    "foreign": (_edit_config(model_type="bert"), "(or one of gpt2, llama, mistral), got 'bert'"),
+    "foreign": (_edit_config(model_type="bert"), "bloom, mpt, falcon), got 'bert'"),
     "unknown_key": (_edit_config(n_heads=1), "n_heads: expected one of block_size, "),
     "no_size": (_edit_config(n_head=...), "n_head: expected a value, got none"),
     "size_of_text": (_edit_config(n_head="1"), "n_head: expected a whole number, got '1'"),

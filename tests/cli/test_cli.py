@@ -65,7 +65,7 @@ BAD_INPUT = {
     "latin1": (["--data", "latin1.txt"], "expected UTF-8, got byte 0xe9 at offset 2"),
     "out_file": (["--out", "words.txt"], "output folder words.txt: exists and is no model that"),
     "out_folder": (["--out", "folder"], "output folder folder: exists and is no model that pygpt"),
-    "out_parent": (["--out", "none/out"], "cannot be written: No such file or directory"),
+    "out_parent": (["--out", "words.txt/out"], "cannot be written: Not a directory"),
     "log_folder": (["--log", "folder"], "log file folder: cannot be written: Is a directory"),
     "log_parent": (["--log", "none/log"], "log file none/log: cannot be written: No such file"),
     "from_none": (["--from", "none"], "model folder none: does not exist"),

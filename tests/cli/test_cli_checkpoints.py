@@ -72,7 +72,7 @@ def test_finetune_on_pairs(capsys: Capture) -> None:
     assert f"\n# {total:,} parameters, {trained:,} of them trained\n" in plan
     assert "\n# fine-tuned from run\n" in plan and "\nlearning_rate = 0.0001\n" in plan
     assert result.splitlines()[-2].startswith("5 steps in ")
-    assert captured.err.splitlines()[-1].startswith("step 5/5  loss ")
+    assert captured.err.splitlines()[-2].startswith("step 5/5  loss ")
 
 
 def test_finetune_on_a_dataset_and_resume(capsys: Capture) -> None:
@@ -203,11 +203,11 @@ ERRORS = {
     "tune_other": (
         ["finetune", "run", "ab", "--out", "new"],
         2,
-        "--tokenizer: expected data of the model's tokenizer, got another's",
+        "error: tokenizer: expected data of the model's tokenizer, got another's",
     ),
     "tune_none": (["finetune", "none/none/none", "ab", "--out", "new"], 1, "does not exist"),
-    "eval_other": (["eval", "run", "ab"], 2, "--tokenizer: expected data of the model's tokenizer"),
-    "eval_ids": (["eval", "ids", "pairs.jsonl"], 2, "--tokenizer: expected a model with tokenizer"),
+    "eval_other": (["eval", "run", "ab"], 2, "error: tokenizer: expected data of the model's"),
+    "eval_ids": (["eval", "ids", "pairs.jsonl"], 2, "error: tokenizer: expected a model with"),
     "eval_missing": (["eval", "run", "none.txt"], 1, "data file none.txt: cannot be read"),
     "eval_folder": (["eval", "run", "folder"], 1, "tokenizer folder/tokenizer.json: expected a"),
     "eval_iters": (["eval", "run", "ab", "--eval-iters", "-1"], 2, "--eval-iters: expected at"),

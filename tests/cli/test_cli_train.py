@@ -62,8 +62,10 @@ def test_a_run(capsys: Capture) -> None:
     lowest = min(losses)
     expected = f"best validation loss {lowest:.4f} after step {losses[lowest]}: "
     assert best == f"{expected}runs/shakespeare-char/best"
-    steps = [line.split("/")[0] for line in captured.err.splitlines()]
+    *lines, following = captured.err.splitlines()
+    steps = [line.split("/")[0] for line in lines]
     assert steps == [f"step {step:2}" for step in (2, 3, 4, 5, 6, 7, 8, 9, 10, 11)]
+    assert following.startswith("next: python -m pygpt generate runs/shakespeare-char --prompt ")
 
 
 def test_tensorboard_gets_the_metrics_too() -> None:

@@ -48,7 +48,8 @@ def test_shakespeare(capsys: Capture) -> None:
         "new/val.bin: 111,540 tokens of 111,540 bytes of text, 1.00 each",
         "new/tokenizer.json: 65 ids",
     ]
-    head, *lines = captured.err.splitlines()
+    head, *lines, following = captured.err.splitlines()
+    assert following == "next: python -m pygpt train shakespeare-char --data new"
     assert head == "1 document, 1,115,394 characters"
     assert lines[-1].startswith("100%  1,115,394 tokens  ") and lines[-1].endswith(" tokens/s")
     assert 3 < len(lines) <= 10
@@ -102,8 +103,8 @@ BAD_INPUT = {
     "out": (["names", "--tokenizer", "char", "--out", "folder"], "exists and is no dataset that"),
     "out_file": (["names", "--tokenizer", "char", "--out", "one.txt"], "exists and is no dataset"),
     "out_parent": (
-        ["names", "--tokenizer", "char", "--out", "none/new"],
-        "none/new: cannot be written: No such file or directory",
+        ["names", "--tokenizer", "char", "--out", "one.txt/new"],
+        "one.txt/new: cannot be written: Not a directory",
     ),
 }
 

@@ -77,7 +77,7 @@ def test_train(split: str, capsys: Capture) -> None:
     expected = BPETokenizer.train(read_text("words.txt"), 263, split)
     assert load_tokenizer("new.json") == expected
     count = len(expected.encode(read_text("words.txt")))
-    sizes = f"27 bytes of text are {count} tokens, {27 / count:.2f} bytes each"
+    sizes = f"26 bytes of text are {count} tokens, {26 / count:.2f} bytes each"
     assert output == f"new.json: 263 ids; {sizes}\n"
 
 
@@ -138,8 +138,8 @@ BAD_INPUT = {
         "output file folder: exists; ",
     ),
     "out_parent": (
-        ["train", "words.txt", "--vocab-size", "260", "--out", "none/new"],
-        "output file none/new: cannot be written: No such file or directory",
+        ["train", "words.txt", "--vocab-size", "260", "--out", "words.txt/new"],
+        "output file words.txt/new: cannot be written: Not a directory",
     ),
     "tokenizer": (["encode", "gpt3", "a"], "tokenizer gpt3: expected a folder, a file, or one of"),
     "tokenizer_folder": (["encode", "folder", "a"], "folder/tokenizer.json: expected a folder"),

@@ -64,9 +64,9 @@ def test_fields_by_name() -> None:
         ([PAIR[0]], "expected an answer of an assistant, got none"),
         ([PAIR[1]], "expected a message of a user, got none"),
         ([{"role": "tool", "content": "x"}], "messages: message 1: role: expected system, user or"),
-        ([PAIR[0], {"role": "assistant", "content": ""}], "assistant: expected text, got an empty"),
+        ([PAIR[0], {"role": "assistant", "content": ""}], "assistant: expected text, got an em"),
         ([PAIR[0], {"role": "assistant"}], "messages: message 2: expected a field 'content', got"),
-        ([{"role": "user", "content": [{"type": "image"}]}], "message 1: content: expected parts o"),
+        ([{"role": "user", "content": [{"type": "image"}]}], "message 1: content: expected parts"),
         (["up?"], "messages: message 1: expected an object with role and content"),
     ],
 )

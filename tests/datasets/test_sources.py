@@ -66,7 +66,7 @@ def test_a_text_file_is_one_document() -> None:
     text = "\ufeff" + "\r\n".join(TEXTS) * (PIECE // 100)
     Path("text.txt").write_bytes(text.encode())
     assert len(list(find_source("text.txt").pieces())) > 2
-    assert _documents("text.txt") == [text]
+    assert _documents("text.txt") == [text.removeprefix("\ufeff").replace("\r\n", "\n")]
     Path("empty").write_bytes(b"")
     assert _documents("empty") == []
 
@@ -80,9 +80,9 @@ def test_lines_and_characters_across_blocks(
     path.write_bytes("".join(parts).encode())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files_text, "BLOCK", block)
-        expected = "".join(parts)
+        expected = re.sub("\r\n|\r", "\n", "".join(parts))
         assert _documents(path) == [expected] * bool(expected)
-        lines = [line for line in map(str.strip, re.split("\r\n|\r|\n", expected)) if line]
+        lines = [line for line in map(str.strip, expected.split("\n")) if line]
         assert _documents(path, lines=True) == lines
         if lines:
             assert read_documents(path) == lines
@@ -226,12 +226,11 @@ def test_bad_parquet() -> None:
 
 def test_no_files() -> None:
     Path("empty/.hidden").mkdir(parents=True)
-    os.mkfifo("pipe")
     for where, problem in {
         "none.txt": "data file none.txt: there is no such file",
         "": "data file : there is no such file",
         "a\0b": "data file a\0b: there is no such file",
-        "pipe": "data file pipe: expected a file or a folder",
+        os.devnull: f"data file {os.devnull}: expected a file or a folder",
         "empty": "data folder empty: expected files, got none",
     }.items():
         with pytest.raises(DataError) as caught:

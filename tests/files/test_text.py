@@ -30,10 +30,10 @@ def test_shipped_shakespeare() -> None:
     assert read_text("names").splitlines() == read_documents()
 
 
-def test_text_is_left_as_it_is(tmp_path: Path) -> None:
+def test_text_without_mark_and_with_plain_line_ends(tmp_path: Path) -> None:
     file = tmp_path / "text.txt"
     file.write_bytes("\ufeff a\r\n\r\n\u2028\u00e9 ".encode())
-    assert read_text(file) == "\ufeff a\r\n\r\n\u2028\u00e9 "
+    assert read_text(file) == " a\n\n\u2028\u00e9 "
     file.write_bytes(b"")
     with pytest.raises(DataError, match="text.txt: expected text, got an empty file$"):
         read_text(file)

@@ -179,7 +179,7 @@ def test_from_nothing() -> None:
 
 def test_special_tokens_in_a_prompt() -> None:
     tokenizer = BPETokenizer.train("low lower", 262)
-    with make(262, tokenizer) as model:
+    with make(262, tokenizer, block_size=40) as model:
         for specials in (False, True):
             ids = tokenizer.encode("<|endoftext|>low", specials)
             text = model.generate("<|endoftext|>low", 4, temperature=0, specials=specials)

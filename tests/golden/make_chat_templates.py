@@ -1,4 +1,4 @@
-"""Make chat_templates.json: chat templates in the manner of published ones, as transformers has them.
+"""Make chat_templates.json: templates in the manner of published ones, as transformers has them.
 
     pip install transformers==5.24.0 jinja2==3.1.6
     python tests/golden/make_chat_templates.py
@@ -152,7 +152,7 @@ TEMPLATES = {
     "qwen3": """{%- set ns = namespace(last=messages|length - 1) %}
 {%- for message in messages[::-1] %}
     {%- set index = (messages|length - 1) - loop.index0 %}
-    {%- if message.role == "user" and message.content is string and ns.last == messages|length - 1 %}
+    {%- if message.role == "user" and ns.last == messages|length - 1 %}
         {%- set ns.last = index %}
     {%- endif %}
 {%- endfor %}

@@ -212,7 +212,8 @@ OWN: dict[str, Callable[[], Tokenizer]] = {
     "several": lambda: _byte_level(
         cuts.Sequence([
             cuts.Split(Regex("[\r\n]"), "isolated"), cuts.Split(Regex(r"\s?\p{L}+"), "isolated"),
-            cuts.Split(Regex(r"\s?\p{P}+"), "isolated"), cuts.Split(Regex("[一-龥가-퟿]+"), "isolated"),
+            cuts.Split(Regex(r"\s?\p{P}+"), "isolated"),
+            cuts.Split(Regex("[一-龥가-힣]+"), "isolated"),
             cuts.Digits(False), cuts.ByteLevel(add_prefix_space=False, use_regex=False),
         ])
     ),

@@ -59,7 +59,8 @@ public final class Documents {
     }
     ByteBuffer in = ByteBuffer.wrap(bytes);
     try {
-      return StandardCharsets.UTF_8.newDecoder().decode(in).toString();
+      String text = StandardCharsets.UTF_8.newDecoder().decode(in).toString();
+      return text.startsWith("\uFEFF") ? text.substring(1) : text; // a byte order mark is no text
     } catch (CharacterCodingException error) { // `in` is where the malformed sequence begins
       String problem =
           String.format(

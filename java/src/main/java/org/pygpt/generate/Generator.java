@@ -240,7 +240,8 @@ public final class Generator implements AutoCloseable {
       return null;
     }
     try {
-      first.setCache(caches.take(first.request().prompt(), first.positions(model.config().blockSize())));
+      first.setCache(
+          caches.take(first.request().prompt(), first.positions(model.config().blockSize())));
     } catch (OutOfMemoryError error) { // others took what was free when it was submitted
       dequeue(first).fail(error);
     }

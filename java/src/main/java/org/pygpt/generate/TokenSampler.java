@@ -81,7 +81,9 @@ final class TokenSampler {
       chosen = likeliest();
     }
     if (options.isRandom()) {
-      if (penalized || never != null || options.temperature() != 1) { // else the weights are the model's own
+      if (penalized
+          || never != null
+          || options.temperature() != 1) { // else the weights are the model's own
         sum = softmax.weigh(scores, scores[chosen], options.temperature());
       }
       if (!options.keepsAll()) {

@@ -15,8 +15,15 @@ package org.pygpt.kernels;
  * @param kvHeads heads of keys and values; divides H
  * @param causal whether query t attends to keys 0 to keys - queries + t alone, so that the last
  *     query sees all keys; else every query attends to every key
+ * @param scores what becomes of the products of queries and keys; a window needs {@code causal}
  */
-public record AttentionSpec(int B, int queries, int keys, int H, int kvHeads, boolean causal) {
+public record AttentionSpec(
+    int B, int queries, int keys, int H, int kvHeads, boolean causal, ScoreSpec scores) {
+  /** Attention whose scores are only scaled by 1 / sqrt(D). */
+  public AttentionSpec(int B, int queries, int keys, int H, int kvHeads, boolean causal) {
+    this(B, queries, keys, H, kvHeads, causal, ScoreSpec.PLAIN);
+  }
+
   /** Causal self-attention of B sequences of T positions. */
   public static AttentionSpec causal(int B, int T, int H, int kvHeads) {
     return new AttentionSpec(B, T, T, H, kvHeads, true);
@@ -25,5 +32,15 @@ public record AttentionSpec(int B, int queries, int keys, int H, int kvHeads, bo
   /** Keys that query t attends to: those before this index. */
   public int visible(int t) {
     return causal ? keys - queries + t + 1 : keys;
+  }
+
+  /** The first key that query t attends to. */
+  public int first(int t) {
+    return scores.window() == 0 ? 0 : Math.max(0, visible(t) - scores.window());
+  }
+
+  /** What is added to the score of query t and key s of head h. */
+  public double bias(int h, int t, int s) {
+    return -scores.slope(h, H) * Math.abs(keys - queries + t - s);
   }
 }

@@ -121,9 +121,13 @@ public interface Kernels extends AutoCloseable {
   void activationBackward(
       Activation kind, int rows, Tensor x, Tensor bias, Tensor dOut, Tensor dX, Gradient dBias);
 
+  /** out = factor * x; out may be x. */
+  void scale(int rows, double factor, Tensor x, Tensor out);
+
   /**
-   * Rotates the heads of x in place by their positions: with D columns a head, columns d and d +
-   * D/2 turn by (past + row % T) * theta^(-2d/D).
+   * Rotates the heads of x in place by their positions: columns d and d + R/2 of each head turn by
+   * the angle that the table has for position past + row % T; others stay. The table may hold
+   * cosines and sines that are scaled alike.
    *
    * @see <a href="https://arxiv.org/abs/2104.09864">Su et al. 2021</a>
    */
@@ -149,8 +153,9 @@ public interface Kernels extends AutoCloseable {
   // ---- attention -------------------------------------------------------------------------------
 
   /**
-   * Multi-head attention: out = softmax(q k^T / sqrt(D)) v, for each sequence and each head. The
-   * scores of all queries, (queries, keys), are never in memory at once.
+   * Multi-head attention: out = softmax(q k^T / sqrt(D)) v, for each sequence and each head, with
+   * scores as {@link ScoreSpec} has them. The scores of all queries, (queries, keys), are never in
+   * memory at once.
    *
    * @param in queries (B * queries, H * D), keys and values (B * keys, kvHeads * D)
    * @param mask drops probabilities; null for none

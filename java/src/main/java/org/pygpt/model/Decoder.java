@@ -7,18 +7,24 @@ import org.pygpt.graph.Slot;
 import org.pygpt.graph.Tape;
 import org.pygpt.graph.Variable;
 import org.pygpt.kernels.NormSpec;
+import org.pygpt.kernels.ScoreSpec;
 import org.pygpt.ops.Attention;
 import org.pygpt.ops.AttentionProbabilities;
 import org.pygpt.ops.CachedAttention;
 import org.pygpt.ops.Dropout;
 import org.pygpt.ops.Embedding;
 import org.pygpt.ops.FeedForwardActivation;
+import org.pygpt.ops.HeadNorm;
 import org.pygpt.ops.LastLogits;
 import org.pygpt.ops.Linear;
 import org.pygpt.ops.Loss;
 import org.pygpt.ops.Parameter;
 import org.pygpt.ops.ResidualNorm;
+import org.pygpt.ops.ResidualNorm.Branch;
+import org.pygpt.ops.ResidualNorm.Norm;
 import org.pygpt.ops.Rotary;
+import org.pygpt.ops.Scale;
+import org.pygpt.ops.ShapedLogits;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -26,7 +32,7 @@ import org.pygpt.tensor.Tensor;
  * rows} rows.
  *
  * <p>Blocks are pre-norm: x += attention(norm(x)), x += feedForward(norm(x)); {@link GPTConfig}
- * says which norm, activation and positions.
+ * says which norm, activation and positions, and its {@link Variant} what is done otherwise.
  */
 final class Decoder {
   /** What a tape is for. */
@@ -52,7 +58,9 @@ final class Decoder {
   private final Loss loss;
   private final List<Slot> probabilities = new ArrayList<>(); // of each layer, for ATTENTION
   private final Slot units; // null for other purposes
+  private final Variant variant;
   private final int C;
+  private final int D;
   private int dropouts;
 
   /**
@@ -71,7 +79,9 @@ final class Decoder {
       Tokens tokens) {
     this.model = model;
     this.config = model.config();
+    this.variant = config.variant();
     this.C = config.nEmbd();
+    this.D = config.headSize();
     this.B = B;
     this.T = T;
     this.rows = rows;
@@ -79,7 +89,7 @@ final class Decoder {
     this.gradients = gradients;
     this.dropout = purpose == Purpose.TRAINING ? config.dropout() : 0;
     this.tape = new Tape(model.kernels(), model.dtype(), purpose == Purpose.TRAINING);
-    int keyColumns = config.nKvHead() * config.headSize();
+    int keyColumns = config.nKvHead() * D;
     this.units =
         purpose == Purpose.ATTENTION ? tape.persistent(Math.multiplyExact(2, T), keyColumns) : null;
     Variable x = embedding(tokens.ids());
@@ -119,73 +129,134 @@ final class Decoder {
     Parameter wte = parameter("wte.weight");
     Parameter wpe = parameterOrNull("wpe.weight");
     tape.add(new Embedding(ids, wte, wpe, config.tieWeights(), embedded));
-    Variable x = dropout == 0 ? embedded : dropped(embedded, null);
-    return config.embeddingNorm() ? residualNorm(x, null, "ln_emb") : x;
+    Variable scaled = scaled(embedded, variant.embeddingScale());
+    Variable x = dropout == 0 ? scaled : dropped(scaled, null);
+    return config.embeddingNorm() ? norm(x, "ln_emb") : x;
   }
 
   /** All layers; returns what the output matrix reads. */
   private Variable blocks(Variable x) {
     Variable stream = x;
-    Variable normed = residualNorm(stream, null, "h.0.ln_1");
+    Variable read = variant.blockNorm() ? norm(stream, "h.0.ln_1") : stream;
     for (int layer = 0; layer < config.nLayer(); layer++) {
       String prefix = "h." + layer;
-      ResidualNorm.Branch attention = attention(layer, prefix + ".attn", normed);
-      normed = residualNorm(stream, attention, prefix + ".ln_2");
-      ResidualNorm.Branch mlp = feedForward(prefix + ".mlp", normed);
       boolean last = layer + 1 == config.nLayer();
-      String next = last ? "ln_f" : "h." + (layer + 1) + ".ln_1";
-      stream = attention.sum();
-      normed = residualNorm(stream, mlp, last && !config.finalNorm() ? null : next);
+      String next = variant.blockNorm() ? "h." + (layer + 1) + ".ln_1" : null;
+      if (last) {
+        next = config.finalNorm() ? "ln_f" : null;
+      }
+      if (variant.residual() == Variant.Residual.SERIAL) {
+        Branch attention = attention(layer, prefix + ".attn", read);
+        read = add(stream, attention, variant.blockNorm() ? prefix + ".ln_2" : null);
+        stream = attention.sum();
+      } else {
+        // norms come first: in backward they add to the gradient that the branches read
+        boolean one = variant.residual() == Variant.Residual.PARALLEL_ONE_NORM;
+        Variable second = one || !variant.blockNorm() ? read : norm(stream, prefix + ".ln_2");
+        Branch attention = attention(layer, prefix + ".attn", read);
+        add(stream, attention, null);
+        stream = attention.sum();
+        read = second;
+      }
+      Branch mlp = feedForward(prefix + ".mlp", read);
+      read = add(stream, mlp, next);
       stream = mlp.sum();
     }
-    return config.finalNorm() ? normed : stream;
+    return read;
   }
 
-  /** Adds a residual sum, a norm or both; returns the norm's output, or null without a norm. */
-  private Variable residualNorm(Variable x, ResidualNorm.Branch branch, String name) {
-    Variable sum = branch == null ? x : branch.sum();
-    ResidualNorm.Norm norm = null;
-    if (name != null) {
-      NormSpec spec = new NormSpec(config.norm() == GPTConfig.Norm.LAYERNORM, config.normEps());
-      norm =
-          new ResidualNorm.Norm(
-              spec,
-              tape.use(sum),
-              parameterOrNull(name + ".weight"),
-              parameterOrNull(name + ".bias"),
-              tape.variable(rows, C),
-              tape.slot(rows, 2));
-    }
-    tape.add(new ResidualNorm(x, branch, norm));
-    return norm == null ? null : norm.out();
+  /** Adds a branch to the stream; returns the norm of the sum, or without a name the sum itself. */
+  private Variable add(Variable stream, Branch branch, String norm) {
+    Norm spec = norm == null ? null : normOf(branch.sum(), norm);
+    tape.add(new ResidualNorm(stream, branch, spec));
+    return norm == null ? branch.sum() : spec.out();
   }
 
-  private ResidualNorm.Branch attention(int layer, String name, Variable x) {
+  private Variable norm(Variable x, String name) {
+    Norm norm = normOf(x, name);
+    tape.add(new ResidualNorm(x, null, norm));
+    return norm.out();
+  }
+
+  private Norm normOf(Variable x, String name) {
+    return new Norm(
+        normSpec(),
+        tape.use(x),
+        parameterOrNull(name + ".weight"),
+        parameterOrNull(name + ".bias"),
+        tape.variable(rows, C),
+        tape.slot(rows, 2));
+  }
+
+  private NormSpec normSpec() {
+    return new NormSpec(config.norm() == GPTConfig.Norm.LAYERNORM, config.normEps());
+  }
+
+  private Branch attention(int layer, String name, Variable x) {
     int H = config.nHead();
     int kvHeads = config.nKvHead();
+    ScoreSpec scores = scores(layer);
     Parameter bias = parameterOrNull(name + ".c_attn.bias");
     Variable qkv = linear(x, name + ".c_attn", bias, false);
-    if (model.angles() != null) {
-      tape.add(new Rotary(qkv, H + kvHeads, model.angles()));
+    if (variant.qkNorm() != Variant.QkNorm.NONE) {
+      qkv = headNorm(name, qkv);
+    }
+    Tensor angles = model.angles(layer);
+    if (angles != null) {
+      tape.add(new Rotary(qkv, H + kvHeads, D, angles));
     }
     if (purpose == Purpose.ATTENTION) {
       Slot weights = tape.persistent(Math.multiplyExact(H, T), T);
       probabilities.add(weights);
-      Slot mixed = tape.slot(T, C);
-      tape.add(new AttentionProbabilities(qkv, H, kvHeads, units, mixed, weights));
+      Slot mixed = tape.slot(T, H * D);
+      tape.add(new AttentionProbabilities(qkv, H, kvHeads, scores, units, mixed, weights));
     }
-    Variable out = tape.variable(rows, C);
+    Variable out = tape.variable(rows, H * D);
     if (purpose == Purpose.GENERATION) {
-      tape.add(new CachedAttention(qkv, layer, H, kvHeads, out));
+      tape.add(new CachedAttention(qkv, layer, H, kvHeads, scores, out));
     } else {
       Attention.Source source = new Attention.Packed(tape.use(qkv));
       Slot logsumexp = tape.slot(Math.multiplyExact(B, H), T);
-      tape.add(new Attention(source, H, kvHeads, true, dropouts++, dropout, logsumexp, out));
+      tape.add(
+          new Attention(source, H, kvHeads, true, scores, dropouts++, dropout, logsumexp, out));
     }
     return branch(out, name);
   }
 
-  private ResidualNorm.Branch feedForward(String name, Variable x) {
+  private ScoreSpec scores(int layer) {
+    double scale = variant.attentionScale();
+    if (variant.attentionScaleByLayer()) {
+      scale = (scale == 0 ? 1 / Math.sqrt(D) : scale) / (layer + 1);
+    }
+    int window = variant.isWindowed(layer) ? variant.window() : 0;
+    return new ScoreSpec(scale, variant.attentionSoftcap(), window, variant.alibi());
+  }
+
+  /** Queries and keys after their norms, beside the values. */
+  private Variable headNorm(String name, Variable qkv) {
+    List<HeadNorm.Part> parts = new ArrayList<>();
+    addParts(parts, 0, config.nHead(), name + ".q_norm");
+    addParts(parts, config.nHead(), config.nKvHead(), name + ".k_norm");
+    Variable out = tape.variable(rows, qkv.columns());
+    Slot statistics = tape.slot(rows, 2 * parts.size());
+    tape.add(new HeadNorm(normSpec(), List.copyOf(parts), qkv, statistics, out));
+    return out;
+  }
+
+  private void addParts(List<HeadNorm.Part> parts, int firstHead, int heads, String name) {
+    Parameter weight = parameterOrNull(name + ".weight");
+    Parameter bias = parameterOrNull(name + ".bias");
+    boolean row = variant.qkNorm() == Variant.QkNorm.ROW;
+    boolean shared = variant.qkNorm() == Variant.QkNorm.HEAD;
+    int columns = row ? heads * D : D;
+    for (int i = 0; i < (row ? 1 : heads); i++) {
+      int column = (firstHead + i) * D;
+      int offset = shared ? 0 : i * D;
+      parts.add(new HeadNorm.Part(column, columns, weight, bias, offset, i == 0 || !shared));
+    }
+  }
+
+  private Branch feedForward(String name, Variable x) {
     Variable hidden = linear(x, name + ".c_fc", null, false);
     Variable active = tape.variable(rows, config.nInner());
     Parameter bias = parameterOrNull(name + ".c_fc.bias");
@@ -194,13 +265,28 @@ final class Decoder {
   }
 
   /** The projection back to the residual stream, ready to be added to it. */
-  private ResidualNorm.Branch branch(Variable x, String name) {
-    Variable out = linear(x, name + ".c_proj", null, false);
+  private Branch branch(Variable x, String name) {
     Parameter bias = parameterOrNull(name + ".c_proj.bias");
-    if (dropout == 0) {
-      return new ResidualNorm.Branch(out, bias, tape.variable(rows, C));
+    boolean isPlain = !variant.branchNorm() && variant.residualScale() == 1;
+    Variable out = linear(x, name + ".c_proj", isPlain ? null : bias, false);
+    if (!isPlain) {
+      bias = null;
+      out = variant.branchNorm() ? norm(out, name + ".ln") : out;
+      out = scaled(out, variant.residualScale());
     }
-    return new ResidualNorm.Branch(dropped(out, bias), null, tape.variable(rows, C));
+    if (dropout == 0) {
+      return new Branch(out, bias, tape.variable(rows, C));
+    }
+    return new Branch(dropped(out, bias), null, tape.variable(rows, C));
+  }
+
+  private Variable scaled(Variable x, double factor) {
+    if (factor == 1) {
+      return x;
+    }
+    Variable out = tape.variable(rows, C);
+    tape.add(new Scale(factor, x, out));
+    return out;
   }
 
   private Variable dropped(Variable x, Parameter bias) {
@@ -210,12 +296,21 @@ final class Decoder {
   }
 
   private Variable logits(Variable x, String name) {
+    Parameter bias = parameterOrNull("lm_head.bias");
+    Variable out;
     if (scoresAll()) {
-      return linear(x, name, null, true);
+      out = linear(x, name, bias, true);
+    } else {
+      out = tape.variable(B, config.vocabSize());
+      tape.add(new LastLogits(x, parameter(name + ".weight"), bias, tape.slot(B, C), out));
     }
-    Variable out = tape.variable(B, config.vocabSize());
-    tape.add(new LastLogits(x, parameter(name + ".weight"), tape.slot(B, C), out));
-    return out;
+    if (variant.logitScale() == 1 && variant.logitSoftcap() == 0) {
+      return out;
+    }
+    Variable shaped = tape.variable(scoresAll() ? rows : B, config.vocabSize());
+    tape.add(
+        new ShapedLogits(variant.logitScale(), variant.logitSoftcap(), !scoresAll(), out, shaped));
+    return shaped;
   }
 
   private Variable linear(Variable x, String name, Parameter bias, boolean outputsAreRows) {

@@ -15,7 +15,6 @@ import org.pygpt.kernels.PackedMatrix;
 import org.pygpt.kernels.QuantizedMatrix;
 import org.pygpt.kernels.WeightFormat;
 import org.pygpt.ops.Parameter;
-import org.pygpt.ops.Rotary;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Tensor;
 import org.pygpt.tensor.TooLargeError;
@@ -48,7 +47,7 @@ public final class GPT implements AutoCloseable {
   private final GPTConfig config;
   private final Kernels kernels;
   private final Parameters weights;
-  private final Tensor angles;
+  private final RotaryAngles angles; // null for other positions
   private volatile QuantizedWeights rounded;
   private volatile long version;
   private final ReentrantLock turns = new ReentrantLock(true);
@@ -65,14 +64,9 @@ public final class GPT implements AutoCloseable {
     this.kernels = kernels;
     this.weights = new Parameters(kernels.device(), Layout.of(config), dtype);
     this.angles =
-        isRotary(config)
-            ? Rotary.angles(
-                kernels.device(), dtype, config.blockSize(), config.headSize(), config.ropeTheta())
+        config.positions() == GPTConfig.Positions.ROTARY
+            ? new RotaryAngles(kernels.device(), dtype, config)
             : null;
-  }
-
-  private static boolean isRotary(GPTConfig config) {
-    return config.positions() == GPTConfig.Positions.ROTARY;
   }
 
   /**
@@ -87,8 +81,8 @@ public final class GPT implements AutoCloseable {
    */
   public static GPT create(GPTConfig config, String backend, DType dtype, int threads) {
     BackendProvider chosen = Backend.named(backend);
-    long angles = isRotary(config) ? (long) config.blockSize() * config.headSize() : 0;
-    BigInteger count = LayoutTable.of(config).count().add(BigInteger.valueOf(angles));
+    BigInteger angles = BigInteger.valueOf(RotaryAngles.size(config));
+    BigInteger count = LayoutTable.of(config).count().add(angles);
     BigInteger bytes = count.multiply(BigInteger.valueOf(dtype.bytes()));
     Kernels kernels = chosen.kernels(dtype, threads);
     kernels.device().require(bytes, "a model of these sizes");
@@ -217,9 +211,9 @@ public final class GPT implements AutoCloseable {
     return kernels;
   }
 
-  /** Rotary angles, (block_size, D); null for other positions. */
-  Tensor angles() {
-    return angles;
+  /** Rotary angles of a layer, (block_size, R); null for other positions, or none. */
+  Tensor angles(int layer) {
+    return angles == null ? null : angles.of(layer);
   }
 
   /** What an op reads and writes of the weight called {@code name}. */
@@ -343,7 +337,7 @@ public final class GPT implements AutoCloseable {
   private void free() {
     weights.close();
     if (angles != null) {
-      angles.memory().close();
+      angles.close();
     }
     if (rounded != null) {
       rounded.close();

@@ -30,6 +30,7 @@ import org.pygpt.text.Options;
  * @param embeddingNorm whether a norm stands after the embedding
  * @param positions how the model knows where a token stands
  * @param ropeTheta base of the rotary frequencies
+ * @param variant what other families do otherwise
  */
 public record GPTConfig(
     int blockSize,
@@ -49,7 +50,8 @@ public record GPTConfig(
     boolean finalNorm,
     boolean embeddingNorm,
     Positions positions,
-    double ropeTheta) {
+    double ropeTheta,
+    Variant variant) {
 
   private static final int FEED_FORWARD_FACTOR = 4; // GPT-2's
 
@@ -59,10 +61,14 @@ public record GPTConfig(
     RMSNORM
   }
 
-  /** Kinds of positions: a learned vector for each, or rotated queries and keys. */
+  /**
+   * Kinds of positions: a learned vector for each, rotated queries and keys, or none but what
+   * scores lose with distance.
+   */
   public enum Positions {
     LEARNED,
-    ROTARY
+    ROTARY,
+    ALIBI
   }
 
   /**
@@ -81,13 +87,72 @@ public record GPTConfig(
     requirePositive("n_inner", nInner);
     requireAbove("norm_eps", 0, normEps);
     requireAbove("rope_theta", 1, ropeTheta);
-    require(nEmbd % nHead == 0, "n_embd: expected a multiple of n_head = " + nHead, nEmbd);
-    boolean evenHeads = nEmbd / nHead % 2 == 0;
+    if (variant.headDim() == 0) {
+      require(nEmbd % nHead == 0, "n_embd: expected a multiple of n_head = " + nHead, nEmbd);
+    }
+    boolean rotary = positions == Positions.ROTARY && variant.rotaryDim() == 0;
+    int headSize = variant.headDim() == 0 ? nEmbd / nHead : variant.headDim();
     require(
-        positions != Positions.ROTARY || evenHeads,
-        "n_embd: expected an even head size n_embd / n_head for rotary positions",
-        nEmbd + " / " + nHead);
+        !rotary || headSize % 2 == 0,
+        variant.headDim() == 0
+            ? "n_embd: expected an even head size n_embd / n_head for rotary positions"
+            : "head_dim: expected an even number for rotary positions",
+        variant.headDim() == 0 ? nEmbd + " / " + nHead : headSize);
+    require(
+        variant.rotaryDim() <= headSize,
+        "rotary_dim: expected at most the head size " + headSize,
+        variant.rotaryDim());
+    require(
+        variant.blockNorm() || variant.residual() == Variant.Residual.SERIAL,
+        "residual: expected serial without block_norm",
+        variant.residual());
+    require(
+        (positions == Positions.ALIBI) == (variant.alibi() > 0),
+        "alibi: expected more than 0 with positions alibi, and with no others",
+        variant.alibi());
     require(nHead % nKvHead == 0, "n_kv_head: expected a divisor of n_head = " + nHead, nKvHead);
+  }
+
+  /** One without a variant. */
+  public GPTConfig(
+      int blockSize,
+      int vocabSize,
+      int nLayer,
+      int nHead,
+      int nEmbd,
+      double dropout,
+      boolean bias,
+      Norm norm,
+      Activation activation,
+      boolean tieWeights,
+      int nKvHead,
+      int nInner,
+      boolean normGain,
+      double normEps,
+      boolean finalNorm,
+      boolean embeddingNorm,
+      Positions positions,
+      double ropeTheta) {
+    this(
+        blockSize,
+        vocabSize,
+        nLayer,
+        nHead,
+        nEmbd,
+        dropout,
+        bias,
+        norm,
+        activation,
+        tieWeights,
+        nKvHead,
+        nInner,
+        normGain,
+        normEps,
+        finalNorm,
+        embeddingNorm,
+        positions,
+        ropeTheta,
+        Variant.NONE);
   }
 
   private static void requirePositive(String name, int value) {
@@ -117,13 +182,13 @@ public record GPTConfig(
   /**
    * The configuration with these values, by their names in Python.
    *
-   * @param values all of them; {@code n_kv_head} 0 stands for n_head, {@code n_inner} 0 for 4 *
-   *     n_embd
+   * @param values all of them, but for those of the variant that are {@link Variant#NONE}'s; {@code
+   *     n_kv_head} 0 stands for n_head, {@code n_inner} 0 for 4 * n_embd
    * @throws IllegalArgumentException if a name is missing or unknown, or a value does not fit
    */
   public static GPTConfig of(Map<String, ?> values) {
     Options options = new Options(values);
-    options.requireAmong(gpt2(1, 1, 1, 1, 1).values().keySet());
+    requireKnown(values);
     Map<String, Object> sizes = new HashMap<>(values);
     if (options.size("n_kv_head", 0) == 0) {
       sizes.put("n_kv_head", options.size("n_head", 1));
@@ -154,10 +219,20 @@ public record GPTConfig(
         options.flag("final_norm"),
         options.flag("embedding_norm"),
         options.choice("positions", Positions.class),
-        options.number("rope_theta"));
+        options.number("rope_theta"),
+        Variant.of(values));
   }
 
-  /** Every value by its name in Python, in order; those of enumerations as lower-case text. */
+  private static void requireKnown(Map<String, ?> values) {
+    Map<String, Object> own = new HashMap<>(values);
+    own.keySet().removeAll(Variant.names());
+    new Options(own).requireAmong(gpt2(1, 1, 1, 1, 1).values().keySet());
+  }
+
+  /**
+   * Every value by its name in Python, in order; those of enumerations as lower-case text. Of the
+   * variant only what is not {@link Variant#NONE}'s.
+   */
   public Map<String, Object> values() {
     Map<String, Object> values = new LinkedHashMap<>();
     values.put("block_size", blockSize);
@@ -178,6 +253,7 @@ public record GPTConfig(
     values.put("embedding_norm", embeddingNorm);
     values.put("positions", Choice.name(positions));
     values.put("rope_theta", ropeTheta);
+    values.putAll(variant.differences());
     return values;
   }
 
@@ -188,7 +264,7 @@ public record GPTConfig(
    */
   public GPTConfig with(Map<String, ?> changes) {
     Map<String, Object> values = values();
-    new Options(changes).requireAmong(values.keySet());
+    requireKnown(changes);
     values.putAll(changes);
     return make(values);
   }
@@ -253,6 +329,11 @@ public record GPTConfig(
 
   /** Size of one head: D. */
   public int headSize() {
-    return nEmbd / nHead;
+    return variant.headDim() == 0 ? nEmbd / nHead : variant.headDim();
+  }
+
+  /** Columns of a head that are rotated: R. */
+  public int rotaryDim() {
+    return variant.rotaryDim() == 0 ? headSize() : variant.rotaryDim();
   }
 }

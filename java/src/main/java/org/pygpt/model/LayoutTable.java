@@ -32,8 +32,22 @@ public record LayoutTable(List<Row> rows) {
   /** The weights of a GPT. */
   public static LayoutTable of(GPTConfig config) {
     Map<String, Object> values = config.values();
-    values.put("qkv_width", (config.nHead() + 2L * config.nKvHead()) * config.headSize());
+    Variant variant = config.variant();
+    long D = config.headSize();
+    values.put("qkv_width", (config.nHead() + 2L * config.nKvHead()) * D);
+    values.put("attn_width", config.nHead() * D);
     values.put("fc_width", (long) config.activation().inputsPerOutput() * config.nInner());
+    boolean perHead = variant.qkNorm() == Variant.QkNorm.HEAD;
+    values.put("q_norm_width", perHead ? D : config.nHead() * D);
+    values.put("k_norm_width", perHead ? D : config.nKvHead() * D);
+    for (String part : Variant.BIASED) {
+      values.put(part + "_bias", variant.hasBias(part, config.bias()));
+    }
+    values.put("block_norm", variant.blockNorm());
+    values.put("branch_norm", variant.branchNorm());
+    values.put("qk_norm", variant.qkNorm() != Variant.QkNorm.NONE);
+    boolean oneNorm = variant.residual() == Variant.Residual.PARALLEL_ONE_NORM;
+    values.put("second_norm", variant.blockNorm() && !oneNorm);
     try (InputStream file = LayoutTable.class.getResourceAsStream("gpt.txt")) {
       return parse(new String(file.readAllBytes(), UTF_8), values);
     } catch (IOException error) {

@@ -11,6 +11,7 @@ import org.pygpt.kernels.AttentionSpec;
 import org.pygpt.kernels.DropoutMask;
 import org.pygpt.kernels.Heads;
 import org.pygpt.kernels.Kernels;
+import org.pygpt.kernels.ScoreSpec;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -23,6 +24,7 @@ public final class Attention implements Op {
   private final int H;
   private final int kvHeads;
   private final boolean causal;
+  private final ScoreSpec scores;
   private final int index;
   private final DropoutMask mask;
   private final Slot logsumexp;
@@ -78,10 +80,29 @@ public final class Attention implements Op {
       double dropout,
       Slot logsumexp,
       Variable out) {
+    this(source, H, kvHeads, causal, ScoreSpec.PLAIN, index, dropout, logsumexp, out);
+  }
+
+  /**
+   * Binds the op.
+   *
+   * @param scores what becomes of the products of queries and keys
+   */
+  public Attention(
+      Source source,
+      int H,
+      int kvHeads,
+      boolean causal,
+      ScoreSpec scores,
+      int index,
+      double dropout,
+      Slot logsumexp,
+      Variable out) {
     this.source = source;
     this.H = H;
     this.kvHeads = kvHeads;
     this.causal = causal;
+    this.scores = scores;
     this.index = index;
     this.mask = dropout == 0 ? null : new DropoutMask(dropout);
     this.logsumexp = logsumexp;
@@ -121,7 +142,7 @@ public final class Attention implements Op {
   }
 
   private AttentionSpec spec(Step step) {
-    return new AttentionSpec(step.B(), step.T(), source.keys(step), H, kvHeads, causal);
+    return new AttentionSpec(step.B(), step.T(), source.keys(step), H, kvHeads, causal, scores);
   }
 
   /** (B * H, T) of this step, whose T may be longer than the planned one where its B is smaller. */
@@ -146,6 +167,7 @@ public final class Attention implements Op {
 
   @Override
   public String describe() {
-    return "attention  " + H + " heads, " + kvHeads + " of keys and values";
+    String window = scores.window() == 0 ? "" : ", a window of " + scores.window();
+    return "attention  " + H + " heads, " + kvHeads + " of keys and values" + window;
   }
 }

@@ -8,6 +8,7 @@ import org.pygpt.graph.Variable;
 import org.pygpt.kernels.AttentionSpec;
 import org.pygpt.kernels.Heads;
 import org.pygpt.kernels.Kernels;
+import org.pygpt.kernels.ScoreSpec;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -22,6 +23,7 @@ public final class AttentionProbabilities implements Op {
   private final Variable qkv;
   private final int H;
   private final int kvHeads;
+  private final ScoreSpec scores;
   private final Slot units;
   private final Slot mixed;
   private final Slot probabilities;
@@ -33,14 +35,21 @@ public final class AttentionProbabilities implements Op {
    * @param qkv as attention reads it
    * @param units (2 T, kvHeads * D), persistent: row T + d of each head is unit vector d, others
    *     are 0; filled here, and may be shared by all layers
-   * @param mixed (T, C), for the means
+   * @param mixed (T, H * D), for the means
    * @param probabilities (H * T, T): row h * T + t is how query t of head h weighs the keys
    */
   public AttentionProbabilities(
-      Variable qkv, int H, int kvHeads, Slot units, Slot mixed, Slot probabilities) {
+      Variable qkv,
+      int H,
+      int kvHeads,
+      ScoreSpec scores,
+      Slot units,
+      Slot mixed,
+      Slot probabilities) {
     this.qkv = qkv;
     this.H = H;
     this.kvHeads = kvHeads;
+    this.scores = scores;
     this.units = units;
     this.mixed = mixed;
     this.probabilities = probabilities;
@@ -72,7 +81,7 @@ public final class AttentionProbabilities implements Op {
       int keys = Math.min(D, T - first);
       Tensor values = units.tensor().rows(mixed.rows() - first, T); // key first + d is unit d
       Tensor means = mixed.tensor();
-      AttentionSpec spec = AttentionSpec.causal(1, T, H, kvHeads);
+      AttentionSpec spec = new AttentionSpec(1, T, T, H, kvHeads, true, scores);
       kernels.attention(spec, new Heads(heads.q(), heads.k(), values), null, means, null);
       for (int h = 0; h < H; h++) {
         Tensor target = probabilities.tensor().columns(first, keys);

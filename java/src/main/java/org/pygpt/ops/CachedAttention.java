@@ -8,6 +8,7 @@ import org.pygpt.graph.Variable;
 import org.pygpt.kernels.AttentionSpec;
 import org.pygpt.kernels.Heads;
 import org.pygpt.kernels.Kernels;
+import org.pygpt.kernels.ScoreSpec;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -18,9 +19,10 @@ import org.pygpt.tensor.Tensor;
  * does not depend on the others of the step.
  *
  * @param layer of the pasts
+ * @param scores what becomes of the products of queries and keys
  */
-public record CachedAttention(Variable qkv, int layer, int H, int kvHeads, Variable out)
-    implements Op {
+public record CachedAttention(
+    Variable qkv, int layer, int H, int kvHeads, ScoreSpec scores, Variable out) implements Op {
   @Override
   public List<Slot> forwardSlots() {
     return List.of(qkv.valueSlot(), out.valueSlot());
@@ -41,8 +43,10 @@ public record CachedAttention(Variable qkv, int layer, int H, int kvHeads, Varia
     Tensor values = past.values(layer);
     kernels.copy(T, heads.k().rows(row, T), keys, past.length());
     kernels.copy(T, heads.v().rows(row, T), values, past.length());
-    Heads all = new Heads(heads.q().rows(row, T), keys.rows(0, length), values.rows(0, length));
-    AttentionSpec spec = new AttentionSpec(1, T, length, H, kvHeads, true);
+    int seen = scores.window() == 0 ? length : Math.min(length, scores.window() + T - 1);
+    int first = length - seen; // no query looks before it
+    Heads all = new Heads(heads.q().rows(row, T), keys.rows(first, seen), values.rows(first, seen));
+    AttentionSpec spec = new AttentionSpec(1, T, seen, H, kvHeads, true, scores);
     kernels.attention(spec, all, null, out.value().rows(row, T), null);
   }
 

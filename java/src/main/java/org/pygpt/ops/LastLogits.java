@@ -13,9 +13,11 @@ import org.pygpt.tensor.Tensor;
  * reads: (B * T, C) -> (B, V). Forward only.
  *
  * @param weight (V, C)
+ * @param bias null for none
  * @param last (B, C), for the rows that are read
  */
-public record LastLogits(Variable x, Parameter weight, Slot last, Variable out) implements Op {
+public record LastLogits(Variable x, Parameter weight, Parameter bias, Slot last, Variable out)
+    implements Op {
   @Override
   public List<Slot> forwardSlots() {
     return List.of(x.valueSlot(), last, out.valueSlot());
@@ -35,6 +37,9 @@ public record LastLogits(Variable x, Parameter weight, Slot last, Variable out) 
       rows = last.tensor();
     }
     weight.multiply(kernels, true, step.B(), rows, out.value()); // (B, C) @ (C, V) -> (B, V)
+    if (bias != null) {
+      kernels.bias(step.B(), bias.value(), out.value());
+    }
   }
 
   @Override

@@ -15,21 +15,24 @@ import org.pygpt.tensor.Tensor;
 /**
  * Rotary positions, in place on the heads of queries and keys that lead the packed columns.
  *
- * @param angles (block_size, D), see {@link Kernels#rotary}
+ * @param D columns of a head
+ * @param angles (block_size, R), see {@link Kernels#rotary}
  */
-public record Rotary(Variable qkv, int heads, Tensor angles) implements Op {
+public record Rotary(Variable qkv, int heads, int D, Tensor angles) implements Op {
   /**
-   * Angles of positions below T for heads of size D: cosines, then sines, of position *
-   * theta^(-2d/D), (T, D); owned by the caller.
+   * Angles of positions below T: cosines, then sines, of position * frequency, all times a factor,
+   * (T, 2 * frequencies); owned by the caller.
    */
-  public static Tensor angles(Device device, DType dtype, int T, int D, double theta) {
-    Tensor angles = Tensor.of(device.allocate(dtype, (long) T * D), dtype, 0, T, D);
-    double[] row = new double[D];
+  public static Tensor angles(
+      Device device, DType dtype, int T, double[] frequencies, double factor) {
+    int half = frequencies.length;
+    Tensor angles = Tensor.of(device.allocate(dtype, 2L * T * half), dtype, 0, T, 2 * half);
+    double[] row = new double[2 * half];
     for (int position = 0; position < T; position++) {
-      for (int d = 0; d < D / 2; d++) {
-        double angle = position * Math.pow(theta, -2.0 * d / D);
-        row[d] = Math.cos(angle);
-        row[D / 2 + d] = Math.sin(angle);
+      for (int d = 0; d < half; d++) {
+        double angle = position * frequencies[d];
+        row[d] = factor * Math.cos(angle);
+        row[half + d] = factor * Math.sin(angle);
       }
       angles.writeRow(position, row);
     }
@@ -56,20 +59,20 @@ public record Rotary(Variable qkv, int heads, Tensor angles) implements Op {
     int T = step.T();
     if (step.pasts().isEmpty()) {
       Positions positions = new Positions(step.B(), T, 0);
-      kernels.rotary(new Rotation(heads, angles, false), positions, qkv.value());
+      kernels.rotary(new Rotation(heads, D, angles, false), positions, qkv.value());
     }
     for (int b = 0; b < step.pasts().size(); b++) {
       int past = step.pasts().get(b).length();
       Positions positions = new Positions(1, T, past);
       Tensor rows = qkv.value().rows(b * T, T);
-      kernels.rotary(new Rotation(heads, angles, false), positions, rows);
+      kernels.rotary(new Rotation(heads, D, angles, false), positions, rows);
     }
   }
 
   @Override
   public void backward(Kernels kernels, Step step) {
     Positions positions = new Positions(step.B(), step.T(), 0);
-    kernels.rotary(new Rotation(heads, angles, true), positions, qkv.gradient());
+    kernels.rotary(new Rotation(heads, D, angles, true), positions, qkv.gradient());
   }
 
   @Override

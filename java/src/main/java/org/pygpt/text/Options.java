@@ -1,8 +1,11 @@
 package org.pygpt.text;
 
 import java.math.BigInteger;
+import java.util.ArrayList;
 import java.util.Collection;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * Immutable: options by their names, as {@link Json#parseObject} gives them, to be taken one by
@@ -41,6 +44,38 @@ public final class Options {
   /** True or false. */
   public boolean flag(String name) {
     return get(name, Boolean.class, "true or false");
+  }
+
+  /** Text. */
+  public String text(String name) {
+    return get(name, String.class, "text");
+  }
+
+  /** A list of texts; one alone is a list of it. */
+  public List<String> texts(String name) {
+    List<String> texts = new ArrayList<>();
+    for (Object item : items(name)) {
+      texts.add(new Options(Map.of(name, item)).text(name));
+    }
+    return texts;
+  }
+
+  /** A list of whole numbers from 0 to the largest int; one alone is a list of it. */
+  public List<Integer> sizes(String name) {
+    List<Integer> sizes = new ArrayList<>();
+    for (Object item : items(name)) {
+      sizes.add(new Options(Map.of(name, item)).size(name, 0));
+    }
+    return sizes;
+  }
+
+  private List<?> items(String name) {
+    Object value = get(name, Object.class, "a list");
+    List<?> items = value instanceof List<?> list ? list : List.of(value);
+    if (items.stream().anyMatch(Objects::isNull)) {
+      throw problem(name, "a list without null", value);
+    }
+    return items;
   }
 
   /** A value of an enumeration, by its lower-case name. */

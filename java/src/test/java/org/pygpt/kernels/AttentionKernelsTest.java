@@ -154,6 +154,50 @@ class AttentionKernelsTest extends KernelsTest {
     }
   }
 
+  /**
+   * Windows, caps, slopes of distance and scales, on long and short heads, with and without past.
+   */
+  @ParameterizedTest
+  @CsvSource({
+    "2, 7, 0, 3, 1, 5, 3, 0, 0, 0",
+    "2, 67, 0, 4, 2, 8, 17, 0, 0, 0.3",
+    "1, 131, 0, 2, 1, 64, 20, 0, 0, 0",
+    "1, 131, 7, 2, 1, 64, 1, 0, 0, 0",
+    "2, 17, 5, 6, 2, 13, 0, 2.5, 0, 0",
+    "2, 67, 0, 2, 2, 64, 0, 1.5, 0, 0.4",
+    "2, 17, 3, 6, 2, 13, 0, 0, 8, 0",
+    "1, 131, 0, 5, 5, 64, 0, 0, 4, 0",
+    "1, 67, 11, 3, 1, 48, 9, 2, 8, 0.7",
+    "2, 1, 66, 3, 1, 64, 9, 2, 8, 0",
+    "2, 1, 3, 3, 3, 5, 2, 2, 8, 0"
+  })
+  void shapedScores(
+      int B, int T, int past, int H, int K, int D, int window, double cap, double alibi, double s) {
+    ScoreSpec scores = new ScoreSpec(s, cap, window, alibi);
+    AttentionSpec spec = new AttentionSpec(B, T, past + T, H, K, true, scores);
+    compare(
+        SUMS_OF_SUMS,
+        "forward and backward",
+        (kernels, tensors) -> {
+          int keys = B * (past + T);
+          Heads in =
+              new Heads(
+                  tensors.input(B * T, H * D),
+                  tensors.input(keys, K * D),
+                  tensors.input(keys, K * D));
+          Tensor out = tensors.output(B * T, H * D);
+          Tensor logsumexp = tensors.output(B * H, T);
+          kernels.attention(spec, in, null, out, logsumexp);
+          Heads gradients =
+              new Heads(
+                  tensors.output(B * T, H * D),
+                  tensors.output(keys, K * D),
+                  tensors.output(keys, K * D));
+          Tensor dOut = tensors.input(B * T, H * D);
+          kernels.attentionBackward(spec, in, null, out, logsumexp, dOut, gradients);
+        });
+  }
+
   @Test
   void attentionOfLargeScores() {
     compare(

@@ -109,6 +109,36 @@ class ElementKernelsTest extends KernelsTest {
   }
 
   @ParameterizedTest
+  @CsvSource({"1, 1, 0, 1, 6, 2", "34, 17, 0, 5, 16, 4", "15, 5, 3, 3, 64, 48"})
+  void rotaryOfAPartOfHeads(int rows, int T, int past, int heads, int D, int R) {
+    for (boolean inverse : NO_AND_YES) {
+      compare(
+          ELEMENT,
+          "inverse " + inverse,
+          (kernels, tensors) -> {
+            Tensor angles = tensors.input(past + T, R);
+            Tensor x = tensors.output(rows, (heads + 1) * D);
+            Rotation rotation = new Rotation(heads, D, angles, inverse);
+            kernels.rotary(rotation, new Positions(rows / T, T, past), x);
+          });
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("rowsAndColumns")
+  void scale(int rows, int C) {
+    for (boolean inPlace : NO_AND_YES) {
+      compare(
+          ELEMENT,
+          "in place " + inPlace,
+          (kernels, tensors) -> {
+            Tensor x = inPlace ? tensors.output(rows, C) : tensors.input(rows, C);
+            kernels.scale(rows, 0.3, x, inPlace ? x : tensors.output(rows, C));
+          });
+    }
+  }
+
+  @ParameterizedTest
   @MethodSource("rowsAndColumns")
   void dropout(int rows, int C) {
     for (boolean biased : NO_AND_YES) {

@@ -292,6 +292,36 @@ class PlainKernelsGradientTest {
   }
 
   @ParameterizedTest
+  @CsvSource({"2, 0, 0, 0", "0, 1.5, 0, 0", "0, 0, 8, 0", "3, 0.8, 4, 0.9"})
+  void attentionWithShapedScores(int window, double cap, double alibi, double scale) {
+    int rows = 2 * 5;
+    int H = 3;
+    int D = 2;
+    AttentionSpec spec =
+        new AttentionSpec(2, 5, 5, H, 1, true, new ScoreSpec(scale, cap, window, alibi));
+    Tensor q = tensors.input(rows, H * D);
+    Tensor k = tensors.input(rows, D);
+    Tensor v = tensors.input(rows, D);
+    Tensor out = tensors.output(rows, H * D);
+    Tensor logsumexp = tensors.output(2 * H, 5);
+    Tensor dOut = tensors.input(rows, H * D);
+    DoubleSupplier loss =
+        () -> {
+          kernels.attention(spec, new Heads(q, k, v), null, out, logsumexp);
+          return dot(rows, out, dOut);
+        };
+    loss.getAsDouble(); // for out and logsumexp
+    Tensor dQ = tensors.output(rows, H * D);
+    Tensor dK = tensors.output(rows, D);
+    Tensor dV = tensors.output(rows, D);
+    Heads gradients = new Heads(dQ, dK, dV);
+    kernels.attentionBackward(spec, new Heads(q, k, v), null, out, logsumexp, dOut, gradients);
+    assertSlopes(rows, q, null, dQ, "dQ", loss);
+    assertSlopes(rows, k, null, dK, "dK", loss);
+    assertSlopes(rows, v, null, dV, "dV", loss);
+  }
+
+  @ParameterizedTest
   @CsvSource({"2, 3, 5, 3, 1, false", "2, 5, 3, 4, 2, false", "2, 3, 7, 2, 2, true"})
   void attentionToOtherKeys(int B, int queries, int keys, int H, int kvHeads, boolean causal) {
     AttentionSpec spec = new AttentionSpec(B, queries, keys, H, kvHeads, causal);

@@ -77,9 +77,13 @@ class GPTConfigTest {
         "rope_theta | Infinity | rope_theta: expected a finite number above 1, got Infinity",
         "rope_theta | 1 | rope_theta: expected a finite number above 1, got 1.0",
         "norm | LayerNorm | norm: expected one of layernorm, rmsnorm, got \"LayerNorm\"",
-        "positions | none | positions: expected one of learned, rotary, got \"none\"",
-        "activation | silu | activation: expected one of gelu, gelu_exact, relu, relu2, swiglu, got"
-            + " \"silu\"",
+        "positions | none | positions: expected one of learned, rotary, alibi, got \"none\"",
+        "activation | elu | activation: expected one of gelu, gelu_exact, relu, relu2, swiglu,"
+            + " silu, quick_gelu, gelu_10, sigmoid, tanh, mish, laplace, leaky_relu, relu6,"
+            + " hardswish, sqrtsoftplus, linear, gated_gelu, gated_gelu_exact, gated_relu,"
+            + " gated_relu2, gated_quick_gelu, gated_gelu_10, gated_sigmoid, gated_tanh,"
+            + " gated_mish, gated_laplace, gated_leaky_relu, gated_relu6, gated_hardswish,"
+            + " gated_sqrtsoftplus, gated_linear, got \"elu\"",
       })
   void errorsSayWhatIsExpected(String name, String value, String message) {
     Object number = value.matches("-?\\d+") ? (Object) Integer.valueOf(value) : null;

@@ -178,25 +178,7 @@ class GPTTest {
 
   /** The same configuration without dropout, whose key differs from batch to batch. */
   private static GPTConfig without(GPTConfig config) {
-    return new GPTConfig(
-        config.blockSize(),
-        config.vocabSize(),
-        config.nLayer(),
-        config.nHead(),
-        config.nEmbd(),
-        0,
-        config.bias(),
-        config.norm(),
-        config.activation(),
-        config.tieWeights(),
-        config.nKvHead(),
-        config.nInner(),
-        config.normGain(),
-        config.normEps(),
-        config.finalNorm(),
-        config.embeddingNorm(),
-        config.positions(),
-        config.ropeTheta());
+    return config.with(Map.of("dropout", 0.0));
   }
 
   private static void assertSumOfTwoBatches(

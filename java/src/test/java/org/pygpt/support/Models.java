@@ -1,6 +1,7 @@
 package org.pygpt.support;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.Stream;
@@ -54,6 +55,10 @@ public final class Models {
             "dropout and biases",
             of(0.2, true, "layernorm", "gelu", true, 3, true, true, true, "learned")),
         Named.of("dropout, llama", llama(0.1)),
+        Named.of("norms after branches, caps, windows, scales", gemma()),
+        Named.of("parallel, part of heads rotated, norms of queries and keys", parallel()),
+        Named.of("parallel with one norm", llama(0).with(Map.of("residual", "parallel_one_norm"))),
+        Named.of("ALiBi, no norms before branches", alibi()),
         Named.of("heads of one column", GPTConfig.gpt2(BLOCK, V, 1, 13, 13)));
   }
 
@@ -82,6 +87,84 @@ public final class Models {
                 "rotary",
                 "rope_theta",
                 1e3));
+  }
+
+  /** Most of what Gemma 3 does, and scores by layer. */
+  private static GPTConfig gemma() {
+    return llama(0)
+        .with(
+            Map.of(
+                "activation",
+                "gated_gelu",
+                "head_dim",
+                6,
+                "branch_norm",
+                true,
+                "qk_norm",
+                "head",
+                "embedding_scale",
+                1.5,
+                "residual_scale",
+                0.7,
+                "window",
+                2,
+                "window_layers",
+                List.of(1),
+                "unrotated_layers",
+                List.of(0)))
+        .with(
+            Map.of(
+                "local_rope_theta", 50.0,
+                "attention_softcap", 1.5,
+                "logit_softcap", 2.0,
+                "logit_scale", 0.8,
+                "attention_scale", 0.6,
+                "attention_scale_by_layer", true,
+                "tie_weights", true));
+  }
+
+  /** Most of what GPT-NeoX, Phi and StableLM do. */
+  private static GPTConfig parallel() {
+    return GPTConfig.gpt2(BLOCK, V, 2, 3, 18)
+        .with(
+            Map.of(
+                "positions",
+                "rotary",
+                "residual",
+                "parallel",
+                "rotary_dim",
+                4,
+                "qk_norm",
+                "heads",
+                "bias_except",
+                List.of("qk_norm", "head", "proj"),
+                "tie_weights",
+                false,
+                "activation",
+                "silu",
+                "dropout",
+                0.1,
+                "rope_scaling",
+                List.of("yarn", "factor=4.0")));
+  }
+
+  /** Most of what OLMo 2 and MPT do. */
+  private static GPTConfig alibi() {
+    return GPTConfig.gpt2(BLOCK, V, 2, 3, 18)
+        .with(
+            Map.of(
+                "positions",
+                "alibi",
+                "alibi",
+                8.0,
+                "block_norm",
+                false,
+                "branch_norm",
+                true,
+                "qk_norm",
+                "row",
+                "activation",
+                "gated_mish"));
   }
 
   private static GPTConfig of(

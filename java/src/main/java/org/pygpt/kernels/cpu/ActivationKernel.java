@@ -8,6 +8,7 @@ import static org.pygpt.kernels.cpu.VectorMath.load;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 import org.pygpt.kernels.Activation;
+import org.pygpt.kernels.reference.Activations;
 import org.pygpt.tensor.Tensor;
 
 /** Activations; formulas and their derivations are in docs/maths/activation.md. */
@@ -58,14 +59,18 @@ final class ActivationKernel {
       if (bias != null) {
         BiasKernel.addToRows(vectors, staging.array(2, n), values, count, n);
       }
-      if (kind != Activation.SWIGLU) {
+      if (!kind.isGated()) {
         forward(vectors, kind, values, staging.array(3, count * F), count * F);
         Staging.write(values, out, row, count);
         return;
       }
       float[] gated = staging.array(1, count * F);
       for (int r = 0; r < count; r++) {
-        gated(vectors, values, r * n, gated, r * F, staging.array(3, F), F);
+        if (kind == Activation.SWIGLU) {
+          gated(vectors, values, r * n, gated, r * F, staging.array(3, F), F);
+        } else {
+          anyGated(vectors, kind.function(), values, r * n, gated, r * F, staging, F);
+        }
       }
       Staging.write(gated, out, row, count);
     }
@@ -90,10 +95,14 @@ final class ActivationKernel {
       if (bias != null) {
         BiasKernel.addToRows(vectors, staging.array(2, n), values, count, n);
       }
-      if (kind == Activation.SWIGLU) {
+      if (kind.isGated()) {
         int F = dOut.columns();
         for (int r = 0; r < count; r++) {
-          gatedBackward(vectors, values, r * n, gradient, r * F, staging.array(3, F), F);
+          if (kind == Activation.SWIGLU) {
+            gatedBackward(vectors, values, r * n, gradient, r * F, staging.array(3, F), F);
+          } else {
+            anyGatedBackward(vectors, kind.function(), values, r * n, gradient, r * F, staging, F);
+          }
         }
         gradient = values;
       } else {
@@ -125,7 +134,15 @@ final class ActivationKernel {
       }
       case RELU -> relu(x, n);
       case RELU2 -> relu2(x, n);
-      case SWIGLU -> throw new IllegalArgumentException("swiglu has a gate");
+      case SILU -> {
+        sigmoid(x, 0, scratch, bound, n);
+        multiply(scratch, x, n);
+      }
+      default -> {
+        for (int c = 0; c < n; c++) {
+          x[c] = (float) Activations.value(kind, x[c]);
+        }
+      }
     }
   }
 
@@ -144,7 +161,11 @@ final class ActivationKernel {
       }
       case RELU -> reluBackward(x, dOut, n);
       case RELU2 -> relu2Backward(x, dOut, n);
-      case SWIGLU -> throw new IllegalArgumentException("swiglu has a gate");
+      default -> {
+        for (int c = 0; c < n; c++) {
+          dOut[c] *= (float) Activations.slope(kind, x[c]);
+        }
+      }
     }
   }
 
@@ -284,6 +305,42 @@ final class ActivationKernel {
       FloatVector silu = g.mul(s);
       d.mul(up).mul(silu.fma(ONE.sub(s), s)).intoArray(x, i + c);
       d.mul(silu).intoArray(x, i + n + c);
+    }
+  }
+
+  /** out[j .. j + n) = f(gates) * values, of gates x[i ..) and values x[i + n ..), for any f. */
+  private static void anyGated(
+      boolean vectors, Activation f, float[] x, int i, float[] out, int j, Staging staging, int n) {
+    float[] gates = staging.array(4, n);
+    System.arraycopy(x, i, gates, 0, n);
+    forward(vectors, f, gates, staging.array(3, n), n);
+    for (int c = 0; c < n; c++) {
+      out[j + c] = gates[c] * x[i + n + c];
+    }
+  }
+
+  /** Gates x[i ..) and values x[i + n ..) are replaced by their gradients, for any f. */
+  private static void anyGatedBackward(
+      boolean vectors,
+      Activation f,
+      float[] x,
+      int i,
+      float[] dOut,
+      int j,
+      Staging staging,
+      int n) {
+    float[] gates = staging.array(4, n);
+    float[] dGates = staging.array(5, n);
+    System.arraycopy(x, i, gates, 0, n);
+    for (int c = 0; c < n; c++) {
+      dGates[c] = dOut[j + c] * x[i + n + c];
+    }
+    backward(vectors, f, gates, dGates, staging.array(3, n), n);
+    System.arraycopy(x, i, gates, 0, n);
+    forward(vectors, f, gates, staging.array(3, n), n);
+    for (int c = 0; c < n; c++) {
+      x[i + c] = dGates[c];
+      x[i + n + c] = dOut[j + c] * gates[c];
     }
   }
 

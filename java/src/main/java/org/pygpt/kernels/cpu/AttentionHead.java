@@ -14,6 +14,7 @@ abstract class AttentionHead {
   private static final int DROPPED = 2;
   private static final int LOGSUMEXP = 3;
   static final int OWN = 4;
+  private static final int SLOPES = 13;
 
   private final int width;
 
@@ -70,7 +71,7 @@ abstract class AttentionHead {
 
     /** What scores are multiplied by. */
     float scale() {
-      return (float) (1 / Math.sqrt(D()));
+      return (float) call.spec().scores().scale(D());
     }
   }
 
@@ -106,8 +107,9 @@ abstract class AttentionHead {
       int queries = Math.min(width, spec.queries() - t);
       int length = spec.visible(t + queries - 1);
       float[] p = scores(at, t, queries, length);
-      Softmax.mask(p, width, length, spec.visible(t));
-      Softmax.forward(at.vectors(), p, width, length, queries, at.scale(), logsumexp);
+      float scale = shape(at, t, queries, length, p);
+      mask(spec, t, queries, length, p);
+      Softmax.forward(at.vectors(), p, width, length, queries, scale, logsumexp);
       drop(at, t, queries, length, p);
       output(at, t, queries, length, p);
       if (call.logsumexp() != null) {
@@ -126,11 +128,18 @@ abstract class AttentionHead {
       int queries = Math.min(width, spec.queries() - t);
       int length = spec.visible(t + queries - 1);
       float[] p = scores(at, t, queries, length);
-      Softmax.mask(p, width, length, spec.visible(t));
+      float scale = shape(at, t, queries, length, p);
+      mask(spec, t, queries, length, p);
       float[] dScores = dProbabilities(at, t, queries, length);
       drop(at, t, queries, length, dScores);
       float[] logsumexp = staging.read(LOGSUMEXP, call.logsumexp(), t, queries, at.head(), 1);
-      Softmax.backward(at.vectors(), p, dScores, width, length, queries, at.scale(), logsumexp);
+      Softmax.backward(at.vectors(), p, dScores, width, length, queries, scale, logsumexp);
+      if (spec.scores().isShaped()) {
+        float[] slopes = staging.array(SLOPES, length * width);
+        for (int i = 0; i < length * width; i++) {
+          dScores[i] *= slopes[i];
+        }
+      }
       if (call.mask() != null) {
         float[] dropped = staging.array(DROPPED, length * width);
         System.arraycopy(p, 0, dropped, 0, length * width);
@@ -140,6 +149,53 @@ abstract class AttentionHead {
       gradients(at, t, queries, length, p, dScores);
     }
     end(at);
+  }
+
+  private void mask(AttentionSpec spec, int t, int queries, int length, float[] p) {
+    Softmax.mask(p, width, length, spec.visible(t));
+    if (spec.scores().window() > 0) {
+      Softmax.maskPast(p, width, queries, spec.first(t + queries - 1));
+    }
+  }
+
+  /** Shapes a block's products where the model has that; returns what is still to be multiplied. */
+  private float shape(Place at, int t, int queries, int length, float[] p) {
+    if (!at.call().spec().scores().isShaped()) {
+      return at.scale();
+    }
+    float[] slopes = at.staging().array(SLOPES, length * width);
+    shape(at, t, queries, width, length, at.scale(), p, slopes);
+    return 1;
+  }
+
+  /**
+   * Products become scores.
+   *
+   * @param width floats of a key's row
+   * @param scale what products are multiplied by
+   * @param slopes of the scores by the products; null where nobody wants them
+   */
+  static void shape(
+      Place at, int t, int queries, int width, int length, float scale, float[] p, float[] slopes) {
+    AttentionSpec spec = at.call().spec();
+    float cap = (float) spec.scores().cap();
+    float fall = (float) spec.scores().slope(at.h(), spec.H());
+    for (int s = 0; s < length; s++) {
+      int distance = spec.keys() - spec.queries() + t - s; // of the first query
+      for (int i = 0; i < queries; i++) {
+        float score = p[s * width + i] * scale;
+        float slope = scale;
+        if (cap > 0) {
+          float tanh = 1 - 2 / (VectorMath.exp(2 * score / cap) + 1);
+          score = cap * tanh;
+          slope *= 1 - tanh * tanh;
+        }
+        p[s * width + i] = score - fall * Math.abs(distance + i);
+        if (slopes != null) {
+          slopes[s * width + i] = slope;
+        }
+      }
+    }
   }
 
   /** Multiplies probabilities, or their gradients, by what dropout keeps of them. */

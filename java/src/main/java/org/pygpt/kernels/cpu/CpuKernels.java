@@ -158,8 +158,13 @@ public final class CpuKernels implements Kernels {
   }
 
   @Override
+  public void scale(int rows, double factor, Tensor x, Tensor out) {
+    new ScaleKernel((float) factor, x, out).run(workers, rows, x.columns());
+  }
+
+  @Override
   public void rotary(Rotation rotation, Positions positions, Tensor x) {
-    int columns = rotation.heads() * rotation.angles().columns();
+    int columns = rotation.heads() * rotation.D();
     new RotaryKernel(rotation, positions, x).run(workers, positions.rows(), columns);
   }
 

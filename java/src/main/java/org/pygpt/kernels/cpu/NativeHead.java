@@ -1,6 +1,7 @@
 package org.pygpt.kernels.cpu;
 
 import java.lang.foreign.MemorySegment;
+import org.pygpt.kernels.AttentionSpec;
 import org.pygpt.kernels.Heads;
 import org.pygpt.kernels.MatMul;
 import org.pygpt.tensor.HostMemory;
@@ -115,6 +116,11 @@ final class NativeHead extends AttentionHead {
     MemorySegment query = segment(at.call().in().q(), at.row(0), at.column());
     long keys = at(k, at.keyRow(), at.keyColumn());
     OpenBlas.rowProducts(length, at.D(), at.scale(), keys, k.rowStride(), query, scores);
+    AttentionSpec spec = at.call().spec();
+    if (spec.scores().isShaped()) {
+      shape(at, 0, 1, 1, length, 1, p, null);
+    }
+    Softmax.maskPast(p, spec.first(0));
     float max = VectorMath.max(at.vectors(), p, length);
     float sum = VectorMath.expAndSum(at.vectors(), p, length, max, at.staging().lanes());
     VectorMath.scale(at.vectors(), p, length, 1 / sum);

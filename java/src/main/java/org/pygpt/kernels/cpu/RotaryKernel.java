@@ -9,14 +9,14 @@ record RotaryKernel(Rotation rotation, Positions positions, Tensor x) implements
   @Override
   public void block(boolean vectors, Staging staging, int row, int count) {
     Tensor angles = rotation.angles();
-    int D = angles.columns();
+    int D = rotation.D();
     int width = rotation.heads() * D;
     float[] values = staging.read(0, x, 0, width, row, count);
     for (int r = 0; r < count; r++) {
       int position = positions.past() + (row + r) % positions.T();
       float[] turn = staging.read(1, angles, position, 1);
       for (int h = 0; h < rotation.heads(); h++) {
-        rotate(values, r * width + h * D, turn, D / 2);
+        rotate(values, r * width + h * D, turn, angles.columns() / 2);
       }
     }
     Staging.write(values, x, 0, width, row, count);

@@ -30,6 +30,22 @@ final class Softmax {
   }
 
   /**
+   * Masks the keys before the window of each query: those before {@code last} for the last query,
+   * one less for each query before it.
+   */
+  static void maskPast(float[] scores, int width, int queries, int last) {
+    for (int s = 0; s < last; s++) {
+      int from = s * width + Math.max(0, s + queries - last);
+      Arrays.fill(scores, from, s * width + queries, MASKED);
+    }
+  }
+
+  /** Masks all keys of a single query before {@code first}. */
+  static void maskPast(float[] scores, int first) {
+    Arrays.fill(scores, 0, first, MASKED);
+  }
+
+  /**
    * scores = softmax(scale * scores) of each query.
    *
    * @param logsumexp receives the logarithm of each query's sum of exponentials

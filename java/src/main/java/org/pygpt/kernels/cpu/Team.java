@@ -11,9 +11,11 @@ import java.util.function.BooleanSupplier;
  * <p>The caller is worker 0 and the others wait for it, and it for them, at first spinning, since
  * in training the next kernel comes within microseconds, then parked. Where other programs take the
  * cores, who spins uses up the time that the others wait for: so who notices that it was stopped
- * while it spun parks early for a while. Every range is cut in the same way each time and each
- * worker gets the same part of it, so that results do not depend on timing, and rows that one
- * kernel leaves in a core's cache are there for the next.
+ * while it spun parks early for a while. Every range is cut in the same way each time, so that
+ * results do not depend on timing, and each worker mostly does the same part of it, so that rows
+ * that one kernel leaves in a core's cache are there for the next. A part that its worker has not
+ * begun when the caller is through with its own, since that worker sleeps or its core is taken, is
+ * done by the caller.
  *
  * <p>One thread at a time may call {@link #run}; it allocates nothing.
  */
@@ -41,12 +43,14 @@ public final class Team implements AutoCloseable {
 
   private static final VarHandle TICKET;
   private static final VarHandle DONE;
+  private static final VarHandle CLAIMED;
 
   static {
     try {
       MethodHandles.Lookup lookup = MethodHandles.lookup();
       TICKET = lookup.findVarHandle(Team.class, "ticket", int.class);
       DONE = lookup.findVarHandle(Worker.class, "done", int.class);
+      CLAIMED = lookup.findVarHandle(Worker.class, "claimed", int.class);
     } catch (ReflectiveOperationException error) {
       throw new ExceptionInInitializerError(error);
     }
@@ -133,14 +137,10 @@ public final class Team implements AutoCloseable {
     for (Worker worker : others) {
       worker.wake();
     }
-    Throwable failure = null;
-    try {
-      task.run(0, 0, begin(1));
-    } catch (Throwable error) {
-      failure = error;
-    }
+    Throwable failure = runPart(0);
     for (Worker worker : others) {
-      failure = worker.await(current, failure);
+      Throwable another = worker.claim(current) ? runPart(worker.index) : worker.await(current);
+      failure = failure == null ? another : failure;
     }
     this.task = null; // whose tensors may be closed before the next one comes
     switch (failure) {
@@ -161,6 +161,20 @@ public final class Team implements AutoCloseable {
     }
   }
 
+  /** Does a worker's part, if it has one; returns what it threw, or null. */
+  private Throwable runPart(int worker) {
+    int from = begin(worker);
+    int to = begin(worker + 1);
+    if (from < to) {
+      try {
+        task.run(worker, from, to);
+      } catch (Throwable error) {
+        return error;
+      }
+    }
+    return null;
+  }
+
   /** Mutable: one of the threads beside the caller's. */
   private final class Worker extends Thread {
     private final int index;
@@ -168,7 +182,10 @@ public final class Team implements AutoCloseable {
     private Throwable failure;
 
     @SuppressWarnings("unused") // by DONE
-    private int done;
+    private int done; // ticket of the last task whose part this worker has done
+
+    @SuppressWarnings("unused") // by CLAIMED
+    private int claimed; // ticket of the last task whose part is done, by this worker or the caller
 
     Worker(int index) {
       super("pygpt-worker-" + index);
@@ -182,8 +199,13 @@ public final class Team implements AutoCloseable {
       }
     }
 
-    /** Waits until this worker has done the task with this ticket; returns the first failure. */
-    Throwable await(int current, Throwable earlier) {
+    /** Whether this worker's part of the task with this ticket is now the calling thread's. */
+    boolean claim(int current) {
+      return CLAIMED.compareAndSet(this, current - 1, current);
+    }
+
+    /** Waits until this worker has done its part; returns what it threw, or null. */
+    Throwable await(int current) {
       long began = System.nanoTime();
       long now = began;
       while ((int) DONE.getAcquire(this) != current) {
@@ -200,9 +222,7 @@ public final class Team implements AutoCloseable {
           waiting = null;
         }
       }
-      Throwable mine = failure;
-      failure = null;
-      return earlier == null ? mine : earlier;
+      return failure;
     }
 
     @Override
@@ -215,15 +235,10 @@ public final class Team implements AutoCloseable {
           continue;
         }
         seen = current;
-        try {
-          int from = begin(index);
-          int to = begin(index + 1);
-          if (from < to) {
-            task.run(index, from, to);
-          }
-        } catch (Throwable error) {
-          failure = error;
+        if (!claim(current)) {
+          continue;
         }
+        failure = runPart(index);
         DONE.setVolatile(this, current);
         Thread caller = waiting;
         if (caller != null) {

@@ -200,7 +200,7 @@ final class WarmUp {
     VectorMath.max(true, b, n);
     VectorMath.expAndSum(true, b, n, 1, lanes);
     VectorMath.scale(true, b, n, 0.5f);
-    for (Activation kind : Activation.values()) {
+    for (Activation kind : Activation.VECTORISED) {
       if (kind == Activation.SWIGLU) {
         ActivationKernel.gated(true, a, 0, b, 0, scratch, n);
         ActivationKernel.gatedBackward(true, a, 0, c, 0, scratch, n);

@@ -33,6 +33,7 @@ final class Nd4jAttention {
   private final int H;
   private final int kvHeads;
   private final int D;
+  private INDArray tanh; // of the scores over their cap, (B * H, T, S); null without a cap
 
   Nd4jAttention(AttentionSpec spec, Heads in, DropoutMask dropout) {
     this.spec = spec;
@@ -76,7 +77,11 @@ final class Nd4jAttention {
     }
     save(product(stacked(kept), true, dMixed, false), gradients.v(), S); // (N, S, M) @ (N, M, D)
     INDArray mean = dP.mul(p).sum(true, 2); // (B * H, T, 1)
-    INDArray dScores = stacked(dP.subi(mean).muli(p).divi(Math.sqrt(D)));
+    INDArray dScaled = scaled(dP.subi(mean).muli(p));
+    if (tanh != null) {
+      dScaled.muli(tanh.mul(tanh).rsubi(1));
+    }
+    INDArray dScores = stacked(dScaled);
     save(product(dScores, false, keys, false), gradients.q(), T); // (N, M, S) @ (N, S, D)
     save(product(dScores, true, queries, false), gradients.k(), S); // (N, S, M) @ (N, M, D)
   }
@@ -84,18 +89,41 @@ final class Nd4jAttention {
   /** Scaled scores, -infinity where query t does not see key s: (B * H, T, S). */
   private INDArray scores(INDArray queries, INDArray keys) {
     INDArray scores = product(queries, false, keys, true); // (N, M, D) @ (N, D, S)
-    scores = scores.divi(Math.sqrt(D)).reshape(B * H, T, S);
-    return spec.causal() ? scores.addi(future()) : scores;
+    scores = scaled(scores).reshape(B * H, T, S);
+    double cap = spec.scores().cap();
+    if (cap > 0) {
+      tanh = Transforms.tanh(scores.div(cap));
+      scores = tanh.mul(cap);
+    }
+    if (spec.scores().alibi() > 0) {
+      scores = scores.addi(alibi());
+    }
+    return spec.causal() ? scores.addi(unseen()) : scores;
+  }
+
+  private INDArray scaled(INDArray x) {
+    double scale = spec.scores().scale();
+    return scale == 0 ? x.divi(Math.sqrt(D)) : x.muli(scale);
+  }
+
+  /** What ALiBi adds: (B * H, T, S). */
+  private INDArray alibi() {
+    float[] biases = new float[B * H * T * S];
+    for (int i = 0; i < biases.length; i++) {
+      biases[i] = (float) spec.bias(i / S / T % H, i / S % T, i % S);
+    }
+    return Nd4j.createFromArray(biases).reshape(B * H, T, S);
   }
 
   private static INDArray product(INDArray a, boolean transposeA, INDArray b, boolean transposeB) {
     return Nd4j.matmul(a, b, transposeA, transposeB, false);
   }
 
-  /** -infinity in the future, else 0: (1, T, S). */
-  private INDArray future() {
+  /** -infinity in the future and before the window, else 0: (1, T, S). */
+  private INDArray unseen() {
     float[] mask = new float[T * S];
     for (int t = 0; t < T; t++) {
+      Arrays.fill(mask, t * S, t * S + spec.first(t), MASKED);
       Arrays.fill(mask, t * S + spec.visible(t), (t + 1) * S, MASKED);
     }
     return Nd4j.createFromArray(mask).reshape(1, T, S);

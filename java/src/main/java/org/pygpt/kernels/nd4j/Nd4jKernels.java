@@ -273,16 +273,22 @@ public final class Nd4jKernels implements Kernels {
   }
 
   @Override
+  public void scale(int rows, double factor, Tensor x, Tensor out) {
+    try (MemoryWorkspace _ = scratch()) {
+      rows(out, rows).assign(rows(x, rows).mul(factor));
+    }
+  }
+
+  @Override
   public void rotary(Rotation rotation, Positions positions, Tensor x) {
     Tensor angles = rotation.angles();
     int rows = positions.rows();
-    int heads = rotation.heads();
     try (MemoryWorkspace _ = scratch()) {
       int[] indices = indices(positions);
-      INDArray cosines = angles(angles, 0, indices); // (rows, 1, D/2)
+      INDArray cosines = angles(angles, 0, indices); // (rows, 1, R/2)
       INDArray sines = angles(angles, 1, indices).muli(rotation.inverse() ? -1 : 1);
-      INDArray first = halfHeads(x, rows, heads, angles.columns(), 0); // (rows, heads, D/2)
-      INDArray second = halfHeads(x, rows, heads, angles.columns(), 1);
+      INDArray first = halfHeads(x, rows, rotation, 0); // (rows, heads, R/2)
+      INDArray second = halfHeads(x, rows, rotation, 1);
       INDArray turned = first.mul(cosines).subi(second.mul(sines));
       second.assign(second.mul(cosines).addi(first.mul(sines)));
       first.assign(turned);

@@ -3,6 +3,7 @@ package org.pygpt.kernels.nd4j;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 import org.pygpt.kernels.Gradient;
+import org.pygpt.kernels.Rotation;
 import org.pygpt.tensor.Flat;
 import org.pygpt.tensor.Tensor;
 
@@ -31,10 +32,15 @@ final class Views {
     return of(x, new long[] {B, T, x.columns()}, new long[] {T * stride, stride, 1});
   }
 
-  /** The first or second half of each head of the first {@code count} rows: (count, heads, D/2). */
-  static INDArray halfHeads(Tensor x, int count, int heads, int D, int half) {
-    Tensor start = x.columns(half * (D / 2), D / 2);
-    return of(start, new long[] {count, heads, D / 2}, new long[] {x.rowStride(), D, 1});
+  /**
+   * The first or second half of the rotated columns of each head, in the first {@code count} rows:
+   * (count, heads, R/2).
+   */
+  static INDArray halfHeads(Tensor x, int count, Rotation rotation, int half) {
+    int width = rotation.angles().columns() / 2;
+    Tensor start = x.columns(half * width, width);
+    long[] strides = {x.rowStride(), rotation.D(), 1};
+    return of(start, new long[] {count, rotation.heads(), width}, strides);
   }
 
   /** The rows of x as sequences of groups of heads: (B, groups, heads of a group, T, D). */

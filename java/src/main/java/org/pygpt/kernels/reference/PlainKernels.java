@@ -222,23 +222,33 @@ public final class PlainKernels implements Kernels {
     }
   }
 
+  @Override
+  public void scale(int rows, double factor, Tensor x, Tensor out) {
+    for (int row = 0; row < rows; row++) {
+      for (int c = 0; c < x.columns(); c++) {
+        set(out, row, c, factor * get(x, row, c));
+      }
+    }
+  }
+
   /**
    * (first, second) = (first * cos - second * sin, second * cos + first * sin), each head's halves.
    */
   @Override
   public void rotary(Rotation rotation, Positions positions, Tensor x) {
     Tensor angles = rotation.angles();
-    int D = angles.columns();
+    int D = rotation.D();
+    int half = angles.columns() / 2;
     for (int row = 0; row < positions.rows(); row++) {
       int position = positions.past() + row % positions.T();
       for (int h = 0; h < rotation.heads(); h++) {
-        for (int d = 0; d < D / 2; d++) {
+        for (int d = 0; d < half; d++) {
           double cosine = get(angles, position, d);
-          double sine = get(angles, position, D / 2 + d) * (rotation.inverse() ? -1 : 1);
+          double sine = get(angles, position, half + d) * (rotation.inverse() ? -1 : 1);
           double first = get(x, row, h * D + d);
-          double second = get(x, row, h * D + D / 2 + d);
+          double second = get(x, row, h * D + half + d);
           set(x, row, h * D + d, first * cosine - second * sine);
-          set(x, row, h * D + D / 2 + d, second * cosine + first * sine);
+          set(x, row, h * D + half + d, second * cosine + first * sine);
         }
       }
     }

@@ -1,6 +1,7 @@
 package org.pygpt.kernels.cpu;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
@@ -11,6 +12,7 @@ import java.util.Arrays;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import org.junit.jupiter.api.Test;
@@ -65,19 +67,41 @@ class TeamTest {
   @Test
   void everyWorkerHasAThreadOfItsOwnAndTheCallerIsTheFirst() {
     try (Team team = new Team(3)) {
-      Thread[] threads = new Thread[3];
-      for (int run = 0; run < 100; run++) {
-        team.run(
-            (worker, from, to) -> {
-              Thread before = threads[worker];
-              assertTrue(before == null || before == Thread.currentThread());
-              threads[worker] = Thread.currentThread();
-            },
-            3,
-            1);
-      }
+      Thread[] threads = threads(team);
       assertSame(Thread.currentThread(), threads[0]);
       assertEquals(3, Set.of(threads).size());
+      for (int run = 0; run < 20; run++) {
+        assertArrayEquals(threads, threads(team));
+      }
+    }
+  }
+
+  /** Which thread does which part, where nobody has to do another's. */
+  private static Thread[] threads(Team team) {
+    Thread[] threads = new Thread[team.size()];
+    CountDownLatch begun = new CountDownLatch(team.size());
+    team.run(
+        (worker, from, to) -> {
+          threads[worker] = Thread.currentThread();
+          begun.countDown();
+          assertDoesNotThrow(() -> begun.await());
+        },
+        team.size(),
+        1);
+    return threads;
+  }
+
+  @Test
+  void theCallerDoesWhatASleepingWorkerHasNotBegun() throws InterruptedException {
+    try (Team team = new Team(2)) {
+      int byCaller = 0;
+      for (int run = 0; run < 1000 && byCaller == 0; run++) {
+        Thread.sleep(2); // ten times as long as a worker spins
+        Thread[] threads = new Thread[2];
+        team.run((worker, from, to) -> threads[worker] = Thread.currentThread(), 2, 1);
+        byCaller += threads[1] == Thread.currentThread() ? 1 : 0;
+      }
+      assertEquals(1, byCaller);
     }
   }
 
@@ -159,8 +183,7 @@ class TeamTest {
   @Test
   void closeEndsTheThreads() throws InterruptedException {
     Team team = new Team(3);
-    Thread[] threads = new Thread[3];
-    team.run((worker, from, to) -> threads[worker] = Thread.currentThread(), 3, 1);
+    Thread[] threads = threads(team);
     team.close();
     for (int worker = 1; worker < 3; worker++) {
       threads[worker].join(10_000);
