@@ -124,8 +124,14 @@ def train(arguments: argparse.Namespace) -> None:
         f"{arguments.out}: {tokenizer.vocab_size:,} ids; {size:,} bytes of text are {count:,} "
         f"tokens, {size / count:.2f} bytes each"
     )
-    where = (arguments.data, "--tokenizer", arguments.out, "--out", "data")
-    say_next(False, "prepare", *where)
+    text = "TEXT" if source.piped else arguments.data
+    reading = [
+        word
+        for flag in ("field", "format")
+        if getattr(arguments, flag)
+        for word in (f"--{flag}", getattr(arguments, flag))
+    ]
+    say_next(False, "prepare", text, *reading, "--tokenizer", arguments.out, "--out", "data")
 
 
 def encode(arguments: argparse.Namespace) -> None:

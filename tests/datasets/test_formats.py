@@ -166,6 +166,37 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli.run([*arguments, "--out", "b", "--quiet"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("data", "documents"),
+    [
+        (b' {"text": "a"}\n{"text": "b"}\n', ["a", "b"]),
+        (gzip.compress(b'[ {"text": "a"} ]'), ["a"]),
+        (b'{\n "text": "a"\n}', ["a"]),
+        (b"{ braces } of a text\n", ["{ braces } of a text\n"]),
+        (b"[1] a note\n", ["[1] a note\n"]),
+    ],
+)
+def test_a_pipe_says_what_it_is(
+    data: bytes, documents: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    assert _documents("-") == documents
+
+
+def test_nothing_is_left_of_a_pipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for data, options in (
+        (b"text", {"field": "a"}),
+        (b'{"text": 3}', {"lines": True}),
+        (b"text", {"format": "xml"}),
+        (b"PK\x03\x04", {}),
+    ):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        with pytest.raises((ConfigError, DataError)):
+            find_source("-", **options)  # type: ignore[arg-type]
+        assert os.listdir(tmp_path) == []
+
+
 def test_messages_name_the_pipe(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
