@@ -138,12 +138,13 @@ def write_files(
     config: GPTConfig,
     weights: Mapping[str, NDArray[Any]],
     tokenizer: Tokenizer | None = None,
+    special_ids: SpecialIds = NO_SPECIAL_IDS,
 ) -> None:
     """Write a model's two files, in our own format, into a folder; wait until the disk has them.
 
     The tokenizer is one of characters, or None.
     """
-    for name, parts in _own_files(config, weights, tokenizer).items():
+    for name, parts in _own_files(config, weights, tokenizer, special_ids).items():
         write_synced(folder / name, parts)
 
 

@@ -125,7 +125,8 @@ def _lines_of(file: BinaryIO) -> Iterator[str]:
         return
     for data in chain([first] if first else [], file):  # what is no UTF-8 the tokenizer refuses
         text = decoded(data) if data is first else data.decode("utf-8", "surrogateescape")
-        yield from map(str.strip, text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
+        text = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
+        yield from map(str.strip, text.split("\n"))
 
 
 def _on_terminal(conversation: Conversation) -> None:

@@ -177,7 +177,18 @@ def special_names(tokenizer: Tokenizer, special_ids: SpecialIds) -> dict[str, st
     texts = {i: text for text, i in tokenizer.specials.items()}
     own = tokenizer.eos if tokenizer.eos is not None else next(iter(ids.eos), None)
     found = {"bos": ids.bos, "eos": own, "pad": ids.pad}
-    return {f"{role}_token": texts.get(i, "") for role, i in found.items() if i is not None}
+    named = {role: i for role, i in found.items() if i is not None}
+    return {f"{role}_token": _text_of(tokenizer, i, texts) for role, i in named.items()}
+
+
+def _text_of(tokenizer: Tokenizer, number: int, specials: Mapping[int, str]) -> str:
+    """Return a token's text; that of an end may be ordinary text, such as a line end."""
+    if number in specials:
+        return specials[number]
+    try:
+        return tokenizer.decode([number])
+    except TokenError:
+        return ""
 
 
 def _compiled(template: str) -> Any:

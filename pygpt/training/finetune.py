@@ -10,9 +10,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from pygpt.datasets.conversations import conversation_of
 from pygpt.datasets.dataset import Dataset
 from pygpt.datasets.pairs import PairDataset
-from pygpt.errors import CheckpointError, ConfigError
+from pygpt.datasets.sources import rows_of
+from pygpt.errors import CheckpointError, ConfigError, DataError
 from pygpt.model.gpt import GPT
 from pygpt.tokenizers.bpe import BPETokenizer
 from pygpt.tokenizers.char import CharTokenizer
@@ -63,19 +65,14 @@ def finetune(
         DataError: the data cannot be read.
     """
     config = TrainConfig() if config is None else config
+    reading = {"prompt_field": prompt_field, "answer_field": answer_field}
     with ExitStack() as stack:
         model = stack.enter_context(load(checkpoint, backend))
         if not os.path.isdir(data) and model.tokenizer is not None:
-            model = stack.enter_context(with_end(model, backend, on_note))
-        learned = data_for(
-            model,
-            data,
-            validation,
-            config.seed,
-            prompt_field=prompt_field,
-            answer_field=answer_field,
-            skip=skip,
-        )
+            if not ends(model.special_ids, model.tokenizer):
+                in_lines = answers_are_lines(data, **reading)
+                model = stack.enter_context(with_end(model, backend, in_lines, on_note))
+        learned = data_for(model, data, validation, config.seed, **reading, skip=skip)
         if isinstance(learned, PairDataset):
             for note in learned.train.notes:
                 on_note(note)
@@ -99,16 +96,36 @@ def load(checkpoint: str | os.PathLike[str], backend: str = "cpu") -> GPT:
         raise CheckpointError(str(warning).partition("; the model takes")[0]) from None
 
 
-def with_end(model: GPT, backend: str, on_note: Callable[[str], None]) -> GPT:
-    """Return a model that has an id to end an answer with: this one, or one with an id more.
+def answers_are_lines(
+    data: str | os.PathLike[str], prompt_field: str | None, answer_field: str | None
+) -> bool:
+    """Whether no answer has a line end, so that one can end it."""
+    if not os.path.isfile(data):
+        return False
+    for where, values in rows_of(data):
+        try:
+            messages = conversation_of(values, where, prompt_field, answer_field)
+        except DataError:
+            continue  # which is told later
+        if any("\n" in m["content"] for m in messages if m["role"] == "assistant"):
+            return False
+    return True
 
-    Then this one is closed.
 
-    The id gets the mean of all embeddings. Of characters without BOS it is BOS, else
-    `<|endoftext|>`.
+def with_end(
+    model: GPT, backend: str, in_lines: bool, on_note: Callable[[str], None]
+) -> GPT:
+    """Return a model that has an id to end an answer with, where its tokenizer has none.
+
+    That is the line end, if the tokenizer is one of characters and has it, and answers do not. Else
+    it is a model with an id more, which gets the mean of all embeddings: BOS of characters,
+    `<|endoftext|>` of merged bytes; then the first model is closed.
     """
     tokenizer = model.tokenizer
-    if tokenizer is None or ends(model.special_ids, tokenizer):
+    if isinstance(tokenizer, CharTokenizer) and in_lines and "\n" in tokenizer.characters:
+        (end,) = tokenizer.encode("\n")
+        model.special_ids = replace(model.special_ids, eos=(end,))
+        on_note("a line end ends an answer, since the tokenizer has nothing else that ends a text")
         return model
     if not isinstance(tokenizer, CharTokenizer | BPETokenizer):
         raise ConfigError("tokenizer", "expected one with an id that ends a text, got none")

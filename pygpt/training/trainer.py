@@ -262,7 +262,8 @@ class Trainer:
         model = self.model
         fits = self.tokenizer.vocab_size == model.config.vocab_size
         characters = self.tokenizer if isinstance(self.tokenizer, CharTokenizer) and fits else None
-        checkpoint.write_files(folder, model.config, model.parameters(), characters)
+        parameters = model.parameters()
+        checkpoint.write_files(folder, model.config, parameters, characters, model.special_ids)
         path = folder / tokenizer_json.FILE_NAME
         if self._tokenizer_file:
             write_synced(path, [self._tokenizer_file])

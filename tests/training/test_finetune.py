@@ -206,40 +206,44 @@ def test_a_fine_tuning_resumes(folder: Path, tmp_path: Path) -> None:
 # ---- ends ------------------------------------------------------------------------------------
 
 
-def test_a_tokenizer_without_an_end_gets_one(tmp_path: Path) -> None:
-    """README's own path: characters of one text, then pairs, then chat, which stops."""
+@pytest.mark.parametrize("line", [True, False])
+def test_a_tokenizer_without_an_end_gets_one(tmp_path: Path, line: bool) -> None:
+    """README's own path: characters of one text, then pairs, then chat, which stops.
+
+    A line end ends an answer; where answers have some, a new id does.
+    """
     (tmp_path / "text").write_text("the grass is green, the snow is white\n" * 40)
     data = pygpt.prepare(tmp_path / "text", "char", tmp_path / "data")
+    V, end = data.tokenizer.vocab_size, data.tokenizer.encode("\n")[0]
     assert data.tokenizer.bos is None
     with GPT(_sizes(data.tokenizer), seed=2, tokenizer=data.tokenizer) as model:
         Trainer(model, data, _options(max_iters=20), run=tmp_path / "run").fit()
-    pairs = [("the grass?", "green"), ("the snow?", "white")]
-    pairs = [(p.replace("?", ""), a) for p, a in pairs]  # the text has no question mark
+    pairs = [("the grass", "green"), ("the snow", "white" if line else "w\nh")]
     lines = [json.dumps({"prompt": p, "completion": a}) for p, a in pairs * 12]
     (tmp_path / "pairs.jsonl").write_text("\n".join(lines))
     notes: list[str] = []
     with finetune(
-        tmp_path / "run" / "best", tmp_path / "pairs.jsonl", _options(max_iters=90),
+        tmp_path / "run" / "best", tmp_path / "pairs.jsonl", _options(max_iters=120),
         run=tmp_path / "tuned", on_note=notes.append,
     ) as trainer:  # fmt: skip
-        V = data.tokenizer.vocab_size
-        assert trainer.model.config.vocab_size == V + 1 and trainer.tokenizer.bos == V
+        assert trainer.model.config.vocab_size == V + (not line)
         base = load_file(tmp_path / "run" / "best" / "model.safetensors")
         wte = trainer.model.parameters()["wte.weight"]
         np.testing.assert_array_equal(wte[:V], base["wte.weight"])
-        np.testing.assert_allclose(wte[V], base["wte.weight"].mean(axis=0), atol=1e-6)
+        if not line:
+            assert trainer.tokenizer.bos == V
+            np.testing.assert_allclose(wte[V], base["wte.weight"].mean(axis=0), atol=1e-6)
         trainer.fit()
-    assert notes == [
-        f"the tokenizer has nothing to end an answer with: id {V} is added, which ends a text "
-        "from now on"
-    ]
+    added = f"the tokenizer has nothing to end an answer with: id {V} is added, which ends a text "
+    said = "a line end ends an answer, since the tokenizer has nothing else that ends a text"
+    assert notes == [said if line else f"{added}from now on"]
     with GPT.from_pretrained(tmp_path / "tuned" / "best") as model:
         chat = pygpt.Conversation(model, temperature=0)
         assert ["".join(chat.answer(prompt)) for prompt, _ in pairs] == [a for _, a in pairs]
         assert model.chat_template is not None
         model.save_pretrained(tmp_path / "saved", format="huggingface")
     values = json.loads((tmp_path / "saved" / "generation_config.json").read_text())
-    assert values["eos_token_id"] == V
+    assert values["eos_token_id"] == (end if line else V)
     assert (tmp_path / "saved" / "chat_template.jinja").is_file()
 
 

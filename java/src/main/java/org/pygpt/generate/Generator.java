@@ -8,6 +8,7 @@ import java.util.SequencedSet;
 import org.pygpt.graph.Step;
 import org.pygpt.model.GPT;
 import org.pygpt.model.Session;
+import org.pygpt.tensor.ClosedException;
 
 /**
  * Mutable: continues prompts, many at a time, with a key/value cache for each. More may be
@@ -155,7 +156,7 @@ public final class Generator implements AutoCloseable {
     GPT.Turn turn = model.turn();
     if (closed) {
       turn.close();
-      throw new IllegalStateException("the generator is closed; make another one");
+      throw new ClosedException("generator");
     }
     return turn;
   }

@@ -11,6 +11,7 @@ import org.pygpt.model.GPT;
 import org.pygpt.model.Layout;
 import org.pygpt.model.Parameters;
 import org.pygpt.model.Session;
+import org.pygpt.tensor.ClosedException;
 import org.pygpt.tensor.Flat;
 import org.pygpt.tensor.TooLargeError;
 
@@ -327,7 +328,7 @@ public final class Training implements AutoCloseable {
     GPT.Turn turn = model.turn();
     if (closed) {
       turn.close();
-      throw new IllegalStateException("the training is closed; make another one");
+      throw new ClosedException("training");
     }
     return turn;
   }
