@@ -28,6 +28,7 @@ from jbridge import application, archive, calls, jdk, native, quiet
 from jbridge.errors import JarsNotFoundError, JvmStartError
 from jbridge.jdk import Jdk
 
+ADDRESS_SPACE = 7 << 29  # bytes, for the JVM with a heap of HEAP and for the native libraries
 HEAP = "1g"  # for tokens, names and logs; weights and activations are off the heap
 
 
@@ -131,9 +132,10 @@ def start(jars: Path | None = None, options: tuple[str, ...] = ()) -> Started:
         found = find_jdk()
         paths = find_jars(jars)
         _check_environment((found.home, *paths))
-        flags = (*jvm_options(), *archive.options(paths), *options)
+        flags = (*jvm_options(), *archive.options(paths), *_options_of_limits(), *options)
         new = Started(os.getpid(), found, paths, flags)
-        native.announce_unpacking(paths, _cache_folder())
+        variable = application.used().variable("CACHE")
+        native.announce_unpacking(paths, _cache_folder(), variable)
         _start_jvm(new, muted=not options)
         _started.append(new)
         calls.started()
@@ -202,6 +204,31 @@ def _check_environment(paths: tuple[Path, ...]) -> None:
             f"the JVM cannot read the path {str(foreign)!r} in the locale {locale}; set "
             "LC_ALL=C.UTF-8"
         )
+
+
+def _options_of_limits() -> tuple[str, ...]:
+    """Return flags for a process whose address space is limited, as by `ulimit -v`.
+
+    Raises:
+        JvmStartError: there is too little; the JVM and its libraries would end the process, or wait
+            for ever, where they meet the limit.
+    """
+    if sys.platform != "linux":
+        return ()
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY:
+        return ()
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    left = limit - pages * resource.getpagesize()
+    if left < ADDRESS_SPACE:
+        raise JvmStartError(
+            f"the JVM needs {ADDRESS_SPACE / 2**30:.1f} GiB of address space, most of which it "
+            f"only reserves, and the limit of {limit / 2**30:.1f} GiB leaves {left / 2**30:.1f}; "
+            "raise it (ulimit -v, or h_vmem of a batch system)"
+        )
+    return ("-XX:CompressedClassSpaceSize=128m",)  # in place of 1 GiB
 
 
 def _handle_sigterm() -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+
+from jbridge.errors import JvmStartError
 
 # A jar of native libraries has its platform at the end of its name.
 _NATIVE_JAR = re.compile(r"-(linux|macosx|windows)-[a-z0-9_]+(-\w+)?\.jar$")
@@ -35,11 +38,16 @@ def cache_folder(named: str | None = None) -> Path:
 
 def _is_usable(folder: Path) -> bool:
     """Return whether this process may write to a folder, or make it, and load libraries there."""
-    while not folder.exists() and folder.parent != folder:
-        folder = folder.parent
+    folder = _existing(folder)
     if sys.platform == "win32":
         return os.access(folder, os.W_OK)
     return os.access(folder, os.W_OK | os.X_OK) and not os.statvfs(folder).f_flag & os.ST_NOEXEC
+
+
+def _existing(folder: Path) -> Path:
+    while not folder.exists() and folder.parent != folder:
+        folder = folder.parent
+    return folder
 
 
 def not_unpacked(jars: Iterable[Path], cache: Path) -> list[Path]:
@@ -57,14 +65,32 @@ def not_unpacked(jars: Iterable[Path], cache: Path) -> list[Path]:
     return missing if max(sizes, key=sizes.__getitem__, default=None) in missing else []
 
 
-def announce_unpacking(jars: Iterable[Path], cache: Path) -> None:
-    """Say on stderr, in one line, that the first use takes longer; say nothing after that."""
+def announce_unpacking(jars: Iterable[Path], cache: Path, variable: str) -> None:
+    """Say on stderr, in one line, that the first use takes longer; say nothing after that.
+
+    Args:
+        variable: names the variable that names another cache.
+    Raises:
+        JvmStartError: the cache will not do, or has no room for what is to be unpacked.
+    """
     fresh = not_unpacked(jars, cache)
-    if fresh:
-        # Compressed about threefold in the jars.
-        size_mb = 3 * sum(jar.stat().st_size for jar in fresh) // 1_000_000
-        print(
-            f"unpacking native libraries, about {size_mb} MB, to {cache} (the first time only)",
-            file=sys.stderr,
-            flush=True,
+    if not fresh:
+        return
+    if not _is_usable(cache):
+        raise JvmStartError(
+            f"native libraries cannot be unpacked to {cache} and loaded from there: it is "
+            f"read-only or mounted with noexec; set {variable} to another folder"
         )
+    size = 3 * sum(jar.stat().st_size for jar in fresh)  # compressed about threefold in the jars
+    free = shutil.disk_usage(_existing(cache)).free
+    if free < size:
+        raise JvmStartError(
+            f"native libraries need about {size // 1_000_000} MB in {cache}, where "
+            f"{free // 1_000_000} MB are free; make room, or set {variable} to another folder"
+        )
+    size_mb = size // 1_000_000
+    print(
+        f"unpacking native libraries, about {size_mb} MB, to {cache} (the first time only)",
+        file=sys.stderr,
+        flush=True,
+    )

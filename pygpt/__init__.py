@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from pygpt.datasets.sources import read_documents as read_documents
     from pygpt.datasets.token_file import TokenFile as TokenFile
     from pygpt.errors import CheckpointError as CheckpointError
+    from pygpt.errors import ClosedError as ClosedError
     from pygpt.errors import ConfigError as ConfigError
     from pygpt.errors import DataError as DataError
+    from pygpt.errors import OutputError as OutputError
     from pygpt.errors import PygptError as PygptError
     from pygpt.errors import ShapeError as ShapeError
     from pygpt.errors import TokenError as TokenError
+    from pygpt.errors import TooLargeError as TooLargeError
     from pygpt.files.text import read_text as read_text
     from pygpt.generate.chat import Conversation as Conversation
     from pygpt.generate.config import GenerateConfig as GenerateConfig
@@ -59,7 +62,8 @@ _ROOMS = {
     "datasets.token_file": "TokenFile",
     "datasets.sampler": "WindowSampler",
     "datasets.sources": "read_documents",
-    "errors": "CheckpointError ConfigError DataError PygptError ShapeError TokenError",
+    "errors": "CheckpointError ClosedError ConfigError DataError OutputError PygptError ShapeError "
+    "TokenError TooLargeError",
     "files.text": "read_text",
     "generate.chat": "Conversation",
     "generate.config": "GenerateConfig",

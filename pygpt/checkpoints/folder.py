@@ -36,7 +36,7 @@ from pygpt.files import checksums
 from pygpt.files.atomic import folder_beside, free_or_ours, replace_folder, write_synced
 from pygpt.model.config import GPTConfig
 from pygpt.tokenizers.char import CharTokenizer
-from pygpt.tokenizers.protocol import NO_SPECIAL_IDS, SpecialIds, Tokenizer
+from pygpt.tokenizers.protocol import NO_SPECIAL_IDS, SpecialIds, Tokenizer, with_roles
 
 MODEL_TYPE = "pygpt"
 FORMATS = ("pygpt", "huggingface")
@@ -55,7 +55,9 @@ _CONVERT = (
 GENERATION_FILE = "generation_config.json"
 TOKENIZER_FILE = "tokenizer.json"
 TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
-_ALWAYS_OURS = (CONFIG_FILE, WEIGHTS_FILE, GENERATION_FILE)  # names in a folder that we wrote
+CHAT_TEMPLATE_FILE = "chat_template.jinja"
+# Names in a folder that we wrote.
+_ALWAYS_OURS = (CONFIG_FILE, WEIGHTS_FILE, GENERATION_FILE, CHAT_TEMPLATE_FILE)
 _HUGGING_FACE_METADATA = {"format": "pt", "writer": "pygpt"}  # transformers wants the first
 
 
@@ -65,7 +67,9 @@ class Saved:
 
     config: GPTConfig
     tokenizer: Tokenizer | None
+    tokenizer_problem: str | None
     special_ids: SpecialIds
+    chat_template: str | None
     _places: Mapping[str, Place]
     _stored: Mapping[str, StoredTensor]
 
@@ -97,12 +101,14 @@ def save(
     *,
     tokenizer: Tokenizer | None = None,
     special_ids: SpecialIds = NO_SPECIAL_IDS,
+    chat_template: str | None = None,
     format: str | None = None,
 ) -> None:
     """Write a model folder; one that pygpt wrote before is replaced.
 
     Args:
         weights: name -> array; written as float32, one after another.
+        special_ids: in Hugging Face's form, those that are not there are the tokenizer's.
         format: one of `FORMATS`; None for Hugging Face's if it has the architecture, else ours.
     Raises:
         ConfigError: an unknown format, or Hugging Face has no such architecture.
@@ -113,9 +119,11 @@ def save(
     own_characters = family is None and isinstance(tokenizer, CharTokenizer)
     in_file = tokenizer is not None and not own_characters
     if family is not None:
-        files = _hugging_face_files(family, config, weights, in_file, special_ids)
+        files = _hugging_face_files(family, config, weights, tokenizer, special_ids)
     else:
         files = _own_files(config, weights, tokenizer, special_ids)
+    if chat_template is not None:
+        files[CHAT_TEMPLATE_FILE] = [chat_template.encode()]
     target = _target(folder, [*files, TOKENIZER_FILE] if in_file else list(files))
     with folder_beside(target) as staged:
         for name, parts in files.items():
@@ -130,12 +138,13 @@ def write_files(
     config: GPTConfig,
     weights: Mapping[str, NDArray[Any]],
     tokenizer: Tokenizer | None = None,
+    special_ids: SpecialIds = NO_SPECIAL_IDS,
 ) -> None:
     """Write a model's two files, in our own format, into a folder; wait until the disk has them.
 
     The tokenizer is one of characters, or None.
     """
-    for name, parts in _own_files(config, weights, tokenizer).items():
+    for name, parts in _own_files(config, weights, tokenizer, special_ids).items():
         write_synced(folder / name, parts)
 
 
@@ -171,19 +180,25 @@ def _hugging_face_files(
     family: str,
     config: GPTConfig,
     weights: Mapping[str, NDArray[Any]],
-    has_tokenizer: bool,
+    tokenizer: Tokenizer | None,
     special_ids: SpecialIds,
 ) -> dict[str, Iterable[bytes]]:
     places = layouts.layout(config, family)
     arrays = {name: place.part(weights) for name, place in places.items()}
+    ids = with_roles(special_ids, tokenizer)
     files: dict[str, Iterable[bytes]] = {
         WEIGHTS_FILE: tensors.encode(arrays, _HUGGING_FACE_METADATA),
-        CONFIG_FILE: _json(huggingface.config_as_json(config, family, special_ids)),
-        GENERATION_FILE: _json(huggingface.special_ids_as_json(special_ids)),
+        CONFIG_FILE: _json(huggingface.config_as_json(config, family, ids)),
+        GENERATION_FILE: _json(huggingface.special_ids_as_json(ids)),
     }
-    if has_tokenizer:  # whose class AutoTokenizer looks for
-        values = {"tokenizer_class": "PreTrainedTokenizerFast"}
-        files[TOKENIZER_CONFIG_FILE] = _json(values | {"model_max_length": config.block_size})
+    if tokenizer is not None:  # whose class AutoTokenizer looks for
+        values: dict[str, Any] = {"tokenizer_class": "PreTrainedTokenizerFast"}
+        values["model_max_length"] = config.block_size
+        names = {i: text for text, i in tokenizer.specials.items()}
+        for role, found in (("bos", ids.bos), ("eos", next(iter(ids.eos), None)), ("pad", ids.pad)):
+            if found in names:
+                values[f"{role}_token"] = names[found]
+        files[TOKENIZER_CONFIG_FILE] = _json(values)
     return files
 
 
@@ -250,7 +265,7 @@ def _nanogpt(path: Path) -> Iterator[Saved]:
         with torch_files.opened(path) as content:
             config, places, stored = nanogpt.read(content)
             _check_tensors(path.name, config, stored, places)
-            yield Saved(config, None, NO_SPECIAL_IDS, places, stored)
+            yield Saved(config, None, None, NO_SPECIAL_IDS, None, places, stored)
     except CheckpointError as error:
         separator = " " if str(error).startswith(("is ", "has ", "holds ")) else ": "
         raise CheckpointError(f"{where}{separator}{error}") from error
@@ -299,9 +314,10 @@ def _open(folder: Path, file: str | None, values: Any, files: ExitStack) -> Save
             head = f"{family.head}.weight"
             _use_second_head(where, stored, head, layouts.embedding_name(kind))
     _check_tensors(where, config, stored, places)
+    unusable = None
     if tokenizer is None:
-        tokenizer = _read_tokenizer(folder, config)
-    return Saved(config, tokenizer, ids, places, stored)
+        tokenizer, unusable = _read_tokenizer(folder, config)
+    return Saved(config, tokenizer, unusable, ids, _chat_template(folder), places, stored)
 
 
 # config.json and what stands beside it
@@ -350,22 +366,37 @@ def _generation_ids(folder: Path) -> SpecialIds:
         raise CheckpointError(f"{GENERATION_FILE}: {error}") from error
 
 
-def _read_tokenizer(folder: Path, config: GPTConfig) -> Tokenizer | None:
-    """Return the tokenizer of tokenizer.json, or None; one that is of no use gives a warning."""
-    if not (folder / TOKENIZER_FILE).is_file():
-        return None
-    from pygpt.tokenizers.load import load_tokenizer
+def _read_tokenizer(folder: Path, config: GPTConfig) -> tuple[Tokenizer | None, str | None]:
+    """Return the folder's tokenizer, if it has one; or a warning why it is of no use, given."""
+    from pygpt.tokenizers.load import is_there, load_tokenizer
 
+    if not is_there(folder):
+        return None, None
     try:
-        tokenizer = load_tokenizer(folder / TOKENIZER_FILE)
+        tokenizer = load_tokenizer(folder)
         if tokenizer.vocab_size <= config.vocab_size:  # which some models have padded
-            return tokenizer
+            return tokenizer, None
         size = f"{tokenizer.vocab_size} ids, more than the model's {config.vocab_size}"
         problem = f"tokenizer {folder / TOKENIZER_FILE}: has {size}"
     except TokenError as error:
         problem = str(error)
     warnings.warn(f"{problem}; the model takes ids alone, no text", stacklevel=6)
-    return None
+    return None, problem
+
+
+def _chat_template(folder: Path) -> str | None:
+    """Return the template of conversations, from its file or from tokenizer_config.json."""
+    if (folder / CHAT_TEMPLATE_FILE).is_file():
+        return (folder / CHAT_TEMPLATE_FILE).read_text(encoding="utf-8")
+    try:
+        values = json.loads((folder / TOKENIZER_CONFIG_FILE).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    found = values.get("chat_template") if isinstance(values, dict) else None
+    if isinstance(found, list):  # several, with names
+        named = {one.get("name"): one.get("template") for one in found if isinstance(one, dict)}
+        found = named.get("default")
+    return found if isinstance(found, str) else None
 
 
 # weights

@@ -10,7 +10,9 @@ from pathlib import Path
 from pygpt.errors import CheckpointError
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
-_FILES = ["config.json", "generation_config.json", "tokenizer.json"]
+_FILES = ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"]
+_FILES += ["vocab.json", "merges.txt", "added_tokens.json", "special_tokens_map.json"]
+_FILES += ["chat_template.jinja"]
 _FILES += ["model.safetensors", "model.safetensors.index.json", "model-*.safetensors"]
 
 

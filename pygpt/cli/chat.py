@@ -51,6 +51,9 @@ def add_parser(commands: Any) -> None:
         help="the model sees what was said before; without it each line stands alone, as a pair "
         "does while fine-tuning",
     )
+    parser.add_argument(
+        "--system", metavar="TEXT", help="what the model is told at the beginning of a conversation"
+    )
     parser.set_defaults(run=chat)
 
 
@@ -58,7 +61,9 @@ def chat(arguments: argparse.Namespace) -> None:
     """Answer lines until they end or /quit comes."""
     options = given_options(arguments)
     with load_model(arguments) as model:
-        conversation = Conversation(model, remembers=arguments.remember, **options)
+        conversation = Conversation(
+            model, remembers=arguments.remember, system=arguments.system, **options
+        )
         if sys.stdin.isatty():
             _on_terminal(conversation)
         else:
@@ -120,7 +125,8 @@ def _lines_of(file: BinaryIO) -> Iterator[str]:
         return
     for data in chain([first] if first else [], file):  # what is no UTF-8 the tokenizer refuses
         text = decoded(data) if data is first else data.decode("utf-8", "surrogateescape")
-        yield from map(str.strip, text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
+        text = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
+        yield from map(str.strip, text.split("\n"))
 
 
 def _on_terminal(conversation: Conversation) -> None:

@@ -24,6 +24,11 @@ def told_to_prepare(checkpoint: str) -> Iterator[None]:
         raise ConfigError(error.name, f"{error.problem}; {how} --out DATA") from error
 
 
+def tokenizer_of(where: str) -> str:
+    """Return what `load_tokenizer` takes: of a run its best model's folder, else what was named."""
+    return os.fspath(best_in(Path(where))) if os.path.isdir(where) else where
+
+
 def find_checkpoint(source: str) -> str:
     """Return what `GPT.from_pretrained` takes: of a run its best model, else what was named.
 

@@ -143,7 +143,7 @@ def _data(
 
 def _counted(batches: Iterable[Batch], doing: list[str]) -> Iterator[Batch]:
     for number, batch in enumerate(batches, start=1):
-        doing[0] = f"evaluating, batch {number:,}"
+        doing[0] = "" if sys.stderr.isatty() else f"evaluating, batch {number:,}"
         yield batch
 
 

@@ -45,6 +45,17 @@ def add_parser(commands: Any) -> None:
         metavar="X",
         help="the part of the pairs that is kept for validation (default: 0.1)",
     )
+    parser.add_argument(
+        "--prompt-field", metavar="NAME", help="the field with the prompt (default: it is found)"
+    )
+    parser.add_argument(
+        "--answer-field", metavar="NAME", help="the field with the answer (default: it is found)"
+    )
+    parser.add_argument(
+        "--skip",
+        action="store_true",
+        help="leave out pairs that do not fit, and say how many; without it one ends it",
+    )
     add_run_flags(parser, "none, it must be given")
     add_fields(parser.add_argument_group("training"), TrainConfig, defaults=FINE_TUNING)
     parser.set_defaults(run=finetune)
@@ -66,6 +77,7 @@ def finetune(arguments: argparse.Namespace) -> None:
     saved = begun_with(out) if resume else None
     base = FINE_TUNING if saved is None else saved.train
     config = from_dict(TrainConfig, options_of(base, given_fields(arguments, TrainConfig)))
+    notes = [f"fine-tuned from {arguments.checkpoint}"]
     with ExitStack() as stack:
         with alive(sys.stderr, quiet, lambda: f"loading {arguments.checkpoint}"):
             opened = pygpt.finetune(
@@ -77,12 +89,15 @@ def finetune(arguments: argparse.Namespace) -> None:
                 validation=given.get("validation", 0.1),
                 backend=given.get("backend", "cpu"),
                 writers=writers_of(given),
+                prompt_field=given.get("prompt_field"),
+                answer_field=given.get("answer_field"),
+                skip="skip" in given,
+                on_note=notes.append,
             )
             with told_to_prepare(arguments.checkpoint):
                 trainer = stack.enter_context(opened)
         if not quiet:
             data = DataConfig(arguments.data)
-            notes = [f"fine-tuned from {arguments.checkpoint}"]
             print(describe(trainer.model, config, data, notes), end="", flush=True)
         word = first_word(trainer)
         watch(trainer, out, quiet)

@@ -72,8 +72,7 @@ def generate(arguments: argparse.Namespace) -> None:
         raise ConfigError("samples", f"expected at least 1, got {samples}")
     prompt = _prompt(arguments)
     with load_model(arguments) as model:
-        if "max_new_tokens" not in options and "truncate" not in options:
-            options["max_new_tokens"] = _most_new_tokens(model, prompt)
+        _make_room(model, prompt, options)
         if arguments.json:
             _print_json(model, [prompt] * samples, options)
         elif samples == 1:
@@ -166,17 +165,27 @@ def _prompt(arguments: argparse.Namespace) -> str:
         text = _without_line_end(pygpt.read_text(arguments.file))
     if text is None:  # what is not UTF-8 the tokenizer will refuse
         text = _without_line_end(decoded(sys.stdin.buffer.read()))
-    if not text:
-        raise ShapeError("prompt: expected text, got none")
+    if not text and arguments.prompt is None:
+        raise ShapeError("prompt: expected text, got none; --prompt '' begins with BOS alone")
     return text
 
 
-def _most_new_tokens(model: GPT, prompt: str) -> int:
-    """Return the default, or what the context has room for if that is less but not nothing."""
-    assert model.tokenizer is not None
-    room = model.config.block_size - len(model.tokenizer.encode(prompt))
-    most = GenerateConfig().max_new_tokens
-    return room if 0 < room < most else most
+def _make_room(model: GPT, prompt: str, options: dict[str, Any]) -> None:
+    """Settle how many tokens are added by default, and whether the context has to slide."""
+    from pygpt.generate.prompts import prompt_rows
+
+    size, most = model.config.block_size, GenerateConfig().max_new_tokens
+    (row,) = prompt_rows(prompt, model.tokenizer, model.config, options.get("specials", False))
+    room = size - len(row)
+    if "truncate" in options and options.get("max_new_tokens", most) < size:
+        return
+    if "max_new_tokens" not in options and 0 < room < most:
+        options["max_new_tokens"] = room
+        print(f"(the context of {size} tokens ends after {room} new ones; with --max-new-tokens "
+              "there are more)", file=sys.stderr)  # fmt: skip
+    elif options.get("max_new_tokens", most) > room and "slide" not in options:
+        options["slide"] = True
+        print(f"(longer than the context: the model sees the last {size} tokens)", file=sys.stderr)
 
 
 def _without_line_end(text: str) -> str:

@@ -40,7 +40,7 @@ def add_parser(commands: Any) -> None:
         required=True,
         metavar="TOKENIZER",
         help="which tokenizer reads the text: char (an id for each character of the source), "
-        "gpt2, cl100k_base, a tokenizer.json, or a folder that has one",
+        "gpt2, cl100k_base, a tokenizer.json, or a folder that has one, of a run or a model, say",
     )
     parser.add_argument(
         "--out",
@@ -66,12 +66,14 @@ def add_parser(commands: Any) -> None:
 
 def prepare(arguments: argparse.Namespace) -> None:
     """Prepare a dataset, and print what its files have."""
+    from pygpt.cli.checkpoint import tokenizer_of
+
     quiet, at = arguments.quiet, ["reading"]
     with progress_on(sys.stderr, quiet, first="count", then="encode") as progress:
         with alive(sys.stderr, quiet, lambda: at[0], progress):
             dataset = pygpt.prepare(
                 arguments.source,
-                arguments.tokenizer,
+                tokenizer_of(arguments.tokenizer),
                 arguments.out,
                 arguments.validation,
                 arguments.seed,

@@ -146,13 +146,13 @@ def alive(
 ) -> Iterator[None]:
     """Within the block say what goes on when nothing else does: after 2 s, then ever more rarely.
 
-    A terminal has bars and what else moves, and a quiet command says nothing: there it does not.
-
     Args:
-        doing: what goes on; called by another thread. Another first word begins another 2 s.
-        progress: shows lines by itself, and then nothing more is to say for a while.
+        doing: what goes on, or nothing where it shows itself; called by another thread. Another
+            first word begins another 2 s.
+        progress: shows what goes on by itself: on a terminal always, elsewhere in lines, after
+            which nothing more is to say for a while.
     """
-    if quiet or stream.isatty():
+    if quiet or (progress is not None and stream.isatty()):
         yield
         return
     ended = threading.Event()
@@ -166,7 +166,7 @@ def alive(
                 said = max(said, progress.shown_at)
             if what.partition(" ")[0] != kind:
                 kind, gap, began, said = what.partition(" ")[0], FIRST_SIGN_S, now, now
-            elif now - said >= gap:
+            elif what and now - said >= gap:
                 with suppress(OSError, ValueError):  # a reader that is gone
                     print(f"{what} … {now - began:.0f} s", file=stream, flush=True)
                 said, gap = now, min(2 * gap, LONGEST_SILENCE_S)

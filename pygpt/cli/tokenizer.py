@@ -20,7 +20,7 @@ examples:
   python -m pygpt tokenizer encode gpt2 "hello world"
   python -m pygpt tokenizer decode gpt2 31373 995
 """
-_TOKENIZER = "gpt2, cl100k_base, a tokenizer.json, or a folder that has one"
+_TOKENIZER = "gpt2, cl100k_base, a tokenizer.json, or a folder that has one, as models have"
 _SHOWN = 72  # characters of the text that a line of `explain` has room for
 
 
@@ -71,6 +71,8 @@ def add_parser(commands: Any) -> None:
     one.add_argument(
         "text", nargs="?", metavar="TEXT", help="the text to encode (default: standard input)"
     )
+    specials = "let special tokens in the text, such as <|endoftext|>, count as such"
+    one.add_argument("--specials", action="store_true", help=specials)
 
     one = task("decode", decode, "print the text of ids")
     one.add_argument("tokenizer", metavar="TOKENIZER", help=_TOKENIZER)
@@ -122,8 +124,14 @@ def train(arguments: argparse.Namespace) -> None:
         f"{arguments.out}: {tokenizer.vocab_size:,} ids; {size:,} bytes of text are {count:,} "
         f"tokens, {size / count:.2f} bytes each"
     )
-    where = (arguments.data, "--tokenizer", arguments.out, "--out", "data")
-    say_next(False, "prepare", *where)
+    text = "TEXT" if source.piped else arguments.data
+    reading = [
+        word
+        for flag in ("field", "format")
+        if getattr(arguments, flag)
+        for word in (f"--{flag}", getattr(arguments, flag))
+    ]
+    say_next(False, "prepare", text, *reading, "--tokenizer", arguments.out, "--out", "data")
 
 
 def encode(arguments: argparse.Namespace) -> None:
@@ -132,7 +140,7 @@ def encode(arguments: argparse.Namespace) -> None:
     text = arguments.text
     if text is None:
         text = _input().decode("utf-8", "surrogateescape")  # which the tokenizer then refuses
-    print(*tokenizer.encode(text))
+    print(*tokenizer.encode(text, arguments.specials))
 
 
 def decode(arguments: argparse.Namespace) -> None:

@@ -85,6 +85,7 @@ def train(arguments: argparse.Namespace) -> None:
     if dry_run and quiet:
         raise UsageError("--quiet does not go with --dry-run, which shows and does nothing else")
 
+    from pygpt.cli.checkpoint import tokenizer_of
     from pygpt.cli.progress import alive, say_next
     from pygpt.cli.training import describe, first_word, memory_of, watch, writers_of
     from pygpt.datasets.rows import SpanSampler
@@ -94,6 +95,8 @@ def train(arguments: argparse.Namespace) -> None:
     options = {**given_fields(arguments, GPTConfig), **given_fields(arguments, TrainConfig)}
     names = ("out", "data", "tokenizer", "field", "format", "lines")
     where: dict[str, Any] = {name: given.get(name) for name in names}
+    if where["tokenizer"] is not None:
+        where["tokenizer"] = tokenizer_of(where["tokenizer"])
     with ExitStack() as stack:
         with alive(sys.stderr, quiet, lambda: "preparing text and model"):
             opened = open_run(
@@ -117,6 +120,8 @@ def train(arguments: argparse.Namespace) -> None:
             shown = describe(run.model, run.config, run.source, notes, all=dry_run)
             print(shown, end="", flush=True)
         if run.trainer is not None:
+            if "resume" in given and not run.trainer.step and not quiet:
+                print("no checkpoint yet: this is the first step", file=sys.stderr, flush=True)
             word = first_word(run.trainer)
             watch(run.trainer, run.folder, quiet)
             say_next(quiet, "generate", run.folder, "--prompt", word)

@@ -15,9 +15,8 @@ from pygpt.datasets.sampler import Sampler, Streams, WindowSampler
 from pygpt.datasets.token_file import TokenFile, is_token_file
 from pygpt.errors import DataError
 from pygpt.tokenizers import tokenizer_json
-from pygpt.tokenizers.bpe import BPETokenizer
-from pygpt.tokenizers.char import CharTokenizer
-from pygpt.tokenizers.load import load_tokenizer
+from pygpt.tokenizers.load import AnyTokenizer, load_tokenizer
+from pygpt.tokenizers.protocol import begin_and_end
 from pygpt.training.config import TrainConfig
 
 TOKENIZER_FILE = tokenizer_json.FILE_NAME
@@ -35,7 +34,7 @@ class Dataset:
     """
 
     folder: Path
-    tokenizer: BPETokenizer | CharTokenizer
+    tokenizer: AnyTokenizer
     train: TokenFile
     val: TokenFile
     source: Mapping[str, Any] = field(default_factory=dict)
@@ -88,7 +87,8 @@ class Dataset:
             sizes = (block_size, config.batch_size, config.seed)
             try:
                 if config.batches == "packed":
-                    return PackedSampler(file.tokens, self.tokenizer.bos, *sizes)
+                    begin, end = begin_and_end(self.tokenizer) or (None, None)
+                    return PackedSampler(file.tokens, begin, *sizes, eos=end)
                 return WindowSampler(file.tokens, *sizes)
             except DataError as error:
                 where = f"({file.path}, {what})"

@@ -11,69 +11,77 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pygpt.datasets.readers import text_of
+from pygpt.datasets.conversations import conversation_of
 from pygpt.datasets.rows import SpanSampler
 from pygpt.datasets.sampler import IGNORE_INDEX, Streams
 from pygpt.datasets.sources import rows_of
 from pygpt.datasets.validation import check_validation, choose, count_to_train
-from pygpt.errors import ConfigError, DataError
+from pygpt.errors import ConfigError, DataError, TokenError
+from pygpt.tokenizers.chat_template import ChatForm
 from pygpt.tokenizers.protocol import Tokenizer
 from pygpt.training.config import TrainConfig
 
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Immutable: prompts and answers as tokens, one pair after another.
+    """Immutable: prompts and answers as tokens, one pair, or conversation, after another.
 
     Attributes:
         name: of the file.
         ids: int32, (count,): prompt and answer, without the last token, which has no next one.
-        targets: int32, (count,): the next token, if it is of the answer; else -1.
+        targets: int32, (count,): the next token, if it is of an answer; else -1.
         starts: int64, (pairs + 1,): pair i is ids[starts[i]:starts[i + 1]].
+        notes: what was cut or left out while they were read, a line each.
     """
 
     name: str
     ids: NDArray[np.int32]
     targets: NDArray[np.int32]
     starts: NDArray[np.int64]
+    notes: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str], tokenizer: Tokenizer, block_size: int) -> Pairs:
-        """Return the pairs of a file of rows, such as JSON-lines `{"prompt": "…", "answer": "…"}`.
+    def read(
+        cls,
+        path: str | os.PathLike[str],
+        tokenizer: Tokenizer,
+        block_size: int,
+        *,
+        form: ChatForm | None = None,
+        prompt_field: str | None = None,
+        answer_field: str | None = None,
+        skip: bool = False,
+    ) -> Pairs:
+        """Return the pairs or conversations of a file; see `conversations.py` for their shapes.
 
-        Prompt and answer are encoded each by itself, as they will be when the model is asked. BOS
-        ends the answer, if there is one. A prompt that is too long loses its beginning.
+        By default prompt and answer are encoded each by itself, as they will be when the model is
+        asked, and what ends a text ends the answer, if there is such. A prompt that is too long
+        loses its beginning, and a conversation its first messages.
 
         Args:
             block_size: the most ids of a pair.
+            form: how the model reads a conversation; by default pygpt's own form.
+            prompt_field, answer_field: the fields that have them, where they are not found.
+            skip: whether to leave out rows that do not fit; else one ends it.
         Raises:
-            DataError: not readable, no pairs, a line without the two, or with one that is empty,
-                or with an answer for which there is no room; the message has the line.
-            TokenError: a character that the tokenizer lacks.
+            DataError: not readable, no pairs, a row without the two, or with one that is empty, or
+                with an answer for which there is no room; the message has the line.
+            TokenError: a character that the tokenizer lacks, or a template that refuses a row.
         """
-        end = [] if tokenizer.bos is None else [tokenizer.bos]
-        ids: list[NDArray[np.int32]] = []
-        targets: list[NDArray[np.int32]] = []
+        form = ChatForm(tokenizer) if form is None else form
+        rows = _Rows(form, block_size)
         for where, values in rows_of(path):
-            encoded: dict[str, list[int]] = {}
-            for field in ("prompt", "answer"):
-                encoded[field] = tokenizer.encode(text_of(values, field, where))
-                if not encoded[field]:
-                    raise DataError(f"{where}: {field}: expected text, got an empty one")
-            prompt, answer = encoded["prompt"], encoded["answer"] + end
-            if len(answer) > block_size:
-                raise DataError(
-                    f"{where}: answer: expected at most {block_size} tokens, the block_size, "
-                    f"got {len(answer)}"
-                )
-            pair = np.array(prompt + answer, np.int32)
-            ids.append(pair[:-1][-block_size:])
-            scored = np.where(np.arange(1, len(pair)) >= len(prompt), pair[1:], IGNORE_INDEX)
-            targets.append(scored.astype(np.int32)[-block_size:])
-        if not ids:
-            raise DataError(f"data file {path}: expected pairs, got none")
-        starts = np.cumsum([0, *map(len, ids)], dtype=np.int64)
-        return cls(os.fspath(path), np.concatenate(ids), np.concatenate(targets), starts)
+            try:
+                rows.add(conversation_of(values, where, prompt_field, answer_field), where)
+            except (DataError, TokenError) as error:
+                rows.refused.append(error)
+        if rows.refused and not skip:
+            raise rows.refusal()
+        if not rows.ids:
+            raise DataError(f"data file {path}: expected pairs, got none{rows.why()}")
+        starts = np.cumsum([0, *map(len, rows.ids)], dtype=np.int64)
+        ids, targets = np.concatenate(rows.ids), np.concatenate(rows.targets)
+        return cls(os.fspath(path), ids, targets, starts, rows.notes())
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -97,7 +105,63 @@ class Pairs:
         lengths = np.diff(self.starts)
         tokens = np.repeat(chosen, lengths)
         starts = np.cumsum([0, *lengths[chosen]], dtype=np.int64)
-        return Pairs(self.name, self.ids[tokens], self.targets[tokens], starts)
+        return Pairs(self.name, self.ids[tokens], self.targets[tokens], starts, self.notes)
+
+
+class _Rows:
+    """Mutable: conversations as they are read, and what did not fit."""
+
+    def __init__(self, form: ChatForm, block_size: int) -> None:
+        self._form, self._block_size = form, block_size
+        self.ids: list[NDArray[np.int32]] = []
+        self.targets: list[NDArray[np.int32]] = []
+        self.refused: list[DataError | TokenError] = []
+        self._cut = 0
+        self._first_cut = ""
+
+    def add(self, messages: list[dict[str, str]], where: str) -> None:
+        try:
+            found = self._form.scored(messages)
+        except TokenError as error:
+            raise TokenError(f"{where}: {error}") from error
+        size = self._block_size
+        if found.answer > size:
+            raise DataError(
+                f"{where}: answer: expected at most {size} tokens, the block_size, "
+                f"got {found.answer}"
+            )
+        ids = np.array(found.ids, np.int32)
+        scored = np.where(found.scored[1:], ids[1:], IGNORE_INDEX).astype(np.int32)
+        if len(scored) > size:
+            self._cut += 1
+            self._first_cut = self._first_cut or where
+        self.ids.append(ids[:-1][-size:])
+        self.targets.append(scored[-size:])
+
+    def refusal(self) -> DataError | TokenError:
+        """Return the first error, with the number of others."""
+        first, others = self.refused[0], len(self.refused) - 1
+        if not others:
+            return first
+        more = f"{others} more of {self._count()} do not fit either; --skip leaves them out"
+        return type(first)(f"{first}; {more}")
+
+    def why(self) -> str:
+        return f"; {self.refused[0]}" if self.refused else ""
+
+    def notes(self) -> tuple[str, ...]:
+        """Return a line for what was left out, and one for what was cut."""
+        notes = []
+        if self.refused:
+            left = f"left out {len(self.refused)} of {self._count()} pairs that do not fit"
+            notes.append(f"{left}, the first: {self.refused[0]}")
+        if self._cut:
+            cut = f"{self._cut} of {len(self.ids)} prompts are longer than the context has room for"
+            notes.append(f"{cut} and lose their beginning, the first: {self._first_cut}")
+        return tuple(notes)
+
+    def _count(self) -> int:
+        return len(self.ids) + len(self.refused)
 
 
 class PairSampler(SpanSampler):
@@ -141,16 +205,24 @@ class PairDataset:
         block_size: int,
         validation: float = 0.1,
         seed: int = 42,
+        *,
+        form: ChatForm | None = None,
+        prompt_field: str | None = None,
+        answer_field: str | None = None,
+        skip: bool = False,
     ) -> PairDataset:
         """Return the pairs of a file, divided: see `Pairs.read` and `Pairs.split`."""
-        pairs = Pairs.read(path, tokenizer, block_size)
+        reading: dict[str, Any] = {
+            "prompt_field": prompt_field, "answer_field": answer_field, "skip": skip
+        }  # fmt: skip
+        pairs = Pairs.read(path, tokenizer, block_size, form=form, **reading)
         train, val = pairs.split(validation, seed)
         origin = {
             "fingerprint": fingerprint_of(train, val),
             "file": os.path.abspath(path),
             "validation": validation,
             "seed": seed,
-            "reading": {},
+            "reading": {name: value for name, value in reading.items() if value},
         }
         return cls(tokenizer, train, val, origin)
 

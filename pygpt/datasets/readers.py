@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 from pygpt.datasets.cut import Piece, cut
 from pygpt.datasets.json_text import JsonText
 from pygpt.errors import ConfigError, DataError
-from pygpt.files.streams import PACKED, reading
+from pygpt.files.streams import PACKED, readable, reading
 from pygpt.files.text import BLOCK, LONGEST_LINE, numbered_lines, text_blocks, whole_lines
 
 FORMATS = {
@@ -28,6 +29,7 @@ FORMATS = {
 FIELD = "text"
 """Where most collections of documents have it."""
 
+_HEAD = 2**16  # bytes of a file without a name that say what it is
 OTHER_FIELD = "; --field takes another"
 Row = tuple[str, dict[str, Any]]
 """Where a row is, for messages: file and line. And its fields."""
@@ -48,6 +50,21 @@ def format_of(path: Path, format: str = "") -> str:
         suffixes.pop()
     suffix = suffixes[-1] if suffixes else ""
     return next((name for name, endings in FORMATS.items() if suffix in endings), "text")
+
+
+def guessed_format(path: Path) -> str:
+    """Return what a file without a name is, from its first bytes: JSON, Parquet, or else text."""
+    with readable(path), path.open("rb") as file:
+        if file.read(4) == b"PAR1":
+            return "parquet"
+    with reading(path) as file:
+        head = file.read(_HEAD).lstrip()
+    if re.match(rb"\[\s*\{\s*\"", head):
+        return "json"
+    if not re.match(rb"\{\s*\"", head):
+        return "text"
+    line = head.splitlines()[0]
+    return "jsonl" if line.endswith(b"}") or len(line) == len(head) else "json"
 
 
 class Left:

@@ -112,6 +112,7 @@ class PackedSampler(SpanSampler):
             `Dataset.train.tokens`.
         bos: its id; the tokenizer's.
         block_size, batch_size, seed: see `Sampler`.
+        eos: the id that ends a document, where that is another one: then each has both.
     Raises:
         DataError: the tokens do not begin and end with BOS, or have nothing in between.
     """
@@ -126,14 +127,38 @@ class PackedSampler(SpanSampler):
         block_size: int,
         batch_size: int,
         seed: int = 42,
+        eos: int | None = None,
     ) -> None:
+        if eos is not None and eos != bos:
+            begins, lengths = _between(tokens, bos, eos)
+            super().__init__(tokens, tokens[1:], begins, lengths, block_size, batch_size, seed)
+            return
         if bos is None or len(tokens) < 2 or not tokens[0] == tokens[-1] == bos:
             raise DataError(
                 "tokens: expected documents with BOS at both ends, got one text; "
                 "take a WindowSampler"
             )
-        chunks = range(0, len(tokens), _CHUNK)
-        places = [np.flatnonzero(tokens[i : i + _CHUNK] == bos) + i for i in chunks]
-        begins = np.concatenate(places)
+        begins = _places(tokens, bos)
         lengths = np.diff(begins)  # of what has a target: BOS and the document
         super().__init__(tokens, tokens[1:], begins[:-1], lengths, block_size, batch_size, seed)
+
+
+def _between(
+    tokens: NDArray[Any], bos: int | None, eos: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where each document begins, with its BOS, and how far it is to its EOS."""
+    begins, ends = (_places(tokens, i) for i in (-1 if bos is None else bos, eos))
+    paired = len(begins) == len(ends) > 0 and tokens[0] == bos and tokens[-1] == eos
+    if not paired or (ends <= begins).any() or (begins[1:] != ends[:-1] + 1).any():
+        raise DataError(
+            "tokens: expected documents, each with BOS before and EOS after it, got one text; "
+            "take a WindowSampler"
+        )
+    return begins, ends - begins
+
+
+def _places(tokens: NDArray[Any], number: int) -> NDArray[np.int64]:
+    """Return where an id stands."""
+    chunks = range(0, len(tokens), _CHUNK)
+    places = [np.flatnonzero(tokens[i : i + _CHUNK] == number) + i for i in chunks]
+    return np.concatenate(places) if places else np.zeros(0, np.int64)

@@ -9,7 +9,7 @@ import stat
 import sys
 import tempfile
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from pygpt.datasets.readers import (
     Row,
     documents,
     format_of,
+    guessed_format,
     read_pieces,
     read_rows,
 )
@@ -143,7 +144,8 @@ def find_source(
 
     Args:
         where: `shakespeare` (one text) or `names` (a document a line), which come with pygpt; or a
-            file; or `-`, standard input, or another pipe, which is copied to a temporary file; or a
+            file; or `-`, standard input, or another pipe, which is copied to a temporary file, and
+            whose beginning says whether it is JSON or Parquet, unless `format` does; or a
             folder, whose files and those of the folders below are read in the order of their
             paths, without those whose name begins with a dot. What is in a file is told by its
             name: JSON-lines (.jsonl), JSON (.json), tables (.csv, .tsv), Parquet (.parquet), each
@@ -170,16 +172,41 @@ def find_source(
     else:
         state = "expected a file or a folder" if os.path.exists(name) else "there is no such file"
         raise DataError(f"data file {name}: {state}")
-    have_fields = [format_of(file, format) != "text" for file in files]
-    if field is not None and not any(have_fields):
-        raise ConfigError("field", f"expected JSON-lines or Parquet, got text: {name}")
-    if lines and all(have_fields):
-        raise ConfigError("lines", f"expected text files, got JSON-lines or Parquet: {name}")
+    with _removed_if_it_fails(files[0].parent if piped else None):
+        if piped:
+            try:
+                format = format or guessed_format(files[0])
+            except DataError as error:
+                said = str(error).replace(f"data file {files[0]}", f"data {name}")
+                raise DataError(said) from error
+        _check_reading(name, files, field, lines, format)
     field = FIELD if field is None else field
     source = Source(name, tuple(files), folder, field, lines is not False, format, piped)
     if piped:
         weakref.finalize(source, shutil.rmtree, files[0].parent, True)
     return source
+
+
+@contextmanager
+def _removed_if_it_fails(folder: Path | None) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _check_reading(
+    name: str, files: Sequence[Path], field: str | None, lines: bool | None, format: str
+) -> None:
+    """Refuse a field, or lines, for files that have none."""
+    have_fields = [format_of(file, format) != "text" for file in files]
+    if field is not None and not any(have_fields):
+        table = "; --format csv or tsv reads a table" if format == "text" else ""
+        raise ConfigError("field", f"expected JSON-lines or Parquet, got text: {name}{table}")
+    if lines and all(have_fields):
+        raise ConfigError("lines", f"expected text files, got JSON-lines or Parquet: {name}")
 
 
 def fingerprint_of(where: str) -> str:

@@ -15,7 +15,7 @@ from jbridge import JarsNotFoundError, JavaError, JavaMemoryError, JBridgeError
 from jbridge.jvm import find_jars
 from pygpt.application import APPLICATION
 from pygpt.engine import java
-from pygpt.errors import PygptError, TooLargeError
+from pygpt.errors import ClosedError, PygptError, TooLargeError
 
 __all__ = ["EngineError", "jar_resource", "java_class", "require", "translated", "view", "wait"]
 
@@ -24,6 +24,7 @@ T = TypeVar("T")
 jbridge.use(APPLICATION)
 
 
+JAVA_CLOSED = "org.pygpt.tensor.ClosedException"
 JAVA_TOO_LARGE = "org.pygpt.tensor.TooLargeError"
 
 
@@ -38,10 +39,22 @@ class EngineTooLargeError(TooLargeError, EngineError, JavaMemoryError):
     """What Java finds too large for the memory there is."""
 
 
+class EngineClosedError(ClosedError, EngineError, JavaError):
+    """What Java finds closed: another thread has closed it meanwhile."""
+
+    def __str__(self) -> str:
+        return self.message.partition(": ")[2]  # after the name of Java's class
+
+
 _OURS: dict[type[JBridgeError], type[EngineError]] = {
     kind: type(kind.__name__, (EngineError, kind), {"__module__": __name__})
     for kind in vars(jbridge.errors).values()
     if isinstance(kind, type) and issubclass(kind, JBridgeError)
+}
+
+_NAMED: dict[str | None, type[EngineError]] = {
+    JAVA_CLOSED: EngineClosedError,
+    JAVA_TOO_LARGE: EngineTooLargeError,
 }
 
 
@@ -49,7 +62,7 @@ _OURS: dict[type[JBridgeError], type[EngineError]] = {
 def translated() -> Iterator[None]:
     """Within the block whatever jbridge or Java raises leaves as an EngineError.
 
-    Java's TooLargeError is then pygpt's TooLargeError too.
+    Java's TooLargeError is then pygpt's TooLargeError too, its ClosedException a ClosedError.
     """
     try:
         with jbridge.translate():
@@ -57,8 +70,8 @@ def translated() -> Iterator[None]:
     except EngineError:
         raise
     except JBridgeError as error:
-        is_too_large = isinstance(error, JavaError) and error.java_class == JAVA_TOO_LARGE
-        kind = EngineTooLargeError if is_too_large else _OURS.get(type(error), EngineError)
+        named = error.java_class if isinstance(error, JavaError) else None
+        kind = _NAMED.get(named) or _OURS.get(type(error), EngineError)
         ours = kind(*error.args)
         for note in getattr(error, "__notes__", ()):  # Java's stack
             ours.add_note(note)

@@ -70,6 +70,8 @@ class SampledPrompt(NamedTuple):
         prompt: int32, (T,); copied.
         sampling: options of Java's `org.pygpt.generate.SamplingOptions`, in its order.
         stop_tokens: int32; the sequence ends after one of these; copied.
+        never_tokens: int32; not chosen; copied.
+        slides: whether prompt and new tokens may be more than the context.
         top_count: how many of the likeliest tokens are kept for each new one.
         seed: of the random numbers, below 2^63.
     """
@@ -78,6 +80,8 @@ class SampledPrompt(NamedTuple):
     max_new_tokens: int
     sampling: tuple[float, int, float, float, float]
     stop_tokens: NDArray[np.int32]
+    never_tokens: NDArray[np.int32]
+    slides: bool
     top_count: int
     seed: int
 
@@ -121,8 +125,14 @@ class EngineGenerator(Handle[java.Generator]):
         with translated():
             options, requests = java_class(java.SamplingOptionsClass), java_class(java.RequestClass)
             group = java_class(java.ArrayListClass)()
-            for prompt, new, sampling, stops, top_count, seed in prompts:
-                group.add(requests.seeded(prompt, new, options(*sampling), stops, top_count, seed))
+            for p in prompts:
+                sampling, ends, never = options(*p.sampling), p.stop_tokens, p.never_tokens
+                group.add(
+                    requests.seeded(
+                        p.prompt, p.max_new_tokens, sampling, ends, never, p.slides, p.top_count,
+                        p.seed,
+                    )
+                )  # fmt: skip
             submitted = self.java.submit(group)
             return [
                 EngineSequence(sequence, prompt.top_count)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, NoReturn, Self, TypeVar
 
 import numpy as np
 
@@ -40,6 +40,12 @@ class Handle(Generic[J]):
         self._parts: list[Closeable] = []  # Java objects that are closed with this one
         self._interrupted: Job | None = None  # of a model: one that may not have ended
         self._freeing = watch(self, Memory(self._parts, java, self._arrays))
+
+    def __reduce_ex__(self, _: object) -> NoReturn:
+        raise TypeError(
+            f"a {self._what} cannot be copied or pickled, since its memory is the engine's; "
+            "save the model and load it where it is needed"
+        )
 
     @property
     def java(self) -> J:

@@ -242,6 +242,8 @@ class RequestClass(Protocol):
         max_new_tokens: int,
         sampling: SamplingOptions,
         stop_tokens: Ints,
+        never_tokens: Ints,
+        slides: bool,
         top_count: int,
         seed: int,
         /,
@@ -317,7 +319,15 @@ class StepJob(Job, Protocol):
 @describes("org.pygpt.jobs.StepJob")
 class StepJobClass(Protocol):
     def __call__(
-        self, training: Training, ids: Ints, targets: Ints, B: int, T: int, rate: float, /
+        self,
+        training: Training,
+        ids: Ints,
+        targets: Ints,
+        B: int,
+        T: int,
+        rate: float,
+        share: float,
+        /,
     ) -> StepJob: ...
 
 

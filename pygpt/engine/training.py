@@ -128,20 +128,26 @@ class Training(Handle[java.Training]):
         with self._turns:
             return self._step(ids, targets, learning_rate), self._gradient_norm
 
-    def accumulate(self, ids: ArrayLike, targets: ArrayLike) -> float:
+    def accumulate(self, ids: ArrayLike, targets: ArrayLike, share: float = 1.0) -> float:
         """Add the gradient of one batch to that of the next `update`; return its loss.
 
-        Args and errors are those of `step`.
+        Args:
+            share: times which its gradient is added. `update` takes the mean over the batches; of
+                those that score different numbers of targets it is the mean over all targets if
+                each has its number, divided by the mean of the numbers.
+        Other args and errors are those of `step`.
         """
-        return self._step(ids, targets, float("nan"))
+        return self._step(ids, targets, float("nan"), share)
 
-    def _step(self, ids: ArrayLike, targets: ArrayLike, learning_rate: float) -> float:
+    def _step(
+        self, ids: ArrayLike, targets: ArrayLike, learning_rate: float, share: float = 1.0
+    ) -> float:
         """Run forward and backward and, unless the learning rate is NaN, update the weights."""
         tokens, wanted = self._checked(ids, targets)
         B, T = tokens.shape
         with translated():
             job = self._step_job(
-                self.java, tokens.ravel(), wanted.ravel(), B, T, learning_rate
+                self.java, tokens.ravel(), wanted.ravel(), B, T, learning_rate, share
             )
         self._run(job, changes=True)
         return float(job.loss())

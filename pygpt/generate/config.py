@@ -22,13 +22,18 @@ class GenerateConfig(Checked):
             and multiplies the negative ones.
         seed: row b takes the numbers of `random.Random(seed + b)`, one a token. Without it,
             every call takes others.
-        stop_tokens: a sequence ends after one of these; by default the tokenizer's BOS.
+        stop_tokens: a sequence ends after one of these; by default after those that end a text by
+            the model's files (`eos_token_id`) or by its tokenizer.
         pad_token_id: tokens of a prompt that the model does not see, nor count as positions.
         stop: texts; a sequence ends with the token that completes one of them, and its text before
             it. What the prompt says does not count.
         top_logprobs: how many of the likeliest tokens `continuations` tells of.
         truncate: a prompt that with max_new_tokens is longer than block_size loses its beginning;
             without it, it is an error.
+        slide: prompt and new tokens may be more than block_size: then the model sees the last
+            block_size of them, and reads those anew for each token, as nanoGPT does.
+        specials: special tokens in a prompt of text, such as `<|endoftext|>`, count as such; if
+            not, they are text like any other.
     Raises:
         ConfigError: a value that is not allowed.
     """
@@ -61,6 +66,8 @@ class GenerateConfig(Checked):
     stop: tuple[str, ...] | str | None = option(None, "end before this text")
     top_logprobs: int = size(0, "how many of the likeliest tokens to report at each step", 0)
     truncate: bool = option(False, "cut off the beginning of a prompt that is too long")
+    slide: bool = option(False, "let text be longer than the context; the model sees its end")
+    specials: bool = option(False, "let special tokens in the prompt, such as <|endoftext|>, count")
 
     @property
     def sampling(self) -> tuple[float, int, float, float, float]:
@@ -83,3 +90,5 @@ class GenerateOptions(TypedDict, total=False):
     stop: Sequence[str] | str | None
     top_logprobs: int
     truncate: bool
+    slide: bool
+    specials: bool

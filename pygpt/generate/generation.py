@@ -57,10 +57,10 @@ class Generation:
     def ids(self) -> NDArray[np.int64]:
         """Return prompts, which are equally long, and continuations: int64, (B, T + new)."""
         rows = [request.tokens() for request in self._requests]
-        pad = self._config.pad_token_id
-        fill = pad if pad is not None else next(iter(self._requests[0].stop_tokens), 0)
+        pads = self._config.pad_token_id, self._generator.special_ids.pad
+        fills = [*(pad for pad in pads if pad is not None), *self._requests[0].stop_tokens, 0]
         longest = max(map(len, rows))
-        padded = [np.pad(row, (0, longest - len(row)), constant_values=fill) for row in rows]
+        padded = [np.pad(row, (0, longest - len(row)), constant_values=fills[0]) for row in rows]
         prompts = np.stack([request.prompt for request in self._requests])
         return np.concatenate([prompts, np.stack(padded)], axis=1)
 

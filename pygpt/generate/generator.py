@@ -21,9 +21,9 @@ from pygpt.engine.model import Model
 from pygpt.errors import ConfigError, ShapeError
 from pygpt.fields import from_dict
 from pygpt.generate.config import SEED_MAX, GenerateConfig, GenerateOptions
-from pygpt.generate.prompts import prompt_rows, read_by_model, stop_tokens
+from pygpt.generate.prompts import never_tokens, prompt_rows, read_by_model, stop_tokens
 from pygpt.generate.text_stream import TextStream
-from pygpt.tokenizers.protocol import Tokenizer
+from pygpt.tokenizers.protocol import NO_SPECIAL_IDS, SpecialIds, Tokenizer
 
 PARALLEL = AT_ONCE  # prompts at once, at most: with more, a step's time is arithmetic
 
@@ -144,7 +144,7 @@ class Request:
 
     def _spell(self, stream: TextStream) -> None:
         assert self._tokenizer is not None
-        silent = {*self.stop_tokens, self._tokenizer.bos}
+        silent = {*self.stop_tokens, self._tokenizer.bos, self._tokenizer.eos}
         for token in self.tokens(self._spelt).tolist():
             stream.add(b"" if token in silent else self._tokenizer.decode_bytes([token]))
             self._spelt += 1
@@ -172,6 +172,7 @@ class Generator:
         parallel: most prompts that are continued at once, 1 to 32; others wait in their order.
         exact: see `GPT.generator`.
         engine: what to use; by default one of its own.
+        special_ids: the model's, which say where a text ends beside the tokenizer.
     Raises:
         ConfigError: parallel is out of range.
     """
@@ -183,11 +184,14 @@ class Generator:
         parallel: int = PARALLEL,
         exact: bool = False,
         engine: EngineGenerator | None = None,
+        special_ids: SpecialIds = NO_SPECIAL_IDS,
     ) -> None:
         if not 1 <= parallel <= PARALLEL:
             raise ConfigError("parallel", f"expected 1 to {PARALLEL}, got {parallel}")
         self._config = model.config
         self._tokenizer = tokenizer
+        self.special_ids = special_ids
+        self._never = never_tokens(model.config, tokenizer)
         self._engine = EngineGenerator(model, parallel, exact) if engine is None else engine
         self._requests: list[Request] = []
         self._mutex = threading.Lock()  # for the list
@@ -209,7 +213,7 @@ class Generator:
         config = from_dict(GenerateConfig, {"max_new_tokens": max_new_tokens, **options})
         if not isinstance(prompt, str) and np.ndim(prompt) != 1:
             raise ShapeError(f"prompt: expected text or (T,), got {np.shape(prompt)}")
-        rows = prompt_rows(prompt, self._tokenizer, self._config)
+        rows = prompt_rows(prompt, self._tokenizer, self._config, config.specials)
         return self.submit_rows(rows, config, isinstance(prompt, str))[0]
 
     def submit_rows(
@@ -226,7 +230,7 @@ class Generator:
             ConfigError: stop strings without a tokenizer; no room for a truncated prompt.
             TooLargeError: the keys and values of one do not fit into memory; none is queued.
         """
-        stops = stop_tokens(config, self._config, self._tokenizer)
+        stops = stop_tokens(config, self._config, self._tokenizer, self.special_ids)
         read = read_by_model(prompts, config, self._config.block_size)
         seed = config.seed
         if seed is None:
@@ -236,7 +240,14 @@ class Generator:
         sequences = self._engine.submit(
             [
                 SampledPrompt(
-                    row, config.max_new_tokens, config.sampling, ends, top_count, seed + b
+                    row,
+                    config.max_new_tokens,
+                    config.sampling,
+                    ends,
+                    self._never,
+                    config.slide,
+                    top_count,
+                    seed + b,
                 )
                 for b, row in enumerate(read)
             ]

@@ -13,7 +13,7 @@ from pygpt.fields import INT_MAX
 from pygpt.generate.config import GenerateConfig
 from pygpt.model.batch import checked_ids
 from pygpt.model.config import GPTConfig
-from pygpt.tokenizers.protocol import Tokenizer
+from pygpt.tokenizers.protocol import SpecialIds, Tokenizer, begin_and_end, ends
 
 Prompt = str | list[str] | ArrayLike
 """Text, a list of texts, or ids: int32 or int64, (T,) or (B, T)."""
@@ -32,10 +32,14 @@ def needed(tokenizer: Tokenizer | None) -> Tokenizer:
 
 
 def prompt_rows(
-    prompt: Prompt, tokenizer: Tokenizer | None, config: GPTConfig
+    prompt: Prompt, tokenizer: Tokenizer | None, config: GPTConfig, specials: bool = False
 ) -> list[NDArray[np.int32]]:
     """Return the ids of each prompt, int32, (T,).
 
+    An empty text is the id that begins a text, if there is one.
+
+    Args:
+        specials: whether special tokens in text count as such.
     Raises:
         ConfigError: text without a tokenizer.
         ShapeError, TokenError: as in `GPT.generate`.
@@ -43,20 +47,40 @@ def prompt_rows(
     texts = [prompt] if isinstance(prompt, str) else prompt if is_texts(prompt) else None
     if texts is None:
         return [*checked_ids("prompt", prompt, config, longest=INT_MAX)]
-    return [_encoded(text, needed(tokenizer), config) for text in texts]
+    return [_encoded(text, needed(tokenizer), config, specials) for text in texts]
 
 
-def _encoded(text: str, tokenizer: Tokenizer, config: GPTConfig) -> NDArray[np.int32]:
-    if not text:
-        raise ShapeError("prompt: expected text, got none; ids may be BOS alone")
-    (ids,) = checked_ids("prompt", tokenizer.encode(text), config, longest=INT_MAX)
-    return np.asarray(ids, np.int32)
+def _encoded(
+    text: str, tokenizer: Tokenizer, config: GPTConfig, specials: bool
+) -> NDArray[np.int32]:
+    if text:
+        ids = tokenizer.encode(text, specials)
+        if tuple(ids[: len(tokenizer.prefix)]) != tokenizer.prefix:  # unless it is written there
+            ids = [*tokenizer.prefix, *ids]
+    else:
+        around = begin_and_end(tokenizer)
+        if around is None:
+            raise ShapeError("prompt: expected text, got none; ids may be BOS alone")
+        ids = [*tokenizer.prefix] or [around[0]]
+    (row,) = checked_ids("prompt", ids, config, longest=INT_MAX)
+    return np.asarray(row, np.int32)
+
+
+def never_tokens(model: GPTConfig, tokenizer: Tokenizer | None) -> NDArray[np.int32]:
+    """Return the ids that spell nothing, which are not to be chosen: int32.
+
+    They are those that the tokenizer leaves out, and those that a model has beyond.
+    """
+    if tokenizer is None:
+        return np.array([], np.int32)
+    beyond = range(tokenizer.vocab_size, model.vocab_size)
+    return np.array([*tokenizer.unused, *beyond], np.int32)
 
 
 def stop_tokens(
-    config: GenerateConfig, model: GPTConfig, tokenizer: Tokenizer | None
+    config: GenerateConfig, model: GPTConfig, tokenizer: Tokenizer | None, special: SpecialIds
 ) -> tuple[int, ...]:
-    """Return the tokens that end a sequence: those of the options, or BOS.
+    """Return the tokens that end a sequence: those of the options, or what ends a text.
 
     Raises:
         TokenError: one outside the vocabulary.
@@ -64,7 +88,7 @@ def stop_tokens(
     """
     stops = config.stop_tokens
     if stops is None:
-        stops = () if tokenizer is None or tokenizer.bos is None else (tokenizer.bos,)
+        stops = tuple(i for i in ends(special, tokenizer) if 0 <= i < model.vocab_size)
     wrong = next((token for token in stops if not 0 <= token < model.vocab_size), None)
     if wrong is not None:
         raise TokenError(f"stop_tokens: expected 0 to {model.vocab_size - 1}, got {wrong}")
@@ -92,6 +116,8 @@ def read_by_model(
     room, longest = block_size - new, max(map(len, rows))
     if longest <= room:
         return rows
+    if config.slide and not (config.truncate and room >= 1):
+        return [row[-block_size:] for row in rows]
     if not config.truncate:
         raise ShapeError(
             f"prompt: expected with max_new_tokens at most block_size = {block_size} "

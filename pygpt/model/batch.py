@@ -26,7 +26,10 @@ def checked_ids(
         ShapeError: no such array, or T is 0 or too large.
         TokenError: an id outside the vocabulary.
     """
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:  # rows of several lengths
+        raise ShapeError(f"{name}: expected rows of one length, got {values!r:.60}") from None
     if array.size == 0:
         raise ShapeError(f"{name}: expected at least one token, got none")
     if array.dtype.kind not in "iu":

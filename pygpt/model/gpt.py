@@ -50,6 +50,9 @@ class GPT(Model):
 
     Attributes:
         special_ids: those of the folder that it came from; none by default.
+        chat_template: Jinja's, which makes a prompt of a conversation; that of the folder that it
+            came from, or of what it was fine-tuned on; None by default.
+        tokenizer_problem: why the tokenizer of its folder cannot be used, or None.
         quantized: `int8` or `bfloat16` once `quantize` has rounded the weights, else None; also
             `rounded`, its older name.
 
@@ -75,7 +78,9 @@ class GPT(Model):
             raise ConfigError("vocab_size", f"expected {expected}, got {config.vocab_size}")
         super().__init__(config, seed=seed, backend=backend, dtype=dtype, threads=threads)
         self.tokenizer = tokenizer
+        self.tokenizer_problem: str | None = None
         self.special_ids = NO_SPECIAL_IDS
+        self.chat_template: str | None = None
 
     @classmethod
     def preset(
@@ -268,7 +273,9 @@ class GPT(Model):
         Raises:
             ConfigError: parallel is out of range.
         """
-        return Generator(self, self.tokenizer, parallel, exact)
+        return Generator(
+            self, self.tokenizer, parallel, exact, special_ids=self.special_ids
+        )
 
     def _generation(
         self,
@@ -278,12 +285,14 @@ class GPT(Model):
         spells: bool = False,
     ) -> Generation:
         config = from_dict(GenerateConfig, {"max_new_tokens": max_new_tokens, **options})
-        rows = prompt_rows(prompt, self.tokenizer, self.config)
+        rows = prompt_rows(prompt, self.tokenizer, self.config, config.specials)
         if spells:
             needed(self.tokenizer)
         spells = spells or isinstance(prompt, str) or is_texts(prompt)
         engine = EngineGenerator.shared(self)
-        generator = Generator(self, self.tokenizer, exact=True, engine=engine)
+        generator = Generator(
+            self, self.tokenizer, exact=True, engine=engine, special_ids=self.special_ids
+        )
         return Generation(generator, config, rows, spells)
 
     def _text(self) -> CharTokenizer:
@@ -312,6 +321,7 @@ class GPT(Model):
             self.parameters(),
             tokenizer=self.tokenizer,
             special_ids=self.special_ids,
+            chat_template=self.chat_template,
             format=format,
         )
 
@@ -352,7 +362,9 @@ class GPT(Model):
                 model.close()
                 raise
         model.tokenizer = saved.tokenizer
+        model.tokenizer_problem = saved.tokenizer_problem
         model.special_ids = saved.special_ids
+        model.chat_template = saved.chat_template
         return model
 
 

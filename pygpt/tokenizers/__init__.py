@@ -8,7 +8,11 @@
     char.py          CharTokenizer: one id a character
     bpe.py           BPETokenizer: trained by merging.py, run by tiktoken
     published.py     gpt2 and cl100k_base
+    added.py, pieces.py, steps.py, template.py   the parts of a tokenizer.json of others, run here
+    file_tokenizer.py   FileTokenizer: such a file, or the package `tokenizers` in its place
+    beside.py        which tokens begin and end a text; vocab.json with merges.txt
     load.py          load_tokenizer: a published one or a saved one
+    chat_template.py a conversation as text, and as tokens to learn from
     explain.py       the merges of one text, one after another
 
 The classes and `load_tokenizer` are names of `pygpt` itself.

@@ -89,6 +89,13 @@ class BPETokenizer:
             raise TokenError(f"specials: expected different ones, got {list(specials)}")
         return cls({token: i for i, token in enumerate(tokens)}, last, split)
 
+    def with_bos(self) -> BPETokenizer:
+        """Return the same tokenizer with `<|endoftext|>`, its last id if it has none."""
+        if self.bos is not None:
+            return self
+        specials = self._specials | {END_OF_TEXT: self.vocab_size}
+        return BPETokenizer(self._ranks, specials, self.split)
+
     @property
     def ranks(self) -> Mapping[bytes, int]:
         """Token -> id of every ordinary token, in the order of the ids."""
@@ -112,6 +119,20 @@ class BPETokenizer:
     def bos(self) -> int | None:
         """The id of `<|endoftext|>`, which begins and ends a document, or None."""
         return self._specials.get(END_OF_TEXT)
+
+    @property
+    def eos(self) -> int | None:
+        """The id that ends a document: `bos`."""
+        return self.bos
+
+    prefix: tuple[int, ...] = ()
+    strips = 0
+
+    @cached_property
+    def unused(self) -> tuple[int, ...]:
+        """The ids below `vocab_size` that stand for nothing, as some published ones have."""
+        used = {*self._ranks.values(), *self._specials.values()}
+        return tuple(i for i in range(self.vocab_size) if i not in used)
 
     @property
     def vocab_size(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pygpt.errors import TokenError
@@ -43,18 +43,43 @@ class CharTokenizer:
         """Return the tokenizer of the characters that occur in the documents."""
         return cls("".join(sorted(set().union(*documents))), bos)
 
+    def with_bos(self) -> CharTokenizer:
+        """Return the tokenizer of the same characters that has BOS."""
+        return CharTokenizer(self.characters)
+
     @property
     def vocab_size(self) -> int:
         """Number of ids: one a character, and BOS."""
         return len(self.characters) + (self.bos is not None)
 
     @property
+    def eos(self) -> int | None:
+        """The id that ends a document: BOS."""
+        return self.bos
+
+    prefix: tuple[int, ...] = ()
+    strips = 0
+    unused: tuple[int, ...] = ()
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256, in hex, of `["char", characters, whether there is BOS]` as JSON."""
         return fingerprint(["char", self.characters, self.bos is not None])
 
-    def encode(self, text: str) -> list[int]:
-        """Return the id of each character, without BOS; a `TokenError` for one that has none."""
+    @property
+    def specials(self) -> Mapping[str, int]:
+        """`<|bos|>` -> the id of BOS, if there is one."""
+        return {} if self.bos is None else {tokenizer_json.BOS: self.bos}
+
+    def encode(self, text: str, specials: bool = False) -> list[int]:
+        """Return the id of each character, without BOS; a `TokenError` for one that has none.
+
+        Args:
+            specials: whether `<|bos|>` in the text is BOS, and not seven characters.
+        """
+        if specials and self.bos is not None and tokenizer_json.BOS in text:
+            first, *others = map(self.encode, text.split(tokenizer_json.BOS))
+            return first + [i for part in others for i in (self.bos, *part)]
         try:
             return [self._ids[character] for character in text]
         except KeyError as error:

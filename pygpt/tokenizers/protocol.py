@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -13,7 +13,8 @@ from typing import Protocol, Self
 class Tokenizer(Protocol):
     """Immutable: a vocabulary, and the way from text to its ids and back.
 
-    `decode(encode(text)) == text` for every text that `encode` takes.
+    `decode(encode(text)) == text` for every text that `encode` takes, unless the tokenizer is one
+    of others, whose normalizer changes the text.
     """
 
     @property
@@ -22,14 +23,38 @@ class Tokenizer(Protocol):
 
     @property
     def bos(self) -> int | None:
-        """The id that begins a document and also ends it; None if there is none."""
+        """The id that begins a document; None if there is none."""
+
+    @property
+    def eos(self) -> int | None:
+        """The id that ends a document, which is `bos` for many; None if there is none."""
+
+    @property
+    def prefix(self) -> tuple[int, ...]:
+        """The ids that a prompt of text begins with, beside its own; BOS, or none."""
+
+    @property
+    def strips(self) -> int:
+        """How many blanks `decode` leaves out at the beginning of a text."""
+
+    @property
+    def unused(self) -> Collection[int]:
+        """The ids below `vocab_size` that stand for nothing."""
 
     @property
     def fingerprint(self) -> str:
         """SHA-256, in hex, of what decides the ids: equal for equal tokenizers, and only then."""
 
-    def encode(self, text: str) -> list[int]:
-        """Return the ids of a text, without BOS; a `TokenError` for a character without one."""
+    @property
+    def specials(self) -> Mapping[str, int]:
+        """Special token -> id: texts that stand for something else, such as BOS."""
+
+    def encode(self, text: str, specials: bool = False) -> list[int]:
+        """Return the ids of a text, without BOS; a `TokenError` for a character without one.
+
+        Args:
+            specials: whether special tokens in the text count as such.
+        """
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of these ids; a `TokenError` for one that the vocabulary lacks."""
@@ -75,3 +100,30 @@ class SpecialIds:
 
 
 NO_SPECIAL_IDS = SpecialIds()
+
+
+def begin_and_end(tokenizer: Tokenizer) -> tuple[int, int] | None:
+    """Return the ids that begin and end a document, or None if nothing ends one.
+
+    A tokenizer without one of the two has the other in both places, as GPT-2's has. Where they are
+    the same, one stands between two documents.
+    """
+    end = tokenizer.bos if tokenizer.eos is None else tokenizer.eos
+    if end is None:
+        return None
+    return (end if tokenizer.bos is None else tokenizer.bos), end
+
+
+def ends(special: SpecialIds, tokenizer: Tokenizer | None) -> tuple[int, ...]:
+    """Return the ids that end a text: those of a model's files, and the tokenizer's."""
+    found = None if tokenizer is None else begin_and_end(tokenizer)
+    return tuple(dict.fromkeys([*special.eos, *(() if found is None else found[1:])]))
+
+
+def with_roles(special: SpecialIds, tokenizer: Tokenizer | None) -> SpecialIds:
+    """Return a model's special ids; those that its files do not name are the tokenizer's."""
+    found = None if tokenizer is None else begin_and_end(tokenizer)
+    if found is None:
+        return special
+    bos = found[0] if special.bos is None else special.bos
+    return SpecialIds(bos, special.eos or found[1:], special.pad)

@@ -22,6 +22,7 @@ from pygpt.tokenizers.alphabet import spell, unspell
 from pygpt.tokenizers.merging import merges_of
 from pygpt.tokenizers.pretokenize import SPLITS
 from pygpt.tokenizers.protocol import Tokenizer
+from pygpt.tokenizers.template import around
 
 FILE_NAME = "tokenizer.json"
 BOS = "<|bos|>"  # how the file names the BOS of characters
@@ -120,28 +121,44 @@ def load(path: Path, kinds: Mapping[type[Content], Callable[..., Built]]) -> Bui
         TokenError: the file is missing or damaged, asks for what we lack, is of another kind, or
             the tokenizer cannot be.
     """
+    values = read(path)
     try:
-        values = json.loads(path.read_bytes())
+        return build(values, kinds)
+    except TokenError as error:
+        raise TokenError(f"tokenizer file {path}: {error}") from error
+
+
+def read(path: Path) -> Any:
+    """Return what a file of JSON holds; a `TokenError` if it cannot be read."""
+    try:
+        return json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         state = "cannot be read" if isinstance(error, OSError) else "is damaged"
         reason = getattr(error, "strerror", None) or error
         raise TokenError(f"tokenizer file {path}: {state}: {reason}") from error
-    try:
-        content = _content(values)
-        if type(content) not in kinds:
-            nouns = ["merged bytes", "characters"]
-            expected, got = nouns if isinstance(content, Characters) else nouns[::-1]
-            raise TokenError(f"expected a tokenizer of {expected}, got one of {got}")
-        built = kinds[type(content)](*content)
-        saved = values["model"].get("fingerprint", built.fingerprint)
-        if built.fingerprint != saved:
-            raise TokenError(
-                f"is damaged: expected fingerprint {saved!r}, got {built.fingerprint}; "
-                "if it was changed on purpose, remove model.fingerprint"
-            )
-        return built
-    except TokenError as error:
-        raise TokenError(f"tokenizer file {path}: {error}") from error
+
+
+def build(values: Any, kinds: Mapping[type[Content], Callable[..., Built]]) -> Built:
+    """Return the tokenizer of a file's content; see `load`."""
+    content = _content(values)
+    if type(content) not in kinds:
+        nouns = ["merged bytes", "characters"]
+        expected, got = nouns if isinstance(content, Characters) else nouns[::-1]
+        raise TokenError(f"expected a tokenizer of {expected}, got one of {got}")
+    built = kinds[type(content)](*content)
+    saved = values["model"].get("fingerprint", built.fingerprint)
+    if built.fingerprint != saved:
+        raise TokenError(
+            f"is damaged: expected fingerprint {saved!r}, got {built.fingerprint}; "
+            "if it was changed on purpose, remove model.fingerprint"
+        )
+    return built
+
+
+def is_ours(values: Mapping[str, Any]) -> bool:
+    """Whether pygpt wrote a file, which it then reads as such or not at all."""
+    model = values.get("model")
+    return isinstance(model, dict) and "fingerprint" in model
 
 
 def _content(values: Any) -> Content:
@@ -153,11 +170,9 @@ def _content(values: Any) -> Content:
     for part in ("dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"):
         if model.get(part) not in _OFF:
             raise _wrong(f"model.{part}", "none", model[part])
-    if values.get("normalizer") is not None:
+    if values.get("normalizer") not in (None, {"type": "Sequence", "normalizers": []}):
         raise _wrong("normalizer", "none", values["normalizer"])
-    processor = values.get("post_processor")
-    if processor is not None and not _is(processor, type="ByteLevel"):  # that one trims offsets
-        raise _wrong("post_processor", "none", processor)
+    _check_processor(values.get("post_processor"))
     specials = dict(map(_special, _get(values, "added_tokens", list)))
     vocabulary = _get(model, "vocab", dict)
     merges = [_merge(merge) for merge in _get(model, "merges", list)]
@@ -172,6 +187,16 @@ def _content(values: Any) -> Content:
     if split is None:
         return _characters(ordinary, merges, specials)
     return _merges(ordinary, merges, specials, split)
+
+
+def _check_processor(processor: Any) -> None:
+    """Pass if a post-processor adds nothing, as the template that transformers writes."""
+    try:
+        added = any(around(processor))
+    except TokenError:
+        added = True
+    if added:
+        raise _wrong("post_processor", "none", processor)
 
 
 def _characters(
@@ -230,6 +255,8 @@ def _split(pre_tokenizer: Any) -> str | None:
 def _special(added: Any) -> tuple[str, int]:
     if not _is(added, single_word=False, lstrip=False, rstrip=False):
         raise _wrong("added_tokens", "tokens that take no blanks beside them", added)
+    if added.get("special", True) is not True:  # always found in text, special ones are not
+        raise _wrong("added_tokens", "special ones", added)
     return _get(added, "content", str), _get(added, "id", int)
 
 

@@ -66,6 +66,8 @@ def check_tokenizer(model: GPT, tokenizer: Tokenizer) -> None:
     Raises:
         ConfigError: the model has another tokenizer, or fewer ids.
     """
+    if model.tokenizer_problem is not None:
+        raise ConfigError("tokenizer", f"the model's cannot be used: {model.tokenizer_problem}")
     own = model.tokenizer
     if own is not None and own.fingerprint != tokenizer.fingerprint:
         raise ConfigError("tokenizer", "expected data of the model's tokenizer, got another's")

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
+import numpy as np
+
+from pygpt.datasets.conversations import conversation_of
 from pygpt.datasets.dataset import Dataset
 from pygpt.datasets.pairs import PairDataset
-from pygpt.errors import ConfigError
+from pygpt.datasets.sources import rows_of
+from pygpt.errors import CheckpointError, ConfigError, DataError
 from pygpt.model.gpt import GPT
+from pygpt.tokenizers.bpe import BPETokenizer
+from pygpt.tokenizers.char import CharTokenizer
+from pygpt.tokenizers.chat_template import ChatForm, plain_template
+from pygpt.tokenizers.protocol import ends
 from pygpt.training.config import TrainConfig
 from pygpt.training.evaluation import check_tokenizer
 from pygpt.training.metrics import MetricsWriter
@@ -27,6 +37,10 @@ def finetune(
     validation: float = 0.1,
     backend: str = "cpu",
     writers: Sequence[MetricsWriter] = (),
+    prompt_field: str | None = None,
+    answer_field: str | None = None,
+    skip: bool = False,
+    on_note: Callable[[str], None] = lambda note: None,
 ) -> Iterator[Trainer]:
     """Yield a trainer of a saved model; use it in a `with` block, which frees both at its end.
 
@@ -35,32 +49,126 @@ def finetune(
     Args:
         checkpoint: a model folder, such as `runs/first/best`, or what else
             `GPT.from_pretrained` takes.
-        data: a folder of `prepare`, of the model's tokenizer; or a file of JSON-lines,
-            `{"prompt": "…", "answer": "…"}`, where the loss is that of the answers alone.
+        data: a folder of `prepare`, of the model's tokenizer; or a file of prompts and answers, or
+            of conversations, where the loss is that of the answers alone; see `Pairs.read`. They
+            are put into the form of the model's chat template, if it has one. A model whose
+            tokenizer has nothing to end an answer with gets an id for that: see `with_end`.
         config: the run's options; `frozen` names what stays as it is.
         run, resume, writers: see `Trainer`.
         validation: the part of the pairs that is to validate with.
         backend: see `GPT`.
+        prompt_field, answer_field, skip: see `Pairs.read`.
+        on_note: called with a line for each thing that was cut, left out or added.
     Raises:
-        CheckpointError: no such model, or it is damaged.
+        CheckpointError: no such model, it is damaged, or its tokenizer cannot be used.
         ConfigError: the model has no tokenizer, or the data are of another.
         DataError: the data cannot be read.
     """
     config = TrainConfig() if config is None else config
-    with GPT.from_pretrained(checkpoint, backend=backend) as model:
-        learned = data_for(model, data, validation, config.seed)
+    reading = {"prompt_field": prompt_field, "answer_field": answer_field}
+    with ExitStack() as stack:
+        model = stack.enter_context(load(checkpoint, backend))
+        if not os.path.isdir(data) and model.tokenizer is not None:
+            if not ends(model.special_ids, model.tokenizer):
+                in_lines = answers_are_lines(data, **reading)
+                model = stack.enter_context(with_end(model, backend, in_lines, on_note))
+        learned = data_for(model, data, validation, config.seed, **reading, skip=skip)
+        if isinstance(learned, PairDataset):
+            for note in learned.train.notes:
+                on_note(note)
+            if model.chat_template is None:
+                model.chat_template = plain_template(learned.tokenizer)
         with Trainer(model, learned, config, run=run, resume=resume, writers=writers) as trainer:
             yield trainer
 
 
+def load(checkpoint: str | os.PathLike[str], backend: str = "cpu") -> GPT:
+    """Return a saved model whose tokenizer, if it has one, can be used.
+
+    Raises:
+        CheckpointError: no such model, it is damaged, or its tokenizer cannot be used.
+    """
+    try:
+        with warnings.catch_warnings():  # of a tokenizer that does not fit
+            warnings.simplefilter("error", UserWarning)
+            return GPT.from_pretrained(checkpoint, backend=backend)
+    except UserWarning as warning:
+        raise CheckpointError(str(warning).partition("; the model takes")[0]) from None
+
+
+def answers_are_lines(
+    data: str | os.PathLike[str], prompt_field: str | None, answer_field: str | None
+) -> bool:
+    """Whether no answer has a line end, so that one can end it."""
+    if not os.path.isfile(data):
+        return False
+    for where, values in rows_of(data):
+        try:
+            messages = conversation_of(values, where, prompt_field, answer_field)
+        except DataError:
+            continue  # which is told later
+        if any("\n" in m["content"] for m in messages if m["role"] == "assistant"):
+            return False
+    return True
+
+
+def with_end(
+    model: GPT, backend: str, in_lines: bool, on_note: Callable[[str], None]
+) -> GPT:
+    """Return a model that has an id to end an answer with, where its tokenizer has none.
+
+    That is the line end, if the tokenizer is one of characters and has it, and answers do not. Else
+    it is a model with an id more, which gets the mean of all embeddings: BOS of characters,
+    `<|endoftext|>` of merged bytes; then the first model is closed.
+    """
+    tokenizer = model.tokenizer
+    if isinstance(tokenizer, CharTokenizer) and in_lines and "\n" in tokenizer.characters:
+        (end,) = tokenizer.encode("\n")
+        model.special_ids = replace(model.special_ids, eos=(end,))
+        on_note("a line end ends an answer, since the tokenizer has nothing else that ends a text")
+        return model
+    if not isinstance(tokenizer, CharTokenizer | BPETokenizer):
+        raise ConfigError("tokenizer", "expected one with an id that ends a text, got none")
+    longer = tokenizer.with_bos()
+    on_note(
+        f"the tokenizer has nothing to end an answer with: id {longer.bos} is added, which ends a "
+        "text from now on"
+    )
+    if longer.vocab_size <= model.config.vocab_size:  # there is a row already
+        model.tokenizer = longer
+        return model
+    config = replace(model.config, vocab_size=longer.vocab_size)
+    grown = GPT(config, seed=None, backend=backend, tokenizer=longer)
+    old = model.parameters()
+    for name, weight in grown.parameters().items():
+        if weight.shape == old[name].shape:
+            weight[:] = old[name]
+            continue
+        axis = next(i for i, n in enumerate(weight.shape) if n != old[name].shape[i])
+        mean = old[name].mean(axis=axis, dtype=np.float64, keepdims=True)
+        weight[:] = np.concatenate([old[name], mean.astype(weight.dtype)], axis=axis)
+    grown.weights_changed()
+    grown.special_ids, grown.chat_template = model.special_ids, model.chat_template
+    model.close()
+    return grown
+
+
 def data_for(
-    model: GPT, data: str | os.PathLike[str], validation: float, seed: int
+    model: GPT,
+    data: str | os.PathLike[str],
+    validation: float,
+    seed: int,
+    *,
+    prompt_field: str | None = None,
+    answer_field: str | None = None,
+    skip: bool = False,
 ) -> Dataset | PairDataset:
     """Return what a saved model can learn from, or be measured on.
 
     Args:
         data: see `finetune`.
         validation, seed: of pairs, which are to validate with.
+        prompt_field, answer_field, skip: see `Pairs.read`.
     Raises:
         ConfigError: the data are of another tokenizer, or there are pairs and the model has none.
         DataError: the data cannot be read.
@@ -71,4 +179,14 @@ def data_for(
         return dataset
     if model.tokenizer is None:
         raise ConfigError("tokenizer", "expected a model with tokenizer.json, got one without")
-    return PairDataset.read(data, model.tokenizer, model.config.block_size, validation, seed)
+    return PairDataset.read(
+        data,
+        model.tokenizer,
+        model.config.block_size,
+        validation,
+        seed,
+        form=ChatForm(model.tokenizer, model.chat_template, model.special_ids),
+        prompt_field=prompt_field,
+        answer_field=answer_field,
+        skip=skip,
+    )

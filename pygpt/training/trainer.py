@@ -192,12 +192,11 @@ class Trainer:
         training, sampler = self._training, self._streams.train
         began = sampler.state(), training.dropout_key
         try:
-            losses, tokens = [], 0
-            for _ in range(self.config.gradient_accumulation_steps):
-                ids, targets = next(sampler)
+            batches = [next(sampler) for _ in range(self.config.gradient_accumulation_steps)]
+            shares, losses = _shares(batches), []
+            for (ids, targets), share in zip(batches, shares, strict=True):
                 with self._breakable():
-                    losses.append(training.accumulate(ids, targets))
-                tokens += ids.size
+                    losses.append(training.accumulate(ids, targets, share))
             norm = training.update(rate)
         except BaseException:
             if training.updates == self.step:
@@ -205,7 +204,8 @@ class Trainer:
                 training.resume(self.step, began[1])
             raise
         self.step += 1
-        return sum(losses) / len(losses), norm, tokens
+        loss = sum(share * loss for share, loss in zip(shares, losses, strict=True)) / len(losses)
+        return loss, norm, sum(ids.size for ids, _ in batches)
 
     def evaluate(self) -> Evaluation:
         """Return how well the model predicts `eval_iters` batches of the text to validate with."""
@@ -262,13 +262,17 @@ class Trainer:
         model = self.model
         fits = self.tokenizer.vocab_size == model.config.vocab_size
         characters = self.tokenizer if isinstance(self.tokenizer, CharTokenizer) and fits else None
-        checkpoint.write_files(folder, model.config, model.parameters(), characters)
+        parameters = model.parameters()
+        checkpoint.write_files(folder, model.config, parameters, characters, model.special_ids)
         path = folder / tokenizer_json.FILE_NAME
         if self._tokenizer_file:
             write_synced(path, [self._tokenizer_file])
         else:
             self.tokenizer.save(path)
             self._tokenizer_file = path.read_bytes()  # a large one takes long to make
+        if model.chat_template is not None:
+            template = model.chat_template.encode()
+            write_synced(folder / checkpoint.CHAT_TEMPLATE_FILE, [template])
         state = State(
             step=self.step,
             dropout_key=self._training.dropout_key,
@@ -325,6 +329,17 @@ class Trainer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _shares(batches: Sequence[Batch]) -> list[float]:
+    """Return what each batch counts for: the targets that it scores, 1 on average.
+
+    So the mean over batches is the mean over all targets, however they are divided.
+    """
+    counts = [int(np.count_nonzero(targets >= 0)) for _, targets in batches]
+    if len({*counts}) == 1:
+        return [1.0] * len(counts)
+    return [count * len(counts) / sum(counts) for count in counts]
 
 
 def _release(stack: ExitStack, run: RunFolder | None) -> None:

@@ -119,6 +119,26 @@ def test_a_long_prompt(capsys: Capture) -> None:
     assert capsys.readouterr().out == prompt * 2 + SONG[1:] + "\n"
 
 
+def test_longer_than_the_context(model: GPT, capsys: Capture) -> None:
+    """It slides, as nanoGPT's does, and that is said once."""
+    for prompt, new in (("a", 300), ("b" * 97, 50), ("a" * 500, 3)):
+        arguments = ["--temperature", "5", "--seed", "3", "--max-new-tokens", str(new)]
+        _run("generate", "model", "--prompt", prompt, *arguments, "--stop-tokens", "0")
+        captured = capsys.readouterr()
+        options = {"temperature": 5, "seed": 3, "stop_tokens": 0, "slide": True}
+        assert captured.out == model.generate(prompt, new, **options) + "\n"
+        assert captured.err == "(longer than the context: the model sees the last 97 tokens)\n"
+
+
+@pytest.mark.usefixtures("model")
+def test_from_nothing(capsys: Capture) -> None:
+    """BOS begins a text; here the model has learnt nothing of it."""
+    _run("generate", "model", "--prompt", "", "--temperature", "0", "--max-new-tokens", "2")
+    assert len(capsys.readouterr().out) <= 3
+    _run("generate", "model", "--prompt", "<|bos|>ab", "--specials", "--temperature", "0")
+    assert capsys.readouterr().out == "<|bos|>ab" + SONG[2:] + "\n"
+
+
 @pytest.mark.usefixtures("model")
 def test_stop_strings(capsys: Capture) -> None:
     stops = ["--stop", "xyz", "--stop", "hi"]
@@ -186,10 +206,7 @@ BAD_USAGE = {
     "backend": ([*COLD, "--backend", "gpu"], "--backend: expected one of cpu, nd4j, plain, got"),
 }
 BAD_INPUT = {
-    "empty": (["model", "--prompt", ""], "prompt: expected text, got none"),
     "unknown": (["model", "--prompt", "a!"], "text: expected known characters, got '!'"),
-    "long": (["model", "--prompt", "a" * 97], "= 97 tokens, got 97 + 50; shorten it"),
-    "long_with": ([*COLD, "--max-new-tokens", "97"], "= 97 tokens, got 1 + 97; shorten it"),
     "stop": ([*COLD, "--stop-tokens", "30"], "stop_tokens: expected 0 to 29, got 30"),
     "no_file": (["model", "--file", "none.txt"], "data file none.txt: there is no such file"),
     "no_model": (["no/such/model", "--prompt", "a"], "model folder no/such/model: does not exist"),

@@ -108,6 +108,9 @@ def test_flags_that_a_command_lacks_are_not_named(capsys: Capture) -> None:
         assert cli.run(arguments) == 2
         error = capsys.readouterr().err
         assert error.startswith(said) and "--tokenizer run" in error
+    arguments = ["prepare", "words.txt", "--tokenizer", "run", "--out", "more", "--quiet"]
+    assert cli.run(arguments) == 0
+    assert cli.run(["eval", "run", "more"]) == 0
 
 
 def test_text_where_there_should_be_pairs(capsys: Capture) -> None:

@@ -15,7 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from pygpt import DataError, TokenError, prepare, read_documents, read_text
+from pygpt import (
+    GPT,
+    DataError,
+    GPTConfig,
+    TokenError,
+    prepare,
+    read_documents,
+    read_text,
+)
 from pygpt.cli import main as cli
 from pygpt.datasets.readers import FORMATS, format_of, read_rows
 from pygpt.datasets.sources import find_source
@@ -164,6 +172,37 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     give(b'{"words": "low"}\n{"words": 3}\n')
     arguments = ["prepare", "-", "--format", "jsonl", "--field", "words", "--tokenizer", "char"]
     assert cli.run([*arguments, "--out", "b", "--quiet"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "documents"),
+    [
+        (b' {"text": "a"}\n{"text": "b"}\n', ["a", "b"]),
+        (gzip.compress(b'[ {"text": "a"} ]'), ["a"]),
+        (b'{\n "text": "a"\n}', ["a"]),
+        (b"{ braces } of a text\n", ["{ braces } of a text\n"]),
+        (b"[1] a note\n", ["[1] a note\n"]),
+    ],
+)
+def test_a_pipe_says_what_it_is(
+    data: bytes, documents: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    assert _documents("-") == documents
+
+
+def test_nothing_is_left_of_a_pipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for data, options in (
+        (b"text", {"field": "a"}),
+        (b'{"text": 3}', {"lines": True}),
+        (b"text", {"format": "xml"}),
+        (b"PK\x03\x04", {}),
+    ):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        with pytest.raises((ConfigError, DataError)):
+            find_source("-", **options)  # type: ignore[arg-type]
+        assert os.listdir(tmp_path) == []
 
 
 def test_messages_name_the_pipe(
@@ -368,6 +407,38 @@ def test_tokenizer_train_takes_what_prepare_takes() -> None:
     assert cli.run([*train, "rows.json", "--field", "body", "--out", "a.json"]) == 0
     assert cli.run([*train, "plain", "--out", "deep/er/b.json"]) == 0
     assert Path("a.json").read_bytes() == Path("deep/er/b.json").read_bytes()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_prompts_and_questions(
+    encoding: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with GPT(GPTConfig.microgpt(9, 6, 1, 1, 2), tokenizer=CharTokenizer("\nabcd")) as model:
+        model.save_pretrained("model")
+    data = "ab\r\ncd\r\n".encode(encoding)
+    Path("prompt.txt").write_bytes(data)
+    Path("prompt.gz").write_bytes(gzip.compress(data))
+    flags = ["--max-new-tokens", "1", "--temperature", "0"]
+    for source in (["--file", "prompt.txt"], ["--file", "prompt.gz"], ["-"]):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        assert cli.run(["generate", "model", *source, *flags]) == 0
+        assert capsys.readouterr().out.startswith("ab\ncd")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    assert cli.run(["chat", "model", *flags]) == 0
+    assert len(capsys.readouterr().out.splitlines()) >= 2
+
+
+def test_lines_of_a_conversation_that_begin_with_a_slash(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with GPT(GPTConfig.microgpt(9, 4, 1, 1, 2), tokenizer=CharTokenizer("/ab")) as model:
+        model.save_pretrained("model")
+    chat = ["chat", "model", "--max-new-tokens", "1"]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"//ab\nab\n/ab\n")))
+    assert cli.run(chat) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("pygpt: error: /ab: expected one of /help, /reset")
+    assert "text that begins with / is given with two of them, // (line 3 of standard" in error
 
 
 # ---- what is left out, and what is unknown ---------------------------------------------------

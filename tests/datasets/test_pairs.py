@@ -141,5 +141,6 @@ def test_bad_files() -> None:
         Pairs.read("empty.jsonl", ABC, 20)
     with pytest.raises(DataError, match="^data file none: cannot be read: No such file or direct"):
         Pairs.read("none", ABC, 20)
-    with pytest.raises(TokenError, match="^text: expected known characters, got 'x'$"):
+    where = "data file pairs.jsonl: line 1: text"
+    with pytest.raises(TokenError, match=f"^{where}: expected known characters, got 'x'$"):
         Pairs.read(_write([("a", "x")]), ABC, 20)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import jbridge
+import pygpt
 from jbridge import jvm, native
 from tests.support.processes import completed
 
@@ -178,6 +181,61 @@ def test_a_path_that_java_cannot_read_is_refused(tmp_path: Path) -> None:
     result = run("pygpt.GPT(CONFIG)", LC_ALL="C", PYGPT_JARS=str(jars))
     assert "set LC_ALL=C.UTF-8" in result.stderr.splitlines()[-1]
     assert succeeds("pygpt.GPT(CONFIG); print(1)", LC_ALL="C.UTF-8", PYGPT_JARS=str(jars)) == ["1"]
+
+
+def limited(gib: float, code: str) -> subprocess.CompletedProcess[str]:
+    size = int(gib * 2**30)
+    return run(f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({size}, {size}))\n{code}")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a limit of Linux")
+def test_an_address_space_that_is_too_small_is_refused() -> None:
+    result = limited(3.0, "pygpt.GPT(CONFIG)")
+    assert result.returncode == 1
+    last = result.stderr.splitlines()[-1]
+    assert "the JVM needs 3.5 GiB of address space" in last
+    assert "the limit of 3.0 GiB leaves" in last
+    assert "ulimit -v" in last
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a limit of Linux")
+def test_an_address_space_of_5_gib_is_enough() -> None:
+    result = limited(5.0, "print(len(pygpt.GPT(CONFIG).generate([1], 5)))")
+    assert (result.returncode, result.stdout) == (0, "6\n")
+
+
+def test_a_model_is_neither_copied_nor_pickled() -> None:
+    with pygpt.GPT(pygpt.GPTConfig(8, 9, 1, 1, 4)) as model, model.training(1) as training:
+        for handle, what in ((model, "model"), (training, "training")):
+            for make in (copy.copy, copy.deepcopy, pickle.dumps):
+                with pytest.raises(TypeError, match=f"^a {what} cannot be copied or pickled"):
+                    make(handle)
+        assert pickle.loads(pickle.dumps(model.config)) == model.config
+
+
+@pytest.mark.parametrize("ids", [[[3, 4], [3, 4, 5]], [[3], 4], [[3], []]])
+def test_ragged_ids_are_refused(ids: list[object]) -> None:
+    with pygpt.GPT(pygpt.GPTConfig(8, 9, 1, 1, 4)) as model:
+        for call in (model.logits, model.attention, lambda x: model.loss(x, x)):
+            with pytest.raises(pygpt.ShapeError, match="^ids: expected rows of one length, got"):
+                call(ids)
+
+
+def test_workers_of_a_pool_are_terminated_quietly(tmp_path: Path) -> None:
+    script = tmp_path / "pool.py"
+    script.write_text(
+        "import multiprocessing, pygpt\n"
+        "def work(seed):\n"
+        "    global model\n"
+        "    model = pygpt.GPT(pygpt.GPTConfig(8, 9, 1, 1, 4), seed=seed)\n"
+        "    return model.loss([1], [2])\n"
+        "if __name__ == '__main__':\n"
+        "    with multiprocessing.get_context('spawn').Pool(2) as pool:\n"
+        "        print(len(pool.map(work, range(4))))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    result = completed([sys.executable, str(script)], env=environment, timeout=HANGS_S)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "4\n", "")
 
 
 def test_a_cache_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from pygpt import GPT, CharTokenizer, GPTConfig
+from pygpt.engine.door import translated
 from pygpt.engine.turns import Turns
 from pygpt.errors import ClosedError
 
@@ -90,6 +91,16 @@ def test_close_while_others_compute(seed: int) -> None:
         assert isinstance(one, ClosedError) or one == right
     assert any(isinstance(one, ClosedError) for one in got)
     other.close()
+
+
+def test_what_java_finds_closed_is_a_closed_error() -> None:
+    """Another thread may close a model between Python's check and Java's."""
+    model = GPT(CONFIG)
+    java = model.java
+    model.close()
+    with pytest.raises(ClosedError) as raised, translated():
+        java.attention(3)
+    assert str(raised.value) == "the model is closed; make another one"
 
 
 def test_threads_generate_together(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import pytest
 import jbridge
 from jbridge import __main__ as commands
 from jbridge import native
+from jbridge.errors import JvmStartError
 
 RunModule = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -53,8 +54,10 @@ def one_line_of_jars(result: subprocess.CompletedProcess[str]) -> str:
 
 
 def test_missing_class_is_told(run_module: RunModule, run: Callable[..., object]) -> None:
-    result = run("import jbridge\ntry: jbridge.java_class('org.gone.Thing')\n"
-                 "except jbridge.JarsNotFoundError as error: print(error)\n")
+    result = run(
+        "import jbridge\ntry: jbridge.java_class('org.gone.Thing')\n"
+        "except jbridge.JarsNotFoundError as error: print(error)\n"
+    )
     assert isinstance(result, subprocess.CompletedProcess)
     assert "has the class org.gone.Thing" in result.stdout and "make names" in result.stdout
 
@@ -131,7 +134,9 @@ def test_archive_of_what_fails_is_one_line(run_module: RunModule, tmp_path: Path
     assert [path.name for path in tmp_path.iterdir()] == ["empty.jar"]
 
 
-def test_unpacking_is_announced_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unpacking_is_announced_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     large = tmp_path / "thing-1.0-linux-x86_64-avx512.jar"
     rare = tmp_path / "rarely-needed-1.0-linux-x86_64.jar"
     small, plain = tmp_path / "small-1.0-linux-x86_64.jar", tmp_path / "plain-1.0.jar"
@@ -140,9 +145,19 @@ def test_unpacking_is_announced_once(tmp_path: Path, capsys: pytest.CaptureFixtu
             file.truncate(size)
     jars, cache = [large, rare, small, plain], tmp_path / "cache"
     assert native.not_unpacked(jars, cache) == [large, rare]
-    native.announce_unpacking(jars, cache)
+    native.announce_unpacking(jars, cache, "X_CACHE")
     line = capsys.readouterr().err
     assert line.count("\n") == 1 and "42 MB" in line and str(cache) in line
+    free = SimpleNamespace(free=41_000_000)
+    with monkeypatch.context() as small_disk:
+        small_disk.setattr(native.shutil, "disk_usage", lambda _: free)
+        with pytest.raises(JvmStartError, match="about 42 MB in .* 41 MB are free.* set X_CACHE"):
+            native.announce_unpacking(jars, cache, "X_CACHE")
+    mounted = SimpleNamespace(f_flag=os.ST_NOEXEC)
+    with monkeypatch.context() as noexec:
+        noexec.setattr(native.os, "statvfs", lambda _: mounted)
+        with pytest.raises(JvmStartError, match="noexec; set X_CACHE to another folder"):
+            native.announce_unpacking(jars, cache, "X_CACHE")
     (cache / large.name).mkdir(parents=True)
-    native.announce_unpacking(jars, cache)
+    native.announce_unpacking(jars, cache, "X_CACHE")
     assert capsys.readouterr().err == ""

@@ -136,6 +136,25 @@ def test_nothing_found_is_one_line_with_a_way_out(
     assert f"{tmp_path / 'jvm/old'} is Java 21.0.2" in text and "install-jdk" in text
 
 
+def test_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose user has neither HOME nor a name."""
+
+    def fail() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", fail)
+    with pytest.raises(JdkNotFoundError, match="^no JDK .* or newer found "):
+        monkeypatch.setattr(jdk, "inspect", lambda home, source: jdk.Refusal(home, source, "no"))
+        jdk.find({"PATH": ""}, FORCED)
+
+
+@pytest.mark.parametrize("system", ["linux", "darwin", "win32"])
+def test_no_home_has_no_folders(system: str, tmp_path: Path) -> None:
+    patterns = jdk.usual_folders(system, {}, None)
+    assert patterns and set(patterns) < {*jdk.usual_folders(system, {}, tmp_path)}
+    assert "/c/v0/jdks/*" in jdk.usual_folders(system, {"CJDK_CACHE_DIR": "/c"}, None)
+
+
 @pytest.mark.parametrize("system", ["linux", "darwin", "win32"])
 def test_each_system_has_folders_and_cjdk_s_cache(system: str, tmp_path: Path) -> None:
     patterns = jdk.usual_folders(system, {}, tmp_path)

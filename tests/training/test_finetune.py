@@ -16,7 +16,7 @@ import pygpt
 from pygpt import GPT, CharTokenizer, ConfigError, GPTConfig, TrainConfig, Trainer, finetune
 from pygpt.datasets.dataset import Dataset
 from pygpt.datasets.pairs import PairDataset
-from pygpt.errors import DataError, OutputError
+from pygpt.errors import CheckpointError, DataError, OutputError
 from pygpt.tokenizers.bpe import BPETokenizer
 from pygpt.tokenizers.load import load_tokenizer
 from tests.support.training_runs import digest
@@ -201,3 +201,98 @@ def test_a_fine_tuning_resumes(folder: Path, tmp_path: Path) -> None:
     one, two = (tmp_path / name / "last" / "model.safetensors" for name in ("one", "two"))
     assert one.read_bytes() == two.read_bytes()
     shutil.rmtree(tmp_path / "one")
+
+
+# ---- ends ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("line", [True, False])
+def test_a_tokenizer_without_an_end_gets_one(tmp_path: Path, line: bool) -> None:
+    """README's own path: characters of one text, then pairs, then chat, which stops.
+
+    A line end ends an answer; where answers have some, a new id does.
+    """
+    (tmp_path / "text").write_text("the grass is green, the snow is white\n" * 40)
+    data = pygpt.prepare(tmp_path / "text", "char", tmp_path / "data")
+    V, end = data.tokenizer.vocab_size, data.tokenizer.encode("\n")[0]
+    assert data.tokenizer.bos is None
+    with GPT(_sizes(data.tokenizer), seed=2, tokenizer=data.tokenizer) as model:
+        Trainer(model, data, _options(max_iters=20), run=tmp_path / "run").fit()
+    pairs = [("the grass", "green"), ("the snow", "white" if line else "w\nh")]
+    lines = [json.dumps({"prompt": p, "completion": a}) for p, a in pairs * 12]
+    (tmp_path / "pairs.jsonl").write_text("\n".join(lines))
+    notes: list[str] = []
+    with finetune(
+        tmp_path / "run" / "best", tmp_path / "pairs.jsonl", _options(max_iters=120),
+        run=tmp_path / "tuned", on_note=notes.append,
+    ) as trainer:  # fmt: skip
+        assert trainer.model.config.vocab_size == V + (not line)
+        base = load_file(tmp_path / "run" / "best" / "model.safetensors")
+        wte = trainer.model.parameters()["wte.weight"]
+        np.testing.assert_array_equal(wte[:V], base["wte.weight"])
+        if not line:
+            assert trainer.tokenizer.bos == V
+            np.testing.assert_allclose(wte[V], base["wte.weight"].mean(axis=0), atol=1e-6)
+        trainer.fit()
+    added = f"the tokenizer has nothing to end an answer with: id {V} is added, which ends a text "
+    said = "a line end ends an answer, since the tokenizer has nothing else that ends a text"
+    assert notes == [said if line else f"{added}from now on"]
+    with GPT.from_pretrained(tmp_path / "tuned" / "best") as model:
+        chat = pygpt.Conversation(model, temperature=0)
+        assert ["".join(chat.answer(prompt)) for prompt, _ in pairs] == [a for _, a in pairs]
+        assert model.chat_template is not None
+        model.save_pretrained(tmp_path / "saved", format="huggingface")
+    values = json.loads((tmp_path / "saved" / "generation_config.json").read_text())
+    assert values["eos_token_id"] == (end if line else V)
+    assert (tmp_path / "saved" / "chat_template.jinja").is_file()
+
+
+def test_a_row_is_there_already(tmp_path: Path) -> None:
+    (tmp_path / "pairs.jsonl").write_text('{"prompt": "a", "answer": "b"}\n' * 4)
+    characters = CharTokenizer("abc", bos=False)
+    for V in (3, 13):
+        with GPT(GPTConfig(vocab_size=V, **SIZES)) as model:
+            model.save_pretrained(tmp_path / f"model{V}")
+        characters.save(tmp_path / f"model{V}" / "tokenizer.json")
+        options = _options(max_iters=1)
+        with finetune(tmp_path / f"model{V}", tmp_path / "pairs.jsonl", options) as trainer:
+            assert trainer.model.config.vocab_size == max(V, 4)
+            assert trainer.tokenizer.bos == 3
+            trainer.fit()
+
+
+def test_a_tokenizer_that_is_refused_is_not_none(folder: Path, tmp_path: Path) -> None:
+    with GPT(GPTConfig(vocab_size=13, **SIZES)) as model:
+        model.save_pretrained(tmp_path / "model")
+    (tmp_path / "model" / "tokenizer.json").write_text("{}")
+    for data in ("pairs.jsonl", "lines"):
+        with pytest.raises(CheckpointError, match="tokenizer.json: model: expected an object"):
+            with finetune(tmp_path / "model", folder / data):
+                pass
+    with pytest.warns(UserWarning, match="; the model takes ids alone, no text$"):
+        model = GPT.from_pretrained(tmp_path / "model")
+    with model, pytest.raises(ConfigError, match="^tokenizer: the model's cannot be used: token"):
+        Trainer(model, Dataset.load(folder / "lines"), _options())
+
+
+# ---- accumulation ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", ["cpu", "nd4j", "plain"])
+def test_batches_weigh_by_what_they_score(backend: str, tmp_path: Path) -> None:
+    """However 16 uneven pairs are divided, the step is that of the whole batch."""
+    characters = CharTokenizer("abcdefgh")
+    rows = [{"prompt": "ab", "answer": "cdefghabcdefgha" if i % 3 else "c"} for i in range(20)]
+    (tmp_path / "pairs.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    found = []
+    for batch, steps in ((16, 1), (4, 4), (1, 16)):
+        with GPT(_sizes(characters), seed=2, tokenizer=characters, backend=backend) as model:
+            data = PairDataset.read(tmp_path / "pairs.jsonl", characters, 19, 0.2)
+            options = _options(
+                batch_size=batch, gradient_accumulation_steps=steps, grad_clip=1e9, max_iters=1,
+                eval_interval=0, warmup_iters=0,
+            )  # fmt: skip
+            record = next(Trainer(model, data, options))
+            found.append((record.loss, record.gradient_norm))
+    for one in found[1:]:
+        assert one == pytest.approx(found[0], rel=1e-5)

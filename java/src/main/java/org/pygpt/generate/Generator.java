@@ -8,6 +8,7 @@ import java.util.SequencedSet;
 import org.pygpt.graph.Step;
 import org.pygpt.model.GPT;
 import org.pygpt.model.Session;
+import org.pygpt.tensor.ClosedException;
 
 /**
  * Mutable: continues prompts, many at a time, with a key/value cache for each. More may be
@@ -109,7 +110,7 @@ public final class Generator implements AutoCloseable {
     for (Request request : requests) {
       request.check(model.config().vocabSize(), model.config().blockSize());
       Sequence sequence = new Sequence(request, sequences, requests.size());
-      caches.require(sequence.positions());
+      caches.require(sequence.positions(model.config().blockSize()));
       sequences.add(sequence);
     }
     synchronized (queue) {
@@ -155,7 +156,7 @@ public final class Generator implements AutoCloseable {
     GPT.Turn turn = model.turn();
     if (closed) {
       turn.close();
-      throw new IllegalStateException("the generator is closed; make another one");
+      throw new ClosedException("generator");
     }
     return turn;
   }
@@ -240,7 +241,8 @@ public final class Generator implements AutoCloseable {
       return null;
     }
     try {
-      first.setCache(caches.take(first.request().prompt(), first.positions()));
+      first.setCache(
+          caches.take(first.request().prompt(), first.positions(model.config().blockSize())));
     } catch (OutOfMemoryError error) { // others took what was free when it was submitted
       dequeue(first).fail(error);
     }
@@ -289,7 +291,7 @@ public final class Generator implements AutoCloseable {
       begin(reading);
       reading = null;
       for (Sequence next = first(); isEqual(next, prompt); next = first()) {
-        next.setCache(caches.copy(cache, next.positions()));
+        next.setCache(caches.copy(cache, next.positions(model.config().blockSize())));
         if (next.cache() == null) {
           break;
         }
@@ -333,18 +335,41 @@ public final class Generator implements AutoCloseable {
 
   /** One more token of each running sequence. */
   private void step() {
-    int count = running.size();
-    int[] last = running.stream().mapToInt(Sequence::last).toArray();
-    if (!prepare(count, count, running.getLast())) {
+    int blockSize = model.config().blockSize();
+    List<Sequence> within = new ArrayList<>();
+    for (Sequence sequence : running) {
+      if (sequence.isBeyond(blockSize)) {
+        slide(sequence, blockSize);
+      } else {
+        within.add(sequence);
+      }
+    }
+    int count = within.size();
+    int[] last = within.stream().mapToInt(Sequence::last).toArray();
+    if (count == 0 || !prepare(count, count, within.getLast())) {
       return;
     }
     session.setIds(last);
-    session.tape().forward(Step.forward(1, running.stream().map(Sequence::cache).toList()));
+    session.tape().forward(Step.forward(1, within.stream().map(Sequence::cache).toList()));
     for (int row = 0; row < count; row++) {
-      Sequence sequence = running.get(row);
+      Sequence sequence = within.get(row);
       sequence.cache().add(last, row, 1);
       sequence.add(sampler, session.logits(), row);
     }
+  }
+
+  /** One more token of a sequence that is longer than the context, whose end is read anew. */
+  private void slide(Sequence sequence, int blockSize) {
+    if (sequence.ended() || !prepare(1, blockSize, sequence)) {
+      return;
+    }
+    int[] window = sequence.lastTokens(blockSize);
+    KeyValueCache cache = sequence.cache();
+    cache.truncate(0);
+    session.setIds(window);
+    session.tape().forward(Step.forward(blockSize, List.of(cache)));
+    cache.add(window, 0, blockSize);
+    sequence.add(sampler, session.logits(), 0);
   }
 
   /**

@@ -15,7 +15,8 @@ public final class Sequence {
   private final Request request;
   private final Object group; // the same one for those that were submitted together
   private final int groupSize;
-  private final BitSet stops = new BitSet();
+  private final BitSet stops;
+  private final BitSet never; // what is not chosen; null if that is nothing
   private final BitSet seen; // what the repetition penalty is for; null if there is none
   private int[] tokens = new int[FIRST_CAPACITY];
   private double[] logProbabilities = new double[FIRST_CAPACITY];
@@ -31,10 +32,17 @@ public final class Sequence {
     this.request = request;
     this.group = group;
     this.groupSize = groupSize;
-    Arrays.stream(request.stopTokens()).forEach(stops::set);
+    stops = bits(request.stopTokens());
+    never = request.neverTokens().length == 0 ? null : bits(request.neverTokens());
     seen = request.sampling().repetitionPenalty() == 1 ? null : new BitSet();
     topTokens = new int[FIRST_CAPACITY * request.topCount()];
     topLogProbabilities = new double[topTokens.length];
+  }
+
+  private static BitSet bits(int[] tokens) {
+    BitSet bits = new BitSet();
+    Arrays.stream(tokens).forEach(bits::set);
+    return bits;
   }
 
   Request request() {
@@ -55,9 +63,23 @@ public final class Sequence {
     return group == other.group || Math.max(groupSize, other.groupSize) <= alike;
   }
 
-  /** Positions that it takes in a cache; its last token is not read. */
-  int positions() {
-    return request.prompt().length + request.maxNewTokens() - 1;
+  /** Positions that it takes in a cache of at most so many; its last token is not read. */
+  int positions(int blockSize) {
+    return (int) Math.min((long) request.prompt().length + request.maxNewTokens() - 1, blockSize);
+  }
+
+  /** Whether its tokens, with the last, which the model has not read, are more than the context. */
+  boolean isBeyond(int blockSize) {
+    return request.prompt().length + length > blockSize;
+  }
+
+  /** The last {@code count} tokens of prompt and continuation, which has fewer. */
+  int[] lastTokens(int count) {
+    int[] prompt = request.prompt();
+    int kept = Math.max(0, count - length);
+    int[] last = Arrays.copyOfRange(prompt, prompt.length - kept, prompt.length + count - kept);
+    System.arraycopy(tokens, length - (count - kept), last, kept, count - kept);
+    return last;
   }
 
   KeyValueCache cache() {
@@ -86,7 +108,8 @@ public final class Sequence {
     }
     try {
       double uniform = request.sampling().isRandom() ? request.uniforms().getAsDouble() : 0;
-      add(sampler.choose(logits, row, request.sampling(), seen, uniform, request.topCount()));
+      int topCount = request.topCount();
+      add(sampler.choose(logits, row, request.sampling(), seen, never, uniform, topCount));
     } catch (RuntimeException error) {
       fail(error);
     }

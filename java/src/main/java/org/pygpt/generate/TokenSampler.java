@@ -44,6 +44,22 @@ final class TokenSampler {
    */
   Choice choose(
       Tensor logits, int row, SamplingOptions options, BitSet seen, double uniform, int topCount) {
+    return choose(logits, row, options, seen, null, uniform, topCount);
+  }
+
+  /**
+   * Chooses a token that is not among some; else as the other method.
+   *
+   * @param never the tokens that are not chosen, but some of V; null for none
+   */
+  Choice choose(
+      Tensor logits,
+      int row,
+      SamplingOptions options,
+      BitSet seen,
+      BitSet never,
+      double uniform,
+      int topCount) {
     readRow(logits, row);
     int chosen = likeliest();
     double max = scores[chosen];
@@ -57,10 +73,17 @@ final class TokenSampler {
     boolean penalized = options.repetitionPenalty() != 1;
     if (penalized) {
       penalize(seen, options.repetitionPenalty());
+    }
+    if (never != null) {
+      never.stream().forEach(i -> scores[i] = Double.NEGATIVE_INFINITY);
+    }
+    if (penalized || never != null) {
       chosen = likeliest();
     }
     if (options.isRandom()) {
-      if (penalized || options.temperature() != 1) { // else the weights are the model's own
+      if (penalized
+          || never != null
+          || options.temperature() != 1) { // else the weights are the model's own
         sum = softmax.weigh(scores, scores[chosen], options.temperature());
       }
       if (!options.keepsAll()) {

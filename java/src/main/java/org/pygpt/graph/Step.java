@@ -12,9 +12,16 @@ import org.pygpt.tensor.Tensor;
  * @param logits whether a tape that computes only the last logits of each sequence computes them
  * @param accumulate whether backward adds to the parameters' gradients rather than overwrites them
  * @param dropoutKey decides what dropout drops
+ * @param share times which the gradient is taken: 1, or what a batch counts for among several
  */
 public record Step(
-    int B, int T, List<? extends Past> pasts, boolean logits, boolean accumulate, long dropoutKey) {
+    int B,
+    int T,
+    List<? extends Past> pasts,
+    boolean logits,
+    boolean accumulate,
+    long dropoutKey,
+    double share) {
   /** Mutable: what a sequence has behind it. */
   public interface Past {
     /** Positions whose keys and values are there. */
@@ -32,7 +39,12 @@ public record Step(
 
   /** A step on whole sequences. */
   public Step(int B, int T, boolean accumulate, long dropoutKey) {
-    this(B, T, List.of(), true, accumulate, dropoutKey);
+    this(B, T, accumulate, dropoutKey, 1);
+  }
+
+  /** A step on whole sequences, one of several that are accumulated. */
+  public Step(int B, int T, boolean accumulate, long dropoutKey, double share) {
+    this(B, T, List.of(), true, accumulate, dropoutKey, share);
   }
 
   /** A step that only runs forward, on whole sequences. */
@@ -42,12 +54,12 @@ public record Step(
 
   /** The next T positions of sequences that have a past. */
   public static Step forward(int T, List<? extends Past> pasts) {
-    return new Step(pasts.size(), T, pasts, true, false, 0);
+    return new Step(pasts.size(), T, pasts, true, false, 0, 1);
   }
 
   /** The next T positions of a sequence whose prompt goes on after them. */
   public static Step part(int T, Past past) {
-    return new Step(1, T, List.of(past), false, false, 0);
+    return new Step(1, T, List.of(past), false, false, 0, 1);
   }
 
   /** Rows in use: B * T. */

@@ -13,6 +13,7 @@ public final class StepJob extends Job {
   private final int B;
   private final int T;
   private final double learningRate;
+  private final double share;
   private double loss;
 
   /**
@@ -23,12 +24,29 @@ public final class StepJob extends Job {
    * @param learningRate not a number for no update
    */
   public StepJob(Training training, int[] ids, int[] targets, int B, int T, double learningRate) {
+    this(training, ids, targets, B, T, learningRate, 1);
+  }
+
+  /**
+   * A step on a batch that is one of several.
+   *
+   * @param share see {@link Training#backward(int, int, double)}
+   */
+  public StepJob(
+      Training training,
+      int[] ids,
+      int[] targets,
+      int B,
+      int T,
+      double learningRate,
+      double share) {
     this.training = training;
     this.ids = ids;
     this.targets = targets;
     this.B = B;
     this.T = T;
     this.learningRate = learningRate;
+    this.share = share;
   }
 
   @Override
@@ -37,7 +55,7 @@ public final class StepJob extends Job {
       training.resetCancel();
       throwIfCancelled(); // a cancel that came before the reset
       training.setBatch(ids, targets, B, T);
-      loss = training.backward(B, T);
+      loss = training.backward(B, T, share);
       if (!Double.isNaN(learningRate)) {
         training.update(learningRate);
       }

@@ -12,10 +12,23 @@ import org.pygpt.tensor.Tensor;
  *     scored; null if nobody wants them
  * @param dLogits overwritten with weight * (softmax(logits) - onehot(target)); may be the logits;
  *     null for no gradient
+ * @param share times which the gradient of a mean is written: 1, or what a batch counts for among
+ *     several; not for rows with weights of their own
  */
-public record CrossEntropy(Tensor targets, Tensor weights, Tensor losses, Tensor dLogits) {
+public record CrossEntropy(
+    Tensor targets, Tensor weights, Tensor losses, Tensor dLogits, double share) {
+  /** With a share of 1. */
+  public CrossEntropy(Tensor targets, Tensor weights, Tensor losses, Tensor dLogits) {
+    this(targets, weights, losses, dLogits, 1);
+  }
+
   /** The mean over scored rows. */
   public static CrossEntropy mean(Tensor targets, Tensor dLogits) {
-    return new CrossEntropy(targets, null, null, dLogits);
+    return mean(targets, dLogits, 1);
+  }
+
+  /** The mean over scored rows, and its gradient times the share. */
+  public static CrossEntropy mean(Tensor targets, Tensor dLogits, double share) {
+    return new CrossEntropy(targets, null, null, dLogits, share);
   }
 }

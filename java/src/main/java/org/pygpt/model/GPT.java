@@ -15,6 +15,7 @@ import org.pygpt.kernels.PackedMatrix;
 import org.pygpt.kernels.QuantizedMatrix;
 import org.pygpt.kernels.WeightFormat;
 import org.pygpt.ops.Parameter;
+import org.pygpt.tensor.ClosedException;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Tensor;
 import org.pygpt.tensor.TooLargeError;
@@ -122,7 +123,7 @@ public final class GPT implements AutoCloseable {
     Turn turn = lastTurn();
     if (closed) {
       turn.close();
-      throw new IllegalStateException("the model is closed; make another one");
+      throw new ClosedException("model");
     }
     return turn;
   }

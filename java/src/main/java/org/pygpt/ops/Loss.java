@@ -49,7 +49,9 @@ public final class Loss implements Op {
   public void forward(Kernels kernels, Step step) {
     value =
         kernels.crossEntropy(
-            step.rows(), logits.value(), CrossEntropy.mean(targets, logits.gradient()));
+            step.rows(),
+            logits.value(),
+            CrossEntropy.mean(targets, logits.gradient(), step.share()));
   }
 
   @Override

@@ -11,6 +11,7 @@ import org.pygpt.model.GPT;
 import org.pygpt.model.Layout;
 import org.pygpt.model.Parameters;
 import org.pygpt.model.Session;
+import org.pygpt.tensor.ClosedException;
 import org.pygpt.tensor.Flat;
 import org.pygpt.tensor.TooLargeError;
 
@@ -173,14 +174,25 @@ public final class Training implements AutoCloseable {
    * @throws ArithmeticException if the loss is no number; the weights are as they were
    */
   public double backward(int B, int T) {
+    return backward(B, T, 1);
+  }
+
+  /**
+   * Backward of one of several batches that {@link #update} takes together; else as the other
+   * method.
+   *
+   * @param share what its gradient counts for beside 1 of each batch on average: so the mean over
+   *     batches that score different numbers of targets becomes the mean over all targets
+   */
+  public double backward(int B, int T, double share) {
     checkSize(B, T);
     try (var _ = turn()) {
-      return run(B, T);
+      return run(B, T, share);
     }
   }
 
-  private double run(int B, int T) {
-    Step step = new Step(B, T, accumulated > 0, dropoutKey);
+  private double run(int B, int T, double share) {
+    Step step = new Step(B, T, accumulated > 0, dropoutKey, share);
     program.load(step);
     int before = accumulated;
     accumulated = 0; // until this step has succeeded
@@ -316,7 +328,7 @@ public final class Training implements AutoCloseable {
     GPT.Turn turn = model.turn();
     if (closed) {
       turn.close();
-      throw new IllegalStateException("the training is closed; make another one");
+      throw new ClosedException("training");
     }
     return turn;
   }

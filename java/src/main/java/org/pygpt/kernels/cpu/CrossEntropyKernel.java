@@ -19,7 +19,7 @@ record CrossEntropyKernel(Tensor logits, CrossEntropy spec, float weight, double
       scored += EmbeddingKernel.id(spec.targets(), row) >= 0 ? 1 : 0;
     }
     double[] losses = new double[rows];
-    float mean = 1f / Math.max(1, scored);
+    float mean = (float) (spec.share() / Math.max(1, scored));
     new CrossEntropyKernel(logits, spec, mean, losses).run(workers, rows, logits.columns());
     double sum = 0;
     for (double loss : losses) {

@@ -374,7 +374,11 @@ public final class Nd4jKernels implements Kernels {
       if (loss.dLogits() != null) {
         INDArray softmax = exponentials.diviColumnVector(sums);
         rows(loss.dLogits(), rows)
-            .assign(softmax.subi(wanted).muliColumnVector(weights).divi(divisor));
+            .assign(
+                softmax
+                    .subi(wanted)
+                    .muliColumnVector(weights)
+                    .divi(isMean ? divisor / loss.share() : divisor));
       }
       return losses.muli(weights).castTo(DataType.DOUBLE).sumNumber().doubleValue() / divisor;
     }

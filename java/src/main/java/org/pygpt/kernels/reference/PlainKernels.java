@@ -300,6 +300,7 @@ public final class PlainKernels implements Kernels {
     long scored = IntStream.range(0, rows).filter(row -> get(spec.targets(), row, 0) >= 0).count();
     boolean isMean = spec.weights() == null;
     double divisor = isMean ? Math.max(1, scored) : 1;
+    double share = isMean ? spec.share() : 1;
     double total = 0;
     for (int row = 0; row < rows; row++) {
       int target = (int) get(spec.targets(), row, 0);
@@ -319,7 +320,8 @@ public final class PlainKernels implements Kernels {
       }
       for (int i = 0; spec.dLogits() != null && i < logits.columns(); i++) {
         double probability = Math.exp(get(logits, row, i) - max) / sum;
-        set(spec.dLogits(), row, i, weight * (probability - (i == target ? 1 : 0)) / divisor);
+        double slope = weight * (probability - (i == target ? 1 : 0));
+        set(spec.dLogits(), row, i, share * slope / divisor);
       }
     }
     return total / divisor;
