@@ -147,6 +147,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "gpt_neox": ("gpt_neox", _MHA | {"hidden_size": 48}),
+    "gpt_neox_odd": ("gpt_neox", _MHA | {"num_attention_heads": 3, "hidden_act": "gelu_new"}),
     "gpt_neox_serial": (
         "gpt_neox",
         _MHA
