@@ -84,6 +84,11 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "llama_mlp_bias": ("llama", _SIZES | {"mlp_bias": True, "tie_word_embeddings": True}),
     "llama_gelu": ("llama", _SIZES | {"hidden_act": "gelu"}),
     "llama_relu6": ("llama", _SIZES | {"hidden_act": "relu6"}),
+    "arcee": ("arcee", _SIZES | {"attention_bias": True, "mlp_bias": True}),
+    "seed_oss": ("seed_oss", _SIZES | {"head_dim": 8, "mlp_bias": True}),
+    "seed_oss_out": ("seed_oss", _SIZES | {"head_dim": 6, "attention_out_bias": True}),
+    "helium": ("helium", _SIZES | {"head_dim": 6, "attention_bias": True}),
+    "ernie4_5": ("ernie4_5", _SIZES | {"head_dim": 10, "use_bias": True}),
     "mistral": ("mistral", _SIZES | {"sliding_window": 5, "head_dim": 8}),
     "qwen2": ("qwen2", _SIZES),
     "qwen2_window": (
