@@ -26,6 +26,7 @@ from pygpt.datasets.readers import (
     read_pieces,
     read_rows,
 )
+from pygpt.datasets.separate import separate
 from pygpt.errors import ConfigError, DataError, TokenError
 from pygpt.files.checksums import add_to
 from pygpt.files.text import SHIPPED_NAMES, SHIPPED_SHAKESPEARE, check_file
@@ -43,7 +44,7 @@ class Source:
         name: what the user called it.
         files: to read; one of the temporary folder where a pipe was named.
         folder: that the files are in, if it is a folder that was named.
-        field, lines, format: see `find_source`.
+        field, lines, format, separator: see `find_source`.
         piped: whether the file has what a pipe gave, and goes with the source.
     """
 
@@ -54,12 +55,14 @@ class Source:
     lines: bool
     format: str = ""
     piped: bool = False
+    separator: str = ""
 
     def pieces(self, left: Left | None = None) -> Iterator[Piece]:
         """Yield all documents, in pieces; see `read_pieces`."""
         with _named(self):
             for path in self.files:
-                yield from read_pieces(path, self.field, self.lines, self.format, left)
+                pieces = read_pieces(path, self.field, self.lines, self.format, left)
+                yield from separate(pieces, self.separator) if self.separator else pieces
 
     def documents(self) -> Iterator[str]:
         """Yield all documents, each as a whole."""
@@ -140,6 +143,7 @@ def find_source(
     field: str | None = None,
     lines: bool | None = False,
     format: str = "",
+    separator: str = "",
 ) -> Source:
     """Return the source of this name.
 
@@ -155,6 +159,8 @@ def find_source(
         lines: whether each line of a text file is a document, and not the file; None: also where
             no file is text.
         format: what all files are, whatever their names say; one of `FORMATS`.
+        separator: what stands between documents within a text, such as `<|endoftext|>`, and is no
+            text itself; none if empty.
     Raises:
         DataError: there is no such file, or no file in the folder.
         ConfigError: a field, or lines, for files that have none.
@@ -184,7 +190,7 @@ def find_source(
         if piped and format != "text":  # whoever has the file alone shall know it, too
             files = [files[0].rename(files[0].with_suffix(FORMATS[format][0]))]
     field = FIELD if field is None else field
-    source = Source(name, tuple(files), folder, field, lines is not False, format, piped)
+    source = Source(name, tuple(files), folder, field, lines is not False, format, piped, separator)
     if piped:
         weakref.finalize(source, shutil.rmtree, files[0].parent, True)
     return source
