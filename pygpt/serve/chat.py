@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from pygpt.errors import PygptError
 from pygpt.generate.chat import LONGEST_ANSWER
 from pygpt.serve.answers import Answers, Piece, Plan, Token
-from pygpt.serve.errors import bad
-from pygpt.serve.prompts import check_model, encoded, generate_config, tokenizer_of
+from pygpt.serve.errors import api_error, bad
+from pygpt.serve.prompts import LONG, check_model, generate_config, tokenizer_of
 from pygpt.serve.schema import (
     AssistantMessage,
     ChatChoice,
@@ -24,6 +27,7 @@ from pygpt.serve.schema import (
     TopLogprob,
 )
 from pygpt.serve.service import Service
+from pygpt.tokenizers.chat_template import ChatForm
 
 
 class Chat:
@@ -33,6 +37,8 @@ class Chat:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        model = service.model
+        self._form = ChatForm(tokenizer_of(model), model.chat_template, model.special_ids)
 
     async def plan(self, body: ChatRequest) -> Plan:
         """Return what a request asks for.
@@ -53,25 +59,30 @@ class Chat:
         ids = await self._ids(body.messages)
         logprobs = min(body.top_logprobs or 0, model.config.vocab_size)
         config = generate_config(body, new, logprobs)
+        if not body.ignore_eos:
+            config = replace(config, stop_tokens=self._form.ends)
         row = np.array(ids, np.int32)[-(longest - new) :]
         return Plan([row], body.n or 1, config, logprobs=logprobs if body.logprobs else None)
 
     async def _ids(self, messages: Sequence[Message]) -> list[int]:
-        """Return what was said as the model was taught it: each text by itself, BOS at its end."""
-        tokenizer = tokenizer_of(self._service.model)
+        """Return what was said as the model was taught it: in its template, or text after text."""
         if messages[-1].role != "user":
             raise bad("messages", f"expected one of role user last, got {messages[-1].role}")
-        ids: list[int] = []
+        said = []
         for i, message in enumerate(messages):
-            if message.role in ("system", "developer"):
+            role = "system" if message.role == "developer" else message.role
+            if role == "system" and self._form.is_plain:
                 problem = "expected user or assistant: it was taught prompts and answers alone"
                 raise bad("messages", f"[{i}].role: {problem}")
-            ids += await encoded(tokenizer, _text(message), "messages")
-            if message.role == "assistant" and tokenizer.bos is not None:
-                ids.append(tokenizer.bos)
-        if not ids:
+            said.append({"role": role, "content": _text(message)})
+        if self._form.is_plain and not any(message["content"] for message in said):
             raise bad("messages", "expected text, got an empty one")
-        return ids
+        try:
+            long = sum(len(message["content"]) for message in said) > LONG
+            prompt = self._form.prompt
+            return await asyncio.to_thread(prompt, said) if long else prompt(said)
+        except PygptError as error:
+            raise api_error(error, "messages") from None
 
     def whole(self, answers: Answers, pieces: Sequence[Piece]) -> ChatCompletion:
         """Return the answer, all of it."""

@@ -14,7 +14,7 @@ from pygpt.generate.config import GenerateConfig
 from pygpt.model.gpt import GPT
 from pygpt.serve.errors import ApiError, api_error, bad
 from pygpt.serve.schema import MAX_PROMPTS, Sampled
-from pygpt.tokenizers.protocol import Tokenizer
+from pygpt.tokenizers.protocol import Tokenizer, begin_and_end
 
 LONG = 10_000  # characters: a longer text is encoded on another thread, so that others get on
 
@@ -66,9 +66,12 @@ async def prompt_ids(
         raise bad(field, f"expected text, ids, or a list of up to {MAX_PROMPTS} of either")
     rows = []
     for item in prompts:
-        ids = item if isinstance(item, list) else await encoded(tokenizer, item or "", field)
-        if not ids and tokenizer.bos is not None:
-            ids = [tokenizer.bos]
+        if isinstance(item, list):
+            ids = item
+        else:
+            ids = [*tokenizer.prefix, *await encoded(tokenizer, item or "", field)]
+        if not ids:
+            ids = [*(begin_and_end(tokenizer) or ())][:1]
         if not ids:
             raise bad(field, "expected text, since the model has no token to begin with")
         highest = max(ids)
