@@ -17,6 +17,7 @@ from pathlib import Path
 from pygpt.datasets.cut import Piece, cut
 from pygpt.datasets.readers import (
     FIELD,
+    FORMATS,
     Left,
     Row,
     documents,
@@ -186,6 +187,8 @@ def find_source(
                 said = str(error).replace(f"data file {files[0]}", f"data {name}")
                 raise DataError(said) from error
         _check_reading(name, files, field, lines, format)
+        if piped and format != "text":  # whoever has the file alone shall know it, too
+            files = [files[0].rename(files[0].with_suffix(FORMATS[format][0]))]
     field = FIELD if field is None else field
     source = Source(name, tuple(files), folder, field, lines is not False, format, piped, separator)
     if piped:
@@ -230,6 +233,17 @@ def fingerprint_of(where: str) -> str:
     except OSError as error:
         raise DataError(f"data {where}: cannot be read: {error.strerror or error}") from error
     return found.hexdigest()
+
+
+@contextmanager
+def as_file(where: str) -> Iterator[str]:
+    """Give the name of a file that may be read more than once within the block: a pipe's copy."""
+    if where == STANDARD_INPUT or _is_pipe(where):
+        source = find_source(where, lines=None)
+        yield os.fspath(source.files[0])
+        del source  # and with it the copy
+    else:
+        yield where
 
 
 def rows_of(where: str | os.PathLike[str], format: str = "") -> Iterator[Row]:

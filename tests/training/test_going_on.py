@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -338,6 +341,22 @@ def test_eval_takes_the_pairs_that_the_run_validated_with(capsys: Capture) -> No
     _pairs("pairs.jsonl", 61)
     for data in ([], ["pairs.jsonl"]):
         _fails(["eval", "tuned/last", *data], "pairs.jsonl: are not those that the run", capsys)
+
+
+@pytest.mark.usefixtures("_tuned")
+def test_pairs_come_by_a_pipe(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    data = gzip.compress(Path("pairs.jsonl").read_bytes())
+    found = []
+    for name in ("-", "pairs.jsonl"):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        out = ["--max-iters", "2", "--out", f"from{name[0]}", "--quiet"]
+        assert cli.run(["finetune", "run", name, *out]) == 0
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        assert cli.run(["eval", f"from{name[0]}", name, "--json"]) == 0
+        found.append(capsys.readouterr().out)
+    assert found[0] == found[1]
+    _fails(["eval", "from-"], "of the run: there is no such file; name other data", capsys)
 
 
 @pytest.mark.usefixtures("_tuned")
