@@ -73,6 +73,10 @@ def test_a_schedule_that_was_given_is_said_to_have_ended(capsys: Capture) -> Non
     assert "--lr-decay-iters 6" in said
     assert cli.run([*more, "--max-iters", "8", "--lr-decay-iters", "8"]) == 0
     assert _rates("run")[4:6] == [0, 0] and min(_rates("run")[6:]) > 0
+    capsys.readouterr()
+    assert cli.run([*more, "--max-iters", "12", "--lr-decay-iters", "10"]) == 0
+    said = capsys.readouterr().err
+    assert said.startswith("the schedule ends after step 10: all after that have the learning rate")
 
 
 def test_what_was_derived_is_not_saved_as_given() -> None:
