@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
     __version__: str
 
-# Room -> the public names of its modules; the imports above say the same to type checkers.
+# Module -> its public names; the imports above say the same to type checkers.
 _ROOMS = {
     "datasets.dataset": "Dataset",
     "datasets.rows": "PackedSampler",

@@ -310,7 +310,7 @@ class GPT(Model):
 
         Args:
             format: `huggingface` is for `transformers`, which gives the same logits; `pygpt` holds
-                every architecture. By default Hugging Face's if GPT-2 or Llama is the architecture.
+                every architecture. By default Hugging Face's if one of its families has it.
         Raises:
             ConfigError: Hugging Face has no such architecture, or the format is unknown.
             OutputError: the folder is not pygpt's, or cannot be written.
