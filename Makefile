@@ -22,7 +22,7 @@ APT = as_root=$$(test "$$(id -u)" = 0 || echo sudo) && $$as_root apt-get update 
     $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
 .DEFAULT_GOAL := help
-.PHONY: help names java-names test lint format bench bench-against bench-generate bench-java bench-names bench-quick bench-recipe wheel clean gradle jdk FORCE
+.PHONY: help names java-names test lint format bench bench-against bench-generate bench-java bench-names bench-quick bench-recipe bench-serve wheel clean gradle jdk FORCE
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +64,9 @@ bench-recipe: .venv/.installed-bench $(ENGINE)  ## nanoGPT's Shakespeare recipe 
 
 bench-generate: .venv/.installed-bench $(ENGINE)  ## generating beside Hugging Face transformers, 5 minutes
 	@$(VENV_PYTHON) -m benchmarks.generate $(ARGS)
+
+bench-serve: .venv/.installed-test $(ENGINE)  ## one client and several of the endpoint, 5 minutes
+	@$(VENV_PYTHON) -m benchmarks.serve $(ARGS)
 
 bench-against: .venv/.installed $(ENGINE)  ## beside another commit, 15 minutes; ARGS="COMMIT --quick": 10
 	@$(VENV_PYTHON) -m benchmarks.against $(ARGS)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pygpt.generate.config import GenerateConfig as GenerateConfig
     from pygpt.model.config import GPTConfig as GPTConfig
     from pygpt.model.gpt import GPT as GPT
+    from pygpt.model.gpt import load as load
     from pygpt.names.config import NamesConfig as NamesConfig
     from pygpt.names.protocol import NamesRun as NamesRun
     from pygpt.plot import plot_runs as plot_runs
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 
     __version__: str
 
-# Room -> the public names of its modules; the imports above say the same to type checkers.
+# Module -> its public names; the imports above say the same to type checkers.
 _ROOMS = {
     "datasets.dataset": "Dataset",
     "datasets.rows": "PackedSampler",
@@ -67,7 +68,7 @@ _ROOMS = {
     "generate.chat": "Conversation",
     "generate.config": "GenerateConfig",
     "model.config": "GPTConfig",
-    "model.gpt": "GPT",
+    "model.gpt": "GPT load",
     "names.config": "NamesConfig",
     "names.protocol": "NamesRun",
     "plot": "plot_runs",

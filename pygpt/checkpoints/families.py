@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pygpt.checkpoints import gemma, readers
+from pygpt.checkpoints import gemma, llamas, readers
 from pygpt.checkpoints.readers import Fields
 from pygpt.checkpoints.translate import Values
 from pygpt.model.config import GPTConfig
@@ -193,6 +193,24 @@ FAMILIES = {
         is_conv=True,
     ),
     "llama": _llama("LlamaForCausalLM"),
+    **{
+        family: _llama(
+            f"{name}ForCausalLM",
+            defaults=_DEFAULTS | {"norm_eps": eps, "head_dim": head_dim, "tie_weights": tied},
+            activation=_SILU if family != "arcee" else ("hidden_act", "relu2", False),
+            reads=(*_ROPE, *llamas.BIAS_KEYS),
+            read=llamas.read,
+            write=llamas.write,
+            modules=_MODULES | ({"mlp.c_fc": "mlp.up_proj"} if family == "arcee" else {}),
+            order="pairs" if family in ("helium", "ernie4_5") else "halves",
+        )
+        for family, name, eps, head_dim, tied in (
+            ("arcee", "Arcee", 1e-5, 0, False),
+            ("seed_oss", "SeedOss", 1e-6, 128, False),
+            ("helium", "Helium", 1e-8, 128, False),
+            ("ernie4_5", "Ernie4_5", 1e-5, 128, True),
+        )
+    },
     "mistral": _llama(
         "MistralForCausalLM",
         defaults={name: value for name, value in _DEFAULTS.items() if name != "n_kv_head"},
@@ -450,6 +468,16 @@ FAMILIES = {
         reads=(*_ROPE, *_MLP, "logit_scale", "use_qk_norm"),
         read=readers.read_cohere,
         write=readers.write_cohere,
+        order="pairs",
+    ),
+    "cohere2": _llama(
+        "Cohere2ForCausalLM",
+        keys=_KEYS | _EPS,
+        defaults={"n_kv_head": 0, "norm_eps": 1e-5, "tie_weights": True},
+        fixed=_LAYERNORM | {"residual": "parallel_one_norm"},
+        reads=(*_ROPE, *_WINDOW, *_MLP, "logit_scale", "sliding_window_pattern"),
+        read=readers.read_cohere2,
+        write=readers.write_cohere2,
         order="pairs",
     ),
     "starcoder2": _llama(

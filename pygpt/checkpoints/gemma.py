@@ -95,6 +95,7 @@ def read_gemma3(values: Values, fields: Fields) -> Fields:
         "positions": "rotary",
         "rope_theta": full.get("rope_theta", values.get("rope_theta", 1e6)),
         "rope_scaling": read_scaling(full, values, fields, False),
+        "attention_softcap": 0.0,  # transformers reads the key, and does nothing with it
     }
     windows = read_windows(fields, values.get("sliding_window", 4096), types)
     if windows:

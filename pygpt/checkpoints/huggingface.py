@@ -52,7 +52,7 @@ def read_config(values: Mapping[str, Any]) -> GPTConfig:
         value = values.get(key)
         if field == "block_size" and name == "gpt2" and value is None:
             value = values.get("n_ctx")  # its old name
-        if field == "n_kv_head" and key in values and value is None:
+        if field in ("n_kv_head", "head_dim") and key in values and value is None:
             value = 0
         if value is None:
             if field not in row.defaults:

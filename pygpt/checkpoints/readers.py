@@ -282,8 +282,8 @@ def write_gpt_neox(config: GPTConfig) -> dict[str, Any]:
 
 def read_gptj(values: Values, fields: Fields) -> Fields:
     rotated = values.get("rotary_dim", 64)
-    if rotated is None:
-        raise ConfigError("rotary_dim", "expected a whole number, got None")
+    if type(rotated) is not int or rotated % 2 or rotated < 2:
+        raise ConfigError("rotary_dim", f"expected an even number from 2 on, got {rotated!r}")
     first, *others = (values.get(key, 0.0) for key in GPT2_DROPOUTS)
     return {
         **biases(False, mlp=True, norm=True, head=True),
@@ -327,11 +327,19 @@ def write_gpt_neo(config: GPTConfig) -> dict[str, Any]:
 # ---- Phi, OPT, StableLM, Cohere, StarCoder 2 -------------------------------------------------
 
 
+def _even(read: Fields) -> Fields:
+    """Refuse an odd number of rotated columns, for which transformers has no meaning here."""
+    if read["rotary_dim"] % 2:
+        problem = f"expected an even number of rotated columns, got {read['rotary_dim']}"
+        raise ConfigError("partial_rotary_factor", problem)
+    return read
+
+
 def read_phi(values: Values, fields: Fields) -> Fields:
     normed = value_of(values, "qk_layernorm", False)
     return {
         **biases(True, head=True, qk_norm=bool(normed)),
-        **read_rope(values, fields, partial=0.5),
+        **_even(read_rope(values, fields, partial=0.5)),
         **dropout_of(values),
         "qk_norm": "head" if normed else "none",
     }
@@ -376,7 +384,7 @@ def read_stablelm(values: Values, fields: Fields) -> Fields:
     parallel = value_of(values, "use_parallel_residual", False)
     return {
         **biases(qkv, proj=False, mlp=False, norm=True),
-        **read_rope(values, fields, partial=0.25),
+        **_even(read_rope(values, fields, partial=0.25)),
         **dropout_of(values),
         "residual": "parallel_one_norm" if parallel else "serial",
         "qk_norm": "heads" if value_of(values, "qk_layernorm", False) else "none",
@@ -410,6 +418,23 @@ def write_cohere(config: GPTConfig) -> dict[str, Any]:
         "logit_scale": config.logit_scale,
         "use_qk_norm": config.qk_norm == "heads",
     }
+
+
+def read_cohere2(values: Values, fields: Fields) -> Fields:
+    pattern = value_of(values, "sliding_window_pattern", 4)
+    types = types_of(values, fields, lambda layer: (layer + 1) % pattern)
+    window = values.get("sliding_window", 4096)
+    read = read_cohere({**values, "use_qk_norm": False}, fields)
+    read |= read_rope(values, fields) | read_windows(fields, window, types)
+    rotated = [kind == "sliding_attention" and window is not None for kind in types]
+    return read | {"unrotated_layers": [i for i, has in enumerate(rotated) if not has]}
+
+
+def write_cohere2(config: GPTConfig) -> dict[str, Any]:
+    values = write_cohere(config)
+    del values["use_qk_norm"]
+    window = config.window or None
+    return values | {"sliding_window": window, "layer_types": write_types(config)}
 
 
 def read_starcoder2(values: Values, fields: Fields) -> Fields:
@@ -453,14 +478,14 @@ def read_mpt(values: Values, fields: Fields) -> Fields:
             problem = f"{key}: expected {allowed}, as the engine has, got {attention[key]!r}"
             raise ConfigError("attn_config", problem)
     return {
-        "alibi": float(value_of(attention, "alibi_bias_max", 8)),
+        "alibi": 8.0,  # whatever alibi_bias_max is, which transformers does not use
         "attention_scale": value_of(attention, "softmax_scale", 0.0),
         **dropout_of(values),
     }
 
 
 def write_mpt(config: GPTConfig) -> dict[str, Any]:
-    attention = {"alibi": True, "alibi_bias_max": int(config.alibi)}
+    attention = {"alibi": True, "alibi_bias_max": 8}
     scale = config.attention_scale or None
     return {
         "attn_config": attention | {"softmax_scale": scale},

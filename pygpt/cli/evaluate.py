@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     import pygpt
     from pygpt.cli.checkpoint import find_checkpoint, told_to_prepare
     from pygpt.cli.progress import alive
+    from pygpt.datasets.sources import as_file
 
     given, doing = vars(arguments), [f"loading {arguments.checkpoint}"]
     checkpoint = find_checkpoint(arguments.checkpoint)
@@ -69,11 +71,12 @@ def evaluate(arguments: argparse.Namespace) -> None:
     fields = {**_DEFAULTS, **trained_with, **given_fields(arguments, TrainConfig)}
     config = from_dict(TrainConfig, fields)
     backend = given.get("backend", "cpu")
-    with alive(sys.stderr, False, lambda: doing[0]):
+    with ExitStack() as stack, alive(sys.stderr, False, lambda: doing[0]):
         with pygpt.GPT.from_pretrained(checkpoint, backend=backend) as model:
+            named = stack.enter_context(as_file(given["data"])) if "data" in given else None
             with told_to_prepare(arguments.checkpoint):
                 origin = None if state is None else state.origin
-                data = _data(model, arguments, origin, config)
+                data = _data(model, arguments.checkpoint, named, origin, config)
             streams = data.streams(model.config.block_size, config)
             batches = streams.validation.eval_batches(config.eval_iters or None)
             batches = _counted(_shown(batches), doing)
@@ -98,13 +101,16 @@ def _state_of(checkpoint: Path) -> State | None:
 
 def _data(
     model: GPT,
-    arguments: argparse.Namespace,
+    checkpoint: str,
+    named: str | None,
     origin: Mapping[str, Any] | None,
     config: TrainConfig,
 ) -> TrainingData:
     """Return what to measure on: what was named, or the run's own, with the run's own split.
 
     Args:
+        checkpoint: as the user calls it.
+        named: the data that the user named; None for the run's own.
         origin: of the run's data, see `Streams`; None if that is not known.
         config: its seed chooses pairs, where the data are not the run's.
     Raises:
@@ -114,15 +120,14 @@ def _data(
     from pygpt.training.run_folder import data_of
     from pygpt.training.trainer import check_origin
 
-    named = vars(arguments).get("data")
-    own = data_of(Path(arguments.checkpoint)) if named is None else None
+    own = data_of(Path(checkpoint)) if named is None else None
     if own is not None:
         return data_for(model, own, PAIRS_FOR_VALIDATION, config.seed)
     where = named
     if where is None:
         where = None if origin is None else origin.get("folder") or origin.get("file")
         if where is None:
-            problem = f"since {arguments.checkpoint} has none of its own"
+            problem = f"since {checkpoint} has none of its own"
             raise DataError(f"data: expected a folder of `pygpt prepare`, {problem}")
     if not os.path.exists(where) and named is None:
         raise DataError(f"data {where}, of the run: there is no such file; name other data")

@@ -72,6 +72,7 @@ def finetune(arguments: argparse.Namespace) -> None:
     from pygpt.cli.checkpoint import find_checkpoint, told_to_prepare
     from pygpt.cli.progress import alive, say_next
     from pygpt.cli.training import describe, first_word, watch, writers_of
+    from pygpt.datasets.sources import as_file
     from pygpt.training.run import begun_with
 
     saved = begun_with(out) if resume else None
@@ -79,10 +80,11 @@ def finetune(arguments: argparse.Namespace) -> None:
     config = from_dict(TrainConfig, options_of(base, given_fields(arguments, TrainConfig)))
     notes = [f"fine-tuned from {arguments.checkpoint}"]
     with ExitStack() as stack:
+        data = stack.enter_context(as_file(arguments.data))
         with alive(sys.stderr, quiet, lambda: f"loading {arguments.checkpoint}"):
             opened = pygpt.finetune(
                 find_checkpoint(arguments.checkpoint),
-                arguments.data,
+                data,
                 config,
                 run=out,
                 resume=resume,
@@ -97,8 +99,8 @@ def finetune(arguments: argparse.Namespace) -> None:
             with told_to_prepare(arguments.checkpoint):
                 trainer = stack.enter_context(opened)
         if not quiet:
-            data = DataConfig(arguments.data)
-            print(describe(trainer.model, config, data, notes), end="", flush=True)
+            source = DataConfig(arguments.data)
+            print(describe(trainer.model, config, source, notes), end="", flush=True)
         word = first_word(trainer)
         watch(trainer, out, quiet)
         if os.path.isdir(arguments.data):

@@ -67,6 +67,8 @@ def add_parser(commands: Any) -> None:
 
 def generate(arguments: argparse.Namespace) -> None:
     """Check the options, then load the model and generate."""
+    from pygpt.cli.progress import alive
+
     options, samples = given_options(arguments), arguments.samples
     if samples < 1:
         raise ConfigError("samples", f"expected at least 1, got {samples}")
@@ -74,7 +76,8 @@ def generate(arguments: argparse.Namespace) -> None:
     with load_model(arguments) as model:
         _make_room(model, prompt, options)
         if arguments.json:
-            _print_json(model, [prompt] * samples, options)
+            with alive(sys.stderr, False, lambda: "generating"):
+                _print_json(model, [prompt] * samples, options)
         elif samples == 1:
             pieces = model.stream(prompt, **options)  # a prompt that it refuses is not printed
             print(prompt, end="", flush=True)
@@ -82,7 +85,8 @@ def generate(arguments: argparse.Namespace) -> None:
         elif sys.stdout.isatty():
             _print_columns(prompt, samples, model.streams([prompt] * samples, **options))
         else:
-            texts = model.generate([prompt] * samples, **options)
+            with alive(sys.stderr, False, lambda: "generating"):
+                texts = model.generate([prompt] * samples, **options)
             print(f"\n{SEPARATOR}\n".join(texts))
 
 

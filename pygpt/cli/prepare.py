@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pygpt
 from pygpt.cli.flags import SOURCE, add_reading
 from pygpt.cli.progress import Progress, alive, progress_on, say_next
+from pygpt.tokenizers.protocol import begin_and_end
 
 if TYPE_CHECKING:
     from pygpt.datasets.prepare import Prepared
@@ -60,6 +61,12 @@ def add_parser(commands: Any) -> None:
         "--seed", type=int, default=42, metavar="N", help="the seed of that choice (default: 42)"
     )
     add_reading(parser)
+    parser.add_argument(
+        "--separator",
+        default="",
+        metavar="TEXT",
+        help="what stands between documents within a text, such as <|endoftext|>",
+    )
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.set_defaults(run=prepare)
 
@@ -81,13 +88,14 @@ def prepare(arguments: argparse.Namespace) -> None:
                 arguments.lines,
                 report_to(progress, at),
                 arguments.format or "",
+                arguments.separator,
             )
     for file in (dataset.train, dataset.val):
         sizes = f"{len(file):,} tokens of {file.text_bytes:,} bytes of text"
         print(f"{file.path}: {sizes}, {file.text_bytes / len(file):.2f} each")
     print(f"{dataset.tokenizer_path}: {dataset.tokenizer.vocab_size:,} ids")
     kinds = ("makemore", "shakespeare-char") if dataset.tokenizer.vocab_size < 2**12 else ("gpt2",)
-    preset = kinds[0] if dataset.tokenizer.bos is not None else kinds[-1]
+    preset = kinds[0] if begin_and_end(dataset.tokenizer) is not None else kinds[-1]
     say_next(quiet, "train", preset, "--data", arguments.out)
 
 

@@ -183,14 +183,13 @@ def _save(trainer: Trainer, run: Path) -> None:
 
 
 def _say_if_schedule_ended(trainer: Trainer) -> None:
-    """Say it if the steps of a run that goes on are beyond those that the schedule has."""
+    """Say it if steps of a run that goes on are beyond those that the schedule has."""
     config, step = trainer.config, trainer.step
-    end = config.lr_decay_iters
-    if not step or config.schedule == "constant" or step < max(end, config.warmup_iters):
-        return
-    if step < config.max_iters:
+    end = max(config.lr_decay_iters, config.warmup_iters)
+    if step and config.schedule != "constant" and end < config.max_iters:
+        ends, which = ("ended", "all steps to come") if step >= end else ("ends", "all after that")
         print(
-            f"the schedule ended after step {end:,}: all steps to come have the learning rate "
+            f"the schedule {ends} after step {end:,}: {which} have the learning rate "
             f"{config.min_lr:g}, --min-lr; --lr-decay-iters {config.max_iters} lets it fall until "
             "the last one",
             file=sys.stderr,

@@ -27,7 +27,7 @@ from pygpt.errors import ConfigError, DataError, TokenError
 from pygpt.files.atomic import folder_beside, free_or_ours, replace_folder
 from pygpt.tokenizers.char import CharTokenizer
 from pygpt.tokenizers.load import load_tokenizer
-from pygpt.tokenizers.protocol import Tokenizer
+from pygpt.tokenizers.protocol import Tokenizer, begin_and_end
 
 CHARACTERS = "char"  # the tokenizer that is made from the source itself
 _MAX_THREADS = 16  # each keeps a few megabytes
@@ -67,16 +67,18 @@ def prepare(
     lines: bool | None = False,
     on_progress: Report | None = None,
     format: str = "",
+    separator: str = "",
 ) -> Dataset:
     """Encode a source into a new dataset; one that pygpt wrote before is replaced.
 
     A source of one document is split by its characters, and the last part is for validation, as
     in nanoGPT. Of many documents a seeded choice is for validation; their order stays, and BOS is
-    before the first, between two, and after the last of either file.
+    before the first, between two, and after the last of either file. Of a tokenizer whose texts end
+    otherwise than they begin, each document has both ids.
 
     Args:
         source: `shakespeare`, `names`, a file, a folder or `-`, which is read twice; see
-            `find_source`, also for `field`, `lines` and `format`.
+            `find_source`, also for `field`, `lines`, `format` and `separator`.
         tokenizer: `char` for an id for each character of the source (and BOS, if there are many
             documents); or what `load_tokenizer` takes; or a tokenizer.
         out: the folder to write.
@@ -91,7 +93,7 @@ def prepare(
         OutputError: the folder is not pygpt's, or cannot be written.
     """
     check_validation(validation)
-    read = find_source(source, field, lines, format)
+    read = find_source(source, field, lines, format, separator)
     target = free_or_ours(Path(out), "dataset", is_dataset)
     if read.folder is not None and Path(os.path.realpath(read.folder)) in target.parents:
         raise ConfigError("out", f"expected a folder outside of the source, got {out}")
@@ -103,7 +105,7 @@ def prepare(
         found = _survey(read, chosen is None, report)
         if chosen is None:
             chosen = CharTokenizer("".join(sorted(found.alphabet)), bos=found.documents > 1)
-        elif chosen.bos is None and found.documents > 1:
+        elif begin_and_end(chosen) is None and found.documents > 1:
             expected = f"one with BOS, to be between {found.documents:,} documents"
             raise ConfigError("tokenizer", f"expected {expected}, got one without")
         allotted = _allot(read, found, validation, seed)
@@ -204,15 +206,20 @@ def _encode(
     report: Report,
 ) -> None:
     """Write the two token files, if the source still has what was found."""
-    bos = tokenizer.bos if found.documents > 1 else None
+    around = begin_and_end(tokenizer) if found.documents > 1 else None
+    first, last = around or (None, None)
+    between = first == last  # one id both ends a document and begins the next
     dtype = dtype_of(tokenizer.vocab_size)
 
-    def encode(split: int, pieces: Sequence[Piece]) -> _Part:
+    def encode(split: int, pieces: Sequence[Piece], begins: bool) -> _Part:
         ids: list[int] = []
         for text, ends in pieces:
+            if begins and first is not None and not between:
+                ids.append(first)
             ids += tokenizer.encode(text)
-            if ends and bos is not None:
-                ids.append(bos)
+            if ends and last is not None:
+                ids.append(last)
+            begins = ends
         text_bytes = sum(len(piece.text.encode()) for piece in pieces)
         return _Part(split, pieces, np.array(ids, dtype), text_bytes)
 
@@ -223,8 +230,9 @@ def _encode(
         empty = (found.left.count, found.left.first)
         report(Prepared(found.documents, 0, found.characters, 0, *empty))
         for writer in writers:
-            writer.write(np.array([] if bos is None else [bos], dtype), 0)
-        for part in _in_order(encode, _batches(allotted)):
+            writer.write(np.array([first] if between and first is not None else [], dtype), 0)
+        whole = allotted if tokenizer.in_pieces else _joined(allotted)
+        for part in _in_order(encode, _batches(whole)):
             writers[part.split].write(part.tokens, part.text_bytes)
             characters += sum(len(piece.text) for piece in part.pieces)
             documents += sum(piece.ends for piece in part.pieces)
@@ -236,30 +244,53 @@ def _encode(
             writer.finish()
 
 
-def _batches(allotted: Iterable[tuple[int, Piece]]) -> Iterator[tuple[int, list[Piece]]]:
-    """Yield the pieces of each file in lists of about PIECE characters: work for a thread."""
+def _joined(allotted: Iterable[tuple[int, Piece]]) -> Iterator[tuple[int, Piece]]:
+    """Yield whole documents, or what of one is in either file."""
+    parts: tuple[list[str], list[str]] = ([], [])
+    for split, (text, ends) in allotted:
+        parts[split].append(text)
+        if ends:
+            yield split, Piece("".join(parts[split]), True)
+            parts[split].clear()
+    for split, rest in enumerate(parts):
+        if rest:
+            yield split, Piece("".join(rest), False)
+
+
+class _Batch(NamedTuple):
+    """Work for a thread: pieces of one of the two files, of which the first begins a document."""
+
+    split: int
+    pieces: list[Piece]
+    begins: bool
+
+
+def _batches(allotted: Iterable[tuple[int, Piece]]) -> Iterator[_Batch]:
+    """Yield the pieces of each file in lists of about PIECE characters."""
     waiting: tuple[list[Piece], list[Piece]] = ([], [])
-    sizes = [0, 0]
+    sizes, begins = [0, 0], [True, True]
     for split, piece in allotted:
         waiting[split].append(piece)
         sizes[split] += len(piece.text)
         if sizes[split] >= PIECE:
-            yield split, waiting[split].copy()
+            yield _Batch(split, waiting[split].copy(), begins[split])
+            begins[split] = piece.ends
             waiting[split].clear()
             sizes[split] = 0
-    yield from enumerate(waiting)
+    for split, pieces in enumerate(waiting):
+        yield _Batch(split, pieces, begins[split])
 
 
 def _in_order(
-    encode: Callable[[int, list[Piece]], _Part], batches: Iterable[tuple[int, list[Piece]]]
+    encode: Callable[[int, list[Piece], bool], _Part], batches: Iterable[_Batch]
 ) -> Iterator[_Part]:
     """Yield what `encode` makes of each batch, in order; threads are a few batches ahead."""
     threads = min(os.cpu_count() or 1, _MAX_THREADS)
     with ThreadPoolExecutor(threads) as pool:
         ahead: deque[Future[_Part]] = deque()
         try:
-            for split, pieces in batches:
-                ahead.append(pool.submit(encode, split, pieces))
+            for batch in batches:
+                ahead.append(pool.submit(encode, *batch))
                 if len(ahead) > 2 * threads:
                     yield ahead.popleft().result()
             while ahead:

@@ -17,6 +17,7 @@ from pathlib import Path
 from pygpt.datasets.cut import Piece, cut
 from pygpt.datasets.readers import (
     FIELD,
+    FORMATS,
     Left,
     Row,
     documents,
@@ -25,6 +26,7 @@ from pygpt.datasets.readers import (
     read_pieces,
     read_rows,
 )
+from pygpt.datasets.separate import separate
 from pygpt.errors import ConfigError, DataError, TokenError
 from pygpt.files.checksums import add_to
 from pygpt.files.text import SHIPPED_NAMES, SHIPPED_SHAKESPEARE, check_file
@@ -42,7 +44,7 @@ class Source:
         name: what the user called it.
         files: to read; one of the temporary folder where a pipe was named.
         folder: that the files are in, if it is a folder that was named.
-        field, lines, format: see `find_source`.
+        field, lines, format, separator: see `find_source`.
         piped: whether the file has what a pipe gave, and goes with the source.
     """
 
@@ -53,12 +55,14 @@ class Source:
     lines: bool
     format: str = ""
     piped: bool = False
+    separator: str = ""
 
     def pieces(self, left: Left | None = None) -> Iterator[Piece]:
         """Yield all documents, in pieces; see `read_pieces`."""
         with _named(self):
             for path in self.files:
-                yield from read_pieces(path, self.field, self.lines, self.format, left)
+                pieces = read_pieces(path, self.field, self.lines, self.format, left)
+                yield from separate(pieces, self.separator) if self.separator else pieces
 
     def documents(self) -> Iterator[str]:
         """Yield all documents, each as a whole."""
@@ -139,6 +143,7 @@ def find_source(
     field: str | None = None,
     lines: bool | None = False,
     format: str = "",
+    separator: str = "",
 ) -> Source:
     """Return the source of this name.
 
@@ -154,6 +159,8 @@ def find_source(
         lines: whether each line of a text file is a document, and not the file; None: also where
             no file is text.
         format: what all files are, whatever their names say; one of `FORMATS`.
+        separator: what stands between documents within a text, such as `<|endoftext|>`, and is no
+            text itself; none if empty.
     Raises:
         DataError: there is no such file, or no file in the folder.
         ConfigError: a field, or lines, for files that have none.
@@ -180,8 +187,10 @@ def find_source(
                 said = str(error).replace(f"data file {files[0]}", f"data {name}")
                 raise DataError(said) from error
         _check_reading(name, files, field, lines, format)
+        if piped and format != "text":  # whoever has the file alone shall know it, too
+            files = [files[0].rename(files[0].with_suffix(FORMATS[format][0]))]
     field = FIELD if field is None else field
-    source = Source(name, tuple(files), folder, field, lines is not False, format, piped)
+    source = Source(name, tuple(files), folder, field, lines is not False, format, piped, separator)
     if piped:
         weakref.finalize(source, shutil.rmtree, files[0].parent, True)
     return source
@@ -224,6 +233,17 @@ def fingerprint_of(where: str) -> str:
     except OSError as error:
         raise DataError(f"data {where}: cannot be read: {error.strerror or error}") from error
     return found.hexdigest()
+
+
+@contextmanager
+def as_file(where: str) -> Iterator[str]:
+    """Give the name of a file that may be read more than once within the block: a pipe's copy."""
+    if where == STANDARD_INPUT or _is_pipe(where):
+        source = find_source(where, lines=None)
+        yield os.fspath(source.files[0])
+        del source  # and with it the copy
+    else:
+        yield where
 
 
 def rows_of(where: str | os.PathLike[str], format: str = "") -> Iterator[Row]:

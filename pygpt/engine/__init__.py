@@ -3,6 +3,8 @@
     door.py        Java's classes and errors, files in the jars; starts the JVM when it must
     java.py        Protocols of the Java classes that are called
     arrays.py      all weights, gradients or moments as NumPy arrays
+    turns.py       who of many threads is next
+    freeing.py     memory of what nobody refers to any more
     handle.py      a Java object with memory of its own
     training.py    updates of a model's weights
     model.py       the weights, and what is computed of token ids

@@ -95,7 +95,10 @@ class GPTConfig(Checked):
     )
     alibi: float = added(0.0, "the largest exponent of ALiBi's slopes", minimum=0)
     rotary_dim: int = added(
-        0, "the columns of a head that are rotated; 0: all", minimum=0, maximum=INT_MAX
+        0,
+        "the columns of a head that are rotated, one more if odd; 0: all",
+        minimum=0,
+        maximum=INT_MAX,
     )
     rope_scaling: tuple[str, ...] = added(
         (), "how rotary frequencies are scaled: a kind, then name=number"
@@ -133,9 +136,7 @@ class GPTConfig(Checked):
                 raise ConfigError("head_dim", problem)
             expected = "expected an even head size n_embd / n_head for rotary positions"
             raise ConfigError("n_embd", f"{expected}, got {self.n_embd} / {self.n_head}")
-        if self.rotary_dim % 2:
-            raise ConfigError("rotary_dim", f"expected an even number, got {self.rotary_dim}")
-        if self.rotary_dim > self.head_size:
+        if self.rotary_dim + self.rotary_dim % 2 > self.head_size:
             expected = f"expected at most the head size {self.head_size}"
             raise ConfigError("rotary_dim", f"{expected}, got {self.rotary_dim}")
         if not self.block_norm and self.residual != "serial":

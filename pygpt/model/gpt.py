@@ -310,7 +310,7 @@ class GPT(Model):
 
         Args:
             format: `huggingface` is for `transformers`, which gives the same logits; `pygpt` holds
-                every architecture. By default Hugging Face's if GPT-2 or Llama is the architecture.
+                every architecture. By default Hugging Face's if one of its families has it.
         Raises:
             ConfigError: Hugging Face has no such architecture, or the format is unknown.
             OutputError: the folder is not pygpt's, or cannot be written.
@@ -338,9 +338,10 @@ class GPT(Model):
         """Return a saved model, its numbers converted to `dtype` while they are copied.
 
         Args:
-            source: a folder that `save_pretrained` or Java's `org.pygpt.Names` wrote, or with
-                Hugging Face's GPT-2 or Llama (float32, float16 or bfloat16); or its .safetensors
-                file; or, as text, a name on the Hugging Face hub if there is no such folder.
+            source: a folder that `save_pretrained` or Java's `org.pygpt.Names` wrote, or with a
+                family of Hugging Face's that docs/models.md lists (float32, float16 or bfloat16);
+                or its .safetensors file, or nanoGPT's ckpt.pt; or, as text, a name on the Hugging
+                Face hub if there is no such folder.
             backend: and dtype and threads: as in the constructor.
             weights: what to round them to, as `quantize` does: `int8`, `bfloat16`, or None.
         Raises:
@@ -365,3 +366,17 @@ class GPT(Model):
         model.special_ids = saved.special_ids
         model.chat_template = saved.chat_template
         return model
+
+
+def load(
+    source: str | os.PathLike[str],
+    *,
+    backend: str = "cpu",
+    dtype: str | None = None,
+    threads: int = 0,
+    weights: str | None = None,
+) -> GPT:
+    """Return any saved model that pygpt knows; see `GPT.from_pretrained`."""
+    return GPT.from_pretrained(
+        source, backend=backend, dtype=dtype, threads=threads, weights=weights
+    )

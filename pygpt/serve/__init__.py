@@ -9,12 +9,14 @@ In the order of their imports:
     spelling.py      tokens as the words of an answer
     prompts.py       what a request gives as prompt, and its options as pygpt has them
     scores.py        what the model gives each token of a prompt
-    events.py        answers that come piece by piece, and clients that go away
+    answers.py       continuations as they come, piece by piece
+    service.py       what all routes share
+    events.py        bodies, answers as server-sent events, and clients that go away
     completions.py   /v1/completions
     chat.py          /v1/chat/completions
     embeddings.py    /v1/embeddings
     guard.py         who may ask: Host, Origin, API key
     openapi.py       the document that says all this to programs
     app.py           the ASGI application
-    server.py        the socket
+    server.py        a model behind a socket
 """

@@ -61,6 +61,7 @@ class Plan:
         config: of all of them; None to add no tokens.
         echo: whether an answer begins with its prompt.
         logprobs: how many likeliest tokens come with each token; None for no tokens at all.
+        strips: how many blanks at the beginning of an answer are the tokenizer's own.
     """
 
     rows: list[NDArray[np.int32]]
@@ -68,6 +69,7 @@ class Plan:
     config: GenerateConfig | None
     echo: bool = False
     logprobs: int | None = None
+    strips: int = 0
 
     @property
     def count(self) -> int:
@@ -78,11 +80,14 @@ class Plan:
 class _Choice:
     """Mutable: one continuation that comes."""
 
-    def __init__(self, index: int, request: Request, spelling: Spelling, start: int) -> None:
+    def __init__(
+        self, index: int, request: Request, spelling: Spelling, start: int, strips: int
+    ) -> None:
         self._index = index
         self._request = request
         self._spelling = spelling
         self._offsets = Offsets(start)
+        self._strips = strips  # none once there is text
         self.taken = 0  # tokens
         self.ended = False
 
@@ -102,7 +107,9 @@ class _Choice:
                 offset = self._offsets.add(b"" if ends else self._spelling.bytes(int(id)))
                 top = _pairs(new.top_ids[i], new.top_log_probabilities[i])
                 tokens.append(Token(int(id), offset, float(value), top, ends))
-        return Piece(self._index, new.text or "", tokens, reason)
+        text = (new.text or "").removeprefix(" " * self._strips)
+        self._strips *= not new.text
+        return Piece(self._index, text, tokens, reason)
 
 
 def _pairs(
@@ -169,7 +176,7 @@ class Answers:
                 except PygptError as error:
                     raise api_error(error) from None
                 self._choices += [
-                    _Choice(first + i, request, self._spelling, start)
+                    _Choice(first + i, request, self._spelling, start, plan.strips)
                     for i, request in enumerate(requests)
                 ]
         if plan.config is None and not plan.echo:
@@ -180,16 +187,19 @@ class Answers:
         plan, ids = self._plan, row.tolist()
         spelt = [self._spelling.bytes(token) for token in ids]
         text = b"".join(spelt).decode("utf-8", "replace")
+        blanks = " " * tokenizer_of(self._model).strips  # its own
+        hidden = len(blanks) if text.startswith(blanks) else 0
         tokens: list[Token] = []
         count = plan.logprobs
         if count is not None:
             scores = await self._work.compute(lambda: prompt_scores(self._model, row, count))
-            offsets = Offsets()
+            offsets = Offsets(-hidden)
             tokens.append(Token(ids[0], offsets.add(spelt[0]), None, None))
             for i, (value, top, values) in enumerate(zip(*scores, strict=True), start=1):
                 offset = offsets.add(spelt[i])
                 tokens.append(Token(ids[i], offset, float(value), _pairs(top, values)))
-        return Piece(0, text, tokens, None if plan.config else "length")
+        tokens = [token._replace(offset=max(0, token.offset)) for token in tokens]
+        return Piece(0, text[hidden:], tokens, None if plan.config else "length")
 
     async def pieces(self) -> AsyncIterator[list[Piece]]:
         """Yield what is new, until all is there; an empty list after a while without news.

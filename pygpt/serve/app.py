@@ -25,7 +25,7 @@ from pygpt.serve.completions import Completions
 from pygpt.serve.config import ServeConfig
 from pygpt.serve.embeddings import Embeddings
 from pygpt.serve.errors import BUSY, FAILED, NOT_FOUND, ApiError, api_error
-from pygpt.serve.events import GONE, ClientGone, EventStream, read, unless_gone
+from pygpt.serve.events import GONE, Bodies, ClientGone, EventStream, unless_gone
 from pygpt.serve.guard import Guard, error_response
 from pygpt.serve.openapi import document
 from pygpt.serve.schema import EmbeddingRequest, Health, ModelCard, ModelList, read_body
@@ -58,6 +58,7 @@ class _App:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._bodies = Bodies()
         self._completions = Completions(service)
         self._chat = Chat(service)
         self._embeddings = Embeddings(service)
@@ -128,7 +129,7 @@ class _App:
 
     async def _continue(self, request: Request, form: Completions | Chat) -> Response:
         """Answer with what follows prompts."""
-        body: Any = read_body(await read(request), form.body)
+        body: Any = read_body(await self._bodies.read(request), form.body)
         plan = await form.plan(body)
         service = self._service
         work = service.engine.open(plan.count)
@@ -149,7 +150,7 @@ class _App:
         )
 
     async def _embed(self, request: Request) -> Response:
-        body = read_body(await read(request), EmbeddingRequest)
+        body = read_body(await self._bodies.read(request), EmbeddingRequest)
         rows = await self._embeddings.rows(body)
         with self._service.engine.open(len(rows)) as work:
             answer = self._embeddings.answer(work, body, rows)
@@ -199,9 +200,9 @@ async def _http_error(request: Request, error: Exception) -> Response:
     """Answer to a path or a method that is not there."""
     assert isinstance(error, HTTPException)
     message = f"{request.method} {request.url.path[:200]}: {error.detail.lower()}"
-    for path, instead in ELSEWHERE.items():
-        if error.status_code == NOT_FOUND and request.url.path.startswith(path):
-            message += f"; here it is {instead}"
+    if error.status_code == NOT_FOUND:
+        instead = ELSEWHERE.get(request.url.path)
+        message += f"; here it is {instead}" if instead else "; /openapi.json says what there is"
     response = error_response(ApiError(error.status_code, message))
     response.headers.update(error.headers or {})
     return response

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
 import numpy as np
 
+from pygpt.errors import TokenError
 from pygpt.generate.chat import LONGEST_ANSWER
 from pygpt.serve.answers import Answers, Piece, Plan, Token
-from pygpt.serve.errors import bad
-from pygpt.serve.prompts import check_model, encoded, generate_config, tokenizer_of
+from pygpt.serve.errors import BAD_REQUEST, ApiError, bad
+from pygpt.serve.prompts import check_model, generate_config, tokenizer_of
 from pygpt.serve.schema import (
     AssistantMessage,
     ChatChoice,
@@ -24,6 +26,7 @@ from pygpt.serve.schema import (
     TopLogprob,
 )
 from pygpt.serve.service import Service
+from pygpt.tokenizers.chat_template import ChatForm
 
 
 class Chat:
@@ -33,6 +36,15 @@ class Chat:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._form: ChatForm | None = None
+        self._problem = "the model was not fine-tuned on answers; ask /v1/completions"
+        model = service.model
+        if model.chat_template is not None:
+            try:
+                tokenizer = tokenizer_of(model)
+                self._form = ChatForm(tokenizer, model.chat_template, model.special_ids)
+            except TokenError as error:
+                self._problem = str(error)
 
     async def plan(self, body: ChatRequest) -> Plan:
         """Return what a request asks for.
@@ -42,6 +54,8 @@ class Chat:
         """
         model = self._service.model
         check_model(body.model, self._service.name)
+        if self._form is None:
+            raise ApiError(BAD_REQUEST, self._problem, "model", "no_chat_template")
         if body.top_logprobs and not body.logprobs:
             raise bad("top_logprobs", "expected logprobs = true with it")
         longest = model.config.block_size
@@ -50,25 +64,25 @@ class Chat:
             new = min(LONGEST_ANSWER, longest // 2) or 1
         if new >= longest:
             raise bad("max_tokens", f"expected less than the context, {longest}, got {new}")
-        ids = await self._ids(body.messages)
+        ids = await self._ids(self._form, body.messages)
         logprobs = min(body.top_logprobs or 0, model.config.vocab_size)
-        config = generate_config(body, new, logprobs)
+        config = generate_config(body, new, logprobs, self._form.ends)
         row = np.array(ids, np.int32)[-(longest - new) :]
-        return Plan([row], body.n or 1, config, logprobs=logprobs if body.logprobs else None)
+        strips = tokenizer_of(model).strips
+        wanted = logprobs if body.logprobs else None
+        return Plan([row], body.n or 1, config, logprobs=wanted, strips=strips)
 
-    async def _ids(self, messages: Sequence[Message]) -> list[int]:
-        """Return what was said as the model was taught it: each text by itself, BOS at its end."""
-        tokenizer = tokenizer_of(self._service.model)
-        if messages[-1].role != "user":
-            raise bad("messages", f"expected one of role user last, got {messages[-1].role}")
-        ids: list[int] = []
-        for i, message in enumerate(messages):
-            if message.role in ("system", "developer"):
-                problem = "expected user or assistant: it was taught prompts and answers alone"
-                raise bad("messages", f"[{i}].role: {problem}")
-            ids += await encoded(tokenizer, _text(message), "messages")
-            if message.role == "assistant" and tokenizer.bos is not None:
-                ids.append(tokenizer.bos)
+    async def _ids(self, form: ChatForm, messages: Sequence[Message]) -> list[int]:
+        """Return what was said as the model was taught it, up to where its answer begins."""
+        if messages[-1].role == "assistant":
+            raise bad("messages", "expected the last one to be another's than the assistant's")
+        said = [{"role": _role(message), "content": _text(message)} for message in messages]
+        try:
+            for message in said:
+                message["content"].encode()  # half a surrogate pair is no character
+            ids = await asyncio.to_thread(form.prompt, said)
+        except (TokenError, UnicodeEncodeError) as error:
+            raise bad("messages", str(error)) from None
         if not ids:
             raise bad("messages", "expected text, got an empty one")
         return ids
@@ -153,6 +167,10 @@ class Chat:
         data = self._service.spelling.bytes(token)
         text = data.decode("utf-8", "replace")
         return TopLogprob(token=text, logprob=log_probability, bytes=list(data))
+
+
+def _role(message: Message) -> str:
+    return "system" if message.role == "developer" else message.role
 
 
 def _text(message: Message) -> str:

@@ -14,9 +14,10 @@ from starlette.types import Receive, Scope, Send
 
 from pygpt.errors import PygptError
 from pygpt.serve.engine import Work
-from pygpt.serve.errors import ApiError, api_error
+from pygpt.serve.errors import BUSY, NOT_JSON, TIMEOUT, TOO_LONG, ApiError, api_error
 
 BODY_BYTES = 4 * 2**20  # of a request at most: a context of 100,000 token ids is 0.7 MB
+BODIES_BYTES = 64 * 2**20  # of all that are being read
 BODY_S = 30.0  # that a body may take
 GONE = 499  # the status of an answer that nobody waits for, as nginx has it
 T = TypeVar("T")
@@ -27,32 +28,48 @@ class ClientGone(Exception):
     """The client has closed the connection."""
 
 
-async def read(request: Request) -> bytes:
-    """Return the body of a request.
+class Bodies:
+    """Mutable: reads the bodies of requests, of which only so much is held at a time."""
 
-    Raises:
-        ApiError: it is no JSON by its type, too long, or takes too long.
-        ClientGone: the client did not send all of it.
-    """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
-        problem = f"expected application/json, got {kind or 'none'}"
-        raise ApiError(415, f"Content-Type: {problem}; with curl: -H 'Content-Type: ...'")
-    parts, size = [], 0
-    try:
-        async with asyncio.timeout(BODY_S):
-            while True:
-                message = await request.receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientGone
-                parts.append(message.get("body", b""))
-                size += len(parts[-1])
-                if size > BODY_BYTES:
-                    raise ApiError(413, f"body: expected at most {BODY_BYTES} bytes")
-                if not message.get("more_body", False):
-                    return b"".join(parts)
-    except TimeoutError:
-        raise ApiError(408, f"body: expected within {BODY_S:g} seconds") from None
+    def __init__(self) -> None:
+        self._held = 0  # bytes of those that are not read to their end
+
+    async def read(self, request: Request) -> bytes:
+        """Return the body of a request.
+
+        Raises:
+            ApiError: it is no JSON by its type, too long, or takes too long; or others' are long.
+            ClientGone: the client did not send all of it.
+        """
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json" and not kind.endswith("+json"):
+            problem = f"expected application/json, got {kind[:100] or 'none'}"
+            advice = "with curl: -H 'Content-Type: application/json'"
+            raise ApiError(NOT_JSON, f"Content-Type: {problem}; {advice}")
+        body = bytearray()
+        try:
+            async with asyncio.timeout(BODY_S):
+                await self._fill(body, request.receive)
+        except TimeoutError:
+            raise ApiError(TIMEOUT, f"body: expected within {BODY_S:g} seconds") from None
+        finally:
+            self._held -= len(body)
+        return bytes(body)
+
+    async def _fill(self, body: bytearray, receive: Receive) -> None:
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            part = message.get("body", b"")
+            body += part
+            self._held += len(part)
+            if len(body) > BODY_BYTES:
+                raise ApiError(TOO_LONG, f"body: expected at most {BODY_BYTES} bytes")
+            if self._held > BODIES_BYTES:
+                raise ApiError(BUSY, "too many long bodies at a time; try again later")
+            more = message.get("more_body", False)
 
 
 async def unless_gone(receive: Receive, work: Coroutine[None, None, T]) -> T:

@@ -65,7 +65,8 @@ class Guard:
 def _name(host: str) -> str:
     """Return what a Host header says but for the port."""
     if host.startswith("["):
-        return host[1:].partition("]")[0]
+        address, _, port = host[1:].partition("]")
+        return address if port[:1] in ("", ":") else host
     return host.partition(":")[0]
 
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from pygpt.errors import ConfigError, PygptError
 from pygpt.fields import from_dict
 from pygpt.generate.config import GenerateConfig
+from pygpt.generate.prompts import prompt_rows
 from pygpt.model.gpt import GPT
-from pygpt.serve.errors import ApiError, api_error, bad
+from pygpt.serve.errors import NOT_FOUND, ApiError, api_error, bad
 from pygpt.serve.schema import MAX_PROMPTS, Sampled
 from pygpt.tokenizers.protocol import Tokenizer
 
@@ -30,51 +31,35 @@ def tokenizer_of(model: GPT) -> Tokenizer:
     return model.tokenizer
 
 
-async def encoded(tokenizer: Tokenizer, text: str, field: str = "prompt") -> list[int]:
-    """Return the ids of a text.
-
-    Raises:
-        ApiError: a character that the tokenizer lacks.
-    """
-    try:
-        text.encode()  # half a surrogate pair is no character
-        if len(text) > LONG:
-            return await asyncio.to_thread(tokenizer.encode, text)
-        return tokenizer.encode(text)
-    except UnicodeEncodeError as error:
-        raise bad(field, f"expected characters: {error}") from None
-    except PygptError as error:
-        raise api_error(error, field) from None
-
-
 async def prompt_ids(
     model: GPT, prompt: str | list[Any] | None, field: str = "prompt"
 ) -> list[NDArray[np.int32]]:
     """Return the ids of each prompt of a request, int32, (T,).
 
     Args:
-        prompt: text, ids, or a list of either; nothing and empty text are BOS alone.
+        prompt: text, ids, or a list of either; nothing and empty text are what begins a text.
         field: that it came in.
     Raises:
-        ApiError: a mixed list, too many, nothing without BOS, an unknown character or id.
+        ApiError: a mixed list, too many, nothing to begin with, an unknown character or id.
     """
-    tokenizer = tokenizer_of(model)
     prompts = prompt if isinstance(prompt, list) else [prompt]
     if all(isinstance(item, int) for item in prompts):
         prompts = [prompts]
     if len({type(item) for item in prompts}) > 1 or len(prompts) > MAX_PROMPTS:
         raise bad(field, f"expected text, ids, or a list of up to {MAX_PROMPTS} of either")
-    rows = []
+    rows: list[NDArray[np.int32]] = []
     for item in prompts:
-        ids = item if isinstance(item, list) else await encoded(tokenizer, item or "", field)
-        if not ids and tokenizer.bos is not None:
-            ids = [tokenizer.bos]
-        if not ids:
-            raise bad(field, "expected text, since the model has no token to begin with")
-        highest = max(ids)
-        if highest >= model.config.vocab_size:
-            raise bad(field, f"expected ids of 0 to {model.config.vocab_size - 1}, got {highest}")
-        rows.append(np.array(ids, np.int32))
+        given = item or ""  # nothing is no text
+        try:
+            if isinstance(given, str):
+                given.encode()  # half a surrogate pair is no character
+            args = given, model.tokenizer, model.config
+            is_long = len(given) > LONG
+            rows += await asyncio.to_thread(prompt_rows, *args) if is_long else prompt_rows(*args)
+        except UnicodeEncodeError as error:
+            raise bad(field, f"expected characters: {error}") from None
+        except PygptError as error:
+            raise api_error(error, field) from None
     return rows
 
 
@@ -90,8 +75,13 @@ def check_length(row: NDArray[np.int32], new: int, longest: int, field: str = "p
         raise bad(field, message + wanted, "context_length_exceeded")
 
 
-def generate_config(body: Sampled, max_tokens: int, top_logprobs: int) -> GenerateConfig:
+def generate_config(
+    body: Sampled, max_tokens: int, top_logprobs: int, ends: tuple[int, ...] | None = None
+) -> GenerateConfig:
     """Return the options of a request as pygpt has them.
+
+    Args:
+        ends: the tokens that end an answer; None for those that end a text.
 
     Raises:
         ApiError: one that cannot be.
@@ -104,7 +94,7 @@ def generate_config(body: Sampled, max_tokens: int, top_logprobs: int) -> Genera
         "min_p": body.min_p,
         "seed": body.seed,
         "stop": body.stop or None,
-        "stop_tokens": () if body.ignore_eos else None,
+        "stop_tokens": () if body.ignore_eos else ends,
     }
     if body.top_p == 0:  # nothing but the likeliest
         options |= {"top_p": None, "top_k": 1}
@@ -124,4 +114,4 @@ def check_model(wanted: str | None, name: str) -> None:
     """
     if wanted not in (None, "", name):
         message = f"model: expected {name!r}, which is served here, got {wanted!r}"
-        raise ApiError(404, message, "model", "model_not_found")
+        raise ApiError(NOT_FOUND, message, "model", "model_not_found")

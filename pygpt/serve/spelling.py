@@ -15,7 +15,9 @@ class Spelling:
         self._tokenizer = tokenizer
 
     def bytes(self, token: int) -> bytes:
-        """Return the UTF-8 of a token, which may end within a character; none for BOS."""
+        """Return the UTF-8 of a token, which may end within a character; none for BOS and EOS."""
+        if token in (self._tokenizer.bos, self._tokenizer.eos):
+            return b""
         try:
             return self._tokenizer.decode_bytes([token])
         except TokenError:

@@ -127,6 +127,7 @@ class BPETokenizer:
 
     prefix: tuple[int, ...] = ()
     strips = 0
+    in_pieces = True
 
     @cached_property
     def unused(self) -> tuple[int, ...]:

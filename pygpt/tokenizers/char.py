@@ -59,6 +59,7 @@ class CharTokenizer:
 
     prefix: tuple[int, ...] = ()
     strips = 0
+    in_pieces = True
     unused: tuple[int, ...] = ()
 
     @property

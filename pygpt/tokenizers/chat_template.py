@@ -64,6 +64,7 @@ class ChatForm:
     ) -> None:
         self._tokenizer = tokenizer
         self.ends = ends(special_ids, tokenizer)
+        self._end = [*(ends(NO_SPECIAL_IDS, tokenizer) or self.ends)[:1]]
         self._names = special_names(tokenizer, special_ids)
         plain = template is None or template == plain_template(tokenizer)
         self._template = None if plain else _compiled(str(template))
@@ -114,7 +115,7 @@ class ChatForm:
         ids = [*self._tokenizer.prefix]
         for message in messages:
             ids += self._tokenizer.encode(message["content"])
-            ids += self._end() if message["role"] == "assistant" else []
+            ids += self._end if message["role"] == "assistant" else []
         return ids
 
     def scored(self, messages: Sequence[Message]) -> Scored:
@@ -136,7 +137,7 @@ class ChatForm:
             answer = said[len(asked) :] if said[: len(asked)] == asked else self._last(message)
             until = next((n for n, one in enumerate(answer, 1) if one in self.ends), None)
             if until is None:
-                answer += self._end() if i == len(messages) - 1 else []
+                answer += self._end if i == len(messages) - 1 else []
                 until = len(answer)
             ids = asked + answer
             scored += [True] * until + [False] * (len(answer) - until)
@@ -154,16 +155,16 @@ class ChatForm:
             found = self._tokenizer.encode(message["content"])
             is_answer = message["role"] == "assistant"
             if is_answer:
-                found = found + self._end()
+                found = found + self._end
                 count = len(found)
             ids += found
             scored += [is_answer] * len(found)
         return Scored(ids, scored, count)
 
-    def _end(self) -> list[int]:
-        """Return the id that the tokenizer, or else the model, ends a text with."""
-        own = ends(NO_SPECIAL_IDS, self._tokenizer) or self.ends
-        return [*own[:1]]
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is pygpt's own form, which knows prompts and answers alone."""
+        return self._template is None
 
 
 def plain_template(tokenizer: Tokenizer) -> str:

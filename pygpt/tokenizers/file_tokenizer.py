@@ -58,6 +58,8 @@ class FileTokenizer:
         TokenError: the content is damaged, or needs the package `tokenizers`, which is missing.
     """
 
+    in_pieces = False  # what is put before a text would be put before each piece
+
     def __init__(self, values: dict[str, Any]) -> None:
         self._values = values
         self._added = [_added(token) for token in _list(values, "added_tokens")]

@@ -34,6 +34,10 @@ class Tokenizer(Protocol):
         """The ids that a prompt of text begins with, beside its own; BOS, or none."""
 
     @property
+    def in_pieces(self) -> bool:
+        """Whether text may be encoded in pieces that are cut as `pygpt/datasets/cut.py` says."""
+
+    @property
     def strips(self) -> int:
         """How many blanks `decode` leaves out at the beginning of a text."""
 

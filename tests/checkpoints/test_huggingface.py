@@ -277,7 +277,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     ),
     "kv": ("llama", {"num_key_value_heads": 3}, "num_key_value_heads: expected a divisor of n_he"),
     "qwen": ("llama", {"model_type": "qwen2"}, "model.layers.0.self_attn.k_proj.bias is missing"),
-    "mixture": ("llama", {"model_type": "mixtral"}, "(or one of gpt2, llama, mistral, qwen2, "),
+    "mixture": ("llama", {"model_type": "mixtral"}, "(or one of gpt2, llama, arcee, seed_oss, "),
     "eos": ("llama", {"eos_token_id": "0"}, "eos_token_id: expected a whole number, got '0'"),
     "pad": ("llama", {"pad_token_id": [0]}, "pad_token_id: expected a whole number, got [0]"),
 }

@@ -84,6 +84,11 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "llama_mlp_bias": ("llama", _SIZES | {"mlp_bias": True, "tie_word_embeddings": True}),
     "llama_gelu": ("llama", _SIZES | {"hidden_act": "gelu"}),
     "llama_relu6": ("llama", _SIZES | {"hidden_act": "relu6"}),
+    "arcee": ("arcee", _SIZES | {"attention_bias": True, "mlp_bias": True}),
+    "seed_oss": ("seed_oss", _SIZES | {"head_dim": 8, "mlp_bias": True}),
+    "seed_oss_out": ("seed_oss", _SIZES | {"head_dim": 6, "attention_out_bias": True}),
+    "helium": ("helium", _SIZES | {"head_dim": 6, "attention_bias": True}),
+    "ernie4_5": ("ernie4_5", _SIZES | {"head_dim": 10, "use_bias": True}),
     "mistral": ("mistral", _SIZES | {"sliding_window": 5, "head_dim": 8}),
     "qwen2": ("qwen2", _SIZES),
     "qwen2_window": (
@@ -147,6 +152,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "gpt_neox": ("gpt_neox", _MHA | {"hidden_size": 48}),
+    "gpt_neox_odd": ("gpt_neox", _MHA | {"num_attention_heads": 3, "hidden_act": "gelu_new"}),
     "gpt_neox_serial": (
         "gpt_neox",
         _MHA
@@ -179,6 +185,14 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "cohere": ("cohere", _SIZES | {"logit_scale": 0.3}),
     "cohere_normed": ("cohere", _SIZES | {"use_qk_norm": True, "attention_bias": True}),
+    "cohere2": (
+        "cohere2",
+        _SIZES
+        | {
+            "sliding_window": 5, "logit_scale": 0.4,
+            "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+        },
+    ),
     "starcoder2": ("starcoder2", _SIZES | {"sliding_window": 6}),
     "bloom": (
         "bloom",

@@ -14,6 +14,7 @@ import pytest
 from pygpt import GPT, CharTokenizer, GPTConfig
 from pygpt.serve.config import ServeConfig
 from pygpt.serve.server import Server
+from pygpt.tokenizers.chat_template import plain_template
 
 TOKENIZER = CharTokenizer("".join(map(chr, range(97, 127))))
 CONFIG = GPTConfig(block_size=97, vocab_size=TOKENIZER.vocab_size, n_layer=2, n_head=3, n_embd=96)
@@ -22,11 +23,12 @@ NAME = "small"
 
 @pytest.fixture(scope="session")
 def model() -> Iterator[GPT]:
-    """Weights that make any token likely somewhere."""
+    """Any token is likely somewhere."""
     with GPT(CONFIG, tokenizer=TOKENIZER) as made:
         rng = np.random.default_rng(7)
         for weight in made.parameters().values():
             weight[:] += 0.3 * rng.standard_normal(weight.shape)
+        made.chat_template = plain_template(TOKENIZER)  # as if it was fine-tuned
         yield made
 
 

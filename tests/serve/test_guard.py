@@ -19,7 +19,8 @@ from tests.serve.conftest import NAME
     [
         ("localhost", 200), ("LOCALHOST:80", 200), ("127.0.0.1:8000", 200), ("[::1]:8000", 200),
         ("192.168.1.7", 200), ("evil.example", 403), ("localhost.evil.example", 403),
-        ("evil.example:8000", 403), ("", 403), ("127.0.0.1.evil.example", 403),
+        ("evil.example:8000", 403), ("[::1].evil.example", 403), ("", 403),
+        ("127.0.0.1.evil.example", 403),
     ],
 )  # fmt: skip
 def test_names_of_others_are_refused(http: httpx2.Client, host: str, status: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from typing import Any
@@ -17,7 +18,10 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from starlette.requests import Request
 
+from pygpt.serve import events
+from pygpt.serve.errors import ApiError
 from pygpt.serve.server import Server
 
 DEEP = b"[" * 100_000
@@ -84,6 +88,37 @@ def test_bodies_without_end(http: httpx2.Client) -> None:
     assert http.post("/v1/completions", content=big, headers=JSON).status_code == 413
     chunks = (big[: 2**16] for _ in range(80))
     assert http.post("/v1/completions", content=chunks, headers=JSON).status_code == 413
+
+
+def test_many_long_bodies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are being read take no more than so much together; they are forgotten later."""
+    monkeypatch.setattr(events, "BODIES_BYTES", 1000)
+
+    def body(goes_on: asyncio.Event, size: int) -> Request:
+        parts = [{"type": "http.request", "body": b" " * size, "more_body": True}]
+
+        async def receive() -> Any:
+            if parts:
+                return parts.pop()
+            await goes_on.wait()
+            return {"type": "http.request", "body": b"{}"}
+
+        scope = {"type": "http", "headers": [(b"content-type", b"application/json")]}
+        return Request(scope, receive)
+
+    async def check() -> None:
+        bodies, goes_on = events.Bodies(), asyncio.Event()
+        slow = asyncio.create_task(bodies.read(body(goes_on, 600)))
+        await asyncio.sleep(0)
+        for _ in range(3):
+            with pytest.raises(ApiError, match="^too many long bodies") as refused:
+                await bodies.read(body(goes_on, 401))
+            assert refused.value.status == 503
+        goes_on.set()
+        assert await slow == b" " * 600 + b"{}"
+        assert len(await bodies.read(body(goes_on, 998))) == 1000
+
+    asyncio.run(check())
 
 
 @pytest.mark.parametrize(

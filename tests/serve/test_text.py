@@ -34,7 +34,7 @@ def test_bytes_that_are_no_characters(client: openai.OpenAI) -> None:
     (whole,) = client.completions.create(**options).choices
     assert "\ufffd" in whole.text and whole.text.startswith("日")
     pieces = [chunk.choices[0] for chunk in client.completions.create(stream=True, **options)]
-    assert len(pieces) > 2 and "".join(piece.text for piece in pieces) == whole.text
+    assert len(pieces) > 1 and "".join(piece.text for piece in pieces) == whole.text
     assert whole.logprobs is not None and whole.logprobs.tokens is not None
     assert whole.logprobs.text_offset is not None
     assert whole.logprobs.tokens[:3] == ["bytes:\\xe6", "bytes:\\x97", "bytes:\\xa5"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,6 +73,10 @@ def test_a_schedule_that_was_given_is_said_to_have_ended(capsys: Capture) -> Non
     assert "--lr-decay-iters 6" in said
     assert cli.run([*more, "--max-iters", "8", "--lr-decay-iters", "8"]) == 0
     assert _rates("run")[4:6] == [0, 0] and min(_rates("run")[6:]) > 0
+    capsys.readouterr()
+    assert cli.run([*more, "--max-iters", "12", "--lr-decay-iters", "10"]) == 0
+    said = capsys.readouterr().err
+    assert said.startswith("the schedule ends after step 10: all after that have the learning rate")
 
 
 def test_what_was_derived_is_not_saved_as_given() -> None:
@@ -338,6 +345,22 @@ def test_eval_takes_the_pairs_that_the_run_validated_with(capsys: Capture) -> No
     _pairs("pairs.jsonl", 61)
     for data in ([], ["pairs.jsonl"]):
         _fails(["eval", "tuned/last", *data], "pairs.jsonl: are not those that the run", capsys)
+
+
+@pytest.mark.usefixtures("_tuned")
+def test_pairs_come_by_a_pipe(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    data = gzip.compress(Path("pairs.jsonl").read_bytes())
+    found = []
+    for name in ("-", "pairs.jsonl"):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        out = ["--max-iters", "2", "--out", f"from{name[0]}", "--quiet"]
+        assert cli.run(["finetune", "run", name, *out]) == 0
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        assert cli.run(["eval", f"from{name[0]}", name, "--json"]) == 0
+        found.append(capsys.readouterr().out)
+    assert found[0] == found[1]
+    _fails(["eval", "from-"], "of the run: there is no such file; name other data", capsys)
 
 
 @pytest.mark.usefixtures("_tuned")

@@ -60,7 +60,7 @@ public enum Activation {
   GATED_SQRTSOFTPLUS(SQRTSOFTPLUS),
   GATED_LINEAR(LINEAR);
 
-  /** Those whose loops have vector bodies, which a long process warms up. */
+  /** Those whose loops a long process warms up. */
   public static final List<Activation> VECTORISED = List.of(GELU, GELU_EXACT, RELU, RELU2, SWIGLU);
 
   private final Activation gate;

@@ -99,7 +99,7 @@ public record GPTConfig(
             : "head_dim: expected an even number for rotary positions",
         variant.headDim() == 0 ? nEmbd + " / " + nHead : headSize);
     require(
-        variant.rotaryDim() <= headSize,
+        variant.rotaryDim() + variant.rotaryDim() % 2 <= headSize,
         "rotary_dim: expected at most the head size " + headSize,
         variant.rotaryDim());
     require(
@@ -332,8 +332,9 @@ public record GPTConfig(
     return variant.headDim() == 0 ? nEmbd / nHead : variant.headDim();
   }
 
-  /** Columns of a head that are rotated: R. */
+  /** Columns of a head that are rotated, an even number: R. */
   public int rotaryDim() {
-    return variant.rotaryDim() == 0 ? headSize() : variant.rotaryDim();
+    int columns = variant.rotaryDim() == 0 ? headSize() : variant.rotaryDim();
+    return columns + columns % 2;
   }
 }

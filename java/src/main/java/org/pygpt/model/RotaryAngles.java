@@ -42,10 +42,11 @@ final class RotaryAngles implements AutoCloseable {
   }
 
   private double[] frequencies(double theta) {
-    int R = config.rotaryDim();
-    double[] frequencies = new double[R / 2];
-    for (int d = 0; d < R / 2; d++) {
-      frequencies[d] = Math.pow(theta, -2.0 * d / R);
+    int odd = config.variant().rotaryDim() % 2; // exponents are of the columns as they are named
+    double divisor = config.rotaryDim() - odd;
+    double[] frequencies = new double[config.rotaryDim() / 2];
+    for (int d = 0; d < frequencies.length; d++) {
+      frequencies[d] = Math.pow(theta, -2.0 * d / divisor);
     }
     return frequencies;
   }

@@ -29,7 +29,7 @@ import org.pygpt.text.Options;
  * @param window keys that a query attends to; 0 for all
  * @param windowLayers the layers with a window, from 0; empty for all
  * @param alibi the largest exponent of ALiBi's slopes; 0 for no ALiBi
- * @param rotaryDim columns of a head that are rotated; 0 for all
+ * @param rotaryDim columns of a head that are rotated, one more if it is odd; 0 for all
  * @param ropeScaling how frequencies are scaled: a kind, then name=value; empty for none
  * @param localRopeTheta base of the frequencies in layers with a window; 0 for the same ones
  * @param unrotatedLayers layers without positions, from 0
@@ -126,7 +126,6 @@ public record Variant(
     requireNotNegative("alibi", alibi);
     requireNotNegative("local_rope_theta", localRopeTheta);
     new RopeScaling(ropeScaling); // checks it
-    require(rotaryDim % 2 == 0, "rotary_dim: expected an even number", rotaryDim);
   }
 
   private static void requireFinite(String name, double value) {

@@ -61,6 +61,7 @@ public class HostMemory extends Memory {
   public void close() {
     if (lifetime.scope().isAlive()) {
       lifetime.close();
+      Freed.count(byteSize());
     }
   }
 
