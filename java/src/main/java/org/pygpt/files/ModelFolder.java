@@ -39,6 +39,7 @@ public final class ModelFolder {
   private static final String MODEL_TYPE = "model_type";
   private static final String OURS = "pygpt";
   private static final String CHARACTERS = "characters";
+  private static final String SPECIAL_IDS = "special_ids";
 
   private ModelFolder() {}
 
@@ -160,6 +161,7 @@ public final class ModelFolder {
       String expected = "expected \"model_type\": \"" + OURS + "\"";
       require(OURS.equals(type), expected + ", got " + Json.write(type));
       Object characters = fields.remove(CHARACTERS);
+      fields.remove(SPECIAL_IDS); // what ends a text without characters
       GPTConfig config = GPTConfig.of(fields);
       CharTokenizer tokenizer = tokenizer(characters, config);
       place = where + ": " + WEIGHTS_FILE;
