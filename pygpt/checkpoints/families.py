@@ -470,6 +470,16 @@ FAMILIES = {
         write=readers.write_cohere,
         order="pairs",
     ),
+    "cohere2": _llama(
+        "Cohere2ForCausalLM",
+        keys=_KEYS | _EPS,
+        defaults={"n_kv_head": 0, "norm_eps": 1e-5, "tie_weights": True},
+        fixed=_LAYERNORM | {"residual": "parallel_one_norm"},
+        reads=(*_ROPE, *_WINDOW, *_MLP, "logit_scale", "sliding_window_pattern"),
+        read=readers.read_cohere2,
+        write=readers.write_cohere2,
+        order="pairs",
+    ),
     "starcoder2": _llama(
         "Starcoder2ForCausalLM",
         keys=_KEYS | {"norm_eps": "norm_epsilon"},

@@ -420,6 +420,23 @@ def write_cohere(config: GPTConfig) -> dict[str, Any]:
     }
 
 
+def read_cohere2(values: Values, fields: Fields) -> Fields:
+    pattern = value_of(values, "sliding_window_pattern", 4)
+    types = types_of(values, fields, lambda layer: (layer + 1) % pattern)
+    window = values.get("sliding_window", 4096)
+    read = read_cohere({**values, "use_qk_norm": False}, fields)
+    read |= read_rope(values, fields) | read_windows(fields, window, types)
+    rotated = [kind == "sliding_attention" and window is not None for kind in types]
+    return read | {"unrotated_layers": [i for i, has in enumerate(rotated) if not has]}
+
+
+def write_cohere2(config: GPTConfig) -> dict[str, Any]:
+    values = write_cohere(config)
+    del values["use_qk_norm"]
+    window = config.window or None
+    return values | {"sliding_window": window, "layer_types": write_types(config)}
+
+
 def read_starcoder2(values: Values, fields: Fields) -> Fields:
     types = ["sliding_attention"] * min(fields["n_layer"], 1 << 20)
     has = value_of(values, "use_bias", True)

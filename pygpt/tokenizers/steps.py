@@ -14,7 +14,7 @@ from functools import partial
 from itertools import groupby
 from typing import Any
 
-from pygpt.tokenizers.alphabet import unspell
+from pygpt.tokenizers.alphabet import spell, unspell
 from pygpt.tokenizers.pretokenize import SPLITS
 
 Normalize = Callable[[str], str]
@@ -82,13 +82,14 @@ def pre_tokenizer(step: Any) -> tuple[list[Cut], bool]:
     for i, one in enumerate(steps):
         kind = _kind(one)
         if kind == "ByteLevel":
-            if i < len(steps) - 1:
-                raise Unknown("pre_tokenizer ByteLevel before others")
             if one.get("add_prefix_space", True) is True:
                 cuts.append(_space_before)
             if one.get("use_regex", True) is True:
                 cuts.append(_splitter(_compiled(SPLITS["gpt2"].pattern), "Isolated", False))
-            return cuts, True
+            if i == len(steps) - 1:
+                return cuts, True
+            cuts.append(_spelled)  # the steps after it see bytes
+            continue
         cuts.append(_cut(kind, one))
     return cuts, False
 
@@ -116,6 +117,10 @@ def _cut(kind: str, step: Mapping[str, Any]) -> Cut:
     if kind == "Metaspace":
         return _metaspace(step)
     raise Unknown(f"pre_tokenizer {kind}")
+
+
+def _spelled(text: str, begins: bool) -> list[str]:
+    return [spell(text.encode())]
 
 
 def _space_before(text: str, begins: bool) -> list[str]:

@@ -185,6 +185,14 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "cohere": ("cohere", _SIZES | {"logit_scale": 0.3}),
     "cohere_normed": ("cohere", _SIZES | {"use_qk_norm": True, "attention_bias": True}),
+    "cohere2": (
+        "cohere2",
+        _SIZES
+        | {
+            "sliding_window": 5, "logit_scale": 0.4,
+            "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+        },
+    ),
     "starcoder2": ("starcoder2", _SIZES | {"sliding_window": 6}),
     "bloom": (
         "bloom",

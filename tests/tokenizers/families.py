@@ -209,6 +209,9 @@ OWN: dict[str, Callable[[], Tokenizer]] = {
         specials=("<s>", "<pad>", "</s>", "<unk>"),
         added=[AddedToken("<mask>", lstrip=True), AddedToken("zz", single_word=True)],
     ),
+    "middle": lambda: _byte_level(
+        cuts.Sequence([cuts.ByteLevel(add_prefix_space=False), cuts.Digits(True)])
+    ),
     "several": lambda: _byte_level(
         cuts.Sequence([
             cuts.Split(Regex("[\r\n]"), "isolated"), cuts.Split(Regex(r"\s?\p{L}+"), "isolated"),
@@ -259,5 +262,16 @@ def _word_piece() -> Tokenizer:
     return tokenizer
 
 
-PACKAGE: dict[str, Callable[[], Tokenizer]] = {"unigram": _unigram, "word_piece": _word_piece}
+def _falcon() -> Tokenizer:
+    """Its punctuation is that of an older Unicode."""
+    steps = [
+        cuts.Punctuation("contiguous"), cuts.ByteLevel(add_prefix_space=False),
+        cuts.Digits(False), cuts.Split(Regex("[0-9][0-9][0-9]"), "isolated"),
+    ]  # fmt: skip
+    return _byte_level(cuts.Sequence(steps))
+
+
+PACKAGE: dict[str, Callable[[], Tokenizer]] = {
+    "unigram": _unigram, "word_piece": _word_piece, "falcon": _falcon
+}  # fmt: skip
 """What the package `tokenizers` runs."""

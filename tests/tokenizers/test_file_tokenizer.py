@@ -14,7 +14,6 @@ from pygpt.tokenizers.file_tokenizer import FileTokenizer
 from tests.tokenizers.families import OWN, PACKAGE, lines
 
 LINES = lines(1009)
-NEEDS_PACKAGE = ("unigram", "word_piece")
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +160,7 @@ def test_without_the_package(
     made: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "tokenizers", None)
-    for name in NEEDS_PACKAGE:
+    for name in PACKAGE:
         with pytest.raises(TokenError) as caught:
             load_tokenizer(made["folder"] / name)
         assert "\n" not in str(caught.value)

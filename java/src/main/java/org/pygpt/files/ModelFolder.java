@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -133,7 +132,7 @@ public final class ModelFolder {
       List<Path> files = entries.sorted().toList();
       return files.equals(List.of(folder.resolve(CONFIG_FILE), folder.resolve(WEIGHTS_FILE)))
           && files.stream().allMatch(Files::isRegularFile)
-          && OURS.equals(readJson(files.getFirst()).get(MODEL_TYPE));
+          && OURS.equals(JsonFiles.read(files.getFirst()).get(MODEL_TYPE));
     } catch (IOException | UncheckedIOException | IllegalArgumentException error) {
       return false;
     }
@@ -156,7 +155,7 @@ public final class ModelFolder {
     String place = where + ": " + CONFIG_FILE; // the file that is read, for messages
     try {
       Path file = folder.resolve(CONFIG_FILE);
-      var fields = read(place, file, "; was it made by pygpt?", ModelFolder::readJson);
+      var fields = read(place, file, "; was it made by pygpt?", JsonFiles::read);
       Object type = fields.remove(MODEL_TYPE);
       String expected = "expected \"model_type\": \"" + OURS + "\"";
       require(OURS.equals(type), expected + ", got " + Json.write(type));
@@ -188,16 +187,6 @@ public final class ModelFolder {
       throw new FileException(where + " is missing" + hint);
     } catch (IllegalArgumentException error) {
       throw new FileException(where + " is damaged: " + error.getMessage());
-    }
-  }
-
-  private static Map<String, Object> readJson(Path file) throws IOException {
-    ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(file));
-    try {
-      return Json.parseObject(UTF_8.newDecoder().decode(bytes).toString());
-    } catch (CharacterCodingException error) {
-      throw new IllegalArgumentException(
-          "expected UTF-8, got another byte at offset " + bytes.position());
     }
   }
 
