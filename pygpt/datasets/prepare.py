@@ -5,6 +5,7 @@ The first counts, and meets whatever is wrong with the text; the second encodes,
 
 from __future__ import annotations
 
+import json
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -107,7 +108,9 @@ def prepare(
             chosen = CharTokenizer("".join(sorted(found.alphabet)), bos=found.documents > 1)
         elif begin_and_end(chosen) is None and found.documents > 1:
             expected = f"one with BOS, to be between {found.documents:,} documents"
-            raise ConfigError("tokenizer", f"expected {expected}, got one without")
+            raise ConfigError(
+                "tokenizer", f"expected {expected}, got one without{_how_to_name(chosen)}"
+            )
         allotted = _allot(read, found, validation, seed)
         chosen.save(staged / TOKENIZER_FILE)
         try:
@@ -116,6 +119,18 @@ def prepare(
             raise read.without_ids(chosen, error) from error
         replace_folder(target, staged)
     return Dataset.load(out)
+
+
+def _how_to_name(tokenizer: Tokenizer) -> str:
+    """Return what to do about a tokenizer that says of no token that it begins a text."""
+    specials = list(getattr(tokenizer, "specials", ()))
+    if not specials:
+        return ""
+    example = json.dumps({"bos_token": specials[0]}, ensure_ascii=False)
+    return (
+        f"; say in tokenizer_config.json, beside its file, which of {', '.join(specials[:5])} "
+        f"begins a text and which ends one (bos_token, eos_token), such as {example}"
+    )
 
 
 # ---- what there is ---------------------------------------------------------------------------

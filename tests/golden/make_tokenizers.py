@@ -8,7 +8,9 @@ Run it from the repository's root, in an environment that also has `tokenizers` 
     files         the ids that it gives for `TEXTS` when it reads a file that pygpt saved
     tiktoken      the ids that tiktoken's own gpt2 and cl100k_base give for `TEXTS`
 
-and hugging_face.json is a tokenizer.json as `tokenizers` itself writes it.
+and hugging_face.json is a tokenizer.json as `tokenizers` itself writes it. java_tokenizers.json has
+what Java's tokenizers have to give: for texts of many scripts the ids by tiktoken, and by Python's
+reading of hugging_face.json.
 """
 
 from __future__ import annotations
@@ -18,9 +20,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pygpt import BPETokenizer, CharTokenizer, read_text
+from pygpt import BPETokenizer, CharTokenizer, load_tokenizer, read_text
 from pygpt.tokenizers.pretokenize import SPLITS
 from tests.reference import tiktoken_files
+from tests.tokenizers.families import lines
 
 HERE = Path(__file__).parent
 
@@ -99,6 +102,21 @@ def ids_from_tiktoken() -> dict[str, list[list[int]]]:
     return {name: [e.encode_ordinary(text) for text in TEXTS] for name, e in encodings.items()}
 
 
+def answers_for_java() -> dict[str, Any]:
+    """Return texts, and their ids by each tokenizer that Java has too."""
+    texts = [*TEXTS, *lines(60, seed=11)]
+    names = ("gpt2", "cl100k_base", "o200k_base")
+    ids = {n: [tiktoken_files.encoding(n).encode_ordinary(t) for t in texts] for n in names}
+    file = load_tokenizer(HERE / "hugging_face.json")
+    return {"texts": texts, **ids, "hugging_face": [file.encode(text) for text in texts]}
+
+
+def write(name: str, found: dict[str, Any]) -> None:
+    """Write a file with a line for each key."""
+    text = ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in found.items())
+    (HERE / name).write_text(f"{{\n{text}\n}}\n", encoding="utf-8")
+
+
 def main() -> None:
     small = [
         {"text": text, "split": split, "merges": merges([text], 1000, split)}
@@ -112,9 +130,9 @@ def main() -> None:
         "files": ids_from_files(),
         "tiktoken": ids_from_tiktoken(),
     }
-    lines = ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in found.items())
-    (HERE / "tokenizers.json").write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+    write("tokenizers.json", found)
     trained([read_text("shakespeare")], 307, "cl100k").save(str(HERE / "hugging_face.json"))
+    write("java_tokenizers.json", answers_for_java())
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -40,6 +39,7 @@ public final class ModelFolder {
   private static final String MODEL_TYPE = "model_type";
   private static final String OURS = "pygpt";
   private static final String CHARACTERS = "characters";
+  private static final String SPECIAL_IDS = "special_ids";
 
   private ModelFolder() {}
 
@@ -133,7 +133,7 @@ public final class ModelFolder {
       List<Path> files = entries.sorted().toList();
       return files.equals(List.of(folder.resolve(CONFIG_FILE), folder.resolve(WEIGHTS_FILE)))
           && files.stream().allMatch(Files::isRegularFile)
-          && OURS.equals(readJson(files.getFirst()).get(MODEL_TYPE));
+          && OURS.equals(JsonFiles.read(files.getFirst()).get(MODEL_TYPE));
     } catch (IOException | UncheckedIOException | IllegalArgumentException error) {
       return false;
     }
@@ -156,11 +156,12 @@ public final class ModelFolder {
     String place = where + ": " + CONFIG_FILE; // the file that is read, for messages
     try {
       Path file = folder.resolve(CONFIG_FILE);
-      var fields = read(place, file, "; was it made by pygpt?", ModelFolder::readJson);
+      var fields = read(place, file, "; was it made by pygpt?", JsonFiles::read);
       Object type = fields.remove(MODEL_TYPE);
       String expected = "expected \"model_type\": \"" + OURS + "\"";
       require(OURS.equals(type), expected + ", got " + Json.write(type));
       Object characters = fields.remove(CHARACTERS);
+      fields.remove(SPECIAL_IDS); // what ends a text without characters
       GPTConfig config = GPTConfig.of(fields);
       CharTokenizer tokenizer = tokenizer(characters, config);
       place = where + ": " + WEIGHTS_FILE;
@@ -188,16 +189,6 @@ public final class ModelFolder {
       throw new FileException(where + " is missing" + hint);
     } catch (IllegalArgumentException error) {
       throw new FileException(where + " is damaged: " + error.getMessage());
-    }
-  }
-
-  private static Map<String, Object> readJson(Path file) throws IOException {
-    ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(file));
-    try {
-      return Json.parseObject(UTF_8.newDecoder().decode(bytes).toString());
-    } catch (CharacterCodingException error) {
-      throw new IllegalArgumentException(
-          "expected UTF-8, got another byte at offset " + bytes.position());
     }
   }
 

@@ -1,8 +1,12 @@
 package org.pygpt.text;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
 
 /**
  * Immutable: one id for each character, in code point order, then one for BOS.
@@ -10,7 +14,9 @@ import java.util.List;
  * <p>BOS begins a document and also ends it; without it there are no documents. A character is a
  * Unicode code point, as in Python, so one that takes two Java chars has one id.
  */
-public final class CharTokenizer {
+public final class CharTokenizer implements Tokenizer {
+  private static final String BOS = "<|bos|>"; // BOS as text, where special tokens count
+
   private final int[] characters; // the index of each is its id
   private final boolean hasBos;
 
@@ -75,8 +81,47 @@ public final class CharTokenizer {
   }
 
   /** Number of ids: one a character, and BOS. */
+  @Override
   public int vocabSize() {
     return characters.length + (hasBos ? 1 : 0);
+  }
+
+  @Override
+  public OptionalInt begin() {
+    return hasBos ? OptionalInt.of(bos()) : OptionalInt.empty();
+  }
+
+  @Override
+  public OptionalInt end() {
+    return begin();
+  }
+
+  @Override
+  public Map<String, Integer> specials() {
+    return hasBos ? Map.of(BOS, bos()) : Map.of();
+  }
+
+  @Override
+  public int[] encode(String text, boolean specials) {
+    if (!specials || !hasBos || !text.contains(BOS)) {
+      return text.codePoints().map(this::id).toArray();
+    }
+    int at = text.indexOf(BOS);
+    int[] before = encode(text.substring(0, at));
+    int[] after = encode(text.substring(at + BOS.length()), true);
+    int[] ids = Arrays.copyOf(before, before.length + 1 + after.length);
+    ids[before.length] = bos();
+    System.arraycopy(after, 0, ids, before.length + 1, after.length);
+    return ids;
+  }
+
+  private int id(int character) {
+    int id = Arrays.binarySearch(characters, character);
+    if (id < 0) {
+      throw new IllegalArgumentException(
+          "text: expected known characters, got '" + Character.toString(character) + "'");
+    }
+    return id;
   }
 
   /**
@@ -86,18 +131,11 @@ public final class CharTokenizer {
    * @throws IllegalStateException if there is no BOS
    */
   public int[] encodeDocument(String text) {
-    int[] points = text.codePoints().toArray();
-    int[] ids = new int[points.length + 2];
+    int[] inside = encode(text);
+    int[] ids = new int[inside.length + 2];
+    System.arraycopy(inside, 0, ids, 1, inside.length);
     ids[0] = bos();
-    for (int i = 0; i < points.length; i++) {
-      int id = Arrays.binarySearch(characters, points[i]);
-      if (id < 0) {
-        throw new IllegalArgumentException(
-            "text: expected known characters, got '" + Character.toString(points[i]) + "'");
-      }
-      ids[i + 1] = id;
-    }
-    ids[points.length + 1] = bos();
+    ids[inside.length + 1] = bos();
     return ids;
   }
 
@@ -106,7 +144,8 @@ public final class CharTokenizer {
    *
    * @throws IllegalArgumentException if an id is no character's; BOS is none
    */
-  public String decode(int[] ids) {
+  @Override
+  public String decode(int... ids) {
     for (int id : ids) {
       if (id < 0 || id >= characters.length) {
         throw new IllegalArgumentException(
@@ -114,5 +153,15 @@ public final class CharTokenizer {
       }
     }
     return text(Arrays.stream(ids).map(id -> characters[id]).toArray());
+  }
+
+  @Override
+  public byte[] decodeBytes(int... ids) {
+    return decode(ids).getBytes(UTF_8);
+  }
+
+  @Override
+  public String toString() {
+    return "characters, " + vocabSize() + " ids";
   }
 }

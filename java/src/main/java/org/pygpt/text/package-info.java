@@ -1,2 +1,2 @@
-/** Text: characters as token ids, and choices that users make by name. */
+/** Text: as token ids and back, as JSON, and choices that users make by name. */
 package org.pygpt.text;

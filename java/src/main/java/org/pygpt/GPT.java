@@ -1,0 +1,205 @@
+package org.pygpt;
+
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.util.Arrays;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
+import org.pygpt.backends.Backend;
+import org.pygpt.backends.MissingBackendException;
+import org.pygpt.files.FileException;
+import org.pygpt.files.PretrainedModel;
+import org.pygpt.generate.Generator;
+import org.pygpt.generate.Request;
+import org.pygpt.generate.Sequence;
+import org.pygpt.generate.TextStream;
+import org.pygpt.model.GPTConfig;
+import org.pygpt.tensor.DType;
+import org.pygpt.tensor.TooLargeError;
+import org.pygpt.text.Tokenizer;
+
+/**
+ * Mutable: a trained model with its tokenizer: text in, text out, with no Python.
+ *
+ * <pre>{@code
+ * try (GPT model = GPT.load(Path.of("runs/first"))) {
+ *   String text = model.generate("To be", GenerateOptions.DEFAULT.withSeed(1));
+ * }
+ * }</pre>
+ *
+ * <p>The same model, prompt, options and seed give the text that Python's {@code GPT.generate}
+ * gives. Any thread may use it.
+ */
+public final class GPT implements AutoCloseable {
+  private final org.pygpt.model.GPT model;
+  private final Tokenizer tokenizer;
+  private final int[] ends;
+  private final Generator generator;
+
+  private GPT(org.pygpt.model.GPT model, Tokenizer tokenizer, int[] ends) {
+    this.model = model;
+    this.tokenizer = tokenizer;
+    this.ends = ends;
+    this.generator = new Generator(model, Generator.AT_ONCE, true);
+  }
+
+  /**
+   * The model of a folder that pygpt wrote, or {@code transformers}, on the backend that {@link
+   * Backend#chosen} gives.
+   *
+   * @param folder a model's, or a training run's
+   * @throws FileException if it is missing, damaged, without a tokenizer, or needs what Java does
+   *     not read
+   * @throws TooLargeError if it does not fit into memory
+   */
+  public static GPT load(Path folder) throws FileException {
+    return load(folder, Backend.chosen().backend(), 0);
+  }
+
+  /**
+   * The model of a folder; see the other method.
+   *
+   * @param backend {@code cpu}, {@code nd4j} or {@code plain}
+   * @param threads of backend cpu; 0 for one a processor
+   * @throws IllegalArgumentException if the backend is unknown
+   * @throws MissingBackendException if what the backend needs is not there
+   */
+  public static GPT load(Path folder, String backend, int threads) throws FileException {
+    try (Arena arena = Arena.ofShared()) {
+      PretrainedModel saved = PretrainedModel.open(folder, arena);
+      if (saved.tokenizer() == null) {
+        throw new FileException(
+            "model "
+                + folder
+                + ": expected a tokenizer, since there is text; put the tokenizer.json of its"
+                + " training beside its weights");
+      }
+      var model = org.pygpt.model.GPT.create(saved.config(), backend, DType.FLOAT32, threads);
+      saved.copyTo(model.weights());
+      return new GPT(model, saved.tokenizer(), saved.ends());
+    }
+  }
+
+  /** The architecture. */
+  public GPTConfig config() {
+    return model.config();
+  }
+
+  /** What turns text into token ids. */
+  public Tokenizer tokenizer() {
+    return tokenizer;
+  }
+
+  /** The model itself: weights, backend, sessions; closed with this. */
+  public org.pygpt.model.GPT engine() {
+    return model;
+  }
+
+  /**
+   * A prompt and what the model makes follow it, without what ended it.
+   *
+   * @throws IllegalArgumentException if the prompt is empty and the tokenizer has no token that
+   *     begins a text, has a character that the tokenizer lacks, or is too long
+   * @throws ArithmeticException if the logits are no numbers
+   * @throws TooLargeError if its keys and values do not fit into memory
+   */
+  public String generate(String prompt, GenerateOptions options) {
+    StringBuilder text = new StringBuilder(prompt);
+    generate(prompt, options, text::append);
+    return text.toString();
+  }
+
+  /**
+   * Gives what follows a prompt piece by piece, whole characters at a time; errors are those of the
+   * other method.
+   *
+   * @return the new tokens, with the one that ended them
+   */
+  public int[] generate(String prompt, GenerateOptions options, Consumer<String> pieces) {
+    Sequence sequence = generator.submit(request(prompt, options));
+    TextStream text = new TextStream(options.stop());
+    int spelt = 0;
+    try {
+      for (boolean isLast = false; !isLast; ) {
+        generator.advance();
+        sequence.throwIfFailed();
+        boolean hasEnded = sequence.ended(); // before the tokens are read
+        for (int token : sequence.tokens(spelt)) {
+          if (!text.stopped()) {
+            text.add(isSilent(token) ? new byte[0] : tokenizer.decodeBytes(token));
+            spelt++;
+          }
+        }
+        isLast = hasEnded || text.stopped();
+        String piece = text.take(isLast);
+        if (!piece.isEmpty()) {
+          pieces.accept(piece);
+        }
+      }
+      return Arrays.copyOf(sequence.tokens(0), spelt);
+    } finally {
+      generator.cancel(sequence);
+    }
+  }
+
+  private boolean isSilent(int token) {
+    IntStream ids = IntStream.concat(tokenizer.begin().stream(), tokenizer.end().stream());
+    return IntStream.concat(ids, Arrays.stream(ends)).anyMatch(id -> id == token);
+  }
+
+  private Request request(String prompt, GenerateOptions options) {
+    int[] ids = cut(encoded(prompt, options.specials()), options);
+    long seed = options.seed().orElseGet(() -> new SecureRandom().nextLong(1L << 62));
+    int[] beyond = IntStream.range(tokenizer.vocabSize(), config().vocabSize()).toArray();
+    int[] never =
+        IntStream.concat(Arrays.stream(tokenizer.unused()), Arrays.stream(beyond)).toArray();
+    return Request.seeded(
+        ids, options.maxNewTokens(), options.sampling(), ends, never, options.slide(), 0, seed);
+  }
+
+  /**
+   * The ids of a prompt; an empty one is the id that begins a text.
+   *
+   * @throws IllegalArgumentException as {@link #generate} does
+   */
+  public int[] encoded(String prompt, boolean specials) {
+    int[] prefix = tokenizer.prefix();
+    if (prompt.isEmpty()) {
+      if (prefix.length == 0 && tokenizer.begin().isEmpty()) {
+        throw new IllegalArgumentException(
+            "prompt: expected text, got none; the tokenizer has no token that begins one");
+      }
+      return prefix.length > 0 ? prefix : new int[] {tokenizer.begin().getAsInt()};
+    }
+    int[] ids = tokenizer.encode(prompt, specials);
+    int[] first = Arrays.copyOf(ids, Math.min(ids.length, prefix.length));
+    return Arrays.equals(first, prefix) // written there already
+        ? ids
+        : IntStream.concat(Arrays.stream(prefix), Arrays.stream(ids)).toArray();
+  }
+
+  private int[] cut(int[] ids, GenerateOptions options) {
+    int size = config().blockSize();
+    int room = size - options.maxNewTokens();
+    if (ids.length <= room) {
+      return ids;
+    }
+    if (options.slide() && !(options.truncate() && room >= 1)) {
+      return Arrays.copyOfRange(ids, Math.max(0, ids.length - size), ids.length);
+    }
+    if (!options.truncate() || room < 1) {
+      throw new IllegalArgumentException(
+          "prompt: expected with max_new_tokens at most block_size = %d tokens, got %d + %d"
+                  .formatted(size, ids.length, options.maxNewTokens())
+              + "; shorten it, ask for fewer or set truncate");
+    }
+    return Arrays.copyOfRange(ids, ids.length - room, ids.length);
+  }
+
+  @Override
+  public void close() {
+    generator.close();
+    model.close();
+  }
+}

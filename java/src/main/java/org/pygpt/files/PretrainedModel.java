@@ -1,0 +1,213 @@
+package org.pygpt.files;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.math.BigInteger;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.pygpt.files.HuggingFace.WeightPart;
+import org.pygpt.model.GPTConfig;
+import org.pygpt.model.Layout;
+import org.pygpt.model.Parameters;
+import org.pygpt.tensor.Tensor;
+import org.pygpt.text.Json;
+import org.pygpt.text.Tokenizer;
+
+/**
+ * What a folder holds that Python's {@code pygpt.GPT.save} wrote: a model in pygpt's own form, or
+ * in that of Hugging Face's GPT-2 or Llama, with its tokenizer; also a training run's, and folders
+ * of {@code transformers} whose weights are float32 in one file.
+ */
+public final class PretrainedModel {
+  private static final String CONFIG_FILE = "config.json";
+  private static final String WEIGHTS_FILE = "model.safetensors";
+  private static final String GENERATION_FILE = "generation_config.json";
+
+  private final GPTConfig config;
+  private final Tokenizer tokenizer;
+  private final int[] ends;
+  private final Map<String, SafeTensors.Array> stored;
+  private final Map<String, List<WeightPart>> parts; // of the model's weights
+
+  private PretrainedModel(
+      GPTConfig config,
+      Tokenizer tokenizer,
+      Collection<Integer> ends,
+      Map<String, SafeTensors.Array> stored,
+      Map<String, List<WeightPart>> parts) {
+    this.config = config;
+    this.tokenizer = tokenizer;
+    IntStream own = tokenizer == null ? IntStream.empty() : tokenizer.end().stream();
+    this.ends =
+        IntStream.concat(ends.stream().mapToInt(id -> id), own)
+            .filter(id -> id < config.vocabSize())
+            .distinct()
+            .toArray();
+    this.stored = stored;
+    this.parts = parts;
+  }
+
+  /** The architecture. */
+  public GPTConfig config() {
+    return config;
+  }
+
+  /** The tokenizer, or null if the folder has none. */
+  public Tokenizer tokenizer() {
+    return tokenizer;
+  }
+
+  /** The ids that end a text: those of the model's files, and the tokenizer's. */
+  public int[] ends() {
+    return ends.clone();
+  }
+
+  /**
+   * Opens a folder.
+   *
+   * @param source a model's folder, or a run's: then its best checkpoint, or else its last
+   * @param arena how long the file's weights stay in memory
+   * @throws FileException if it is missing, damaged, or needs what Java does not read
+   */
+  public static PretrainedModel open(Path source, Arena arena) throws FileException {
+    Path folder =
+        Stream.of(source, source.resolve("best"), source.resolve("last"))
+            .filter(place -> Files.isRegularFile(place.resolve(CONFIG_FILE)))
+            .findFirst()
+            .orElse(source);
+    String place = "model folder " + folder;
+    try {
+      if (!Files.isDirectory(folder)) {
+        String state = Files.exists(folder) ? "is no folder" : "does not exist";
+        throw new FileException(place + ": " + state);
+      }
+      Map<String, Object> values = JsonFiles.read(folder.resolve(CONFIG_FILE));
+      return "pygpt".equals(values.get("model_type"))
+          ? own(folder, values, arena)
+          : huggingFaces(folder, values, arena);
+    } catch (NoSuchFileException error) {
+      String name = Path.of(error.getFile()).getFileName().toString();
+      throw new FileException(place + ": " + name + " is missing; was it made by pygpt?");
+    } catch (IOException error) {
+      throw new FileException(place + ": cannot be read", error);
+    } catch (IllegalArgumentException error) { // its message has name, expected, got
+      throw new FileException(place + ": " + error.getMessage());
+    }
+  }
+
+  private static PretrainedModel own(Path folder, Map<String, Object> values, Arena arena)
+      throws FileException {
+    ModelFolder.Saved saved = ModelFolder.load(folder, arena);
+    Map<?, ?> ids = values.get("special_ids") instanceof Map<?, ?> is ? is : Map.of();
+    Map<String, List<WeightPart>> parts = new HashMap<>();
+    saved.weights().keySet().forEach(n -> parts.put(n, List.of(new WeightPart(n, -1, false))));
+    Tokenizer characters = saved.tokenizer();
+    Tokenizer tokenizer = characters == null ? beside(folder, saved.config()) : characters;
+    return new PretrainedModel(
+        saved.config(), tokenizer, ids("eos", ids.get("eos")), saved.weights(), parts);
+  }
+
+  private static PretrainedModel huggingFaces(Path folder, Map<String, Object> values, Arena arena)
+      throws IOException, FileException {
+    String family = String.valueOf(values.get("model_type"));
+    if (!HuggingFace.FAMILIES.contains(family)) {
+      throw new IllegalArgumentException(
+          "config.json: expected \"model_type\": \"pygpt\", or one of "
+              + String.join(", ", HuggingFace.FAMILIES)
+              + " in Java, got "
+              + Json.write(values.get("model_type")));
+    }
+    HuggingFace form = new HuggingFace(family, values);
+    GPTConfig config = form.config();
+    var stored = form.weights(SafeTensors.read(folder.resolve(WEIGHTS_FILE), arena), config);
+    Map<String, List<WeightPart>> parts = new HashMap<>();
+    Map<String, List<Long>> shapes = Layout.of(config).shapes();
+    shapes.forEach((name, shape) -> {
+      parts.put(name, form.parts(name, config));
+      parts.get(name).forEach(part -> check(part, shape, stored));
+    });
+    long expected = parts.values().stream().mapToLong(List::size).sum();
+    if (stored.size() != expected) {
+      throw new IllegalArgumentException(
+          WEIGHTS_FILE + ": expected " + expected + " tensors, got " + stored.size());
+    }
+    Path generation = folder.resolve(GENERATION_FILE); // then it alone counts
+    Object eos =
+        (Files.isRegularFile(generation) ? JsonFiles.read(generation) : values).get("eos_token_id");
+    return new PretrainedModel(
+        config, beside(folder, config), ids("eos_token_id", eos), stored, parts);
+  }
+
+  private static void check(
+      WeightPart part, List<Long> shape, Map<String, SafeTensors.Array> stored) {
+    SafeTensors.Array array = stored.get(part.name());
+    if (array == null) {
+      throw new IllegalArgumentException(WEIGHTS_FILE + ": tensor " + part.name() + " is missing");
+    }
+    long columns = part.columns() < 0 ? shape.getLast() : part.columns();
+    List<Long> expected = shape.size() == 1 ? List.of(columns) : List.of(shape.getFirst(), columns);
+    expected = part.transposed() ? expected.reversed() : expected;
+    if (!array.shape().equals(expected)) {
+      throw new IllegalArgumentException(
+          part.name() + ": expected shape " + expected + ", got " + array.shape());
+    }
+  }
+
+  private static Tokenizer beside(Path folder, GPTConfig config) throws FileException {
+    if (!Files.isRegularFile(folder.resolve(TokenizerFiles.TOKENIZER_FILE))) {
+      return null;
+    }
+    Tokenizer tokenizer = TokenizerFiles.load(folder);
+    if (tokenizer.vocabSize() > config.vocabSize()) {
+      throw new FileException(
+          "tokenizer %s: has %d ids, more than the model's %d"
+              .formatted(folder, tokenizer.vocabSize(), config.vocabSize()));
+    }
+    return tokenizer;
+  }
+
+  private static List<Integer> ids(String name, Object value) {
+    Collection<?> items = value instanceof List<?> list ? list : Stream.ofNullable(value).toList();
+    return items.stream()
+        .map(item -> {
+          if (item instanceof BigInteger id && id.signum() >= 0 && id.bitLength() < Integer.SIZE) {
+            return id.intValue();
+          }
+          throw new IllegalArgumentException(
+              name + ": expected whole numbers, got " + Json.write(value));
+        })
+        .toList();
+  }
+
+  /** Sets every weight of a model of this configuration; not-a-number is let through. */
+  public void copyTo(Parameters weights) {
+    for (String name : weights.names()) {
+      Tensor weight = weights.get(name);
+      int from = 0;
+      for (WeightPart part : parts.get(name)) {
+        int columns = part.columns() < 0 ? weight.columns() : part.columns();
+        copy(stored.get(part.name()), weight.columns(from, columns), part.transposed());
+        from += columns;
+      }
+    }
+  }
+
+  private static void copy(SafeTensors.Array array, Tensor weight, boolean transposed) {
+    double[] values = new double[weight.columns()];
+    long down = transposed ? 1 : values.length; // from one row of ours to the next
+    long right = transposed ? weight.rows() : 1;
+    for (int row = 0; row < weight.rows(); row++) {
+      for (int column = 0; column < values.length; column++) {
+        values[column] = array.getFloat(row * down + column * right);
+      }
+      weight.writeRow(row, values);
+    }
+  }
+}
