@@ -12,12 +12,40 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from jbridge.errors import ForkedProcessError, from_java, is_java
 
 END_S = 5.0  # that calls of daemon threads have to end as the program ends
+
+
+class _Attached(threading.local):
+    """Of each thread: what goes with it as it ends; made when the thread first calls Java.
+
+    JPype makes such a thread known to Java and leaves it so: where threads come and go, as in a
+    web server, Java would keep an object and native memory for each.
+    """
+
+    def __init__(self) -> None:
+        java = sys.modules["jpype"].JClass("java.lang.Thread")
+        thread = java.currentThread()
+        if thread.getContextClassLoader() is None:  # by which Java's libraries find their parts
+            loaders = sys.modules["jpype"].JClass("java.lang.ClassLoader")
+            thread.setContextClassLoader(loaders.getSystemClassLoader())
+        if threading.current_thread() is not threading.main_thread():
+            self.end = _End(java.detach)
+
+
+class _End:
+    """Something that happens when nobody refers to this any more."""
+
+    def __init__(self, action: Callable[[], None]) -> None:
+        self._action = action
+
+    def __del__(self) -> None:
+        if not _State.is_ending and not is_forked():
+            self._action()
 
 
 class _State:
@@ -27,12 +55,14 @@ class _State:
     had_faulthandler = False
     is_ending = False
     inside: set[int] = set()  # threads that are within `translate`
+    attached: _Attached | None = None
 
 
 def started() -> None:
     """Note that this process has started a JVM."""
     _State.pid = os.getpid()
     _State.had_faulthandler = faulthandler.is_enabled()
+    _State.attached = _Attached()
 
 
 def check_process() -> None:
@@ -65,6 +95,8 @@ def translate() -> Iterator[None]:
     check_process()
     _keep_signals()
     park_if_ending()
+    if _State.attached is not None:
+        _ = _State.attached.__dict__  # this thread's
     thread = threading.get_ident()
     is_outermost = thread not in _State.inside
     _State.inside.add(thread)

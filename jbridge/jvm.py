@@ -43,7 +43,6 @@ class Started:
 
 
 _lock = threading.Lock()
-_thread = threading.local()
 _started: list[Started] = []  # a process has one JVM or none, and it cannot start a second
 
 
@@ -240,8 +239,10 @@ def _handle_sigterm() -> None:
 
 
 def _exit_on_sigterm(number: int, frame: FrameType | None) -> None:
-    if calls.is_ending():
-        return  # it ends anyway, and an exception here would be printed
+    # Python has waited for threads and calls what atexit has: it ends anyway, and an exception
+    # would be printed, or lost.
+    if calls.is_ending() or not threading.main_thread().is_alive():
+        return
     raise SystemExit(128 + number)
 
 
@@ -255,14 +256,6 @@ def started() -> Started | None:
     return _started[0] if _started else None
 
 
-def _adopt_thread(jpype: Any) -> None:
-    """Give a thread that Python has made the class loader by which Java's libraries find parts."""
-    thread = jpype.JClass("java.lang.Thread").currentThread()
-    if thread.getContextClassLoader() is None:
-        thread.setContextClassLoader(jpype.JClass("java.lang.ClassLoader").getSystemClassLoader())
-    _thread.is_adopted = True
-
-
 def java_class(name: str) -> Any:
     """Return the JPype class for a full Java class name; starts the JVM if needed.
 
@@ -273,8 +266,6 @@ def java_class(name: str) -> Any:
     start()
     import jpype
 
-    if not hasattr(_thread, "is_adopted"):
-        _adopt_thread(jpype)
     try:
         with calls.translate():
             found = jpype.JClass(name)

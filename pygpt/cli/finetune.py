@@ -36,8 +36,9 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "data",
         metavar="DATA",
-        help="what to train on: a folder of `pygpt prepare`, or JSON-lines, "
-        '{"prompt": "…", "answer": "…"}',
+        help="what to train on: a folder of `pygpt prepare`; or pairs or conversations as "
+        "JSON-lines, JSON, a table or Parquet, with the fields prompt and answer, Alpaca's, "
+        "ShareGPT's or OpenAI's",
     )
     parser.add_argument(
         "--validation",

@@ -5,6 +5,7 @@ The first counts, and meets whatever is wrong with the text; the second encodes,
 
 from __future__ import annotations
 
+import json
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -106,8 +107,7 @@ def prepare(
         if chosen is None:
             chosen = CharTokenizer("".join(sorted(found.alphabet)), bos=found.documents > 1)
         elif begin_and_end(chosen) is None and found.documents > 1:
-            expected = f"one with BOS, to be between {found.documents:,} documents"
-            raise ConfigError("tokenizer", f"expected {expected}, got one without")
+            raise _without_bos(chosen, found.documents)
         allotted = _allot(read, found, validation, seed)
         chosen.save(staged / TOKENIZER_FILE)
         try:
@@ -116,6 +116,19 @@ def prepare(
             raise read.without_ids(chosen, error) from error
         replace_folder(target, staged)
     return Dataset.load(out)
+
+
+def _without_bos(tokenizer: Tokenizer, documents: int) -> ConfigError:
+    """Return the error of a tokenizer that says of no token that it begins or ends a text."""
+    problem = f"expected one with BOS, to be between {documents:,} documents, got one without"
+    specials = list(getattr(tokenizer, "specials", ()))
+    if specials:
+        example = json.dumps({"bos_token": specials[0]}, ensure_ascii=False)
+        problem += (
+            f"; say in tokenizer_config.json, beside its file, which of {', '.join(specials[:5])} "
+            f"begins a text and which ends one (bos_token, eos_token), such as {example}"
+        )
+    return ConfigError("tokenizer", problem)
 
 
 # ---- what there is ---------------------------------------------------------------------------

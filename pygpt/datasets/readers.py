@@ -146,6 +146,9 @@ def read_rows(path: Path, format: str = "", columns: Collection[str] = ()) -> It
             )
 
 
+_JSON = "; the file is JSON, not a JSON object a line: let its name end in .json"
+
+
 def json_lines(path: Path) -> Iterator[Row]:
     """Yield the objects of JSON-lines; blank lines have none."""
     with reading(path) as file:
@@ -161,14 +164,19 @@ def json_lines(path: Path) -> Iterator[Row]:
                 values = json.loads(line.decode("utf-8"))
             except json.JSONDecodeError as error:
                 got = f"{error.msg} at column {error.colno}"
-                raise DataError(f"{where}: expected a JSON object, got {got}") from error
+                is_json = line.strip() in (b"[", b"{")
+                raise DataError(
+                    f"{where}: expected a JSON object, got {got}{_JSON if is_json else ''}"
+                ) from error
             except UnicodeDecodeError as error:
                 got = f"byte 0x{line[error.start]:02x} at column {error.start + 1}"
                 raise DataError(f"{where}: expected UTF-8, got {got}") from error
             except (ValueError, RecursionError) as error:  # a number of 5,000 digits; [[[[[…
                 raise DataError(f"{where}: expected a JSON object, got {error}") from error
             if not isinstance(values, dict):
-                raise DataError(f"{where}: expected a JSON object, got {kind_of(values)}")
+                is_json = isinstance(values, list) and isinstance(next(iter(values), None), dict)
+                got = f"{kind_of(values)}{_JSON if is_json else ''}"
+                raise DataError(f"{where}: expected a JSON object, got {got}")
             yield where, values
 
 

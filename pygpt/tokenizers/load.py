@@ -10,9 +10,9 @@ from typing import Any
 from pygpt.errors import TokenError
 from pygpt.tokenizers import tokenizer_json
 from pygpt.tokenizers.beside import from_parts, has_parts, roles_in
-from pygpt.tokenizers.bpe import BPETokenizer
+from pygpt.tokenizers.bpe import END_OF_TEXT, BPETokenizer
 from pygpt.tokenizers.char import CharTokenizer
-from pygpt.tokenizers.file_tokenizer import FileTokenizer
+from pygpt.tokenizers.file_tokenizer import FileTokenizer, names_roles
 from pygpt.tokenizers.published import PUBLISHED, published
 
 SENTENCE_PIECE_FILE = "tokenizer.model"
@@ -81,6 +81,8 @@ def _of_values(values: Any, folder: Path) -> AnyTokenizer:
             raise
         return _of_others(values, folder, str(refusal))
     if isinstance(built, BPETokenizer) and not tokenizer_json.is_ours(values):
+        if names_roles(values):
+            return FileTokenizer(values)
         roles = roles_in(folder, built.specials)
         if {*roles.values()} - {built.bos}:
             return FileTokenizer(values).with_roles(roles)
@@ -90,7 +92,12 @@ def _of_values(values: Any, folder: Path) -> AnyTokenizer:
 def _of_others(values: dict[str, Any], folder: Path, refusal: str) -> FileTokenizer:
     try:
         found = FileTokenizer(values)
-        return found if found.roles else found.with_roles(roles_in(folder, found.ids))
+        if found.roles:
+            return found
+        roles = roles_in(folder, found.ids)
+        if not roles and END_OF_TEXT in found.specials:  # as in files that BPETokenizer reads
+            roles = {"bos": found.specials[END_OF_TEXT]}
+        return found.with_roles(roles)
     except TokenError as error:
         more = f"; {error}" if "needs the package" in str(error) else ""
         raise TokenError(f"{refusal}{more}") from error

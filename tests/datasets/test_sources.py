@@ -152,9 +152,13 @@ BAD_TEXT = {
     "ends_early": (b"abc\xf0\x9f\x90", "expected UTF-8, got byte 0xf0 at offset 3; convert"),
     "surrogate": (b"ab\xed\xa0\x80", "expected UTF-8, got byte 0xed at offset 2; convert"),
 }
+JSON = "; the file is JSON, not a JSON object a line: let its name end in .json"
 BAD_LINE = {
     "json": (b'{"text": a}', "expected a JSON object, got Expecting value at column 10"),
     "list": (b"[1]", "expected a JSON object, got a list"),
+    "array": (b'[{"text": "a"}]', f"got a list{JSON}"),
+    "array_of_lines": (b'[\n{"text": "a"}\n]', f"got Expecting value at column 1{JSON}"),
+    "object_of_lines": (b'{\n"text": "a"}', JSON),
     "text": (b'"a"', "expected a JSON object, got text"),
     "number": (b"-1.5", "expected a JSON object, got a number"),
     "deep": (b"[" * 100_000, "expected a JSON object, got "),

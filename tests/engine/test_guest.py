@@ -60,6 +60,33 @@ def test_a_thread_of_its_own_starts_the_jvm_and_the_main_one_goes_on() -> None:
     ) == ["6 6"]
 
 
+def test_sigterm_while_the_program_ends_is_late() -> None:
+    assert succeeds(
+        "import atexit, os, signal, time\n"
+        "def save():\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    time.sleep(0.1)\n"
+        "    print('saved')\n"
+        "model = pygpt.GPT(CONFIG)\n"
+        "atexit.register(save)"
+    ) == ["saved"]
+
+
+def test_java_forgets_threads_that_have_ended() -> None:
+    before, after = succeeds(
+        "import jbridge, threading\n"
+        "model = pygpt.GPT(CONFIG)\n"
+        "def count(): print(jbridge.java_class('java.lang.Thread').getAllStackTraces().size())\n"
+        "model.generate([1], 2)\n"
+        "count()\n"
+        "for _ in range(50):\n"
+        "    thread = threading.Thread(target=model.generate, args=([1], 2))\n"
+        "    thread.start(); thread.join()\n"
+        "count()"
+    )
+    assert int(after) < int(before) + 10
+
+
 @pytest.mark.parametrize("attempt", range(3))
 def test_daemon_threads_that_generate_do_not_abort_the_exit(attempt: int) -> None:
     assert succeeds(
