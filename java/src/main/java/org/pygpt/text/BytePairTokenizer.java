@@ -80,7 +80,7 @@ public final class BytePairTokenizer implements Tokenizer {
                 && TokenizerJson.isInOrder(ids, pairs, specials)
                 && added.stream().allMatch(BytePairTokenizer::isPlain);
     Map<String, Integer> roles = TokenizerJson.roles(values);
-    Integer endOfText = isPlain ? specials.get(END_OF_TEXT) : null;
+    Integer endOfText = specials.get(END_OF_TEXT);
     if (!model.containsKey("fingerprint") && roles.isEmpty()) {
       roles = rolesBeside.apply(isPlain ? specials : ids);
     }
