@@ -11,6 +11,7 @@ _IN_FOLDERS = {  # how a file's name ends -> what its folder then is, where conf
     "and save_pretrained make a model folder of both",
     "params.json": "it has Llama's original files: transformers' convert_llama_weights_to_hf.py "
     "makes a model folder of them",
+    "train.bin": "it is a dataset, which is for train, finetune and eval beside a model",
     ".gguf": "it has GGUF, llama.cpp's form: take the folder of safetensors that was its source",
 }
 

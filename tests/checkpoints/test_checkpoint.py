@@ -256,6 +256,7 @@ FOREIGN = {
     "adapter_config.json": "it is an adapter .* without its model: PEFT's merge_and_unload",
     "params.json": "it has Llama's original files: transformers' convert_llama",
     "x.Q4_K_M.gguf": "it has GGUF",
+    "train.bin": "it is a dataset, which is for train",
     "notes.txt": "was it made by pygpt",
 }
 
