@@ -22,7 +22,7 @@ APT = as_root=$$(test "$$(id -u)" = 0 || echo sudo) && $$as_root apt-get update 
     $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
 .DEFAULT_GOAL := help
-.PHONY: help names java-names test lint format bench bench-against bench-generate bench-java bench-names bench-quick bench-recipe bench-serve wheel clean gradle jdk FORCE
+.PHONY: help names java-names java-jar test lint format bench bench-against bench-generate bench-java bench-names bench-quick bench-recipe bench-serve wheel clean gradle jdk FORCE
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,11 @@ names: .venv/.installed $(ENGINE)  ## train the talk's GPT on baby names and pri
 
 java-names: $(ENGINE)  ## the same from Java alone
 	@$(JDK) && exec "$$jdk/bin/java" @pygpt/data/java.flags -cp 'jbridge/jars/*' org.pygpt.Names $(ARGS)
+
+java-jar: build/pygpt.jar  ## build/pygpt.jar, all in one: java -jar build/pygpt.jar names|generate|info
+
+build/pygpt.jar: $(ENGINE_SOURCES) $(wildcard java/src/launcher/java/org/pygpt/launcher/*) pygpt/data/java.flags
+	@$(RUN_GRADLE) javaJar
 
 test: lint  ## lint, then run pytest and JUnit; the counts come last
 	@rm -f build/pytest.xml; status=0; \
@@ -43,7 +48,7 @@ test: lint  ## lint, then run pytest and JUnit; the counts come last
 lint: .venv/.installed-test $(ENGINE)  ## ruff, mypy, javac's warnings, google-java-format
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m mypy
-	@{ $(RUN_GRADLE) formatCheck testClasses jmhClasses; } || \
+	@{ $(RUN_GRADLE) formatCheck testClasses jmhClasses launcherClasses; } || \
 	    { echo "(make format rewrites sources that are not formatted)" >&2; exit 1; }
 
 format: .venv/.installed-test $(ENGINE)  ## format Java, sort Python's imports

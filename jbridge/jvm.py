@@ -239,8 +239,8 @@ def _handle_sigterm() -> None:
 
 
 def _exit_on_sigterm(number: int, frame: FrameType | None) -> None:
-    # Python has waited for threads and calls what atexit has: it ends anyway, and an exception would
-    # be printed, or lost.
+    # Python has waited for threads and calls what atexit has: it ends anyway, and an exception
+    # would be printed, or lost.
     if calls.is_ending() or not threading.main_thread().is_alive():
         return
     raise SystemExit(128 + number)

@@ -33,7 +33,8 @@ ORDER = (
     "checkpoints.torch_files", "checkpoints.nanogpt",
     "checkpoints.translate", "checkpoints.readers", "checkpoints.gemma", "checkpoints.llamas",
     "checkpoints.families",
-    "checkpoints.layouts", "checkpoints.huggingface", "checkpoints.hub", "checkpoints.folder",
+    "checkpoints.layouts", "checkpoints.huggingface", "checkpoints.hub", "checkpoints.foreign",
+    "checkpoints.folder",
     "generate.text_stream", "model.embeddings", "model.documents", "generate.prompts",
     "generate.generator", "generate.generation", "model.gpt", "generate.chat", "names.protocol",
     "cli.progress",
@@ -51,10 +52,10 @@ ORDER = (
 )  # fmt: skip
 
 JAVA = ROOT / "java" / "src" / "main" / "java" / "org" / "pygpt"
-# A package of Java may import those before it; the last is `org.pygpt` itself, the program.
+# A package of Java may import those before it; "" is `org.pygpt` itself.
 JAVA_ORDER = (
     "python", "text", "tensor", "kernels", "kernels.reference", "kernels.nd4j", "kernels.cpu",
-    "backends", "graph", "ops", "model", "train", "generate", "jobs", "files", "names", "",
+    "backends", "graph", "ops", "model", "train", "generate", "jobs", "files", "names", "", "cli",
 )  # fmt: skip
 JAVA_FILES = sorted(JAVA.rglob("*.java"))
 

@@ -26,7 +26,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pygpt.checkpoints import huggingface, layouts, nanogpt, torch_files
+from pygpt.checkpoints import foreign, huggingface, layouts, nanogpt, torch_files
 from pygpt.checkpoints import safetensors as tensors
 from pygpt.checkpoints.families import FAMILIES, Family
 from pygpt.checkpoints.safetensors import Place, StoredTensor
@@ -248,7 +248,7 @@ def opened(source: Path) -> Iterator[Saved]:
     with ExitStack() as files:
         with _about(folder):
             if not folder.is_dir():
-                raise CheckpointError("is no folder" if folder.exists() else "does not exist")
+                raise CheckpointError(foreign.no_folder(folder))
             values = _read_json(folder, CONFIG_FILE)
         if (folder / checksums.FILE_NAME).exists():  # a checkpoint of a training run
             checksums.verify_checksums(folder, (CONFIG_FILE, WEIGHTS_FILE))
@@ -327,7 +327,8 @@ def _read_json(folder: Path, name: str) -> Any:
     try:
         return json.loads((folder / name).read_bytes())
     except FileNotFoundError as error:
-        raise CheckpointError(f"{name} is missing; was it made by pygpt?") from error
+        what = foreign.without_config(folder)
+        raise CheckpointError(f"{name} is missing; {what}") from error
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{name} is damaged: {error}") from error
 
@@ -418,6 +419,9 @@ def _open_weights(
 def _open_file(folder: Path, file: str, files: ExitStack) -> dict[str, StoredTensor]:
     if not (folder / file).is_file():
         raise CheckpointError(f"{file} is missing")
+    if foreign.is_lfs_pointer(folder / file):
+        problem = "is a pointer of Git LFS, not the file itself: run `git lfs pull` in the folder"
+        raise CheckpointError(f"{file} {problem}")
     try:
         if file.endswith(".bin"):
             content = files.enter_context(torch_files.opened(folder / file))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pygpt
+from pygpt.cli.checkpoint import tokenizer_of
 from pygpt.cli.flags import SOURCE, add_reading
 from pygpt.cli.progress import alive, say_next
 from pygpt.errors import DataError
@@ -20,7 +21,7 @@ examples:
   python -m pygpt tokenizer encode gpt2 "hello world"
   python -m pygpt tokenizer decode gpt2 31373 995
 """
-_TOKENIZER = "gpt2, cl100k_base, a tokenizer.json, or a folder that has one, as models have"
+_TOKENIZER = "gpt2, cl100k_base, a tokenizer.json, or a folder that has one, of a run or a model"
 _SHOWN = 72  # characters of the text that a line of `explain` has room for
 
 
@@ -136,7 +137,7 @@ def train(arguments: argparse.Namespace) -> None:
 
 def encode(arguments: argparse.Namespace) -> None:
     """Print ids, with blanks between them."""
-    tokenizer = pygpt.load_tokenizer(arguments.tokenizer)
+    tokenizer = pygpt.load_tokenizer(tokenizer_of(arguments.tokenizer))
     text = arguments.text
     if text is None:
         text = _input().decode("utf-8", "surrogateescape")  # which the tokenizer then refuses
@@ -145,7 +146,7 @@ def encode(arguments: argparse.Namespace) -> None:
 
 def decode(arguments: argparse.Namespace) -> None:
     """Print the text as it is; on a terminal a line end follows it."""
-    tokenizer = pygpt.load_tokenizer(arguments.tokenizer)
+    tokenizer = pygpt.load_tokenizer(tokenizer_of(arguments.tokenizer))
     ids = arguments.ids
     if not ids:
         words = _input().split()

@@ -107,10 +107,7 @@ def prepare(
         if chosen is None:
             chosen = CharTokenizer("".join(sorted(found.alphabet)), bos=found.documents > 1)
         elif begin_and_end(chosen) is None and found.documents > 1:
-            expected = f"one with BOS, to be between {found.documents:,} documents"
-            raise ConfigError(
-                "tokenizer", f"expected {expected}, got one without{_how_to_name(chosen)}"
-            )
+            raise _without_bos(chosen, found.documents)
         allotted = _allot(read, found, validation, seed)
         chosen.save(staged / TOKENIZER_FILE)
         try:
@@ -121,16 +118,17 @@ def prepare(
     return Dataset.load(out)
 
 
-def _how_to_name(tokenizer: Tokenizer) -> str:
-    """Return what to do about a tokenizer that says of no token that it begins a text."""
+def _without_bos(tokenizer: Tokenizer, documents: int) -> ConfigError:
+    """Return the error of a tokenizer that says of no token that it begins or ends a text."""
+    problem = f"expected one with BOS, to be between {documents:,} documents, got one without"
     specials = list(getattr(tokenizer, "specials", ()))
-    if not specials:
-        return ""
-    example = json.dumps({"bos_token": specials[0]}, ensure_ascii=False)
-    return (
-        f"; say in tokenizer_config.json, beside its file, which of {', '.join(specials[:5])} "
-        f"begins a text and which ends one (bos_token, eos_token), such as {example}"
-    )
+    if specials:
+        example = json.dumps({"bos_token": specials[0]}, ensure_ascii=False)
+        problem += (
+            f"; say in tokenizer_config.json, beside its file, which of {', '.join(specials[:5])} "
+            f"begins a text and which ends one (bos_token, eos_token), such as {example}"
+        )
+    return ConfigError("tokenizer", problem)
 
 
 # ---- what there is ---------------------------------------------------------------------------

@@ -37,6 +37,7 @@ _OTHERS = (
     (b"7z\xbc\xaf\x27\x1c", f"a 7z archive: {_UNPACK}"),
     (b"Rar!\x1a\x07", f"a RAR archive: {_UNPACK}"),
     (b"PAR1", "Parquet, whose name does not say so: rename it to .parquet"),
+    (b"pygpttok", "a token file of pygpt: give the folder that it is in"),
     (b"%PDF-", "a PDF: convert it to text first"),
     (b"\x89PNG\r\n", "a picture (PNG)"),
     (b"\xff\xd8\xff", "a picture (JPEG)"),

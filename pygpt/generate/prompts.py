@@ -60,7 +60,8 @@ def _encoded(
     else:
         around = begin_and_end(tokenizer)
         if around is None:
-            raise ShapeError("prompt: expected text, got none; ids may be BOS alone")
+            problem = "expected text, got none: the tokenizer has no BOS for a text to begin with"
+            raise ShapeError(f"prompt: {problem}; a line end may do, as in nanoGPT's sample.py")
         ids = [*tokenizer.prefix] or [around[0]]
     (row,) = checked_ids("prompt", ids, config, longest=INT_MAX)
     return np.asarray(row, np.int32)

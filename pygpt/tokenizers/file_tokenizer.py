@@ -38,6 +38,12 @@ class Runner(Protocol):
         """Return the ids of a text; special tokens in it only if they are wanted."""
 
 
+def names_roles(values: dict[str, Any]) -> bool:
+    """Whether a file that `FileTokenizer.save` wrote says which tokens begin and end a text."""
+    tokens = values.get("added_tokens") or []
+    return any(token.get(role) is True for token in tokens for role in ROLES)
+
+
 class FileTokenizer:
     """Immutable: the tokenizer of a tokenizer.json that pygpt did not make.
 

@@ -12,7 +12,7 @@ from pygpt.tokenizers import tokenizer_json
 from pygpt.tokenizers.beside import from_parts, has_parts, roles_in
 from pygpt.tokenizers.bpe import END_OF_TEXT, BPETokenizer
 from pygpt.tokenizers.char import CharTokenizer
-from pygpt.tokenizers.file_tokenizer import FileTokenizer
+from pygpt.tokenizers.file_tokenizer import FileTokenizer, names_roles
 from pygpt.tokenizers.published import PUBLISHED, published
 
 SENTENCE_PIECE_FILE = "tokenizer.model"
@@ -81,6 +81,8 @@ def _of_values(values: Any, folder: Path) -> AnyTokenizer:
             raise
         return _of_others(values, folder, str(refusal))
     if isinstance(built, BPETokenizer) and not tokenizer_json.is_ours(values):
+        if names_roles(values):
+            return FileTokenizer(values)
         roles = roles_in(folder, built.specials)
         if {*roles.values()} - {built.bos}:
             return FileTokenizer(values).with_roles(roles)

@@ -71,7 +71,10 @@ def find_recipe(where: str) -> Recipe:
         return Recipe(where, _base(where))
     if not os.path.isfile(where):
         known = ", ".join(PRESETS)
-        raise DataError(f"recipe {where}: expected one of {known}, or a TOML file; there is none")
+        found = "there is none"
+        if os.path.isdir(where):
+            found = "got a folder; a run is gone on with by PRESET --out RUN --resume"
+        raise DataError(f"recipe {where}: expected one of {known}, or a TOML file; {found}")
     return _read(Path(where))
 
 

@@ -242,3 +242,35 @@ def test_no_folder(tmp_path: Path) -> None:
         _load(tmp_path / "none")
     with pytest.raises(CheckpointError, match="is no folder$"):
         _load(tmp_path / "file")
+    with pytest.raises(CheckpointError, match="does not exist; ~ is not expanded"):
+        _load(Path("~/no model of pygpt"))
+    (tmp_path / "model.q4").write_bytes(b"GGUF" + bytes(60))
+    with pytest.raises(CheckpointError, match="model.q4: is GGUF, llama.cpp's form: take the"):
+        _load(tmp_path / "model.q4")
+    (tmp_path / "pytorch_model.bin").write_bytes(b"PK")
+    with pytest.raises(CheckpointError, match=f"is no folder: give the one .* in, {tmp_path}$"):
+        _load(tmp_path / "pytorch_model.bin")
+
+
+FOREIGN = {
+    "adapter_config.json": "it is an adapter .* without its model: PEFT's merge_and_unload",
+    "params.json": "it has Llama's original files: transformers' convert_llama",
+    "x.Q4_K_M.gguf": "it has GGUF",
+    "train.bin": "it is a dataset, which is for train",
+    "notes.txt": "was it made by pygpt",
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_folder_of_other_programs(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(CheckpointError, match=f": config.json is missing; {FOREIGN[name]}"):
+        _load(tmp_path)
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "pytorch_model.bin"])
+def test_weights_that_git_lfs_did_not_fetch(folder: Path, file: str) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / file).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:ab\n")
+    with pytest.raises(CheckpointError, match=f"{file} is a pointer of Git LFS, .*git lfs pull"):
+        _load(folder)

@@ -190,6 +190,7 @@ BAD_USAGE = {
     "backend": ([*TINY, "--backend", "gpu"], "argument --backend: invalid choice: 'gpu'"),
 }
 BAD_INPUT = {
+    "run": (["train", "folder"], "or a TOML file; got a folder; a run is gone on with by PRESET "),
     "recipe": (["train", "gpt3"], "recipe gpt3: expected one of microgpt, makemore, shakespeare"),
     "missing": ([*TINY, "--data", "none.txt"], "data file none.txt: there is no such file"),
     "empty": ([*TINY, "--data", "empty.txt"], "data empty.txt: expected text, got none"),

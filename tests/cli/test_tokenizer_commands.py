@@ -86,6 +86,12 @@ def test_encode_and_decode(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> 
     _run("encode", "char.json", "ba")
     _run("decode", "char.json", "2", "0", "1")
     assert capsys.readouterr().out == "31373 995\n2 1\nb\na"
+    Path("run/best").mkdir(parents=True)  # a training run
+    Path("run/lock").touch()
+    Path("run/best/tokenizer.json").write_bytes(Path("char.json").read_bytes())
+    _run("encode", "run", "ba")
+    _run("decode", "run", "2", "0", "1")
+    assert capsys.readouterr().out == "2 1\nb\na"
     text = "\n h\u00e9llo\r\n\U0001f404\n\n"
     _stdin(monkeypatch, text.encode())
     _run("encode", "cl100k_base")

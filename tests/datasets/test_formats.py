@@ -97,6 +97,7 @@ def _fails_to_read(name: str, problem: str) -> None:
         (b"\xff\xfea", "expected UTF-16-LE, as its first bytes say, got something else"),
         (b"\xef\xbb\xbfab\xff", "expected UTF-8, got byte 0xff at offset 5"),
         (b"PK\x03\x04" + bytes(30), "a ZIP archive, or a document made as one"),
+        (b"pygpttok\1\0\0\0", "a token file of pygpt: give the folder that it is in"),
         (b"%PDF-1.7\n\x80", "a PDF: convert it to text first"),
         (b"\xff\xd8\xff\xe0", "a picture (JPEG)"),
         (b"PAR1" + bytes(8), "Parquet, whose name does not say so"),

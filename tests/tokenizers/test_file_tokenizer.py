@@ -106,6 +106,21 @@ def test_special_tokens_of_bytes_that_others_name(made: dict[str, Any], tmp_path
     assert (tokenizer.bos, tokenizer.eos) == (1, 2)
 
 
+def test_named_ends_of_bytes_are_kept(tmp_path: Path) -> None:
+    """A file that our own byte-level tokenizer reads, but for its ends, stays what it was."""
+    theirs = OWN["gpt2"]()
+    theirs.add_special_tokens(["<b>", "<c>"])
+    begin, end = map(theirs.token_to_id, ("<b>", "<c>"))
+    theirs.save(str(tmp_path / "tokenizer.json"))
+    config = {"bos_token": "<b>", "eos_token": "<c>"}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    tokenizer = load_tokenizer(tmp_path)
+    (tmp_path / "names.txt").write_text("anna\nben\n")
+    data = prepare(tmp_path / "names.txt", tmp_path, tmp_path / "data", lines=True, validation=0.5)
+    assert data.tokenizer == tokenizer and data.tokenizer.eos == end
+    assert [data.train.tokens[0], data.train.tokens[-1]] == [begin, end]
+
+
 def test_end_of_text_needs_no_name(made: dict[str, Any], tmp_path: Path) -> None:
     """A file alone, with GPT-2's special token, begins and ends texts with it; Llama's does not."""
     made["smollm"].save(str(tmp_path / "smollm.json"))

@@ -4,7 +4,6 @@ import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.Charset;
-import java.nio.charset.StandardCharsets;
 import org.pygpt.names.NamesProgram;
 
 /**
@@ -23,10 +22,7 @@ public final class Names {
 
   /** Runs the program and ends the process with its status; {@code --help} lists the options. */
   public static void main(String[] arguments) throws Exception {
-    Charset charset = Charset.forName(System.getProperty("native.encoding"));
-    if (charset.equals(StandardCharsets.US_ASCII)) {
-      charset = StandardCharsets.UTF_8; // as Python has it in the C locale: PEP 540
-    }
+    Charset charset = NamesProgram.terminalCharset();
     PrintStream err = new PrintStream(new FileOutputStream(FileDescriptor.err), true, charset);
     var out = new FileOutputStream(FileDescriptor.out);
     System.exit(new NamesProgram(out, err, charset).run(arguments));

@@ -55,7 +55,7 @@ public final class TokenizerFiles {
     }
   }
 
-  /** {@code bos} and {@code eos} -> id, as far as the files of a folder name them. */
+  /** {@code bos}, {@code eos} and {@code pad} -> id, as far as the files of a folder name them. */
   private static Map<String, Integer> roles(Path folder, Map<String, Integer> ids) {
     List<Map<String, Object>> files = new ArrayList<>();
     for (String name : BESIDE) {
@@ -66,7 +66,7 @@ public final class TokenizerFiles {
       }
     }
     Map<String, Integer> roles = new HashMap<>();
-    for (String role : List.of("bos", "eos")) {
+    for (String role : List.of("bos", "eos", "pad")) {
       files.stream()
           .map(values -> id(values, role, ids))
           .filter(id -> id >= 0)

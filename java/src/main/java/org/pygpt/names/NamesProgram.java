@@ -1,5 +1,6 @@
 package org.pygpt.names;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.io.IOException;
@@ -163,7 +164,14 @@ public final class NamesProgram {
     out.write(printed);
   }
 
-  private static String version() {
+  /** The charset of the terminal; UTF-8 in the locale C, as Python has it (PEP 540). */
+  public static Charset terminalCharset() {
+    Charset charset = Charset.forName(System.getProperty("native.encoding"));
+    return charset.equals(US_ASCII) ? UTF_8 : charset;
+  }
+
+  /** The version of pygpt. */
+  public static String version() {
     String version = NamesProgram.class.getPackage().getImplementationVersion();
     return version == null ? "0+unknown" : version; // classes that are in no jar
   }

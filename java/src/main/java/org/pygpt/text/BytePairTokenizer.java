@@ -80,12 +80,13 @@ public final class BytePairTokenizer implements Tokenizer {
                 && TokenizerJson.isInOrder(ids, pairs, specials)
                 && added.stream().allMatch(BytePairTokenizer::isPlain);
     Map<String, Integer> roles = TokenizerJson.roles(values);
-    Integer endOfText = isPlain ? specials.get(END_OF_TEXT) : null;
+    Integer endOfText = specials.get(END_OF_TEXT);
     if (!model.containsKey("fingerprint") && roles.isEmpty()) {
       roles = rolesBeside.apply(isPlain ? specials : ids);
     }
-    begin = first(roles.get("bos"), roles.get("eos"), endOfText);
-    end = first(roles.get("eos"), roles.get("bos"), endOfText);
+    boolean isDefault = roles.values().stream().allMatch(id -> isPlain && id.equals(endOfText));
+    begin = first(roles.get("bos"), roles.get("eos"), isDefault ? endOfText : null);
+    end = first(roles.get("eos"), roles.get("bos"), isDefault ? endOfText : null);
   }
 
   private static boolean isPlain(AddedTokens.Token token) {

@@ -13,7 +13,7 @@ import java.util.stream.IntStream;
 /** The parts of a tokenizer.json; each method throws IllegalArgumentException for a damaged one. */
 public final class TokenizerJson {
   private static final String BOS = "<|bos|>"; // how the file names the BOS of characters
-  private static final List<String> ROLES = List.of("bos", "eos");
+  private static final List<String> ROLES = List.of("bos", "eos", "pad");
 
   private TokenizerJson() {}
 
@@ -87,7 +87,10 @@ public final class TokenizerJson {
     return tokens;
   }
 
-  /** {@code bos} and {@code eos} -> id, of those that a file which pygpt wrote names so. */
+  /**
+   * {@code bos}, {@code eos} and {@code pad} -> id, of those that a file which pygpt wrote names
+   * so.
+   */
   static Map<String, Integer> roles(Map<String, Object> values) {
     Map<String, Integer> roles = new HashMap<>();
     for (Object item : list(values, "added_tokens")) {

@@ -1,0 +1,231 @@
+package org.pygpt.cli;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.OptionalLong;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import org.pygpt.GPT;
+import org.pygpt.GenerateOptions;
+import org.pygpt.files.FileException;
+import org.pygpt.generate.SamplingOptions;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Prints a prompt and what the model makes follow it, while it is made. */
+@Command(
+    name = "generate",
+    description = "continue a prompt with a saved model",
+    mixinStandardHelpOptions = true,
+    sortOptions = false)
+final class GenerateCommand implements Callable<Integer> {
+  private static final String SEPARATOR = "-".repeat(8); // between samples
+
+  @Spec private CommandSpec spec;
+
+  @Parameters(index = "0", paramLabel = "CHECKPOINT", description = "a model's folder, or a run's")
+  private Path checkpoint;
+
+  @Parameters(
+      index = "1",
+      paramLabel = "-",
+      arity = "0..1",
+      description = "read the prompt from standard input")
+  private String input;
+
+  @Option(names = "--prompt", paramLabel = "TEXT", description = "the text to continue")
+  private String prompt;
+
+  @Option(
+      names = "--file",
+      paramLabel = "FILE",
+      description = "read the prompt from this file; a line end at its end does not count")
+  private Path file;
+
+  @Option(names = "--max-new-tokens", paramLabel = "N", description = "the most tokens to add")
+  private Integer maxNewTokens;
+
+  @Option(
+      names = "--repetition-penalty",
+      paramLabel = "X",
+      defaultValue = "1",
+      description = "a number above 1 makes tokens that have occurred less likely")
+  private double repetitionPenalty;
+
+  @Option(
+      names = "--temperature",
+      paramLabel = "X",
+      defaultValue = "1",
+      description = "the logits are divided by this; 0 takes the likeliest token")
+  private double temperature;
+
+  @Option(
+      names = "--top-k",
+      paramLabel = "N",
+      defaultValue = "0",
+      description = "choose among this many of the likeliest tokens")
+  private int topK;
+
+  @Option(
+      names = "--top-p",
+      paramLabel = "X",
+      defaultValue = "1",
+      description = "choose among the likeliest tokens that together have this probability")
+  private double topP;
+
+  @Option(
+      names = "--min-p",
+      paramLabel = "X",
+      defaultValue = "0",
+      description = "choose among tokens with this share of the likeliest one's probability")
+  private double minP;
+
+  @Option(names = "--seed", paramLabel = "N", description = "the seed of the random numbers")
+  private Long seed;
+
+  @Option(names = "--stop", paramLabel = "TEXT", description = "end before this text")
+  private List<String> stop = new ArrayList<>();
+
+  @Option(names = "--truncate", description = "cut off the beginning of a prompt that is too long")
+  private boolean truncate;
+
+  @Option(
+      names = "--slide",
+      description = "let text be longer than the context; the model sees its end")
+  private boolean slide;
+
+  @Option(
+      names = "--specials",
+      description = "let special tokens in the prompt, such as <|endoftext|>, count")
+  private boolean specials;
+
+  @Option(
+      names = "--samples",
+      paramLabel = "N",
+      defaultValue = "1",
+      description = "how many continuations to make; with --seed each has the next seed")
+  private int samples;
+
+  @Option(
+      names = "--backend",
+      paramLabel = "NAME",
+      defaultValue = "cpu",
+      description = "cpu is fast, nd4j is ND4J's own operations, plain the reference")
+  private String backend;
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      defaultValue = "0",
+      description = "how many threads backend cpu uses; 0: one per processor")
+  private int threads;
+
+  @Override
+  public Integer call() throws Exception {
+    requireOnePrompt(); // before anything is read
+    GenerateOptions options = options();
+    if (samples < 1) {
+      throw new IllegalArgumentException("samples: expected at least 1, got " + samples);
+    }
+    String prompt = promptText();
+    try (GPT model = GPT.load(checkpoint, backend, threads)) {
+      options = withRoom(model, prompt, options);
+      PrintWriter out = spec.commandLine().getOut();
+      for (int i = 0; i < samples; i++) {
+        boolean isSeeded = options.seed().isPresent();
+        var each = isSeeded ? options.withSeed(options.seed().getAsLong() + i) : options;
+        boolean isFirst = i == 0;
+        boolean[] begun = {false}; // a prompt that it refuses is not printed
+        model.generate(
+            prompt,
+            each,
+            piece -> {
+              out.print(begun[0] ? piece : before(isFirst) + prompt + piece);
+              out.flush();
+              begun[0] = true;
+            });
+        out.println(begun[0] ? "" : before(isFirst) + prompt);
+      }
+    }
+    return 0;
+  }
+
+  private void requireOnePrompt() {
+    if (input != null && !input.equals("-")) {
+      throw new IllegalArgumentException("prompt: expected - or --prompt, got " + input);
+    }
+    if (Stream.of(input, prompt, file).filter(Objects::nonNull).count() != 1) {
+      throw new IllegalArgumentException("prompt: expected one of --prompt, --file and -");
+    }
+  }
+
+  private static String before(boolean isFirst) {
+    return isFirst ? "" : SEPARATOR + "\n";
+  }
+
+  private GenerateOptions options() {
+    return new GenerateOptions(
+        maxNewTokens == null ? GenerateOptions.DEFAULT.maxNewTokens() : maxNewTokens,
+        new SamplingOptions(temperature, topK, topP, minP, repetitionPenalty),
+        seed == null ? OptionalLong.empty() : OptionalLong.of(seed),
+        stop,
+        truncate,
+        slide,
+        specials);
+  }
+
+  private String promptText() throws FileException {
+    if (prompt != null) {
+      return prompt;
+    }
+    String name = file == null ? "standard input" : "file " + file;
+    try {
+      byte[] bytes = file == null ? System.in.readAllBytes() : Files.readAllBytes(file);
+      String text = UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+      text = text.endsWith("\n") ? text.substring(0, text.length() - 1) : text;
+      if (text.isEmpty()) {
+        throw new FileException(
+            "prompt: expected text, got none; --prompt '' begins with BOS alone");
+      }
+      return text;
+    } catch (CharacterCodingException error) {
+      throw new FileException(name + ": expected UTF-8");
+    } catch (IOException error) {
+      throw new FileException(name + ": cannot be read", error);
+    }
+  }
+
+  /** Settles how many tokens are added by default, and whether the context has to slide. */
+  private GenerateOptions withRoom(GPT model, String prompt, GenerateOptions options) {
+    int size = model.config().blockSize();
+    int room = size - model.encoded(prompt, specials).length;
+    if (truncate && options.maxNewTokens() < size) {
+      return options;
+    }
+    PrintWriter err = spec.commandLine().getErr();
+    if (maxNewTokens == null && room > 0 && room < options.maxNewTokens()) {
+      err.printf(
+          "(the context of %d tokens ends after %d new ones; with --max-new-tokens there are"
+              + " more)%n",
+          size, room);
+      return options.withMaxNewTokens(room);
+    }
+    if (options.maxNewTokens() > room && !slide) {
+      err.printf("(longer than the context: the model sees the last %d tokens)%n", size);
+      return options.sliding();
+    }
+    return options;
+  }
+}

@@ -1,0 +1,78 @@
+"""Java's command line, which pygpt.jar starts, does what Python's does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jbridge import jvm
+from pygpt import GPT, BPETokenizer, GPTConfig, read_text
+from tests.support.processes import completed
+
+ROOT = Path(__file__).parents[2]
+NOTICE = "WARNING: Using incubator modules: jdk.incubator.vector\n"  # the launcher takes it out
+
+
+def java(*arguments: str) -> tuple[int, str, str]:
+    """Run a command; return its status, output and errors."""
+    command = [str(jvm.find_jdk().java), f"@{ROOT / 'pygpt/data/java.flags'}"]
+    command += ["-cp", f"{jvm.jars_folder()}/*", "org.pygpt.cli.Main", *arguments]
+    done = completed(command, timeout=120)
+    return done.returncode, done.stdout, done.stderr.replace(NOTICE, "")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small GPT-2 in Hugging Face's form."""
+    folder = tmp_path_factory.mktemp("java") / "model"
+    tokenizer = BPETokenizer.train(read_text("shakespeare")[:60_000], 401)
+    config = GPTConfig(block_size=67, n_layer=2, n_head=4, n_embd=32, vocab_size=401)
+    with GPT(config, tokenizer=tokenizer, seed=5) as made:
+        for weight in made.parameters().values():
+            weight *= 5
+        made.save_pretrained(folder)
+    return folder
+
+
+def test_generate(model: Path, tmp_path: Path) -> None:
+    with GPT.from_pretrained(model) as python:
+        expected = python.generate("To be", 40, temperature=0.8, top_k=50, seed=3)
+        others = [python.generate("To be", 5, seed=seed) for seed in (7, 8)]
+    (tmp_path / "prompt").write_text("To be\n")
+    options = ("--max-new-tokens", "40", "--temperature=0.8", "--top-k", "50", "--seed", "3")
+    found = java("generate", str(model), "--file", str(tmp_path / "prompt"), *options)
+    assert found == (0, f"{expected}\n", "")
+    options = ("--prompt", "To be", "--max-new-tokens", "5", "--seed", "7", "--samples", "2")
+    found = java("generate", str(model), *options)
+    assert found == (0, f"{others[0]}\n--------\n{others[1]}\n", "")
+
+
+def test_names() -> None:
+    arguments = ("--steps", "20", "--samples", "2", "--quiet")
+    status, out, err = java("names", *arguments)
+    assert (status, len(out.splitlines()), err) == (0, 2, "")
+
+
+def test_info(model: Path) -> None:
+    status, out, _ = java("info", str(model), "--json")
+    values = json.loads(out)
+    assert (status, values["kind"], values["parameters"]) == (0, "model", 40448)
+    assert values["config"]["n_embd"] == 32
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "problem"),
+    [
+        ("", 2, "expected a command; try --help"),
+        ("frob", 2, "Unmatched argument at index 0: 'frob'"),
+        ("generate x", 2, "prompt: expected one of --prompt, --file and -"),
+        ("generate x --seed z", 2, "Invalid value for option '--seed': 'z' is not a long"),
+        ("generate x --prompt a --top-p 2", 2, "top_p: expected above 0, at most 1, got 2.0"),
+        ("generate nosuch --prompt a", 1, "model folder nosuch: does not exist"),
+        ("info nosuch", 1, "model folder nosuch: does not exist"),
+    ],
+)
+def test_bad_usage(arguments: str, status: int, problem: str) -> None:
+    assert java(*arguments.split()) == (status, "", f"pygpt: error: {problem}\n")
