@@ -14,8 +14,7 @@ import java.util.List;
 /**
  * Text files as lists of documents: their lines, stripped, without those that are empty.
  *
- * <p>A line ends with \n, \r\n or \r. Nothing else is changed: a byte order mark, say, is a
- * character of the first line.
+ * <p>A line ends with \n, \r\n or \r. A byte order mark at the beginning is left out.
  */
 public final class Documents {
   private static final String SHIPPED_NAMES = "names.txt";
