@@ -7,6 +7,7 @@ The only module that reads environment variables:
     NAME_CACHE                         where native libraries are unpacked (see native.py)
     LC_ALL, LC_CTYPE, LANG             how Java decodes the names of files
     JAVA_TOOL_OPTIONS, _JAVA_OPTIONS   HotSpot reads these by itself
+    OMPI_COMM_WORLD_SIZE, PMI_SIZE, ...  how many processes MPI has started (see mpi.py)
 
 NAME is that of the application, in capitals: see application.py.
 """
@@ -24,7 +25,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from jbridge import application, archive, calls, jdk, native, quiet
+from jbridge import application, archive, calls, jdk, mpi, native, quiet
 from jbridge.errors import JarsNotFoundError, JvmStartError
 from jbridge.jdk import Jdk
 
@@ -44,6 +45,27 @@ class Started:
 
 _lock = threading.Lock()
 _started: list[Started] = []  # a process has one JVM or none, and it cannot start a second
+_processors: list[int] = []  # how many it may use, where that is not all of them
+
+
+def use_processors(count: int) -> None:
+    """Let the JVM take the machine for one of so many processors; it must not have started."""
+    _processors[:] = [count]
+
+
+def mpi_processes() -> int:
+    """Return how many processes mpiexec or srun has started with this one; 0 if none has."""
+    return mpi.processes(os.environ)
+
+
+def prepare_mpi() -> None:
+    """Set what keeps MPI from taking the JVM's signals; call it before MPI is loaded."""
+    os.environ.update(environment_for_mpi())
+
+
+def environment_for_mpi() -> dict[str, str]:
+    """Return the variables of this process with what `prepare_mpi` sets, for others to start."""
+    return {**mpi.DEFAULTS, **mpi.OPEN_MPI_AS_ROOT, **os.environ}
 
 
 def find_jdk() -> Jdk:
@@ -131,7 +153,9 @@ def start(jars: Path | None = None, options: tuple[str, ...] = ()) -> Started:
         found = find_jdk()
         paths = find_jars(jars)
         _check_environment((found.home, *paths))
-        flags = (*jvm_options(), *archive.options(paths), *_options_of_limits(), *options)
+        limits = [f"-XX:ActiveProcessorCount={count}" for count in _processors]
+        ours = (*jvm_options(), *archive.options(paths), *_options_of_limits(), *limits)
+        flags = (*ours, *options)
         new = Started(os.getpid(), found, paths, flags)
         variable = application.used().variable("CACHE")
         native.announce_unpacking(paths, _cache_folder(), variable)

@@ -72,15 +72,18 @@ def finetune(arguments: argparse.Namespace) -> None:
     import pygpt
     from pygpt.cli.checkpoint import find_checkpoint, told_to_prepare
     from pygpt.cli.progress import alive, say_next
-    from pygpt.cli.training import describe, first_word, watch, writers_of
+    from pygpt.cli.training import describe, first_word, show_cost, watch, writers_of
+    from pygpt.cli.workers import workers
     from pygpt.datasets.sources import as_file
-    from pygpt.training.run import begun_with
+    from pygpt.distributed.group import Alone
+    from pygpt.training.run import begun_as_first
 
-    saved = begun_with(out) if resume else None
-    base = FINE_TUNING if saved is None else saved.train
-    config = from_dict(TrainConfig, options_of(base, given_fields(arguments, TrainConfig)))
     notes = [f"fine-tuned from {arguments.checkpoint}"]
     with ExitStack() as stack:
+        group = stack.enter_context(workers())
+        saved = begun_as_first(out, group or Alone()) if resume else None
+        base = FINE_TUNING if saved is None else saved.train
+        config = from_dict(TrainConfig, options_of(base, given_fields(arguments, TrainConfig)))
         data = stack.enter_context(as_file(arguments.data))
         with alive(sys.stderr, quiet, lambda: f"loading {arguments.checkpoint}"):
             opened = pygpt.finetune(
@@ -91,7 +94,8 @@ def finetune(arguments: argparse.Namespace) -> None:
                 resume=resume,
                 validation=given.get("validation", 0.1),
                 backend=given.get("backend", "cpu"),
-                writers=writers_of(given),
+                writers=writers_of(given, group),
+                group=group,
                 prompt_field=given.get("prompt_field"),
                 answer_field=given.get("answer_field"),
                 skip="skip" in given,
@@ -103,6 +107,7 @@ def finetune(arguments: argparse.Namespace) -> None:
             source = DataConfig(arguments.data)
             print(describe(trainer.model, config, source, notes), end="", flush=True)
         word = first_word(trainer)
+        show_cost(trainer, quiet)
         watch(trainer, out, quiet)
         if os.path.isdir(arguments.data):
             say_next(quiet, "generate", out, "--prompt", word)

@@ -24,6 +24,7 @@ from pygpt.cli import (
     finetune,
     generate,
     info,
+    launch,
     names,
     plot,
     prepare,
@@ -37,7 +38,8 @@ from pygpt.cli.signals import STOPPING, handled_by
 from pygpt.errors import ConfigError, PygptError, TooLargeError
 
 COMMANDS = (
-    names, generate, chat, serve, prepare, train, finetune, evaluate, info, plot, tokenizer,
+    names, generate, chat, serve, prepare, train, finetune, launch, evaluate, info, plot,
+    tokenizer,
 )  # fmt: skip
 ERROR, USAGE, INTERRUPTED, NO_READER = 1, 2, 130, 141
 EXAMPLES = (

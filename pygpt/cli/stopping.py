@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from pygpt.cli.display import Display
 from pygpt.cli.signals import STOPPING, handled_by
@@ -62,9 +62,11 @@ class Stop:
         finally:
             self._breakable = False
 
-    def end(self) -> NoReturn:
-        """End the program as the signal says."""
-        raise KeyboardInterrupt if self.number == signal.SIGINT else SystemExit(128 + self.number)
+    @property
+    def error(self) -> BaseException:
+        """What ends the program as the signal says, which another worker may have got."""
+        number = self.number or signal.SIGTERM
+        return KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
         if self._overdue:

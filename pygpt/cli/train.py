@@ -87,7 +87,15 @@ def train(arguments: argparse.Namespace) -> None:
 
     from pygpt.cli.checkpoint import tokenizer_of
     from pygpt.cli.progress import alive, say_next
-    from pygpt.cli.training import describe, first_word, memory_of, watch, writers_of
+    from pygpt.cli.training import (
+        describe,
+        first_word,
+        memory_of,
+        show_cost,
+        watch,
+        writers_of,
+    )
+    from pygpt.cli.workers import workers
     from pygpt.datasets.rows import SpanSampler
     from pygpt.engine.door import require
     from pygpt.training.run import open_run
@@ -98,6 +106,7 @@ def train(arguments: argparse.Namespace) -> None:
     if where["tokenizer"] is not None:
         where["tokenizer"] = tokenizer_of(where["tokenizer"])
     with ExitStack() as stack:
+        group = stack.enter_context(workers())
         with alive(sys.stderr, quiet, lambda: "preparing text and model"):
             opened = open_run(
                 arguments.recipe,
@@ -105,8 +114,9 @@ def train(arguments: argparse.Namespace) -> None:
                 **where,
                 resume="resume" in given,
                 backend=given.get("backend", "cpu"),
-                writers=writers_of(given),
+                writers=writers_of(given, group),
                 dry_run=dry_run,
+                group=group,
             )
             run = stack.enter_context(opened)
         data = run.data
@@ -123,6 +133,7 @@ def train(arguments: argparse.Namespace) -> None:
             if "resume" in given and not run.trainer.step and not quiet:
                 print("no checkpoint yet: this is the first step", file=sys.stderr, flush=True)
             word = first_word(run.trainer)
+            show_cost(run.trainer, quiet)
             watch(run.trainer, run.folder, quiet)
             say_next(quiet, "generate", run.folder, "--prompt", word)
         else:

@@ -15,6 +15,8 @@ from typing import Any
 from pygpt.cli.display import display_on, duration
 from pygpt.cli.progress import alive
 from pygpt.cli.stopping import BrokenOff, Stop
+from pygpt.cli.workers import AllStop
+from pygpt.distributed.group import Group, from_first
 from pygpt.engine.training import TrainingMemory
 from pygpt.errors import TokenError
 from pygpt.model.gpt import GPT
@@ -86,13 +88,23 @@ def memory_of(model: GPT, config: TrainConfig) -> TrainingMemory:
     return model.memory(config.batch_size, frozen=frozen, evaluation=config.eval_interval > 0)
 
 
-def writers_of(given: Mapping[str, Any]) -> list[MetricsWriter]:
-    """Return where records go beside the run's folder, as the flags say.
+def writers_of(given: Mapping[str, Any], group: Group | None) -> list[MetricsWriter]:
+    """Return where records go beside the run's folder, as the flags say; the first worker writes.
 
     Raises:
         ConfigError: --tensorboard without the package for it.
     """
-    return [TensorBoard(given["tensorboard"])] if "tensorboard" in given else []
+    wanted = "tensorboard" in given and (group is None or group.rank == 0)
+    return [TensorBoard(given["tensorboard"])] if wanted else []
+
+
+def show_cost(trainer: Trainer, quiet: bool) -> None:
+    """Say what a step of several workers costs, before the first one."""
+    if trainer.group.size > 1:
+        cost = trainer.measure()
+        if not quiet:
+            threads = f"{trainer.config.threads} threads each"
+            print(f"# {trainer.group.size} workers, {threads}; {cost}", flush=True)
 
 
 def watch(trainer: Trainer, run: Path, quiet: bool) -> None:
@@ -118,17 +130,22 @@ def watch(trainer: Trainer, run: Path, quiet: bool) -> None:
                 with suppress(BrokenOff):
                     for record in trainer:
                         if stop.number:
+                            trainer.ask_to_stop()
+                        if trainer.stopping or (stop.number and trainer.group.size == 1):
                             break
                         display.update(record)
                         if display.samples and record.validation_loss is not None:
                             with stop.breakable():
                                 text = sample(trainer.model, trainer.tokenizer, prompt)
                             display.sample(record.step, text)
-                if stop.number and not trainer.finished:
+                ends = trainer.stopping or stop.number and trainer.group.size == 1
+                if ends and not trainer.finished:
                     _save(trainer, run)
-            if stop.number and not trainer.finished:
-                stop.end()
-        except (KeyboardInterrupt, SystemExit):
+            if ends and not trainer.finished:
+                if trainer.group.size > 1:
+                    raise AllStop(stop.error)
+                raise stop.error
+        except (KeyboardInterrupt, SystemExit, AllStop):
             with suppress(OSError):  # of a terminal that is gone
                 display.close()
                 _say_where_to_resume(run)
@@ -178,7 +195,8 @@ def _text_of(tokenizer: Tokenizer, token: int) -> bytes:
 
 def _save(trainer: Trainer, run: Path) -> None:
     """Write a checkpoint of the last step, unless there is one or there was no step."""
-    if trainer.step and trainer.step not in steps_in(run):
+    is_there = trainer.group.rank == 0 and trainer.step in steps_in(run)
+    if trainer.step and not from_first(trainer.group, is_there):
         trainer.save()
 
 
@@ -198,7 +216,7 @@ def _say_if_schedule_ended(trainer: Trainer) -> None:
 
 
 def _say_where_to_resume(run: Path) -> None:
-    steps = steps_in(run)
+    steps = steps_in(run) if run.is_dir() else []
     if steps:
         text = f"checkpoint after step {steps[-1]:,}: {run}; --resume goes on from there"
         print(text, file=sys.stderr, flush=True)

@@ -35,6 +35,7 @@ class FlatArrays:
     one of the arrays.
 
     Attributes:
+        places: name -> where in `flat` a tensor begins, and its shape.
         is_stale: whether an interrupted job may have changed the numbers after the mirror was
             read: whoever reads or writes it refreshes it first.
 
@@ -49,7 +50,7 @@ class FlatArrays:
             self._java = parameters.flat()
             self._is_host = self._java.isHost()
             self._length = int(self._java.length())
-            self._places = {str(name): _place(parameters, name) for name in parameters.names()}
+            self.places = {str(name): _place(parameters, name) for name in parameters.names()}
         self._dtype = dtype
         self._flat: weakref.ref[NDArray[Any]] | None = None
         self._mirror: NDArray[Any] | None = None
@@ -68,7 +69,7 @@ class FlatArrays:
         flat = self.flat()
         return {
             name: flat[start : start + int(np.prod(shape))].reshape(shape)
-            for name, (start, shape) in self._places.items()
+            for name, (start, shape) in self.places.items()
         }
 
     def read(self, out: NDArray[Any]) -> None:

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from numpy.typing import DTypeLike, NDArray
 
 import jbridge.errors
 from jbridge import JarsNotFoundError, JavaError, JavaMemoryError, JBridgeError
-from jbridge.jvm import find_jars
+from jbridge.jvm import (
+    environment_for_mpi,
+    find_jars,
+    mpi_processes,
+    prepare_mpi,
+    use_processors,
+)
 from pygpt.application import APPLICATION
 from pygpt.engine import java
 from pygpt.errors import ClosedError, PygptError, TooLargeError
 
-__all__ = ["EngineError", "jar_resource", "java_class", "require", "translated", "view", "wait"]
+__all__ = [
+    "EngineError", "environment_for_mpi", "jar_resource", "jars", "java_class", "mpi_processes",
+    "prepare_mpi", "processors", "require", "translated", "use_processors", "view", "wait",
+]  # fmt: skip
 
 T = TypeVar("T")
 
@@ -123,6 +134,23 @@ def view(
         return jbridge.view(owner, address, shape, dtype)
 
 
+def processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def jars(artifact: str) -> list[Path]:
+    """Return the jars of this name, up to a version; this starts no JVM.
+
+    Raises:
+        EngineError: there are none at all.
+    """
+    with translated():
+        return [path for path in find_jars() if path.name.startswith(artifact)]
+
+
 def jar_resource(artifact: str, name: str) -> bytes:
     """Return a file that lies in a jar; this starts no JVM.
 
@@ -133,8 +161,8 @@ def jar_resource(artifact: str, name: str) -> bytes:
         EngineError: there is no such jar, it is damaged, or it lacks the file.
     """
     with translated():
-        jars = find_jars()
-        for path in jars:
+        found = find_jars()
+        for path in found:
             if path.name.startswith(f"{artifact}-"):
                 try:
                     with zipfile.ZipFile(path) as jar:
@@ -142,5 +170,5 @@ def jar_resource(artifact: str, name: str) -> bytes:
                 except (OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
                     raise JarsNotFoundError(f"cannot read {name} in {path}: {error}") from error
         raise JarsNotFoundError(
-            f"the folder of jars {jars[0].parent} lacks {artifact}; build or install pygpt again"
+            f"the folder of jars {found[0].parent} lacks {artifact}; build or install pygpt again"
         )

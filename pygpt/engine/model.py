@@ -324,6 +324,7 @@ class Model(Handle[java.GPT]):
         *,
         frozen: Sequence[str] = (),
         evaluation: bool = False,
+        shard: tuple[int, int] = (0, 1),
         **options: Unpack[AdamWOptions],
     ) -> Training:
         """Return what trains this model on batches of at most this size; use it in a `with` block.
@@ -333,6 +334,7 @@ class Model(Handle[java.GPT]):
             block_size: positions of each, T; by default the longest.
             frozen: names of weights that stay as they are, bit for bit.
             evaluation: whether there has to be memory to evaluate such batches in between.
+            shard: number of this worker and number of all, where several train one model.
             options: fields of `AdamWConfig`.
         Raises:
             ShapeError: sizes that do not fit the model.
@@ -340,12 +342,14 @@ class Model(Handle[java.GPT]):
             TooLargeError: it does not fit into memory; nothing has been allocated.
         """
         self._require_unquantized("load the model again without rounding it")
-        needed = self.memory(batch_size, block_size, frozen=frozen, evaluation=evaluation)
+        needed = self.memory(
+            batch_size, block_size, frozen=frozen, evaluation=evaluation, workers=shard[1]
+        )
         T = self.config.block_size if block_size is None else block_size
         what = f"training on batches of {batch_size} x {T} tokens"
         require(needed.beside_weights_bytes, what)
         config = from_dict(AdamWConfig, options)
-        return Training(self, self.config, batch_size, T, config, frozen)
+        return Training(self, self.config, batch_size, T, config, frozen, shard)
 
     def memory(
         self,
@@ -354,6 +358,7 @@ class Model(Handle[java.GPT]):
         *,
         frozen: Sequence[str] = (),
         evaluation: bool = False,
+        workers: int = 1,
     ) -> TrainingMemory:
         """Return what training takes on batches of this size, allocating none of it.
 
@@ -362,6 +367,7 @@ class Model(Handle[java.GPT]):
             block_size: positions of each, T; by default the longest.
             frozen: names of weights that stay as they are, which have no gradients and moments.
             evaluation: whether the model is evaluated in between, on batches of the same size.
+            workers: that train it together, each of which has its part of the moments.
         Raises:
             ShapeError: sizes that do not fit the model.
             ConfigError: a name that is no weight's.
@@ -378,7 +384,8 @@ class Model(Handle[java.GPT]):
             if evaluation:
                 rows = min(batch_size, self._at_once(T))
                 evaluated = int(self.java.evaluationBytes(rows, T))
-        return TrainingMemory(self._weights_bytes, trained, 2 * trained, activations, evaluated)
+        moments = -(-2 * trained // workers)
+        return TrainingMemory(self._weights_bytes, trained, moments, activations, evaluated)
 
     def ops(self, batch_size: int = 1, block_size: int | None = None) -> list[str]:
         """Return the ops of a training step, first to last, as text."""

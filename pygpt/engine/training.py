@@ -80,6 +80,7 @@ class Training(Handle[java.Training]):
         config: of the model.
         B, T: it trains on batches of at most B * T tokens.
         frozen: names of the weights that stay as they are.
+        shard: number of this worker and number of all: it holds the moments of its part alone.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Training(Handle[java.Training]):
         T: int,
         options: AdamWConfig,
         frozen: Sequence[str] = (),
+        shard: tuple[int, int] = (0, 1),
     ) -> None:
         with translated():
             adamw = java_class(java.AdamWClass)(
@@ -100,7 +102,8 @@ class Training(Handle[java.Training]):
                 options.grad_clip,
             )
             layout = model.java.weights().layout().freeze(list(frozen))
-            training = java_class(java.TrainingClass)(model.java, B, T, adamw, layout)
+            part = java_class(java.ShardClass)(*shard)
+            training = java_class(java.TrainingClass)(model.java, B, T, adamw, layout, part)
         super().__init__("training", training, model.dtype, model)
         self._config, self._tokens = config, B * T
         self._step_job = java_class(java.StepJobClass)
@@ -288,6 +291,87 @@ class Training(Handle[java.Training]):
     @property
     def _gradients(self) -> FlatArrays:
         return self._numbers("gradients", self.java.gradients)
+
+    # ---- several workers -------------------------------------------------------------------------
+
+    def end_microbatch(self, microbatches: int, rounded: bool) -> None:
+        """Add the gradient of all batches since the last call to those of other microbatches.
+
+        That is along a binary tree; after the last one `flat_gradient` is the sum of all.
+
+        Args:
+            microbatches: of this worker in a step, a power of two.
+            rounded: whether each sum, and what is summed, is rounded to bfloat16.
+        """
+        with self._computing(changes=True):
+            self.java.endMicrobatch(microbatches, rounded)
+
+    def bounds(self, workers: int) -> list[int]:
+        """Return where in `flat_gradient` the part of each worker begins, and the end of all."""
+        with self._turns, translated():
+            length = int(self.java.gradients().flat().length())
+            block = int(java_class(java.ShardClass).block(length))
+        blocks = -(-length // block)
+        return [min(length, blocks * worker // workers * block) for worker in range(workers + 1)]
+
+    def block_count(self, first: int, end: int) -> int:
+        """Return how many numbers `squares` has for such a part of `flat_gradient`."""
+        with self._turns, translated():
+            length = int(self.java.gradients().flat().length())
+            return -(-(end - first) // int(java_class(java.ShardClass).block(length)))
+
+    def squares(self) -> NDArray[np.float64]:
+        """Return the sum of the squares of each block of this worker's part; float64, (blocks,)."""
+        with self._computing():
+            return np.array(self.java.squares(), dtype=np.float64)
+
+    def update_shard(
+        self, learning_rate: float, count: int, squares: float, rounded: bool
+    ) -> float:
+        """Update this worker's part of the weights, and leave in `flat_gradient` what others need.
+
+        Args:
+            count: batches of all workers, whose mean gradient is taken.
+            squares: sum of the squares of the whole gradient.
+            rounded: whether weights move by numbers in bfloat16.
+        Returns:
+            The norm of the mean gradient, before clipping.
+        Raises:
+            EngineError: the gradient is no number; the weights are as they were.
+        """
+        with self._computing(changes=True):
+            self.java.updateShard(learning_rate, count, squares, rounded)
+            return self._gradient_norm
+
+    def receive(self, rounded: bool) -> None:
+        """Take from `flat_gradient` what the others left there with `update_shard`."""
+        with self._computing(changes=True):
+            self.java.receive(rounded)
+
+    def read_moments(self, moment: str, first: int, out: NDArray[Any]) -> None:
+        """Copy moments of this worker's part.
+
+        Args:
+            moment: `m` or `v`.
+            first: number of the first, from the beginning of the part.
+            out: (n,), contiguous, in the model's dtype.
+        """
+        with self._turns, translated():
+            self._shard_of(moment).part(first, out.size).read(out.ctypes.data)
+
+    def write_moments(self, moment: str, first: int, array: NDArray[Any]) -> None:
+        """Set moments of this worker's part; see `read_moments`."""
+        with self._turns, translated():
+            self._shard_of(moment).part(first, array.size).write(array.ctypes.data)
+
+    def _shard_of(self, moment: str) -> java.Flat:
+        return self.java.firstOfShard() if moment == "m" else self.java.secondOfShard()
+
+    def places(self) -> dict[str, tuple[int, tuple[int, ...]]]:
+        """Return of every trained weight where in `flat_gradient` it begins, and its shape."""
+        return self._gradients.places
+
+    # ---- state -----------------------------------------------------------------------------------
 
     def moments(self) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
         """Return AdamW's first and second moments of the trained weights, name -> array; shared."""

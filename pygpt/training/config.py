@@ -11,6 +11,7 @@ from pygpt.fields import Checked, option, same_as, size
 
 SCHEDULES = ("cosine", "linear", "constant")
 BATCHES = ("windows", "packed")
+WIRES = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,21 @@ class TrainConfig(Checked):
     frozen: str = option(
         "", "weights that stay as they are: beginnings of names, such as wte,wpe,h.0"
     )
+    microbatches: int = size(
+        0,
+        "the parts of an update that workers divide, a power of two: their number decides the "
+        "bits, that of the workers does not; 0: none, or with several workers 8",
+        minimum=0,
+    )
+    wire: str = option(
+        "float32", "how gradients and weights travel between workers", choices=WIRES
+    )
+    threads: int = size(
+        0,
+        "the threads of a worker, which decide the bits; 0: the processors of its machine, divided "
+        "among the workers there",
+        minimum=0,
+    )
 
     def _check_together(self) -> None:
         if self.lr_decay_iters == 0:
@@ -92,6 +108,9 @@ class TrainConfig(Checked):
         if self.patience and not self.eval_interval:
             problem = f"expected evaluations, since patience = {self.patience}, got 0"
             raise ConfigError("eval_interval", problem)
+        if self.wire != "float32" and not self.microbatches:
+            problem = f"expected microbatches, since wire = {self.wire}, got 0"
+            raise ConfigError("microbatches", problem)
 
     @property
     def derived(self) -> tuple[str, ...]:
@@ -149,6 +168,9 @@ class TrainOptions(TypedDict, total=False):
     keep: int
     seed: int
     frozen: str
+    microbatches: int
+    wire: str
+    threads: int
 
 
 @dataclass(frozen=True)

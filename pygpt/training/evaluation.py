@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pygpt.datasets.sampler import Batch
+from pygpt.distributed.group import Alone, Group, gather
 from pygpt.errors import ConfigError, DataError
 from pygpt.model.gpt import GPT
 from pygpt.tokenizers.protocol import Tokenizer
@@ -38,21 +39,32 @@ class Evaluation:
 
 
 def evaluate(
-    model: GPT, batches: Iterable[Batch], bytes_per_token: float | None = None
+    model: GPT,
+    batches: Iterable[Batch],
+    bytes_per_token: float | None = None,
+    group: Group | None = None,
 ) -> Evaluation:
     """Return how well a model predicts the targets of all batches.
 
     Args:
         bytes_per_token: of the text; None if not known.
+        group: workers that divide the batches; all of them call this, and get the same.
     Raises:
         DataError: no target is scored.
         ShapeError, TokenError: batches that do not fit the model.
         KeyboardInterrupt: Ctrl-C.
     """
+    group = Alone() if group is None else group
+    losses, counts = [], []
+    for number, (ids, targets) in enumerate(batches):
+        mine = number % group.size == group.rank
+        losses.append(model.loss(ids, targets) if mine else 0.0)
+        counts.append(int(np.count_nonzero(targets >= 0)))
+    everyone = gather(group, np.array(losses))
     total, scored = 0.0, 0
-    for ids, targets in batches:
-        count = int(np.count_nonzero(targets >= 0))
-        total, scored = total + model.loss(ids, targets) * count, scored + count
+    for number, count in enumerate(counts):
+        loss = float(everyone[number % group.size, number])
+        total, scored = total + loss * count, scored + count
     if not scored:
         raise DataError("validation data: expected tokens to predict, got none")
     loss = total / scored

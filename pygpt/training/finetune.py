@@ -14,6 +14,8 @@ from pygpt.datasets.conversations import conversation_of
 from pygpt.datasets.dataset import Dataset
 from pygpt.datasets.pairs import PairDataset
 from pygpt.datasets.sources import rows_of
+from pygpt.distributed.group import Alone, Group
+from pygpt.distributed.step import with_microbatches, with_threads
 from pygpt.errors import CheckpointError, ConfigError, DataError
 from pygpt.model.gpt import GPT
 from pygpt.tokenizers.bpe import BPETokenizer
@@ -37,6 +39,7 @@ def finetune(
     validation: float = 0.1,
     backend: str = "cpu",
     writers: Sequence[MetricsWriter] = (),
+    group: Group | None = None,
     prompt_field: str | None = None,
     answer_field: str | None = None,
     skip: bool = False,
@@ -54,7 +57,7 @@ def finetune(
             are put into the form of the model's chat template, if it has one. A model whose
             tokenizer has nothing to end an answer with gets an id for that: see `with_end`.
         config: the run's options; `frozen` names what stays as it is.
-        run, resume, writers: see `Trainer`.
+        run, resume, writers, group: see `Trainer`.
         validation: the part of the pairs that is to validate with.
         backend: see `GPT`.
         prompt_field, answer_field, skip: see `Pairs.read`.
@@ -64,25 +67,33 @@ def finetune(
         ConfigError: the model has no tokenizer, or the data are of another.
         DataError: the data cannot be read.
     """
+    group = Alone() if group is None else group
     config = TrainConfig() if config is None else config
+    config = with_threads(with_microbatches(config, group.size), group)
     reading = {"prompt_field": prompt_field, "answer_field": answer_field}
     with ExitStack() as stack:
-        model = stack.enter_context(load(checkpoint, backend))
+        model = stack.enter_context(load(checkpoint, backend, config.threads))
         if not os.path.isdir(data) and model.tokenizer is not None:
             if not ends(model.special_ids, model.tokenizer):
                 in_lines = answers_are_lines(data, **reading)
-                model = stack.enter_context(with_end(model, backend, in_lines, on_note))
+                ended = with_end(model, backend, in_lines, on_note, config.threads)
+                model = stack.enter_context(ended)
         learned = data_for(model, data, validation, config.seed, **reading, skip=skip)
         if isinstance(learned, PairDataset):
             for note in learned.train.notes:
                 on_note(note)
             if model.chat_template is None:
                 model.chat_template = plain_template(learned.tokenizer)
-        with Trainer(model, learned, config, run=run, resume=resume, writers=writers) as trainer:
+        trainer = Trainer(
+            model, learned, config, run=run, resume=resume, writers=writers, group=group
+        )
+        with trainer:
             yield trainer
 
 
-def load(checkpoint: str | os.PathLike[str], backend: str = "cpu") -> GPT:
+def load(
+    checkpoint: str | os.PathLike[str], backend: str = "cpu", threads: int = 0
+) -> GPT:
     """Return a saved model whose tokenizer, if it has one, can be used.
 
     Raises:
@@ -91,7 +102,7 @@ def load(checkpoint: str | os.PathLike[str], backend: str = "cpu") -> GPT:
     try:
         with warnings.catch_warnings():  # of a tokenizer that does not fit
             warnings.simplefilter("error", UserWarning)
-            return GPT.from_pretrained(checkpoint, backend=backend)
+            return GPT.from_pretrained(checkpoint, backend=backend, threads=threads)
     except UserWarning as warning:
         raise CheckpointError(str(warning).partition("; the model takes")[0]) from None
 
@@ -113,7 +124,11 @@ def answers_are_lines(
 
 
 def with_end(
-    model: GPT, backend: str, in_lines: bool, on_note: Callable[[str], None]
+    model: GPT,
+    backend: str,
+    in_lines: bool,
+    on_note: Callable[[str], None],
+    threads: int = 0,
 ) -> GPT:
     """Return a model that has an id to end an answer with, where its tokenizer has none.
 
@@ -138,7 +153,7 @@ def with_end(
         model.tokenizer = longer
         return model
     config = replace(model.config, vocab_size=longer.vocab_size)
-    grown = GPT(config, seed=None, backend=backend, tokenizer=longer)
+    grown = GPT(config, seed=None, backend=backend, threads=threads, tokenizer=longer)
     old = model.parameters()
     for name, weight in grown.parameters().items():
         if weight.shape == old[name].shape:

@@ -16,6 +16,8 @@ from pygpt.checkpoints import folder as checkpoint
 from pygpt.datasets.dataset import TOKENIZER_FILE, TRAIN_FILE, VAL_FILE, Dataset
 from pygpt.datasets.prepare import prepare
 from pygpt.datasets.sources import fingerprint_of
+from pygpt.distributed.group import Alone, Group, from_first
+from pygpt.distributed.step import with_microbatches, with_threads
 from pygpt.errors import CheckpointError, ConfigError, DataError
 from pygpt.fields import from_dict, specs_of
 from pygpt.files.atomic import write_new
@@ -80,6 +82,7 @@ def train(
     resume: bool = False,
     backend: str = "cpu",
     writers: Sequence[MetricsWriter] = (),
+    group: Group | None = None,
     on_record: Callable[[Record], None] | None = None,
     **options: Unpack[RunOptions],
 ) -> TrainedRun:
@@ -99,6 +102,7 @@ def train(
         resume: whether to go on from the folder's last checkpoint, if it has one.
         backend: see `GPT`.
         writers: where records go beside the folder.
+        group: workers that train the model together, each of which calls this; see `Trainer`.
         on_record: called with the record of each step.
         options: fields of `GPTConfig` and `TrainConfig` that differ from the recipe's.
     Raises:
@@ -119,6 +123,7 @@ def train(
         resume=resume,
         backend=backend,
         writers=writers,
+        group=group,
     ) as run:
         assert run.trainer is not None
         last = None
@@ -164,6 +169,7 @@ def open_run(
     backend: str = "cpu",
     writers: Sequence[MetricsWriter] = (),
     dry_run: bool = False,
+    group: Group | None = None,
 ) -> Iterator[Run]:
     """Yield a run that is ready to train; the block's end frees its memory and its folder.
 
@@ -173,29 +179,37 @@ def open_run(
         dry_run: decide everything, but write nothing that stays, and make no trainer.
     Args and errors are those of `train`.
     """
+    group = Alone() if group is None else group
     found = find_recipe(os.fspath(recipe))
     folder = Path("runs", found.name) if out is None else Path(out)
-    saved = begun_with(folder) if resume else None
+    saved = begun_as_first(folder, group) if resume else None
     sizes, config = _options(found, options, saved)
+    config = with_threads(with_microbatches(config, group.size), group)
     paths = {"source": data, "tokenizer": tokenizer}
     flags: dict[str, Any] = {
         **{name: os.fspath(value) for name, value in paths.items() if value is not None},
         **_not_none(field=field, format=format, lines=lines),
     }
     with ExitStack() as stack:
-        with _place(folder, resume, dry_run) as (place, held):
-            source, dataset = _data(found, flags, place, config.batches, saved)
+        with _place(folder, resume, dry_run, group) as (place, held):
+            source, dataset = _divided_data(
+                found, flags, place, config.batches, saved, group, folder
+            )
             ids = dataset.tokenizer.vocab_size
             architecture = from_dict(GPTConfig, {"vocab_size": ids, **sizes})
             if dry_run:
                 dataset.streams(architecture.block_size, config)  # a trainer's first errors
-            model = stack.enter_context(GPT(architecture, seed=config.seed, backend=backend))
+            model = GPT(architecture, seed=config.seed, backend=backend, threads=config.threads)
+            stack.enter_context(model)
             check_tokenizer(model, dataset.tokenizer)
             trainer = None
-            if held is not None:
-                trainer = Trainer(model, dataset, config, run=held, resume=resume, writers=writers)
+            if not dry_run:
+                where = folder if held is None else held
+                trainer = Trainer(
+                    model, dataset, config, run=where, resume=resume, writers=writers, group=group
+                )
                 stack.enter_context(trainer)
-                if not steps_in(held.path):
+                if held is not None and not steps_in(held.path):
                     _write_begun(held.path, architecture, config, dataset)
         yield Run(folder, source, dataset, model, config, trainer)
 
@@ -239,6 +253,13 @@ def begun_with(run: Path) -> Begun | None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         problem = f"has no checkpoint to go on from, and its {BEGUN_FILE} is damaged: {error}"
     raise CheckpointError(f"run folder {run}: {problem}; begin in another folder, or remove it")
+
+
+def begun_as_first(run: Path, group: Group) -> Begun | None:
+    """Return what worker 0 finds by `begun_with`; the others need not have the folder."""
+    found = begun_with(run) if group.rank == 0 else None
+    values = from_first(group, None if found is None else found._asdict())
+    return found if group.size == 1 or values is None else Begun(**values)
 
 
 def _write_begun(run: Path, model: GPTConfig, config: TrainConfig, data: Dataset) -> None:
@@ -290,12 +311,18 @@ def _check_sizes(saved: Mapping[str, Any], model: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _place(run: Path, resume: bool, dry_run: bool) -> Iterator[tuple[Path, RunFolder | None]]:
+def _place(
+    run: Path, resume: bool, dry_run: bool, group: Group
+) -> Iterator[tuple[Path, RunFolder | None]]:
     """Give the folder where text is prepared, in the run's folder, and that folder, held.
 
     If the block fails, a run's folder that was not there before is removed again. A dry run has a
-    place that is removed in any case, and holds no folder.
+    place that is removed in any case, and holds no folder; nor does a worker that is not the first.
     """
+    if group.rank:
+        with TemporaryDirectory(prefix="pygpt.", ignore_cleanup_errors=True) as place:
+            yield Path(place, DATA), None
+        return
     check_run(run)
     if os.path.isdir(run) and not resume:
         check_unused(run)
@@ -318,6 +345,31 @@ def _place(run: Path, resume: bool, dry_run: bool) -> Iterator[tuple[Path, RunFo
                     folder.rmdir()
         held.close()
         raise
+
+
+def _divided_data(
+    recipe: Recipe,
+    given: Mapping[str, Any],
+    place: Path,
+    batches: str,
+    saved: Begun | None,
+    group: Group,
+    run: Path,
+) -> tuple[DataConfig, Dataset]:
+    """Return what `_data` does on every worker of a group.
+
+    The first prepares text, if there is any, in the run's folder. The others wait for it, and take
+    what they see there; where they do not see that folder, they prepare the same text themselves.
+    """
+    if group.rank:
+        from_first(group, None)
+        if (run / DATA).is_dir():
+            return DataConfig(os.fspath(run / DATA)), _as_begun(Dataset.load(run / DATA), saved)
+        source, data = _data(recipe, given, place, batches, None)
+        return source, _as_begun(data, saved)
+    found = _data(recipe, given, place, batches, saved)
+    from_first(group, "prepared")
+    return found
 
 
 def _data(

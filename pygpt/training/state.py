@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pygpt.distributed import state as shards
+from pygpt.distributed.group import Group
 from pygpt.engine.training import Training
 from pygpt.errors import CheckpointError
 from pygpt.fields import from_dict
@@ -69,22 +71,34 @@ class State:
         return {name: value for name, value in options if name not in self.derived}
 
 
-def write_state(folder: Path, state: State, model: GPT, training: Training) -> None:
+def write_state(
+    folder: Path, state: State, model: GPT, training: Training, group: Group
+) -> None:
     """Write the file, and wait until the disk has it.
 
+    Args:
+        group: whose first worker this is; the others call `shards.write`.
     Raises:
         OSError: it cannot be written.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
-    path = folder / STATE_FILE
-    text = json.dumps({"version": VERSION, **asdict(state)})
-    try:
-        save_file(_arrays(model, training), path, metadata={_KEY: text})
-    except SafetensorError as error:
-        raise OSError(str(error)) from error  # a full disk, say
+    path, text = folder / STATE_FILE, text_of(state)
+    if group.size > 1:
+        weights = model.parameters() if model.dtype == "float64" else {}
+        shards.write(path, text, model.config.weight_shapes(), weights, training, group)
+    else:
+        try:
+            save_file(_arrays(model, training), path, metadata={_KEY: text})
+        except SafetensorError as error:
+            raise OSError(str(error)) from error  # a full disk, say
     sync_file(path)
+
+
+def text_of(state: State) -> str:
+    """Return what is no array as the file has it."""
+    return json.dumps({"version": VERSION, **asdict(state)})
 
 
 def read_state(folder: Path) -> State:
@@ -93,12 +107,36 @@ def read_state(folder: Path) -> State:
     Raises:
         CheckpointError: the file is missing, damaged, or of another version.
     """
+    return state_of(read_text(folder), folder)
+
+
+def read_text(folder: Path) -> str:
+    """Read what is no array, as the file has it.
+
+    Raises:
+        CheckpointError: the file is missing or damaged.
+    """
     from safetensors import SafetensorError, safe_open
 
     where = f"checkpoint {folder}: {STATE_FILE}"
     try:
         with safe_open(folder / STATE_FILE, framework="numpy") as file:
-            values = json.loads((file.metadata() or {})[_KEY])
+            return str((file.metadata() or {})[_KEY])
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{where} is missing; a run cannot go on from there") from error
+    except (SafetensorError, OSError, KeyError) as error:
+        raise CheckpointError(f"{where} is damaged: {error}") from error
+
+
+def state_of(text: str, folder: Path) -> State:
+    """Return the state that a file of a checkpoint has as text.
+
+    Raises:
+        CheckpointError: it is damaged, or of another version.
+    """
+    where = f"checkpoint {folder}: {STATE_FILE}"
+    try:
+        values = json.loads(text)
         version = values.pop("version")
         if version != VERSION:
             raise CheckpointError(f"{where}: expected version {VERSION}, got {version!r}")
@@ -106,9 +144,7 @@ def read_state(folder: Path) -> State:
         config = from_dict(TrainConfig, values.pop("config"))
         values["derived"] = tuple(values.get("derived", ()))
         return State(**values, best=None if best is None else Best(**best), config=config)
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{where} is missing; a run cannot go on from there") from error
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{where} is damaged: {error}") from error
 
 

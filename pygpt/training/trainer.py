@@ -15,6 +15,11 @@ import numpy as np
 
 from pygpt.checkpoints import folder as checkpoint
 from pygpt.datasets.sampler import Batch, TrainingData
+from pygpt.distributed import state as shards
+from pygpt.distributed.cost import Cost
+from pygpt.distributed.group import Alone, Group, from_first
+from pygpt.distributed.same import check_same
+from pygpt.distributed.step import Plan, ShardedStep, shares_of, with_microbatches
 from pygpt.errors import CheckpointError, ConfigError, DataError
 from pygpt.files.atomic import write_synced
 from pygpt.model.config import GPTConfig
@@ -26,12 +31,20 @@ from pygpt.training.evaluation import Evaluation, check_tokenizer, evaluate
 from pygpt.training.metrics import JsonLines, MetricsWriter, Record
 from pygpt.training.run_folder import METRICS_FILE, RunFolder, check_unused, newest_in
 from pygpt.training.schedule import learning_rate
-from pygpt.training.state import STATE_FILE, Best, State, read_arrays, read_state, write_state
+from pygpt.training.state import (
+    STATE_FILE,
+    Best,
+    State,
+    read_arrays,
+    read_text,
+    state_of,
+    write_state,
+)
 
-# What may change when a run goes on; everything else decides the bits of the steps to come.
+# What may change when a run goes on; all else, and `threads`, decides the bits of steps to come.
 MAY_CHANGE = (
     "max_iters", "lr_decay_iters", "eval_interval", "eval_iters", "patience",
-    "checkpoint_interval", "keep",
+    "checkpoint_interval", "keep", "threads",
 )  # fmt: skip
 
 FILES = (checkpoint.CONFIG_FILE, checkpoint.WEIGHTS_FILE, tokenizer_json.FILE_NAME, STATE_FILE)
@@ -53,6 +66,7 @@ class Trainer:
         step: updates of the weights that have been done.
         best: the step with the lowest validation loss; None before the first evaluation.
         doing: what goes on, in words; for another thread to show.
+        stopping: whether a worker of the group was asked to stop, as all of them know.
         breakable: whether an exception, raised by a signal's handler, would undo no more than the
             step or the evaluation that goes on: the next one begins with it again.
 
@@ -64,6 +78,8 @@ class Trainer:
             already is the trainer's as soon as there is one.
         resume: whether to go on from the folder's last checkpoint, if it has one.
         writers: where records go beside the folder.
+        group: workers that train the model together, each of which has a trainer of the same
+            arguments; the first one writes. The bits are those of any other number of workers.
     Raises:
         ConfigError: options or data that do not fit the model, or the run that is to go on.
         OutputError: the folder has checkpoints and `resume` is false, is no run's, is in use by
@@ -82,9 +98,12 @@ class Trainer:
         run: str | os.PathLike[str] | RunFolder | None = None,
         resume: bool = False,
         writers: Sequence[MetricsWriter] = (),
+        group: Group | None = None,
     ) -> None:
         self.model = model
-        self.config = config = TrainConfig() if config is None else config
+        self.group: Group = Alone() if group is None else group
+        config = TrainConfig() if config is None else config
+        self.config = config = with_microbatches(config, self.group.size)
         self.tokenizer = data.tokenizer
         check_tokenizer(model, self.tokenizer)
         if resume and run is None:
@@ -92,7 +111,10 @@ class Trainer:
         self._streams = data.streams(model.config.block_size, config)
         self._tokenizer_file = b""
         self._run: RunFolder | None = None
-        self._writers = list(writers)
+        self._has_run = run is not None  # also of a worker that does not write
+        self._writers = list(writers) if self.group.rank == 0 else []
+        self.stopping = False
+        self._sharded: ShardedStep | None = None
         self.step = 0  # updates done
         self.best: Best | None = None
         self._waited = 0
@@ -101,19 +123,26 @@ class Trainer:
         self.breakable = False
         frozen = frozen_weights(model.config, config.frozen)
         with ExitStack() as stack:
+            rows = Plan.of(config).rows if config.microbatches else config.batch_size
+            shard = self.group.rank, self.group.size
             evaluation = config.eval_interval > 0
             self._training = stack.enter_context(
                 model.training(
-                    config.batch_size, None, frozen=frozen, evaluation=evaluation, **config.adamw()
+                    rows, None, frozen=frozen, evaluation=evaluation, shard=shard, **config.adamw()
                 )
             )
             self._training.resume(0, first_dropout_key(config.seed))
+            if config.microbatches:
+                self._sharded = ShardedStep(self._training, self.group, config)
             if run is not None:
-                self._run = run if isinstance(run, RunFolder) else RunFolder(run)
-                if self._run is not run:  # one that is given stays its owner's if this fails
-                    stack.callback(self._run.close)
-                self._continue(self._run, resume)
-                self._writers.insert(0, JsonLines(self._run.path / METRICS_FILE))
+                if self.group.rank == 0:
+                    self._run = run if isinstance(run, RunFolder) else RunFolder(run)
+                    if self._run is not run:  # one that is given stays its owner's if this fails
+                        stack.callback(self._run.close)
+                    self._writers.insert(0, JsonLines(self._run.path / METRICS_FILE))
+                self._continue(resume)
+            if self.group.size > 1:
+                check_same(self.group, model, config, self._streams)
             for writer in self._writers:
                 stack.callback(writer.close)
                 writer.begin(self.step)
@@ -152,6 +181,7 @@ class Trainer:
             if self.config.eval_interval and (self.step % self.config.eval_interval == 0 or last):
                 self._unevaluated = record
         is_best = False
+        self.stopping |= self._sharded is not None and self._sharded.stopping
         if self._unevaluated is not None:
             with self._breakable():
                 evaluation = self.evaluate()
@@ -167,7 +197,7 @@ class Trainer:
             writer.write(record)
         interval = self.config.checkpoint_interval
         due = interval and self.step % interval == 0
-        if self._run is not None and (due or is_best or self.finished):
+        if self._has_run and (due or is_best or self.finished):
             self.save()
         return record
 
@@ -193,24 +223,51 @@ class Trainer:
         began = sampler.state(), training.dropout_key
         try:
             batches = [next(sampler) for _ in range(self.config.gradient_accumulation_steps)]
-            shares, losses = _shares(batches), []
-            for (ids, targets), share in zip(batches, shares, strict=True):
-                with self._breakable():
-                    losses.append(training.accumulate(ids, targets, share))
-            norm = training.update(rate)
+            loss, norm = self._trained(batches, rate, began[1])
         except BaseException:
             if training.updates == self.step:
                 sampler.restore(began[0])
                 training.resume(self.step, began[1])
             raise
         self.step += 1
-        loss = sum(share * loss for share, loss in zip(shares, losses, strict=True)) / len(losses)
         return loss, norm, sum(ids.size for ids, _ in batches)
+
+    def _trained(self, batches: list[Batch], rate: float, key: int) -> tuple[float, float]:
+        """Update the weights; return the loss and the gradient's norm."""
+        if self._sharded is not None:
+            with self._breakable():
+                return self._sharded.run(batches, rate, self.step, key)
+        shares, losses = shares_of([targets for _, targets in batches]), []
+        for (ids, targets), share in zip(batches, shares, strict=True):
+            with self._breakable():
+                losses.append(self._training.accumulate(ids, targets, share))
+        norm = self._training.update(rate)
+        loss = sum(share * loss for share, loss in zip(shares, losses, strict=True)) / len(losses)
+        return loss, norm
+
+    def measure(self) -> Cost | None:
+        """Return what a step costs in computing and in communication; None without microbatches.
+
+        All workers of a group call it. No later bit depends on it.
+        """
+        if self._sharded is None:
+            return None
+        sampler = self._streams.train
+        began = sampler.state()
+        batches = [next(sampler) for _ in range(self.config.gradient_accumulation_steps)]
+        sampler.restore(began)
+        return self._sharded.measure(batches, self.step, self._training.dropout_key)
+
+    def ask_to_stop(self) -> None:
+        """Have all workers of the group learn, in their next step, that they are to stop."""
+        if self._sharded is not None:
+            self._sharded.asked_to_stop = True
 
     def evaluate(self) -> Evaluation:
         """Return how well the model predicts `eval_iters` batches of the text to validate with."""
         batches = self._streams.validation.eval_batches(self.config.eval_iters or None)
-        return evaluate(self.model, self._counted(batches), self._streams.bytes_per_token)
+        bytes_per_token = self._streams.bytes_per_token
+        return evaluate(self.model, self._counted(batches), bytes_per_token, self.group)
 
     def _counted(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         for number, batch in enumerate(batches, start=1):
@@ -219,7 +276,7 @@ class Trainer:
 
     @contextmanager
     def _breakable(self) -> Iterator[None]:
-        self.breakable = True
+        self.breakable = self.group.size == 1  # else the others would wait
         try:
             yield
         finally:
@@ -248,13 +305,18 @@ class Trainer:
     def save(self) -> Path:
         """Write a checkpoint of the run as it is; return its folder.
 
+        All workers of a group call it; the first one writes, and the others get what it needs.
+
         Raises:
             ConfigError: the trainer has no run folder.
             OutputError: it cannot be written; all others are as they were.
         """
-        if self._run is None:
+        if not self._has_run:
             raise ConfigError("run", "expected a run folder for checkpoints, got none")
         self.doing = f"checkpoint after step {self.step:,}"
+        if self._run is None:
+            shards.write(None, "", {}, {}, self._training, self.group)
+            return Path()
         best = None if self.best is None else self.best.step
         return self._run.write(self.step, best, self.config.keep, self._write_files)
 
@@ -285,30 +347,41 @@ class Trainer:
             origin=self._streams.origin,
             unevaluated=None if self._unevaluated is None else asdict(self._unevaluated),
         )
-        write_state(folder, state, model, self._training)
+        write_state(folder, state, model, self._training, self.group)
 
-    def _continue(self, run: RunFolder, resume: bool) -> None:
+    def _continue(self, resume: bool) -> None:
         """Go to where the run's last checkpoint was, if there is one."""
-        if not resume:
-            check_unused(run.path)
-        folder = newest_in(run.path, FILES)
-        if folder is None:
+        folder, text = None, None
+        if self._run is not None:
+            if not resume:
+                check_unused(self._run.path)
+            folder = newest_in(self._run.path, FILES)
+            text = None if folder is None else read_text(folder)
+        text = from_first(self.group, text)
+        if text is None:
             return
-        state = read_state(folder)
-        with checkpoint.opened(folder) as saved:
-            _check_same(f"checkpoint {folder}", saved.config, self.model.config)
-            self._check_config(state)
-            check_origin(state.origin, self._streams.origin)
-            self._streams.train.restore(state.sampler)
-            read_arrays(folder, self.model, self._training)
-            if self.model.dtype == "float32":
-                saved.copy_to(self.model.parameters())
+        state = state_of(text, folder or Path())
+        self._check_config(state)
+        check_origin(state.origin, self._streams.origin)
+        self._streams.train.restore(state.sampler)
+        if folder is not None:
+            with checkpoint.opened(folder) as saved:
+                _check_same(f"checkpoint {folder}", saved.config, self.model.config)
+                if self.group.size == 1:
+                    read_arrays(folder, self.model, self._training)
+                if self.model.dtype == "float32":
+                    saved.copy_to(self.model.parameters())
+        if self.group.size > 1:
+            shards.read(folder, self.model, self._training, self.group)
+        for weight in self.model.parameters().values():
+            self.group.broadcast(weight.reshape(-1))
         self.model.weights_changed()
         self._training.resume(state.step, state.dropout_key)
         self.step, self.best, self._waited = state.step, state.best, state.waited
         if state.unevaluated is not None:
             self._unevaluated = Record(**state.unevaluated)
-        run.point(self.step, None if self.best is None else self.best.step)
+        if self._run is not None:
+            self._run.point(self.step, None if self.best is None else self.best.step)
 
     def _check_config(self, state: State) -> None:
         if state.tokenizer != self.tokenizer.fingerprint:
@@ -329,17 +402,6 @@ class Trainer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _shares(batches: Sequence[Batch]) -> list[float]:
-    """Return what each batch counts for: the targets that it scores, 1 on average.
-
-    So the mean over batches is the mean over all targets, however they are divided.
-    """
-    counts = [int(np.count_nonzero(targets >= 0)) for _, targets in batches]
-    if len({*counts}) == 1:
-        return [1.0] * len(counts)
-    return [count * len(counts) / sum(counts) for count in counts]
 
 
 def _release(stack: ExitStack, run: RunFolder | None) -> None:

@@ -206,6 +206,16 @@ public interface Kernels extends AutoCloseable {
    */
   void adamW(AdamStep step, Flat weights, Flat gradients, Flat m, Flat v);
 
+  /**
+   * to = factor * x, or to + factor * x; of all elements, which are equally many. They may be the
+   * same ones.
+   *
+   * @param factor 1 or -1, so that nothing is rounded but the sum
+   * @param add whether to add to {@code to} rather than to overwrite it
+   * @param rounded whether the result is rounded to the nearest bfloat16, ties to even
+   */
+  void addScaled(double factor, Flat x, Flat to, boolean add, boolean rounded);
+
   @Override
   default void close() {}
 }

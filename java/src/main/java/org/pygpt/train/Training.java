@@ -1,11 +1,7 @@
 package org.pygpt.train;
 
 import java.math.BigInteger;
-import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.List;
 import org.pygpt.graph.Step;
-import org.pygpt.kernels.AdamStep;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.model.GPT;
 import org.pygpt.model.Layout;
@@ -26,31 +22,17 @@ public final class Training implements AutoCloseable {
   private final GPT model;
   private final Kernels kernels;
   private final AdamW options;
-  private final Parameters weights;
   private final Parameters gradients;
-  private final Parameters m;
-  private final Parameters v;
+  private final Optimizer optimizer;
+  private final GradientTree tree;
   private final Session program;
   private final int blockSize;
   private final int maxRows;
-  private final List<Range> trained;
   private long updates;
   private int accumulated;
   private long dropoutKey;
   private double gradientNorm;
   private boolean closed; // read and written in turns
-
-  /**
-   * Weights that lie together and their weight decay.
-   *
-   * @param from first element, of the weights
-   * @param state the same one's place among the gradients and among the moments
-   */
-  private record Range(long from, long state, long length, double decay) {
-    Flat of(Parameters gradientsOrMoments) {
-      return gradientsOrMoments.flat().part(state, length);
-    }
-  }
 
   /** Plans the training of all weights of {@code model}; see the other constructor. */
   public Training(GPT model, int B, int T, AdamW options) {
@@ -70,6 +52,14 @@ public final class Training implements AutoCloseable {
    * @throws TooLargeError if gradients, moments and activations do not fit into memory
    */
   public Training(GPT model, int B, int T, AdamW options, Layout layout) {
+    this(model, B, T, options, layout, Shard.WHOLE);
+  }
+
+  /**
+   * Plans the training of {@code model} by one of several workers, which holds the moments of its
+   * shard of the weights alone; else as the other constructor.
+   */
+  public Training(GPT model, int B, int T, AdamW options, Layout layout, Shard shard) {
     blockSize = model.config().blockSize();
     if (B < 1 || T < 1 || T > blockSize || (long) B * T > Integer.MAX_VALUE) {
       throw new IllegalArgumentException(
@@ -81,17 +71,18 @@ public final class Training implements AutoCloseable {
     this.model = model;
     kernels = model.kernels();
     this.options = options;
-    weights = model.weights();
     long count = layout.trainable().stream().mapToLong(Layout.Weight::size).sum();
-    long state = 3 * count * model.dtype().bytes();
+    int bytes = model.dtype().bytes();
+    long state = count * bytes + Optimizer.bytes(count, shard, bytes);
     kernels
         .device()
         .require(
             BigInteger.valueOf(state + model.activationBytes(B, T, layout)),
             "training on batches of " + B + " x " + T + " tokens");
-    gradients = zeros(layout);
-    m = zeros(layout);
-    v = zeros(layout);
+    int block = kernels.squaresBlock();
+    gradients = Parameters.trainable(kernels.device(), layout, model.dtype(), block);
+    optimizer = new Optimizer(kernels, options, model.weights(), gradients, layout, shard);
+    tree = new GradientTree(kernels);
     try {
       program = model.training(B, T, gradients);
     } catch (RuntimeException | Error error) {
@@ -99,42 +90,12 @@ public final class Training implements AutoCloseable {
       throw error;
     }
     maxRows = B * T;
-    trained = ranges(layout);
   }
 
   private void closeState() {
-    v.close();
-    m.close();
+    tree.close();
+    optimizer.close();
     gradients.close();
-  }
-
-  private Parameters zeros(Layout layout) {
-    int block = kernels.squaresBlock();
-    return Parameters.trainable(kernels.device(), layout, model.dtype(), block);
-  }
-
-  /** What an update moves: as few ranges as there can be, in the order of the flat arrays. */
-  private List<Range> ranges(Layout layout) {
-    List<Layout.Weight> byOffset = new ArrayList<>(layout.weights());
-    byOffset.sort(Comparator.comparingLong(weight -> weights.get(weight.name()).offset()));
-    List<Range> ranges = new ArrayList<>();
-    boolean joins = false; // whether the weight before this one is in the last range
-    for (Layout.Weight weight : byOffset) {
-      if (weight.trainable()) {
-        long from = weights.get(weight.name()).offset();
-        long state = gradients.get(weight.name()).offset();
-        double decay = weight.decays() ? options.weightDecay() : 0;
-        long end = from + weight.size();
-        if (joins && ranges.getLast().decay == decay) {
-          Range last = ranges.removeLast();
-          from = last.from;
-          state = last.state;
-        }
-        ranges.add(new Range(from, state, end - from, decay));
-      }
-      joins = weight.trainable();
-    }
-    return ranges;
   }
 
   /**
@@ -228,45 +189,100 @@ public final class Training implements AutoCloseable {
     if (accumulated == 0) {
       throw new IllegalStateException("update: expected a backward before it, got none");
     }
+    double squares = options.gradClip() > 0 ? kernels.sumOfSquares(gradients.flat()) : 0;
+    optimizer.update(learningRate, updates + 1, begin(accumulated, squares));
+  }
+
+  /**
+   * Counts an update that begins now.
+   *
+   * @param count backward passes whose gradients were added
+   * @param squares sum of the squares of the gradient
+   * @return what the gradient is multiplied by, for the mean and to keep its norm within the limit
+   */
+  private double begin(int count, double squares) {
     model.requireTrainable(); // it may have been rounded since
-    double scale = 1.0 / accumulated;
+    double scale = 1.0 / count;
     if (options.gradClip() > 0) {
-      scale *= clip(scale);
+      gradientNorm = scale * Math.sqrt(squares);
+      if (!Double.isFinite(gradientNorm)) {
+        accumulated = 0;
+        throw new ArithmeticException(
+            String.format(
+                "gradient: expected a finite norm in step %d, got %f; the weights are still those "
+                    + "of step %d: lower the learning rate or look at the data",
+                updates + 1, gradientNorm, updates));
+      }
+      scale *= Math.min(1, options.gradClip() / (gradientNorm + AdamW.CLIP_EPSILON));
     }
     accumulated = 0;
     updates++;
     model.changed();
-    double correction1 = 1 / (1 - Math.pow(options.beta1(), updates));
-    double correction2 = 1 / (1 - Math.pow(options.beta2(), updates));
-    for (Range range : trained) {
-      AdamStep step =
-          new AdamStep(
-              learningRate,
-              options.beta1(),
-              options.beta2(),
-              options.epsilon(),
-              range.decay,
-              correction1,
-              correction2,
-              scale);
-      Flat moved = weights.flat().part(range.from, range.length);
-      kernels.adamW(step, moved, range.of(gradients), range.of(m), range.of(v));
+    return scale;
+  }
+
+  // ---- several workers -------------------------------------------------------------------------
+
+  /**
+   * Ends a microbatch: its gradient, that of all backward passes since the last call, is added to
+   * those of the others along a binary tree. After the last one {@link #gradients} is their sum.
+   *
+   * @param microbatches of this worker in a step, a power of two
+   * @param rounded whether each node of the tree is rounded to bfloat16
+   */
+  public void endMicrobatch(int microbatches, boolean rounded) {
+    try (var _ = turn()) {
+      if (accumulated == 0) {
+        throw new IllegalStateException("microbatch: expected a backward before its end, got none");
+      }
+      accumulated = 0;
+      tree.add(gradients.flat(), microbatches, rounded);
     }
   }
 
-  /** What keeps the norm of the mean gradient within the limit. */
-  private double clip(double scale) {
-    gradientNorm = scale * Math.sqrt(kernels.sumOfSquares(gradients.flat()));
-    if (!Double.isFinite(gradientNorm)) {
-      accumulated = 0;
-      throw new ArithmeticException(
-          String.format(
-              "gradient: expected a finite norm in step %d, got %f; the weights are still those "
-                  + "of step %d: lower the learning rate or look at the data",
-              updates + 1, gradientNorm, updates));
+  /** The sums of the squares of the gradients of the blocks of this worker's shard, in order. */
+  public double[] squares() {
+    try (var _ = turn()) {
+      return optimizer.squares();
     }
-    return Math.min(1, options.gradClip() / (gradientNorm + AdamW.CLIP_EPSILON));
   }
+
+  /**
+   * One AdamW update of this worker's shard, by the mean of the gradients. What the others need of
+   * it, and {@link #receive} takes, is then in its place among {@link #gradients}.
+   *
+   * @param learningRate of this step
+   * @param count backward passes of all workers
+   * @param squares sum of the squares of the whole gradient
+   * @param rounded whether weights move by numbers in bfloat16
+   * @throws ArithmeticException if the gradient's norm is no number; the weights are as they were
+   */
+  public void updateShard(double learningRate, int count, double squares, boolean rounded) {
+    try (var _ = turn()) {
+      double scale = begin(count, squares);
+      optimizer.updateAndSend(learningRate, updates, scale, rounded);
+    }
+  }
+
+  /** Takes the weights of the others' shards from {@link #gradients}; see {@link #updateShard}. */
+  public void receive(boolean rounded) {
+    try (var _ = turn()) {
+      optimizer.receive(rounded);
+      model.changed();
+    }
+  }
+
+  /** AdamW's first moments of this worker's shard, shared. */
+  public Flat firstOfShard() {
+    return optimizer.first();
+  }
+
+  /** AdamW's second moments of this worker's shard, shared. */
+  public Flat secondOfShard() {
+    return optimizer.second();
+  }
+
+  // ---- state -----------------------------------------------------------------------------------
 
   /**
    * The gradient of the trained weights that {@link #backward} computed last, shared; not divided
@@ -276,14 +292,18 @@ public final class Training implements AutoCloseable {
     return gradients;
   }
 
-  /** AdamW's first moments of the trained weights, shared. */
+  /**
+   * AdamW's first moments of the trained weights, shared.
+   *
+   * @throws IllegalStateException if only a shard is held
+   */
   public Parameters firstMoments() {
-    return m;
+    return optimizer.firstMoments();
   }
 
-  /** AdamW's second moments of the trained weights, shared. */
+  /** AdamW's second moments, likewise. */
   public Parameters secondMoments() {
-    return v;
+    return optimizer.secondMoments();
   }
 
   /** Norm of the gradient in the last update before clipping; 0 where nothing is clipped. */
@@ -303,6 +323,7 @@ public final class Training implements AutoCloseable {
   public void resume(long updates, long dropoutKey) {
     try (var _ = turn()) {
       accumulated = 0;
+      tree.clear();
       this.updates = updates;
       this.dropoutKey = dropoutKey;
     }

@@ -41,9 +41,14 @@ public final class CpuKernels implements Kernels {
   private final Workers workers;
   private final Gemm gemm;
 
-  /** Kernels for a team of this many threads, the caller's included. */
+  /**
+   * Kernels whose work is divided among so many threads, the caller's included, which decides the
+   * bits; where there are fewer processors, there are as many threads as those, each of which has
+   * several parts.
+   */
   public CpuKernels(int threads) {
-    workers = new Workers(threads);
+    int processors = Runtime.getRuntime().availableProcessors();
+    workers = new Workers(threads, Math.min(threads, processors));
     CLEANER.register(this, workers::close); // threads end with the model, closed or not
     gemm = new Gemm(workers);
   }
@@ -221,6 +226,11 @@ public final class CpuKernels implements Kernels {
   @Override
   public void adamW(AdamStep step, Flat weights, Flat gradients, Flat m, Flat v) {
     new AdamWKernel(workers, step, weights, gradients, m, v).run();
+  }
+
+  @Override
+  public void addScaled(double factor, Flat x, Flat to, boolean add, boolean rounded) {
+    new AddKernel(workers, (float) factor, x, to, add, rounded).run();
   }
 
   @Override

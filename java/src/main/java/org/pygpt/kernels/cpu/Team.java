@@ -2,11 +2,13 @@ package org.pygpt.kernels.cpu;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.Arrays;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
 /**
- * Mutable: a fixed number of threads that divide ranges of independent units among them.
+ * Mutable: a fixed number of workers that divide ranges of independent units among them, each a
+ * thread.
  *
  * <p>The caller is worker 0 and the others wait for it, and it for them, at first spinning, since
  * in training the next kernel comes within microseconds, then parked. Where other programs take the
@@ -57,6 +59,7 @@ public final class Team implements AutoCloseable {
   }
 
   private final Worker[] others;
+  private final int threads;
   private Task task;
   private int units;
   private int multiple;
@@ -74,23 +77,26 @@ public final class Team implements AutoCloseable {
    * @throws IllegalArgumentException if size is not positive
    */
   public Team(int size) {
-    this(size, () -> false);
+    this(size, size, () -> false);
   }
 
   /**
-   * A team that at times leaves the other cores alone.
+   * A team that at times leaves the other cores alone, and that may have fewer threads than
+   * workers: then a thread does the parts of several, so that the number of threads changes no bit.
    *
+   * @param threads from 1 to {@code size}, the caller's included
    * @param alone whether the caller is to do the parts of all workers, one after another, now;
    *     asked at each run. The results are the same.
    */
-  public Team(int size, BooleanSupplier alone) {
+  public Team(int size, int threads, BooleanSupplier alone) {
     if (size < 1) {
       throw new IllegalArgumentException("threads: expected at least 1, got " + size);
     }
+    this.threads = threads;
     this.alone = alone;
     others = new Worker[size - 1];
-    for (int i = 0; i < others.length; i++) {
-      others[i] = new Worker(i + 1);
+    Arrays.setAll(others, i -> new Worker(i + 1));
+    for (int i = 0; i < threads - 1; i++) {
       others[i].start();
     }
   }
@@ -138,6 +144,7 @@ public final class Team implements AutoCloseable {
       worker.wake();
     }
     Throwable failure = runPart(0);
+    runPartsBeyond(0, current);
     for (Worker worker : others) {
       Throwable another = worker.claim(current) ? runPart(worker.index) : worker.await(current);
       failure = failure == null ? another : failure;
@@ -148,6 +155,13 @@ public final class Team implements AutoCloseable {
       case RuntimeException error -> throw error;
       case Error error -> throw error;
       default -> throw new AssertionError(failure);
+    }
+  }
+
+  /** Does the parts of workers without a thread that are the thread's of this worker. */
+  private void runPartsBeyond(int worker, int current) {
+    for (int other = worker + threads; other < size(); other += threads) {
+      others[other - 1].runIfUnclaimed(current);
     }
   }
 
@@ -204,6 +218,14 @@ public final class Team implements AutoCloseable {
       return CLAIMED.compareAndSet(this, current - 1, current);
     }
 
+    /** Does this worker's part on the calling thread, unless somebody has begun it. */
+    void runIfUnclaimed(int current) {
+      if (claim(current)) {
+        failure = runPart(index);
+        DONE.setVolatile(this, current);
+      }
+    }
+
     /** Waits until this worker has done its part; returns what it threw, or null. */
     Throwable await(int current) {
       long began = System.nanoTime();
@@ -240,6 +262,7 @@ public final class Team implements AutoCloseable {
         }
         failure = runPart(index);
         DONE.setVolatile(this, current);
+        runPartsBeyond(index, current);
         Thread caller = waiting;
         if (caller != null) {
           LockSupport.unpark(caller);

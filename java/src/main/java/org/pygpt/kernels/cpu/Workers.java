@@ -1,5 +1,7 @@
 package org.pygpt.kernels.cpu;
 
+import java.util.Arrays;
+
 /**
  * Mutable: what all kernels of one backend run on: its threads, the scratch arrays of each, and the
  * choice between plain loops and vector bodies.
@@ -16,13 +18,15 @@ final class Workers implements AutoCloseable {
   private final Team team;
   private final Staging[] stagings;
 
-  /** A team of this many threads, the caller's included. */
-  Workers(int threads) {
-    team = new Team(threads, warmUp::running);
-    stagings = new Staging[threads];
-    for (int worker = 0; worker < threads; worker++) {
-      stagings[worker] = new Staging(worker);
-    }
+  /**
+   * A team of this many workers.
+   *
+   * @param threads that do their parts, the caller's included
+   */
+  Workers(int size, int threads) {
+    team = new Team(size, threads, warmUp::running);
+    stagings = new Staging[size];
+    Arrays.setAll(stagings, Staging::new);
   }
 
   int size() {

@@ -7,6 +7,7 @@ import static org.pygpt.kernels.nd4j.Views.rows;
 import static org.pygpt.kernels.nd4j.Views.sequences;
 import static org.pygpt.kernels.nd4j.Views.store;
 
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -35,6 +36,7 @@ import org.pygpt.kernels.NormSpec;
 import org.pygpt.kernels.Positions;
 import org.pygpt.kernels.Residual;
 import org.pygpt.kernels.Rotation;
+import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Device;
 import org.pygpt.tensor.Flat;
 import org.pygpt.tensor.Tensor;
@@ -420,6 +422,30 @@ public final class Nd4jKernels implements Kernels {
         w.subi(move.muli(step.learningRate()));
       }
     }
+  }
+
+  @Override
+  public void addScaled(double factor, Flat x, Flat to, boolean add, boolean rounded) {
+    for (long start = 0; start < to.length(); start += PART) {
+      long end = Math.min(to.length(), start + PART);
+      try (MemoryWorkspace _ = scratch()) {
+        Views.store(elements(x, start, end).mul(factor), add, elements(to, start, end));
+      }
+      if (rounded) {
+        round(to.part(start, end - start));
+      }
+    }
+  }
+
+  /** Rounds to bfloat16 in Java, since ND4J's own conversion cuts off. */
+  private static void round(Flat x) {
+    float[] values = new float[(int) x.length()];
+    MemorySegment floats = MemorySegment.ofArray(values);
+    x.memory().read(x.dtype(), x.from(), floats);
+    for (int i = 0; i < values.length; i++) {
+      values[i] = DType.fromBfloat16(DType.toBfloat16(values[i]));
+    }
+    x.memory().write(x.dtype(), x.from(), floats);
   }
 
   /** Frees this thread's scratch space. */

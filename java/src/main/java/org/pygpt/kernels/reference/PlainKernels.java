@@ -18,6 +18,7 @@ import org.pygpt.kernels.Norm;
 import org.pygpt.kernels.Positions;
 import org.pygpt.kernels.Residual;
 import org.pygpt.kernels.Rotation;
+import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Device;
 import org.pygpt.tensor.Flat;
 import org.pygpt.tensor.HostDevice;
@@ -351,6 +352,16 @@ public final class PlainKernels implements Kernels {
       double root = Math.sqrt(at(v, i) * step.correction2()) + step.epsilon();
       double move = at(m, i) * step.correction1() / root + step.decay() * at(weights, i);
       put(weights, i, at(weights, i) - step.learningRate() * move);
+    }
+  }
+
+  @Override
+  public void addScaled(double factor, Flat x, Flat to, boolean add, boolean rounded) {
+    for (long i = 0; i < to.length(); i++) {
+      put(to, i, (add ? at(to, i) : 0) + factor * at(x, i));
+      if (rounded) {
+        put(to, i, DType.fromBfloat16(DType.toBfloat16((float) at(to, i))));
+      }
     }
   }
 

@@ -1,0 +1,89 @@
+"""What a step of several workers costs: measured before the first, and a model for other sizes.
+
+A worker sends (W - 1)/W of the gradient and gets as much, then the same of the weights. A step's
+communication takes 2 (W - 1)/W n b / v + 4 t: n numbers of b bytes, v bytes/s that a worker sends
+while all do, and t the time of a call without bytes.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from pygpt.distributed.group import Group, gather
+
+_LEAST_S = 0.3  # that a bandwidth is measured for
+_LEAST_BYTES, _MOST_BYTES = 1 << 16, 1 << 26
+CALLS = 4  # of a step, beside those that move bytes
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Immutable: what was measured, and what follows for a step.
+
+    Attributes:
+        workers: how many.
+        numbers: of the gradient.
+        item_bytes: of a number as it travels.
+        bytes_per_s: that a worker sends to the others while all send.
+        latency_s: of a call that moves next to nothing.
+        compute_s: of a step's forward, backward and update by one worker; 0 if not measured.
+    """
+
+    workers: int
+    numbers: int
+    item_bytes: int
+    bytes_per_s: float
+    latency_s: float
+    compute_s: float = 0.0
+
+    @property
+    def communication_s(self) -> float:
+        """Of a step."""
+        if self.workers == 1:
+            return 0.0
+        share = (self.workers - 1) / self.workers
+        sent = 2 * share * self.numbers * self.item_bytes
+        return sent / self.bytes_per_s + CALLS * self.latency_s
+
+    def __str__(self) -> str:
+        sending = f"{1e3 * self.communication_s:,.1f} ms communication"
+        speed = f"{self.bytes_per_s / 1e9:.2f} GB/s, {1e6 * self.latency_s:,.0f} µs a call"
+        computing = f"{1e3 * self.compute_s:,.1f} ms compute and " if self.compute_s else ""
+        return f"a step: {computing}{sending} at {speed}"
+
+
+def measure(group: Group, numbers: int, item_bytes: int, compute_s: float = 0.0) -> Cost:
+    """Return what a step will cost; all workers call it, and get the same.
+
+    Pieces of a growing size are sent between all workers, until that takes long enough; they are at
+    most as large as those of a step.
+    """
+    if group.size == 1:
+        return Cost(1, numbers, item_bytes, np.inf, 0.0, compute_s)
+    latency = min(_seconds(group, 1) for _ in range(10))
+    piece = max(1, min(_LEAST_BYTES, numbers * item_bytes // group.size))
+    limit = max(piece, min(_MOST_BYTES, numbers * item_bytes // group.size))
+    seconds = _seconds(group, piece)
+    while seconds < _LEAST_S and piece < limit:
+        piece = min(limit, 4 * piece)
+        seconds = _seconds(group, piece)
+    times = [seconds]
+    while sum(times) < _LEAST_S and len(times) < 100:
+        times.append(_seconds(group, piece))
+    speed = (group.size - 1) * piece / max(1e-9, float(np.median(times)) - latency)
+    return Cost(group.size, numbers, item_bytes, speed, latency, compute_s)
+
+
+def _seconds(group: Group, piece: int) -> float:
+    """Return how long every worker's sending to every other one takes: the slowest one's time."""
+    send = np.zeros(group.size * piece, np.uint8)
+    receive = np.empty_like(send)
+    places, counts = [worker * piece for worker in range(group.size)], [piece] * group.size
+    gather(group, np.zeros(1))  # all begin together
+    began = time.perf_counter()
+    group.alltoall(send, places, counts, receive, counts)
+    mine = time.perf_counter() - began
+    return float(gather(group, np.array([mine])).max())

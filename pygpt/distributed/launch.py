@@ -1,0 +1,239 @@
+"""Starting workers by mpiexec, seeing how they end, and starting them again."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from pygpt.engine.door import environment_for_mpi
+from pygpt.errors import ConfigError
+
+_GRACE_S = 5.0  # for mpiexec to end after a worker has said why all do
+_OURS = re.compile(r"pygpt: (rank \d+|waiting|error|terminated|interrupted|warning)")
+_ROSTER = re.compile(r"\d+ workers by .*?: (0 .*)")
+_KILLED = (
+    re.compile(r"PID (?P<pid>\d+) RUNNING AT (?P<host>\S+)"),  # MPICH
+    re.compile(r"rank (?P<rank>\d+) with PID (?P<pid>\d+) on node (?P<host>\S+)"),  # Open MPI
+    re.compile(r"[Pp]rocess name: \[.*,(?P<rank>\d+)\]"),  # Open MPI 5
+)
+_SIGNAL = re.compile(r"(?:EXIT CODE: |exited on signal |[Ss]ignal: .*\()(\d+)")
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """Immutable: an mpiexec.
+
+    Attributes:
+        path: of the program.
+        kind: `MPICH` (Intel MPI's is alike), or `Open MPI`.
+    """
+
+    path: str
+    kind: str
+
+    @classmethod
+    def find(cls, path: str | None = None) -> Launcher:
+        """Return the mpiexec beside this Python, or else that on PATH.
+
+        Raises:
+            ConfigError: there is none, or it is of another kind.
+        """
+        beside = Path(sys.executable).parent / "mpiexec"
+        found = path or (str(beside) if beside.is_file() else shutil.which("mpiexec"))
+        if found is None:
+            problem = "expected mpiexec beside Python or on PATH, got none"
+            raise ConfigError("mpiexec", f"{problem}: pip install mpich mpi4py")
+        try:
+            said = subprocess.run([found, "--version"], capture_output=True, text=True, timeout=20)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise ConfigError("mpiexec", f"expected a program, got {found}: {error}") from error
+        text = said.stdout + said.stderr
+        if "HYDRA" in text or "Intel" in text:
+            return cls(found, "MPICH")
+        if "Open MPI" in text or "OpenRTE" in text or "prte" in text:
+            return cls(found, "Open MPI")
+        expected = "expected that of MPICH, Intel MPI or Open MPI"
+        raise ConfigError("mpiexec", f"{expected}, got {found}; start workers by it directly")
+
+    def command(
+        self, count: int, hosts: Sequence[str], agent: str | None, program: Sequence[str]
+    ) -> list[str]:
+        """Return the command that starts a program `count` times.
+
+        Args:
+            hosts: names of machines, each of which gets an equal part; this one if empty.
+            agent: what starts a program on another machine, in place of ssh.
+        """
+        each = -(-count // max(1, len(hosts)))
+        if self.kind == "MPICH":
+            slots = [f"{host}:{each}" for host in hosts]
+            where = ["-hosts", ",".join(slots)] if hosts else []
+            how = ["-launcher", "ssh", "-launcher-exec", agent] if agent else []
+            return [self.path, *how, *where, "-n", str(count), *program]
+        slots = [f"{host}:{each}" for host in hosts]
+        where = ["--host", ",".join(slots)] if hosts else []
+        how = ["--prtemca", "plm_ssh_agent", agent] if agent else []
+        several = ["--map-by", ":OVERSUBSCRIBE", "--bind-to", "none"]
+        return [self.path, *how, *where, *several, "-n", str(count), *program]
+
+
+@dataclass
+class Ended:
+    """Mutable: how workers ended.
+
+    Attributes:
+        status: of mpiexec.
+        said: whether a worker has said why.
+        epilogue: what mpiexec has said.
+    """
+
+    status: int = 0
+    said: bool = False
+    roster: dict[str, str] = field(default_factory=dict)
+    epilogue: list[str] = field(default_factory=list)
+
+    def reason(self) -> str:
+        """Return which worker was killed, as far as mpiexec tells."""
+        text = "\n".join(self.epilogue)
+        number = _SIGNAL.search(text)
+        by = ""
+        if number is not None:
+            try:
+                by = f" by {signal.Signals(int(number[1])).name}"
+            except ValueError:
+                by = f" with status {number[1]}"
+        for pattern in _KILLED:
+            match = pattern.search(text)
+            if match is None:
+                continue
+            parts = match.groupdict()
+            pid = parts.get("pid")
+            rank = parts.get("rank") or next(
+                (r for r, place in self.roster.items() if pid and place.endswith(f":{pid}")), None
+            )
+            if rank is not None:
+                place = f" ({self.roster[rank]})" if rank in self.roster else ""
+                return f"rank {rank}{place}: was ended{by}"
+            return f"process {pid} on {parts['host']} was ended{by}"
+        return f"mpiexec ended with status {self.status}{by}"
+
+
+class Workers:
+    """Mutable: a run of mpiexec, whose stderr is passed on line by line.
+
+    Args:
+        command: of `Launcher.command`.
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._process = subprocess.Popen(
+            command,
+            stderr=subprocess.PIPE,
+            env=environment_for_mpi(),
+            start_new_session=True,  # so that Ctrl-C comes once, from here
+            text=True,
+            errors="replace",
+        )
+        self._ended = Ended()
+        self._reader = threading.Thread(target=self._read, daemon=True, name="mpiexec's stderr")
+        self._reader.start()
+
+    def _read(self) -> None:
+        stream: IO[str] | None = self._process.stderr
+        assert stream is not None
+        noise = False
+        for line in stream:
+            roster = _ROSTER.match(line)
+            if roster is not None:
+                entries = (entry.split(" ", 1) for entry in roster[1].split(", "))
+                self._ended.roster = {rank: place.strip() for rank, place in entries}
+            if _OURS.match(line):
+                self._ended.said |= line.startswith("pygpt: rank")
+                noise = False
+            elif _is_epilogue(line):
+                noise = True
+            if noise:
+                self._ended.epilogue.append(line.rstrip("\n"))
+            else:
+                print(line, end="", file=sys.stderr, flush=True)
+
+    def wait(self) -> Ended:
+        """Wait until all workers have ended; those that cannot end are killed."""
+        said_at = None
+        while True:
+            try:
+                self._ended.status = self._process.wait(0.2)
+                break
+            except subprocess.TimeoutExpired:
+                if self._ended.said:
+                    said_at = said_at or time.monotonic()
+                    if time.monotonic() - said_at > _GRACE_S:
+                        self.signal(signal.SIGKILL)
+        self._reader.join(2.0)
+        return self._ended
+
+    def signal(self, number: int) -> None:
+        """Send a signal to mpiexec, which passes it on; SIGKILL to all that it has started here."""
+        try:
+            if number == signal.SIGKILL:
+                os.killpg(self._process.pid, number)
+            else:
+                self._process.send_signal(number)
+        except ProcessLookupError:
+            pass
+
+
+def _is_epilogue(line: str) -> bool:
+    """Whether mpiexec begins to say how a process ended."""
+    words = ("=====", "-----", "[mpiexec@", "[proxy:", "Abort(", "application called MPI_Abort")
+    return line.startswith(words) or "MPI_ABORT was invoked" in line or "PRTE has lost" in line
+
+
+def run(
+    start: Callable[[bool], Workers], max_restarts: int, usage: int, say: Callable[[str], None]
+) -> int:
+    """Run workers to their end, and start them again where one has failed; return the status.
+
+    Args:
+        start: starts them; told whether they go on with a run.
+        usage: the status of bad usage, after which they are not started again.
+        say: prints a line.
+    """
+    got: list[int] = []
+    current: list[Workers] = []
+
+    def forward(number: int, frame: object) -> None:
+        got.append(number)
+        for workers in current:
+            workers.signal(number)
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, forward) for number in numbers}
+    try:
+        for restarts in range(max_restarts + 1):
+            current[:] = [start(restarts > 0)]
+            ended = current[0].wait()
+            if ended.status == 0:
+                return 0
+            status = ended.status if ended.status > 0 else 128 - ended.status
+            if got:
+                return 128 + got[0]
+            if not ended.said:
+                say(ended.reason())
+            if status == usage or restarts == max_restarts:
+                return status if status < 128 else 1
+            say(f"starting again from the last checkpoint, {restarts + 1} of {max_restarts}")
+        return 1
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
