@@ -75,6 +75,6 @@ def launch(arguments: argparse.Namespace) -> None:
     def say(line: str) -> None:
         print(f"pygpt: {line}", file=sys.stderr, flush=True)
 
-    status = run(start, arguments.max_restarts, 2, say)
+    status = run(start, arguments.max_restarts, say)
     if status:
         raise SystemExit(status)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pygpt
 from pygpt.cli.flags import SOURCE, UsageError, add_fields, add_reading, flag, given_fields
+from pygpt.cli.workers import workers
 from pygpt.errors import DataError, PygptError
 from pygpt.fields import from_dict
 from pygpt.names.config import NamesConfig
@@ -76,8 +77,12 @@ def names(arguments: argparse.Namespace) -> None:
             if option not in (*WITH_FROM, "log", "source"):
                 raise UsageError(f"{flag(option)} does not go with --from, which does not train")
         _sample_saved(options, paths)
-    else:
-        _train_and_sample(options, paths, reading, quiet="quiet" in given)
+        return
+    with workers() as group:
+        if group is not None and "quiet" not in given:
+            print("names takes one document a step: rank 0 trains alone", file=sys.stderr)
+        if group is None or group.rank == 0:
+            _train_and_sample(options, paths, reading, quiet="quiet" in given)
 
 
 def _check_log(paths: dict[str, Path]) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pygpt.cli.flags import UsageError, add_backend, add_fields, given_fields
 from pygpt.fields import specs_of
 from pygpt.model.config import BACKENDS, GPTConfig
 from pygpt.model.presets import PRESETS
 from pygpt.training.config import DataConfig, TrainConfig
+
+if TYPE_CHECKING:
+    from pygpt.training.run import Run
 
 EXAMPLES = """\
 examples:
@@ -96,7 +99,6 @@ def train(arguments: argparse.Namespace) -> None:
         writers_of,
     )
     from pygpt.cli.workers import workers
-    from pygpt.datasets.rows import SpanSampler
     from pygpt.engine.door import require
     from pygpt.training.run import open_run
 
@@ -119,15 +121,8 @@ def train(arguments: argparse.Namespace) -> None:
                 group=group,
             )
             run = stack.enter_context(opened)
-        data = run.data
         if not quiet:
-            tokens = f"{len(data.train):,} tokens to train on, {len(data.val):,} to validate with"
-            notes = [f"{tokens}, {data.tokenizer.vocab_size:,} ids"]
-            sampler = data.streams(run.model.config.block_size, run.config).train
-            if isinstance(sampler, SpanSampler) and sampler.cut:
-                many = "1 document is" if sampler.cut == 1 else f"{sampler.cut:,} documents are"
-                notes.append(f"{many} longer than block_size, and read in parts")
-            shown = describe(run.model, run.config, run.source, notes, all=dry_run)
+            shown = describe(run.model, run.config, run.source, _notes(run), all=dry_run)
             print(shown, end="", flush=True)
         if run.trainer is not None:
             if "resume" in given and not run.trainer.step and not quiet:
@@ -139,3 +134,17 @@ def train(arguments: argparse.Namespace) -> None:
         else:
             needed = memory_of(run.model, run.config).beside_weights_bytes
             require(needed, "training a model of these sizes")
+
+
+def _notes(run: Run) -> list[str]:
+    """Return lines about a run's data."""
+    from pygpt.datasets.rows import SpanSampler
+
+    data = run.data
+    tokens = f"{len(data.train):,} tokens to train on, {len(data.val):,} to validate with"
+    notes = [f"{tokens}, {data.tokenizer.vocab_size:,} ids"]
+    sampler = data.streams(run.model.config.block_size, run.config).train
+    if isinstance(sampler, SpanSampler) and sampler.cut:
+        many = "1 document is" if sampler.cut == 1 else f"{sampler.cut:,} documents are"
+        notes.append(f"{many} longer than block_size, and read in parts")
+    return notes

@@ -42,7 +42,7 @@ def workers() -> Iterator[Group | None]:
     from pygpt.distributed.mpi import mpi
 
     group = mpi()
-    if group.size == 1:  # a launcher of another MPI
+    if group.size == 1:
         raise UsageError(_FOREIGN)
     try:
         with _silent(group.rank > 0):

@@ -7,6 +7,7 @@ or waits for another, makes no difference: its thread goes on.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 EVERY_S, SILENCE_S, LOOK_S = 1.0, 6.0, 0.1
-_TAG = 1
+_TAG, _END = 1, -1
 
 
 class Beats:
@@ -28,10 +29,16 @@ class Beats:
     Args:
         comm: an mpi4py communicator that nothing else uses.
         on_silence: called with the ranks that are silent, by the thread.
+        has_ended: whether the process of a rank is known to be gone.
     """
 
-    def __init__(self, comm: Any, on_silence: Callable[[Sequence[int]], object]) -> None:
-        self._comm, self._on_silence = comm, on_silence
+    def __init__(
+        self,
+        comm: Any,
+        on_silence: Callable[[Sequence[int]], object],
+        has_ended: Callable[[int], bool],
+    ) -> None:
+        self._comm, self._on_silence, self._has_ended = comm, on_silence, has_ended
         rank, size = comm.Get_rank(), comm.Get_size()
         self._others = list(range(1, size)) if rank == 0 else [0]
         self.calls = 0
@@ -46,6 +53,7 @@ class Beats:
         outbox = {rank: np.zeros(1, np.int64) for rank in self._others}
         receiving = {rank: comm.Irecv(inbox[rank], rank, _TAG) for rank in self._others}
         sending: dict[int, Any] = {}
+        end = np.array([_END])
         now = sent = time.monotonic()
         heard = dict.fromkeys(self._others, now)
         sent -= EVERY_S
@@ -56,6 +64,8 @@ class Beats:
             for rank in self._others:
                 while receiving[rank].Test():
                     heard[rank], self.seen[rank] = now, int(inbox[rank][0])
+                    if self.seen[rank] == _END:
+                        os._exit(1)
                     receiving[rank] = comm.Irecv(inbox[rank], rank, _TAG)
             if now - sent >= EVERY_S:
                 sent = now
@@ -63,13 +73,18 @@ class Beats:
                     if rank not in sending or sending[rank].Test():
                         outbox[rank][0] = self.calls
                         sending[rank] = comm.Isend(outbox[rank], rank, _TAG)
-            silent = [rank for rank in self._others if now - heard[rank] > SILENCE_S]
+            silent = [rank for rank in self._others if self._is_gone(rank, now - heard[rank])]
             if silent:
+                for rank in set(self._others) - {*silent}:  # which have nothing to say then
+                    sending[rank] = comm.Isend(end, rank, _TAG)
                 self._on_silence(silent)
                 return
         for request in receiving.values():
             request.Cancel()
             request.Wait()
+
+    def _is_gone(self, rank: int, silent_s: float) -> bool:
+        return silent_s > SILENCE_S or silent_s > 2 * EVERY_S and self._has_ended(rank)
 
     def behind(self) -> list[int]:
         """Return the ranks that have begun fewer calls than this one, as far as it is known."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -21,12 +24,12 @@ from pygpt.errors import ConfigError
 _GRACE_S = 5.0  # for mpiexec to end after a worker has said why all do
 _OURS = re.compile(r"pygpt: (rank \d+|waiting|error|terminated|interrupted|warning)")
 _ROSTER = re.compile(r"\d+ workers by .*?: (0 .*)")
-_KILLED = (
-    re.compile(r"PID (?P<pid>\d+) RUNNING AT (?P<host>\S+)"),  # MPICH
-    re.compile(r"rank (?P<rank>\d+) with PID (?P<pid>\d+) on node (?P<host>\S+)"),  # Open MPI
-    re.compile(r"[Pp]rocess name: \[.*,(?P<rank>\d+)\]"),  # Open MPI 5
+_KILLED = (  # by Open MPI
+    re.compile(r"rank (?P<rank>\d+) with PID (?P<pid>\d+) on node (?P<host>\S+)"),
+    re.compile(r"[Pp]rocess name: \[.*,(?P<rank>\d+)\]"),
 )
-_SIGNAL = re.compile(r"(?:EXIT CODE: |exited on signal |[Ss]ignal: .*\()(\d+)")
+_SIGNAL = re.compile(r"(?:exited on\s+signal |[Ss]ignal: .*\()(\d+)")
+_STATUS = re.compile(r"Exit code:\s+(\d+)")
 
 
 @dataclass(frozen=True)
@@ -93,12 +96,15 @@ class Ended:
 
     Attributes:
         status: of mpiexec.
-        said: whether a worker has said why.
+        said: what a worker has said about its end, or that of another.
+        first: rank of the worker of this machine that has ended first; MPICH's mpiexec kills the
+            others then, and names any of them.
         epilogue: what mpiexec has said.
     """
 
     status: int = 0
-    said: bool = False
+    said: str = ""
+    first: str | None = None
     roster: dict[str, str] = field(default_factory=dict)
     epilogue: list[str] = field(default_factory=list)
 
@@ -106,26 +112,21 @@ class Ended:
         """Return which worker was killed, as far as mpiexec tells."""
         text = "\n".join(self.epilogue)
         number = _SIGNAL.search(text)
-        by = ""
-        if number is not None:
-            try:
-                by = f" by {signal.Signals(int(number[1])).name}"
-            except ValueError:
-                by = f" with status {number[1]}"
+        by = "" if number is None else f" by {signal.Signals(int(number[1])).name}"
+        status = _STATUS.search(text)
+        if status is not None:
+            by = f" with status {status[1]}"
         for pattern in _KILLED:
             match = pattern.search(text)
             if match is None:
                 continue
-            parts = match.groupdict()
-            pid = parts.get("pid")
-            rank = parts.get("rank") or next(
-                (r for r, place in self.roster.items() if pid and place.endswith(f":{pid}")), None
-            )
-            if rank is not None:
-                place = f" ({self.roster[rank]})" if rank in self.roster else ""
-                return f"rank {rank}{place}: was ended{by}"
-            return f"process {pid} on {parts['host']} was ended{by}"
-        return f"mpiexec ended with status {self.status}{by}"
+            place = f" ({self.roster[match['rank']]})" if match["rank"] in self.roster else ""
+            return f"rank {match['rank']}{place}: was ended{by}"
+        if self.first is not None:
+            place = self.roster[self.first]
+            what = "has ended without a word: killed, or out of memory"
+            return f"rank {self.first} ({place}): {what}"
+        return f"mpiexec ended with status {self.status}: {' '.join(self.epilogue)}"
 
 
 class Workers:
@@ -157,8 +158,11 @@ class Workers:
             if roster is not None:
                 entries = (entry.split(" ", 1) for entry in roster[1].split(", "))
                 self._ended.roster = {rank: place.strip() for rank, place in entries}
+                watch = threading.Thread(target=self._watch, daemon=True, name="worker's ends")
+                watch.start()
             if _OURS.match(line):
-                self._ended.said |= line.startswith("pygpt: rank")
+                if line.startswith("pygpt: rank"):
+                    self._ended.said = self._ended.said or line
                 noise = False
             elif _is_epilogue(line):
                 noise = True
@@ -166,6 +170,22 @@ class Workers:
                 self._ended.epilogue.append(line.rstrip("\n"))
             else:
                 print(line, end="", file=sys.stderr, flush=True)
+
+    def _watch(self) -> None:
+        """Note which worker of this machine ends first."""
+        poll, ranks = select.poll(), {}
+        for rank, place in self._ended.roster.items():
+            host, _, pid = place.rpartition(":")
+            if host == socket.gethostname() and hasattr(os, "pidfd_open"):
+                with suppress(OSError):
+                    handle = os.pidfd_open(int(pid))
+                    ranks[handle] = rank
+                    poll.register(handle, select.POLLIN)
+        if ranks:
+            for handle, _ in poll.poll():
+                self._ended.first = self._ended.first or ranks[handle]
+        for handle in ranks:
+            os.close(handle)
 
     def wait(self) -> Ended:
         """Wait until all workers have ended; those that cannot end are killed."""
@@ -200,13 +220,14 @@ def _is_epilogue(line: str) -> bool:
 
 
 def run(
-    start: Callable[[bool], Workers], max_restarts: int, usage: int, say: Callable[[str], None]
+    start: Callable[[bool], Workers], max_restarts: int, say: Callable[[str], None]
 ) -> int:
     """Run workers to their end, and start them again where one has failed; return the status.
 
+    What a worker refuses, it would refuse again: then they are not started again.
+
     Args:
         start: starts them; told whether they go on with a run.
-        usage: the status of bad usage, after which they are not started again.
         say: prints a line.
     """
     got: list[int] = []
@@ -225,13 +246,14 @@ def run(
             ended = current[0].wait()
             if ended.status == 0:
                 return 0
-            status = ended.status if ended.status > 0 else 128 - ended.status
             if got:
                 return 128 + got[0]
             if not ended.said:
                 say(ended.reason())
-            if status == usage or restarts == max_restarts:
-                return status if status < 128 else 1
+            if ": error: " in ended.said:  # which would come again
+                return 2 if ": error: --" in ended.said else 1
+            if restarts == max_restarts:
+                return 1
             say(f"starting again from the last checkpoint, {restarts + 1} of {max_restarts}")
         return 1
     finally:

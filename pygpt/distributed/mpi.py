@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import socket
 import sys
@@ -20,8 +21,12 @@ from pygpt.errors import ConfigError
 
 _FIRST_SPINS = 200
 _PAUSE_S = 50e-6  # between two looks at a transfer: short beside what a socket's buffer takes
+_LONGEST_PAUSE_S = 2e-3
 _WAIT_S = 10.0  # before it is said whom the others wait for
+_ABORT_S = 1.0  # for MPI to end all
 _RANK_0_FIRST_S = 0.5  # where several workers fail, one of them says so
+
+_SILENT = "no sign of life for some seconds: stopped, or cut off"
 
 
 class MpiGroup:
@@ -47,10 +52,10 @@ class MpiGroup:
         self.places: list[str] = []
         self._beats: Beats | None = None
         if self.size > 1:
-            if MPI.Query_thread() == MPI.THREAD_MULTIPLE:
-                self._beats = Beats(comm.Dup(), self._silent)
             here = f"{socket.gethostname()}:{os.getpid()}"
             self.places = [str(place) for place in comm.allgather(here)]
+            if MPI.Query_thread() == MPI.THREAD_MULTIPLE:
+                self._beats = Beats(comm.Dup(), self._silent, self._has_ended)
 
     def describe(self) -> str:
         """Return who the workers are, in one line: `4 workers by MPICH 5.0.2: 0 host:4711, ...`."""
@@ -90,10 +95,14 @@ class MpiGroup:
         spins, began, gap = 0, time.monotonic(), _WAIT_S
         while not request.Test():
             spins += 1
-            time.sleep(0 if spins < _FIRST_SPINS else _PAUSE_S)
-            if self.rank == 0 and spins % 1000 == 0 and time.monotonic() - began > gap:
+            if spins < _FIRST_SPINS:
+                time.sleep(0)
+                continue
+            waited = time.monotonic() - began
+            time.sleep(min(_LONGEST_PAUSE_S, max(_PAUSE_S, waited / 500)))
+            if self.rank == 0 and waited > gap:
                 gap *= 2
-                self._say_who_is_late(time.monotonic() - began)
+                self._say_who_is_late(waited)
 
     def _say_who_is_late(self, seconds: float) -> None:
         behind = [] if self._beats is None else self._beats.behind()
@@ -104,9 +113,24 @@ class MpiGroup:
     # ---- ends ----------------------------------------------------------------------------------
 
     def _silent(self, ranks: Sequence[int]) -> None:
-        names = ", ".join(f"{rank} ({self.places[rank] if self.places else '?'})" for rank in ranks)
-        time.sleep(0 if self.rank == 0 else _RANK_0_FIRST_S * self.rank)
-        self._end(f"rank {names}: no sign of life for some seconds: stopped, or cut off", 1)
+        names = ", ".join(f"{rank} ({self.places[rank]})" for rank in ranks)
+        time.sleep(_RANK_0_FIRST_S * self.rank)
+        ended = all(self._has_ended(rank) for rank in ranks)
+        what = "has ended without a word: killed, or out of memory" if ended else _SILENT
+        self._end(f"rank {names}: {what}", 1)
+
+    def _has_ended(self, rank: int) -> bool:
+        """Whether a worker of this machine is no process any more."""
+        host, _, pid = self.places[rank].rpartition(":")
+        if host != socket.gethostname():
+            return False
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            return False
+        return False
 
     def abort(self, problem: str, status: int = 1) -> NoReturn:
         if self.rank:
@@ -119,8 +143,10 @@ class MpiGroup:
             stream = sys.__stderr__
             if stream is not None:
                 print(f"pygpt: {line}", file=stream, flush=True)
-            threading.Timer(2.0, os._exit, (status,)).start()  # where MPI waits for who is gone
-            self._comm.Abort(status)
+            with open(os.devnull, "w", encoding="utf-8") as nowhere:
+                # where MPI waits for who is gone: a thread that needs no lock of Python's
+                faulthandler.dump_traceback_later(_ABORT_S, exit=True, file=nowhere)
+                self._comm.Abort(status)
             os._exit(status)
 
     def close(self) -> None:
