@@ -7,17 +7,20 @@ import sys
 from contextlib import ExitStack
 from typing import Any
 
+from pygpt.cli import translation
 from pygpt.cli.flags import UsageError, add_backend, add_fields, given_fields
 from pygpt.fields import specs_of
 from pygpt.model.config import BACKENDS, GPTConfig
 from pygpt.model.presets import PRESETS
 from pygpt.training.config import DataConfig, TrainConfig
+from pygpt.translation.names import TASK_NAMES
 
 EXAMPLES = """\
 examples:
   python -m pygpt train shakespeare-char
   python -m pygpt train shakespeare-char --n-layer 6 --max-iters 5000 --out runs/deeper
   python -m pygpt train shakespeare-char --resume
+  python -m pygpt train number-words --out runs/numbers
   python -m pygpt train gpt2 --data book.txt --block-size 256 --batch-size 4 --dry-run
 """
 
@@ -35,7 +38,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "recipe",
         metavar="PRESET|FILE.toml",
-        help=f"one of {', '.join(PRESETS)}; or a file with the tables [model], [train] and [data]",
+        help=f"one of {', '.join(PRESETS)}; a task for an encoder-decoder, which makes its own "
+        f"data: {', '.join(TASK_NAMES)}; or a file with the tables [model], [train] and [data]",
     )
     parser.add_argument(
         "--data",
@@ -56,6 +60,7 @@ def add_parser(commands: Any) -> None:
     add_fields(parser.add_argument_group("model"), GPTConfig, defaults=_no_defaults(GPTConfig))
     training = parser.add_argument_group("training")
     add_fields(training, TrainConfig, defaults=_no_defaults(TrainConfig))
+    translation.add_flags(parser.add_argument_group("model of a task"))
     parser.set_defaults(run=train)
 
 
@@ -80,7 +85,11 @@ def _no_defaults(kind: type[GPTConfig | TrainConfig]) -> dict[str, None]:
 
 def train(arguments: argparse.Namespace) -> None:
     """Open the run, show it, and train."""
+    if arguments.recipe in TASK_NAMES:
+        translation.train(arguments)
+        return
     given = vars(arguments)
+    translation.refuse_flags(given, arguments.recipe)
     dry_run, quiet = "dry_run" in given, "quiet" in given
     if dry_run and quiet:
         raise UsageError("--quiet does not go with --dry-run, which shows and does nothing else")
