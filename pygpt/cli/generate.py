@@ -50,9 +50,9 @@ def add_parser(commands: Any) -> None:
     prompts.add_argument(
         "input",
         nargs="?",
-        metavar="-|TEXT",
-        help="-: read the prompt from standard input; of an encoder-decoder, such as `pygpt train "
-        "number-words` makes: the text itself, of which each line is answered",
+        metavar="-",
+        help="read the prompt from standard input; in its place for an encoder-decoder, such as "
+        "`pygpt train number-words` makes: the text itself, of which each line is answered",
     )
     add_option_flags(parser)
     add_fields(parser, TranslateConfig, only=("beams", "length_penalty"))

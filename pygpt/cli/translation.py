@@ -1,4 +1,4 @@
-"""Encoder-decoder transformers on the command line: `train TASK`, and `generate` with such a model."""
+"""Encoder-decoder transformers on the command line: `train TASK`, and `generate`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from pygpt.cli.flags import UsageError, add_fields, flag, given_fields
 from pygpt.fields import specs_of
 from pygpt.generate.config import GenerateConfig
 from pygpt.generate.translate_config import TranslateConfig
-from pygpt.model.config import GPTConfig
 from pygpt.model.encoder_decoder_config import EncoderDecoderConfig
 from pygpt.training.config import TrainConfig
 
@@ -90,7 +89,7 @@ def _options(given: Mapping[str, Any], name: str) -> tuple[dict[str, Any], dict[
         for key in ("n_encoder_layer", "n_decoder_layer"):
             model.setdefault(key, given["n_layer"])
     known = {*model, *specs_of(TrainConfig), "n_layer"}
-    known |= {"recipe", "run", "command", "debug", "out", "quiet", "backend"}
+    known |= {"recipe", "run", "command", "debug", "version", "out", "quiet", "backend"}
     for key in given:
         if key not in known:
             raise UsageError(f"{flag(key)} does not go with {name}, which makes its own data")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Unpack, overload
 
@@ -64,10 +64,10 @@ class EncoderDecoder(EncoderDecoderModel):
     def generate(self, source: str, **options: Unpack[TranslateOptions]) -> str: ...
     @overload
     def generate(
-        self, source: Sequence[str], **options: Unpack[TranslateOptions]
+        self, source: list[str], **options: Unpack[TranslateOptions]
     ) -> list[str]: ...
     def generate(
-        self, source: str | Sequence[str], **options: Unpack[TranslateOptions]
+        self, source: str | list[str], **options: Unpack[TranslateOptions]
     ) -> str | list[str]:
         """Return the text that the model makes of a text, or of each of several.
 
@@ -80,7 +80,7 @@ class EncoderDecoder(EncoderDecoderModel):
             ShapeError: a source that is empty or too long.
             KeyboardInterrupt: Ctrl-C.
         """
-        texts = [source] if isinstance(source, str) else list(source)
+        texts = [source] if isinstance(source, str) else source
         found = [self.spell(target) for target in self.translate(texts, **options)]
         return found[0] if isinstance(source, str) else found
 

@@ -33,7 +33,7 @@ class PairBatch(NamedTuple):
     @property
     def size(self) -> tuple[int, int, int]:
         """B, S and T."""
-        return (*self.sources.shape, self.ids.shape[1])  # type: ignore[return-value]
+        return (*self.sources.shape, self.ids.shape[1])
 
 
 def pair_batch(pairs: Iterable[Pair], bound: int) -> PairBatch:

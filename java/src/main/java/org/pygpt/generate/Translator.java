@@ -186,8 +186,7 @@ public final class Translator implements AutoCloseable {
       for (int row = 0; row < rows.size(); row++) {
         int i = places.get(row);
         double uniform = uniforms[i].getAsDouble();
-        Choice choice =
-            sampler.choose(logits, row, options.sampling(), NONE_SEEN, uniform, 0);
+        Choice choice = sampler.choose(logits, row, options.sampling(), NONE_SEEN, uniform, 0);
         rows.get(row).add(choice.token(), choice.logProbability());
         if (isOver(rows.get(row), options)) {
           results[numbers[i]] = running[i].result(options.end());
@@ -237,8 +236,7 @@ public final class Translator implements AutoCloseable {
     int count = Math.min(2 * options.beams(), model.config().targetVocabSize());
     List<Extension> all = new ArrayList<>();
     for (int row = 0; row < live.size(); row++) {
-      Choice choice =
-          sampler.choose(logits, row, SamplingOptions.GREEDY, NONE_SEEN, 0, count);
+      Choice choice = sampler.choose(logits, row, SamplingOptions.GREEDY, NONE_SEEN, 0, count);
       for (int i = 0; i < count; i++) {
         int token = choice.topTokens()[i];
         all.add(new Extension(live.get(row), token, choice.topLogProbabilities()[i]));

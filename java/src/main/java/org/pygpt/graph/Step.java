@@ -81,8 +81,7 @@ public record Step(
 
   /** The same step on sequences that are made from B others, of S positions, padded. */
   public Step from(int S, int[] lengths) {
-    Step read =
-        new Step(B, S, List.of(), logits, accumulate, dropoutKey, share, lengths, null);
+    Step read = new Step(B, S, List.of(), logits, accumulate, dropoutKey, share, lengths, null);
     return new Step(B, T, pasts, logits, accumulate, dropoutKey, share, null, read);
   }
 

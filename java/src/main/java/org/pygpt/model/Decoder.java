@@ -210,8 +210,7 @@ final class Decoder {
       probabilities.add(weights);
       Slot mixed = tape.slot(T, H * D);
       Attention.Source read = new Attention.Packed(tape.use(qkv));
-      tape.add(
-          new AttentionProbabilities(read, H, kvHeads, true, scores, units, mixed, weights));
+      tape.add(new AttentionProbabilities(read, H, kvHeads, true, scores, units, mixed, weights));
     }
     Variable out = tape.variable(rows, H * D);
     if (purpose == Purpose.GENERATION) {

@@ -223,13 +223,12 @@ public final class EncoderDecoder implements Trainable, AutoCloseable {
 
   @Override
   public void close() {
-    turns.close(
-        () -> {
-          weights.close();
-          if (positions != null) {
-            positions.memory().close();
-          }
-          kernels.close();
-        });
+    turns.close(() -> {
+      weights.close();
+      if (positions != null) {
+        positions.memory().close();
+      }
+      kernels.close();
+    });
   }
 }

@@ -134,8 +134,7 @@ final class TwoStacks {
   /** Allocates the tape; the session owns it, and the tokens. */
   PairSession session() {
     tape.allocate();
-    return new PairSession(
-        model, tape, sources, targets, logits, loss, sourceKeysAndValues, maps);
+    return new PairSession(model, tape, sources, targets, logits, loss, sourceKeysAndValues, maps);
   }
 
   private void add(Op op) {
@@ -267,9 +266,7 @@ final class TwoStacks {
       Slot weights = tape.persistent(Math.multiplyExact(H, length()), units.rows() / 2);
       Slot mixed = tape.slot(length(), C);
       into.add(weights);
-      add(
-          new AttentionProbabilities(
-              source, H, H, causal, ScoreSpec.PLAIN, units, mixed, weights));
+      add(new AttentionProbabilities(source, H, H, causal, ScoreSpec.PLAIN, units, mixed, weights));
     }
     Slot logsumexp = tape.slot(Math.multiplyExact(B, H), length());
     add(new Attention(source, H, H, causal, dropouts++, dropout, logsumexp, out));

@@ -207,8 +207,8 @@ public abstract class AdamWTraining implements AutoCloseable {
   }
 
   /**
-   * The gradient of the trained weights that backward computed last, shared; not divided
-   * by their number.
+   * The gradient of the trained weights that backward computed last, shared; not divided by their
+   * number.
    */
   public final Parameters gradients() {
     return gradients;

@@ -62,13 +62,7 @@ public final class PairTraining extends AdamWTraining {
           String.format(
               "batch: expected B pairs of S up to %d and T up to %d tokens, with B * S up to %d and"
                   + " B * T up to %d, got B = %d, S = %d, T = %d",
-              longestSource,
-              longestTarget,
-              mostSources,
-              mostTargets,
-              size.B,
-              size.S,
-              size.T));
+              longestSource, longestTarget, mostSources, mostTargets, size.B, size.S, size.T));
     }
   }
 
@@ -82,8 +76,7 @@ public final class PairTraining extends AdamWTraining {
    * @throws IllegalArgumentException if an array is too short, a length out of range or the batch
    *     too large
    */
-  public void setBatch(
-      int[] sources, int[] lengths, int[] ids, int[] next, int B, int S, int T) {
+  public void setBatch(int[] sources, int[] lengths, int[] ids, int[] next, int B, int S, int T) {
     Size given = new Size(B, S, T);
     check(given, config, mostSources, mostTargets);
     boolean whole = sources.length == B * S && ids.length == B * T && next.length == B * T;

@@ -54,17 +54,15 @@ class TranslatorTest {
     model
         .weights()
         .views()
-        .forEach(
-            (_, weight) -> {
-              for (int row = 0; row < weight.rows(); row++) {
-                weight.writeRow(row, random.doubles(weight.columns(), -0.6, 0.6).toArray());
-              }
-            });
+        .forEach((_, weight) -> {
+          for (int row = 0; row < weight.rows(); row++) {
+            weight.writeRow(row, random.doubles(weight.columns(), -0.6, 0.6).toArray());
+          }
+        });
   }
 
   private static TranslateOptions options(int beams, double penalty) {
-    return new TranslateOptions(
-        SamplingOptions.GREEDY, beams, penalty, MOST, BOUND, BOUND, 1);
+    return new TranslateOptions(SamplingOptions.GREEDY, beams, penalty, MOST, BOUND, BOUND, 1);
   }
 
   @AfterEach
@@ -123,8 +121,7 @@ class TranslatorTest {
   /** The best ended target of up to some length, by trying all of them. */
   private static Translation best(PairSession session, int[] source, int[] target, int length) {
     double[] values = next(session, source, target, length);
-    Translation best =
-        new Translation(Arrays.copyOf(target, length), true, values[BOUND]);
+    Translation best = new Translation(Arrays.copyOf(target, length), true, values[BOUND]);
     for (int v = 0; v < BOUND && length < 3; v++) {
       target[length] = v;
       Translation longer = best(session, source, target.clone(), length + 1);

@@ -52,21 +52,19 @@ class EncoderDecoderTest {
     model
         .weights()
         .views()
-        .forEach(
-            (name, weight) -> {
-              for (int row = 0; row < weight.rows(); row++) {
-                weight.writeRow(
-                    row, random.doubles(weight.columns(), -0.7, 0.7).map(w -> w * 0.8).toArray());
-              }
-            });
+        .forEach((name, weight) -> {
+          for (int row = 0; row < weight.rows(); row++) {
+            weight.writeRow(
+                row, random.doubles(weight.columns(), -0.7, 0.7).map(w -> w * 0.8).toArray());
+          }
+        });
     return model;
   }
 
   private static void setBatch(PairSession session) {
     Random random = new Random(7);
     session.setSources(random.ints(B * S, 0, 11).toArray());
-    session.setTargets(
-        random.ints(B * T, 0, 7).toArray(), random.ints(B * T, -1, 7).toArray());
+    session.setTargets(random.ints(B * T, 0, 7).toArray(), random.ints(B * T, -1, 7).toArray());
   }
 
   private static Step step() {
@@ -132,8 +130,7 @@ class EncoderDecoderTest {
     Map<String, double[]> found = new LinkedHashMap<>();
     try (EncoderDecoder model = model(config(""), backend, dtype)) {
       Layout layout = model.weights().layout();
-      try (Parameters gradients =
-              Parameters.trainable(model.kernels().device(), layout, dtype, 1);
+      try (Parameters gradients = Parameters.trainable(model.kernels().device(), layout, dtype, 1);
           PairSession session = model.training(B, S, T, gradients)) {
         setBatch(session);
         session.load(step());
@@ -142,12 +139,11 @@ class EncoderDecoderTest {
         found.put("loss", new double[] {session.loss()});
         gradients
             .views()
-            .forEach(
-                (name, gradient) -> {
-                  double[] values = new double[gradient.columns()];
-                  gradient.readRow(gradient.rows() - 1, values);
-                  found.put(name, values);
-                });
+            .forEach((name, gradient) -> {
+              double[] values = new double[gradient.columns()];
+              gradient.readRow(gradient.rows() - 1, values);
+              found.put(name, values);
+            });
       }
     }
     return found;
