@@ -48,8 +48,8 @@ ORDER = (
     "serve.guard",
     "serve.openapi", "serve.app", "serve.server",
     "cli.display", "cli.signals", "plot", "cli.checkpoint", "cli.flags", "cli.names",
-    "cli.prepare", "cli.tokenizer", "cli.stopping", "cli.training", "cli.live", "cli.train", "cli.finetune",
-    "cli.evaluate", "cli.info", "cli.plot", "cli.generate", "cli.chat",
+    "cli.prepare", "cli.tokenizer", "cli.stopping", "cli.training", "cli.live", "cli.train",
+    "cli.finetune", "cli.evaluate", "cli.info", "cli.plot", "cli.generate", "cli.chat",
     "cli.serve", "cli.show", "cli.completion", "cli.main", "__main__",
 )  # fmt: skip
 

@@ -85,7 +85,7 @@ function Loaded({ about, fail }: { about: About; fail: (problem: unknown) => voi
   }, [about, place.view]);
   useEffect(() => {
     const stop = new AbortController();
-    json<Tokens>("/api/tokens", { text: place.text }, stop.signal)
+    json<Tokens>("/api/tokens", { text: place.text, begin: place.begin }, stop.signal)
       .then((found) => {
         const most = about.config.block_size;
         const long = found.ids.length > most;
@@ -100,7 +100,7 @@ function Loaded({ about, fail }: { about: About; fail: (problem: unknown) => voi
         } else fail(error);
       });
     return () => stop.abort();
-  }, [place.text]);
+  }, [place.text, place.begin]);
   const go = useCallback(
     (change: Partial<Place>) =>
       setPlace((before) => {
@@ -202,6 +202,17 @@ function Prompt({ problem }: { problem: string | null }) {
           spellcheck={false}
         />
       </label>
+      {about.bos !== null && (
+        <label class="check">
+          <input
+            type="checkbox"
+            name="begin"
+            checked={place.begin}
+            onChange={(event) => go({ begin: event.currentTarget.checked })}
+          />{" "}
+          {TEXT.begin}
+        </label>
+      )}
       {problem && <p class="problem" role="alert">{problem}</p>}
       {tokens && (
         <ol class="chips" aria-label={TEXT.views.tokens}>

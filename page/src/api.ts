@@ -36,7 +36,8 @@ export interface About {
   backend: string;
   description: string;
   chat: boolean;
-  bos: number | null;
+  bos: number | null; // the token that begins a document
+  begins: boolean; // whether a text here begins with it
   checkpoints: string[];
   window: number;
   training: Training;

@@ -17,6 +17,7 @@ export interface Place {
   layer: number;
   head: number;
   checkpoint: string;
+  begin: boolean; // with the token that begins a document
 }
 
 export interface Shared {
@@ -47,12 +48,14 @@ export function placeOf(hash: string, about: About): Place {
     text: given.get("text") ?? "",
     layer: within("layer", about.config.n_layer),
     head: within("head", about.config.n_head),
+    begin: given.has("begin") ? given.get("begin") === "1" : about.bos !== null && about.begins,
     checkpoint: about.checkpoints.includes(given.get("at") ?? "") ? given.get("at")! : "now",
   };
 }
 
 export function hashOf(place: Place): string {
   const said = new URLSearchParams({ view: place.view });
+  said.set("begin", place.begin ? "1" : "0");
   if (place.text) said.set("text", place.text);
   if (place.layer) said.set("layer", `${place.layer}`);
   if (place.head) said.set("head", `${place.head}`);

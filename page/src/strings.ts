@@ -32,6 +32,7 @@ export const TEXT = {
     `${parameters} parameters · ${layers} ${layers === 1 ? "layer" : "layers"} · ${heads} heads · width ${width}`,
   prompt: "Text that the model reads",
   promptEmpty: "nothing yet: the beginning of a text",
+  begin: "It begins a document (with the token for that)",
   checkpoint: "Checkpoint",
   now: "now",
   untrained: "untrained",

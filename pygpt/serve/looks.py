@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pygpt.errors import ConfigError
+from pygpt.generate.config import GenerateOptions
 from pygpt.model.gpt import GPT
 
 Ids = NDArray[np.int32]
@@ -218,6 +219,29 @@ def rank_layer(model: GPT, ids: Ids, layer: int) -> list[float]:
             scales[layer, part] = 0
             changes.append(probe.forward(ids, _targets(ids), scales) - whole)
     return changes
+
+
+def sample(
+    model: GPT, ids: NDArray[Any], count: int, options: GenerateOptions
+) -> dict[str, Any]:
+    """Return the likeliest next tokens, by the model and as they are drawn, and drawn ones.
+
+    Args:
+        count: how many to draw.
+        options: with a seed.
+    """
+    before = softmax(model.logits(ids)[0, -1])
+    after = model.next_probabilities(ids, **options)
+    options["slide"] = True  # where the text fills the context
+    drawn = model.generate(ids, count, **options)
+    shown = likeliest(before, 2 * TOP).tolist()
+    return {
+        "tokens": shown,
+        "before": before[shown].tolist(),
+        "after": after[shown].tolist(),
+        "left": int(np.count_nonzero(after)),
+        "drawn": drawn[len(ids) :].tolist(),
+    }
 
 
 def embedding_map(model: GPT) -> tuple[Arrays, list[float]]:

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import resources
@@ -24,7 +25,7 @@ from pygpt.generate.config import GenerateOptions
 from pygpt.model.gpt import GPT
 from pygpt.serve import looks
 from pygpt.serve.errors import NOT_FOUND, ApiError, bad
-from pygpt.serve.events import Bodies, unless_gone
+from pygpt.serve.events import Bodies, ClientGone, unless_gone
 from pygpt.serve.live import Feed, NoFeed
 from pygpt.serve.others import Others
 from pygpt.serve.packed import CONTENT_TYPE, packed
@@ -42,6 +43,7 @@ from pygpt.serve.show_schema import (
     TextRequest,
 )
 from pygpt.tokenizers.bpe import BPETokenizer
+from pygpt.tokenizers.char import CharTokenizer
 from pygpt.tokenizers.explain import replay, show, words_of
 
 LONGEST_REPLAY = 200  # characters whose merges are shown one by one
@@ -150,7 +152,8 @@ class Show:
             "backend": model.backend,
             "description": model.description,
             "chat": model.chat_template is not None,
-            "bos": None if model.tokenizer is None else model.tokenizer.bos,
+            "bos": _bos(model),
+            "begins": isinstance(model.tokenizer, CharTokenizer),
             "checkpoints": self._others.names,
             "window": looks.WINDOW,
             "training": self._feed.state(),
@@ -160,7 +163,9 @@ class Show:
     async def _tokens(self, request: Request) -> Response:
         body = await self._body(request, TextRequest)
         (row,) = await prompt_ids(self._service.model, body.text, "text")
-        ids = row.tolist()
+        ids, bos = row.tolist(), _bos(self._service.model)
+        if body.begin and bos is not None and ids[0] != bos:
+            ids.insert(0, bos)
         merges = _merges(self._service.model, body.text)
         return _json({"ids": ids, "names": [*map(self._name, ids)], "merges": merges})
 
@@ -239,23 +244,10 @@ class Show:
             "top_k": body.top_k,
             "top_p": body.top_p,
             "min_p": body.min_p,
+            "seed": body.seed,
         }
-
-        def draw(model: GPT) -> dict[str, Any]:
-            before = looks.softmax(model.logits(row)[0, -1])
-            after = model.next_probabilities(row, **options)
-            ids = model.generate(row, count, **options, seed=body.seed, slide=True)
-            shown = looks.likeliest(before, 2 * looks.TOP).tolist()
-            new = ids[len(row) :].tolist()
-            return {
-                "tokens": shown,
-                "before": before[shown].tolist(),
-                "after": after[shown].tolist(),
-                "left": int(np.count_nonzero(after)),
-                "drawn": new,
-            }
-
-        answer = await self._compute(request, self._of(body.checkpoint, draw))
+        work = self._of(body.checkpoint, lambda model: looks.sample(model, row, count, options))
+        answer = await self._compute(request, work)
         for ids, names in (("tokens", "names"), ("drawn", "drawn_names")):
             answer[names] = [self._name(token) for token in answer[ids]]
         answer["text"] = b"".join(map(self._service.spelling.bytes, answer["drawn"])).decode(
@@ -284,7 +276,8 @@ class Show:
             found = await self._compute(request, near)
         except TokenError as error:
             raise bad("ids", str(error)) from None
-        return _json({"tokens": [str(token) for token, _ in found], "cosines": [c for _, c in found]})
+        tokens, cosines = [str(token) for token, _ in found], [cosine for _, cosine in found]
+        return _json({"tokens": tokens, "cosines": cosines})
 
     async def _control(self, request: Request) -> Response:
         body = await self._body(request, Control)
@@ -321,7 +314,8 @@ class _Stream(Response):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self._feed.watchers += 1
         try:
-            await unless_gone(receive, self._send(send))
+            with suppress(ClientGone):
+                await unless_gone(receive, self._send(send))
         finally:
             await self._events.aclose()
             self._feed.watchers -= 1
@@ -361,6 +355,10 @@ def _page() -> _Page:
         "X-Content-Type-Options": "nosniff",
     }
     return _Page(html, headers)
+
+
+def _bos(model: GPT) -> int | None:
+    return None if model.tokenizer is None else model.tokenizer.bos
 
 
 def _merges(model: GPT, text: str) -> list[list[str]] | None:

@@ -15,9 +15,10 @@ Text = Annotated[str, Meta(max_length=1_000_000)]
 
 
 class TextRequest(Struct, kw_only=True):
-    """Text to cut into tokens."""
+    """Text to cut into tokens; `begin`: after the token that begins a document, if there is one."""
 
     text: Text
+    begin: bool = False
 
 
 class Look(Struct, kw_only=True):

@@ -167,8 +167,8 @@ function Ask({ id, title, count }: { id: string; title: string; count: 1 | 3 }) 
 
 /** The id of the one token that a text is. */
 async function tokenOf(text: string): Promise<number> {
-  const { ids, names } = await json<Tokens>("/api/tokens", { text });
-  const own = names.join("") === text || ids.length === 1 ? ids : ids.slice(1); // without BOS
-  if (own.length !== 1) throw new Problem(TEXT.embeddings.unknown, "refused");
+  const { ids, names } = await json<Tokens>("/api/tokens", { text, begin: false });
+  const own = names.join("") === text || ids.length === 1 ? ids : ids.slice(1); // without a prefix
+  if (!text || own.length !== 1) throw new Problem(TEXT.embeddings.unknown, "refused");
   return own[0]!;
 }

@@ -298,12 +298,7 @@ public final class GPT implements AutoCloseable {
 
   /** A session that keeps what {@code taps} says; null for none. */
   Session session(
-      int B,
-      int T,
-      int rows,
-      Decoder.Purpose purpose,
-      Map<String, Tensor> gradients,
-      Taps taps) {
+      int B, int T, int rows, Decoder.Purpose purpose, Map<String, Tensor> gradients, Taps taps) {
     String what = Choice.name(purpose) + " on batches of " + B + " x " + T + " tokens";
     long count = 2L * rows; // ids and targets
     long embedded = (long) rows * config.nEmbd(); // not all there is, but before anything is there
