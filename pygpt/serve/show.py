@@ -79,6 +79,7 @@ class Show:
         self._bodies = bodies
         self._feed = shown.feed
         self._others = Others(service.model, shown.run)
+        self._special = _special_names(service.model)
         self._page = _page()
 
     @property
@@ -128,7 +129,8 @@ class Show:
         return lambda: compute(self._others.get(checkpoint))
 
     def _name(self, token: int) -> str:
-        return self._service.spelling.name(token)
+        """Return what a reader calls a token: its text, or what it stands for."""
+        return self._special.get(token) or self._service.spelling.name(token)
 
     def _names(self, tokens: NDArray[Any]) -> dict[str, str]:
         """Return id -> text of every token of an array."""
@@ -359,6 +361,12 @@ def _page() -> _Page:
 
 def _bos(model: GPT) -> int | None:
     return None if model.tokenizer is None else model.tokenizer.bos
+
+
+def _special_names(model: GPT) -> dict[int, str]:
+    tokenizer, bos = model.tokenizer, _bos(model)
+    named = {} if bos is None else {bos: "<BOS>"}
+    return named if tokenizer is None else named | {i: s for s, i in tokenizer.specials.items()}
 
 
 def _merges(model: GPT, text: str) -> list[list[str]] | None:
