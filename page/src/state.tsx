@@ -1,7 +1,7 @@
 /** What all views share: the model, the text, what is looked at; kept in the address. */
 
 import { createContext } from "preact";
-import { useContext, useEffect, useRef, useState } from "preact/hooks";
+import { useContext, useEffect, useState } from "preact/hooks";
 import { type About, type Event, type Packed, Problem, type Tokens, type Training } from "./api";
 import { arrays, json } from "./api";
 
@@ -69,41 +69,44 @@ export interface Answer<T> {
   problem: string | null;
 }
 
-/** Asks when what is asked changes, or the weights do; the last answer stays until the next. */
+const NOTHING = { value: null, busy: true, problem: null };
+
+/**
+ * Asks when what is asked changes, or the weights do; then the last answer stays until the next.
+ * An answer to something else stays only if `keeps` says so.
+ */
 function useAsked<T>(
   ask: (path: string, body?: unknown, signal?: AbortSignal) => Promise<T>,
   path: string,
   body: unknown,
+  keeps: boolean,
 ): Answer<T> {
   const { version, fail } = useShared();
-  const [answer, setAnswer] = useState<Answer<T>>({ value: null, busy: true, problem: null });
+  const [last, setLast] = useState<Answer<T> & { key?: string | null | undefined }>(NOTHING);
   const key = body === null ? null : JSON.stringify(body);
-  const before = useRef(path);
   useEffect(() => {
     if (key === null) return;
     const stop = new AbortController();
-    const old = before.current === path;
-    before.current = path;
-    setAnswer((last) => ({ value: old ? last.value : null, busy: true, problem: null }));
+    setLast((before) => ({ ...before, busy: true, problem: null }));
     ask(path, key === undefined ? undefined : JSON.parse(key), stop.signal)
-      .then((value) => setAnswer({ value, busy: false, problem: null }))
+      .then((value) => setLast({ value, busy: false, problem: null, key }))
       .catch((error) => {
         if (stop.signal.aborted) return;
         if (error instanceof Problem && error.kind === "refused") {
-          setAnswer({ value: null, busy: false, problem: error.message });
+          setLast({ value: null, busy: false, problem: error.message, key });
         } else fail(error);
       });
     return () => stop.abort();
   }, [path, key, version]);
-  return answer;
+  return keeps || last.key === key || last.value === null ? last : NOTHING;
 }
 
-/** An answer in JSON; `null` as body asks nothing. */
+/** An answer in JSON, the last one until the next; `null` as body asks nothing. */
 export function useJson<T>(path: string, body?: unknown): Answer<T> {
-  return useAsked<T>(json, path, body);
+  return useAsked<T>(json, path, body, true);
 }
 
 /** An answer of arrays; `null` as body asks nothing. */
 export function useArrays(path: string, body?: unknown): Answer<Packed> {
-  return useAsked<Packed>(arrays, path, body);
+  return useAsked<Packed>(arrays, path, body, false);
 }
