@@ -48,9 +48,9 @@ ORDER = (
     "serve.guard",
     "serve.openapi", "serve.app", "serve.server",
     "cli.display", "cli.signals", "plot", "cli.checkpoint", "cli.flags", "cli.names",
-    "cli.prepare", "cli.tokenizer", "cli.stopping", "cli.training", "cli.live", "cli.train",
-    "cli.finetune", "cli.evaluate", "cli.info", "cli.plot", "cli.generate", "cli.chat",
-    "cli.serve", "cli.show", "cli.completion", "cli.main", "__main__",
+    "cli.prepare", "cli.tokenizer", "cli.stopping", "cli.training", "cli.live",
+    "cli.generate", "cli.serve", "cli.train", "cli.finetune", "cli.evaluate",
+    "cli.info", "cli.plot", "cli.chat", "cli.show", "cli.completion", "cli.main", "__main__",
 )  # fmt: skip
 
 JAVA = ROOT / "java" / "src" / "main" / "java" / "org" / "pygpt"

@@ -73,6 +73,7 @@ def finetune(arguments: argparse.Namespace) -> None:
     from pygpt.cli.checkpoint import find_checkpoint, told_to_prepare
     from pygpt.cli.live import page_of
     from pygpt.cli.progress import alive, say_next
+    from pygpt.cli.serve import require_packages
     from pygpt.cli.training import describe, first_word, watch, writers_of
     from pygpt.datasets.sources import as_file
     from pygpt.serve.live import Live
@@ -82,6 +83,8 @@ def finetune(arguments: argparse.Namespace) -> None:
     base = FINE_TUNING if saved is None else saved.train
     config = from_dict(TrainConfig, options_of(base, given_fields(arguments, TrainConfig)))
     notes = [f"fine-tuned from {arguments.checkpoint}"]
+    if "show" in given:
+        require_packages("--show")
     live = Live() if "show" in given else None
     with ExitStack() as stack:
         data = stack.enter_context(as_file(arguments.data))

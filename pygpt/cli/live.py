@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pygpt.errors import OutputError, PygptError
+from pygpt.errors import OutputError
 from pygpt.model.gpt import GPT
 from pygpt.serve.config import ServeConfig
 from pygpt.serve.live import Live
@@ -19,19 +19,14 @@ JOIN_S = 10.0  # that answers have to end
 
 @contextmanager
 def page_of(live: Live, model: GPT, tokenizer: Tokenizer, run: Path) -> Iterator[None]:
-    """Within the block a server shows the model; its address is said on stderr.
+    """Within the block a server shows the model; see `require_packages`. It says its address.
 
     Args:
         tokenizer: of the data; the model's from now on, if it has none.
-    Raises:
-        PygptError: the packages of `pygpt[serve]` are missing.
     """
-    try:
-        from pygpt.serve.server import Server
-        from pygpt.serve.show import Shown
-    except ImportError as error:
-        package = str(error.name).partition(".")[0]
-        raise PygptError(f"--show: needs {package}: pip install 'pygpt[serve]'") from error
+    from pygpt.serve.server import Server
+    from pygpt.serve.show import Shown
+
     if model.tokenizer is None:
         model.tokenizer = tokenizer
     shown, name = Shown(run, live), run.name or "pygpt"

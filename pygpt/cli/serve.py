@@ -46,28 +46,37 @@ def serve(arguments: argparse.Namespace) -> None:
     def ready(address: str) -> None:
         print(f"{name} answers at {address}/v1; Ctrl-C ends it", flush=True)
 
+    require_packages("serve")
     with load_model(arguments) as model:
         serve_model(model, name, config, arguments.checkpoint, ready)
+
+
+def require_packages(what: str) -> None:
+    """Pass if the packages of `pygpt[serve]` are there.
+
+    Raises:
+        PygptError: one is missing; `what` begins the message.
+    """
+    try:
+        import pygpt.serve.server  # noqa: F401
+    except ImportError as error:
+        package = str(error.name).partition(".")[0]
+        raise PygptError(f"{what}: needs {package}: pip install 'pygpt[serve]'") from error
 
 
 def serve_model(
     model: GPT, name: str, config: ServeConfig, checkpoint: str, ready: Callable[[str], None]
 ) -> None:
-    """Answer until a signal comes.
+    """Answer until a signal comes; see `require_packages`.
 
     Args:
         checkpoint: where the model is from; the page shows the run that it lies in.
         ready: called with the address.
-    Raises:
-        PygptError: the packages of `pygpt[serve]` are missing.
     """
-    try:
-        from pygpt.serve.live import feed_of, run_of
-        from pygpt.serve.server import Server
-        from pygpt.serve.show import Shown
-    except ImportError as error:
-        package = str(error.name).partition(".")[0]
-        raise PygptError(f"serve: needs {package}: pip install 'pygpt[serve]'") from error
+    from pygpt.serve.live import feed_of, run_of
+    from pygpt.serve.server import Server
+    from pygpt.serve.show import Shown
+
     run = run_of(Path(checkpoint))
     with Server(model, name, config, Shown(run, feed_of(run))) as server:
         server.run(lambda: ready(server.address))

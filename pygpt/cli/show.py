@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pygpt.cli.flags import add_fields, given_fields
 from pygpt.cli.generate import add_model_flags, load_model
-from pygpt.cli.serve import model_name, serve_model
+from pygpt.cli.serve import model_name, require_packages, serve_model
 from pygpt.fields import from_dict
 from pygpt.serve.config import ServeConfig
 
@@ -58,6 +58,7 @@ def show(arguments: argparse.Namespace) -> None:
         if not arguments.no_browser and sys.stdout.isatty():
             webbrowser.open(f"{address}/")
 
+    require_packages("show")
     with _model(arguments) as model:
         serve_model(model, name, config, arguments.checkpoint, ready)
 

@@ -93,6 +93,7 @@ def train(arguments: argparse.Namespace) -> None:
     from pygpt.cli.checkpoint import tokenizer_of
     from pygpt.cli.live import page_of
     from pygpt.cli.progress import alive, say_next
+    from pygpt.cli.serve import require_packages
     from pygpt.cli.training import describe, first_word, memory_of, watch, writers_of
     from pygpt.datasets.rows import SpanSampler
     from pygpt.engine.door import require
@@ -104,6 +105,8 @@ def train(arguments: argparse.Namespace) -> None:
     where: dict[str, Any] = {name: given.get(name) for name in names}
     if where["tokenizer"] is not None:
         where["tokenizer"] = tokenizer_of(where["tokenizer"])
+    if "show" in given:
+        require_packages("--show")
     live = Live() if "show" in given and not dry_run else None
     with ExitStack() as stack:
         with alive(sys.stderr, quiet, lambda: "preparing text and model"):
