@@ -65,6 +65,8 @@ class Server:
             )
         )
 
+        app.state.stopping = lambda: self._uvicorn.should_exit  # for answers without an end
+
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """Answer until `stop`, SIGINT or SIGTERM, which then go on to their handlers.
 

@@ -288,12 +288,14 @@ class Show:
         return _json(self._feed.state())
 
     async def _events(self, request: Request) -> Response:
-        return _Stream(self._happening(), self._feed)
+        never: Callable[[], bool] = bool
+        stopping = getattr(request.app.state, "stopping", never)
+        return _Stream(self._happening(stopping), self._feed)
 
-    async def _happening(self) -> AsyncGenerator[bytes, None]:
-        """Yield what happens in the training, as server-sent events."""
+    async def _happening(self, stopping: Callable[[], bool]) -> AsyncGenerator[bytes, None]:
+        """Yield what happens in the training, as server-sent events, while the server runs."""
         since, said = 0, b""
-        while True:
+        while not stopping():
             events, since = self._feed.events(since)
             state = msgspec.json.encode(self._feed.state())
             if events or state != said:
@@ -327,6 +329,7 @@ class _Stream(Response):
         await send(start)
         async for data in self._events:
             await send({"type": "http.response.body", "body": data, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ interface Props {
   level?: { value: number; name: string };
 }
 
-const W = 640, H = 220, LEFT = 52, BOTTOM = 24, TOP = 10, RIGHT = 10; // prettier-ignore
+const W = 640, H = 220, LEFT = 66, BOTTOM = 24, TOP = 10, RIGHT = 10; // prettier-ignore
 const MOST = 1200; // points of a line that are drawn
 
 export function Curves({ id, title, lines, level }: Props) {
