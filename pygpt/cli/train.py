@@ -61,7 +61,7 @@ def add_parser(commands: Any) -> None:
     training = parser.add_argument_group("training")
     add_fields(training, TrainConfig, defaults=_no_defaults(TrainConfig))
     translation.add_flags(parser.add_argument_group("model of a task"))
-    parser.set_defaults(run=train)
+    parser.set_defaults(run=run)
 
 
 def add_run_flags(parser: Any, out: str) -> None:
@@ -88,13 +88,18 @@ def _no_defaults(kind: type[GPTConfig | TrainConfig]) -> dict[str, None]:
     return dict.fromkeys(kind.__dataclass_fields__)
 
 
-def train(arguments: argparse.Namespace) -> None:
-    """Open the run, show it, and train."""
+def run(arguments: argparse.Namespace) -> None:
+    """Train a task for an encoder-decoder, or what else the recipe is."""
     if arguments.recipe in TASK_NAMES:
         translation.train(arguments)
         return
+    translation.refuse_flags(vars(arguments), arguments.recipe)
+    train(arguments)
+
+
+def train(arguments: argparse.Namespace) -> None:
+    """Open the run, show it, and train."""
     given = vars(arguments)
-    translation.refuse_flags(given, arguments.recipe)
     dry_run, quiet = "dry_run" in given, "quiet" in given
     if dry_run and quiet:
         raise UsageError("--quiet does not go with --dry-run, which shows and does nothing else")
