@@ -148,7 +148,8 @@ public final class GPT implements AutoCloseable {
    * backend cpu a smaller copy of them serves steps of few tokens, which later writes to {@link
    * #weights} do not reach.
    *
-   * @param format {@code int8} or {@code bfloat16}
+   * @param format {@code int4} (embedding and output matrix then are int8), {@code int8} or {@code
+   *     bfloat16}
    * @throws IllegalArgumentException if there is no such format, or a weight is not finite
    * @throws IllegalStateException if the weights are rounded already
    * @throws TooLargeError if the copy does not fit into memory; the weights are as they were, as in

@@ -32,7 +32,8 @@ final class QuantizedWeights implements AutoCloseable {
       Layout.Role role = weight.role();
       if (!role.isVector() && role != Layout.Role.POSITIONS) {
         Tensor values = weights.get(weight.name());
-        QuantizedMatrix matrix = new QuantizedMatrix(format, values, role.outputsAreRows());
+        WeightFormat own = role.outputsAreRows() ? format.ofTokens() : format;
+        QuantizedMatrix matrix = new QuantizedMatrix(own, values, role.outputsAreRows());
         all.add(matrix);
         if (role != Layout.Role.EMBEDDING) { // which is only looked up
           matrices.put(weight.name(), matrix);
@@ -41,7 +42,7 @@ final class QuantizedWeights implements AutoCloseable {
     }
     long bytes = 0;
     for (QuantizedMatrix matrix : matrices.values()) {
-      bytes += kernels.packedBytes(format, matrix.inputs(), matrix.outputs());
+      bytes += kernels.packedBytes(matrix.format(), matrix.inputs(), matrix.outputs());
     }
     kernels.device().require(BigInteger.valueOf(bytes), "a copy of the weights as " + format());
     all.parallelStream().forEach(QuantizedMatrix::apply);
