@@ -175,6 +175,15 @@ public final class GPT implements AutoCloseable {
     return rounded != null;
   }
 
+  /**
+   * Most rows of a step of generation in which each has the same bits as it would have alone: any
+   * number where the copy of rounded weights gives the same bits for all.
+   */
+  public int rowsAlike() {
+    QuantizedWeights copies = rounded;
+    return copies == null ? kernels.rowsAlike() : copies.rowsAlike(kernels);
+  }
+
   /** Grows with each change of the weights that {@link #changed} tells of. */
   public long version() {
     return version;

@@ -56,6 +56,15 @@ final class QuantizedWeights implements AutoCloseable {
     return Choice.name(format);
   }
 
+  /** Most rows of a step in which each has the same bits as alone. */
+  int rowsAlike(Kernels kernels) {
+    int most = packed.isEmpty() ? 0 : Integer.MAX_VALUE;
+    for (PackedMatrix matrix : packed.values()) {
+      most = Math.min(most, matrix.mostRows());
+    }
+    return Math.max(most, kernels.rowsAlike());
+  }
+
   /** The copy of a weight; null if there is none. */
   PackedMatrix packed(String name) {
     return packed.get(name);
