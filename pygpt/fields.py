@@ -38,7 +38,8 @@ class Rule:
         above: the value must be greater than this, or None.
         below: the value must be less than this, or None.
         choices: all possible values; empty for no limit.
-        added: whether files may lack the field, which then has its default, and no flag sets it.
+        added: whether files may lack the field, which then has its default, and has no flag where
+            it is not asked for by name.
     """
 
     help: str
@@ -71,9 +72,9 @@ def option(default: Any, help: str, **limits: Any) -> Any:
     return field(default=default, metadata={"rule": Rule(help, **limits)})
 
 
-def size(default: int, help: str, minimum: int = 1) -> Any:
+def size(default: int, help: str, minimum: int = 1, added: bool = False) -> Any:
     """Return a field of a configuration that is a Java int, not negative."""
-    return option(default, help, minimum=minimum, maximum=INT_MAX)
+    return option(default, help, minimum=minimum, maximum=INT_MAX, added=added)
 
 
 @dataclass(frozen=True)

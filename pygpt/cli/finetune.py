@@ -12,7 +12,7 @@ from typing import Any
 from pygpt.cli.flags import CHECKPOINT, UsageError, add_fields, given_fields
 from pygpt.cli.train import add_run_flags
 from pygpt.fields import from_dict
-from pygpt.training.config import DataConfig, TrainConfig, options_of
+from pygpt.training.config import FOR_WORKERS, DataConfig, TrainConfig, options_of
 from pygpt.training.recipes import FINE_TUNING
 
 EXAMPLES = """\
@@ -59,6 +59,8 @@ def add_parser(commands: Any) -> None:
     )
     add_run_flags(parser, "none, it must be given")
     add_fields(parser.add_argument_group("training"), TrainConfig, defaults=FINE_TUNING)
+    several = parser.add_argument_group("several workers (see launch)")
+    add_fields(several, TrainConfig, only=FOR_WORKERS)
     parser.set_defaults(run=finetune)
 
 
@@ -71,16 +73,23 @@ def finetune(arguments: argparse.Namespace) -> None:
 
     import pygpt
     from pygpt.cli.checkpoint import find_checkpoint, told_to_prepare
+    from pygpt.cli.live import page_of
     from pygpt.cli.progress import alive, say_next
+    from pygpt.cli.serve import require_packages
     from pygpt.cli.training import describe, first_word, show_cost, watch, writers_of
     from pygpt.cli.workers import workers
     from pygpt.datasets.sources import as_file
     from pygpt.distributed.group import Alone
+    from pygpt.serve.live import Live
     from pygpt.training.run import begun_as_first
 
     notes = [f"fine-tuned from {arguments.checkpoint}"]
+    if "show" in given:
+        require_packages("--show")
+    live = Live() if "show" in given else None
     with ExitStack() as stack:
         group = stack.enter_context(workers())
+        live = live if group is None or group.rank == 0 else None
         saved = begun_as_first(out, group or Alone()) if resume else None
         base = FINE_TUNING if saved is None else saved.train
         config = from_dict(TrainConfig, options_of(base, given_fields(arguments, TrainConfig)))
@@ -94,7 +103,7 @@ def finetune(arguments: argparse.Namespace) -> None:
                 resume=resume,
                 validation=given.get("validation", 0.1),
                 backend=given.get("backend", "cpu"),
-                writers=writers_of(given, group),
+                writers=writers_of(given, group, live),
                 group=group,
                 prompt_field=given.get("prompt_field"),
                 answer_field=given.get("answer_field"),
@@ -108,7 +117,9 @@ def finetune(arguments: argparse.Namespace) -> None:
             print(describe(trainer.model, config, source, notes), end="", flush=True)
         word = first_word(trainer)
         show_cost(trainer, quiet)
-        watch(trainer, out, quiet)
+        if live is not None:
+            stack.enter_context(page_of(live, trainer.model, trainer.tokenizer, out))
+        watch(trainer, out, quiet, live)
         if os.path.isdir(arguments.data):
             say_next(quiet, "generate", out, "--prompt", word)
         else:

@@ -100,7 +100,7 @@ def add_fields(
         without: fields that have no flag.
     """
     for name, spec in specs_of(kind).items():
-        if only and name not in only or name in without or spec.rule.added:
+        if name in without or name not in only and (only or spec.rule.added):
             continue
         default = spec.default if defaults is None else defaults.get(name, spec.default)
         help = spec.rule.help + ("; may be repeated" if spec.many else "")

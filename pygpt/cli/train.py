@@ -7,11 +7,13 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from pygpt.cli import translation
 from pygpt.cli.flags import UsageError, add_backend, add_fields, given_fields
 from pygpt.fields import specs_of
 from pygpt.model.config import BACKENDS, GPTConfig
 from pygpt.model.presets import PRESETS
-from pygpt.training.config import DataConfig, TrainConfig
+from pygpt.training.config import FOR_WORKERS, DataConfig, TrainConfig
+from pygpt.translation.names import TASK_NAMES
 
 if TYPE_CHECKING:
     from pygpt.training.run import Run
@@ -21,6 +23,7 @@ examples:
   python -m pygpt train shakespeare-char
   python -m pygpt train shakespeare-char --n-layer 6 --max-iters 5000 --out runs/deeper
   python -m pygpt train shakespeare-char --resume
+  python -m pygpt train number-words --out runs/numbers
   python -m pygpt train gpt2 --data book.txt --block-size 256 --batch-size 4 --dry-run
 """
 
@@ -38,7 +41,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "recipe",
         metavar="PRESET|FILE.toml",
-        help=f"one of {', '.join(PRESETS)}; or a file with the tables [model], [train] and [data]",
+        help=f"one of {', '.join(PRESETS)}; a task for an encoder-decoder, which makes its own "
+        f"data: {', '.join(TASK_NAMES)}; or a file with the tables [model], [train] and [data]",
     )
     parser.add_argument(
         "--data",
@@ -59,7 +63,10 @@ def add_parser(commands: Any) -> None:
     add_fields(parser.add_argument_group("model"), GPTConfig, defaults=_no_defaults(GPTConfig))
     training = parser.add_argument_group("training")
     add_fields(training, TrainConfig, defaults=_no_defaults(TrainConfig))
-    parser.set_defaults(run=train)
+    workers = parser.add_argument_group("several workers (see launch)")
+    add_fields(workers, TrainConfig, only=FOR_WORKERS, defaults=_no_defaults(TrainConfig))
+    translation.add_flags(parser.add_argument_group("model of a task"))
+    parser.set_defaults(run=run)
 
 
 def add_run_flags(parser: Any, out: str) -> None:
@@ -74,11 +81,25 @@ def add_run_flags(parser: Any, out: str) -> None:
         metavar="DIR",
         help="also write the metrics to this folder for TensorBoard; needs pygpt[tensorboard]",
     )
+    parser.add_argument(
+        "--show",
+        action="store_true",
+        help="show the model on a page while it trains; needs pygpt[serve]",
+    )
     parser.add_argument("--quiet", action="store_true", help="print nothing but the result")
 
 
 def _no_defaults(kind: type[GPTConfig | TrainConfig]) -> dict[str, None]:
     return dict.fromkeys(kind.__dataclass_fields__)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Train a task for an encoder-decoder, or what else the recipe is."""
+    if arguments.recipe in TASK_NAMES:
+        translation.train(arguments)
+        return
+    translation.refuse_flags(vars(arguments), arguments.recipe)
+    train(arguments)
 
 
 def train(arguments: argparse.Namespace) -> None:
@@ -89,17 +110,13 @@ def train(arguments: argparse.Namespace) -> None:
         raise UsageError("--quiet does not go with --dry-run, which shows and does nothing else")
 
     from pygpt.cli.checkpoint import tokenizer_of
+    from pygpt.cli.live import page_of
     from pygpt.cli.progress import alive, say_next
-    from pygpt.cli.training import (
-        describe,
-        first_word,
-        memory_of,
-        show_cost,
-        watch,
-        writers_of,
-    )
+    from pygpt.cli.serve import require_packages
+    from pygpt.cli.training import describe, first_word, memory_of, show_cost, watch, writers_of
     from pygpt.cli.workers import workers
     from pygpt.engine.door import require
+    from pygpt.serve.live import Live
     from pygpt.training.run import open_run
 
     options = {**given_fields(arguments, GPTConfig), **given_fields(arguments, TrainConfig)}
@@ -107,8 +124,12 @@ def train(arguments: argparse.Namespace) -> None:
     where: dict[str, Any] = {name: given.get(name) for name in names}
     if where["tokenizer"] is not None:
         where["tokenizer"] = tokenizer_of(where["tokenizer"])
+    if "show" in given:
+        require_packages("--show")
+    live = Live() if "show" in given and not dry_run else None
     with ExitStack() as stack:
         group = stack.enter_context(workers())
+        live = live if group is None or group.rank == 0 else None
         with alive(sys.stderr, quiet, lambda: "preparing text and model"):
             opened = open_run(
                 arguments.recipe,
@@ -116,7 +137,7 @@ def train(arguments: argparse.Namespace) -> None:
                 **where,
                 resume="resume" in given,
                 backend=given.get("backend", "cpu"),
-                writers=writers_of(given, group),
+                writers=writers_of(given, group, live),
                 dry_run=dry_run,
                 group=group,
             )
@@ -129,7 +150,9 @@ def train(arguments: argparse.Namespace) -> None:
                 print("no checkpoint yet: this is the first step", file=sys.stderr, flush=True)
             word = first_word(run.trainer)
             show_cost(run.trainer, quiet)
-            watch(run.trainer, run.folder, quiet)
+            if live is not None:
+                stack.enter_context(page_of(live, run.model, run.data.tokenizer, run.folder))
+            watch(run.trainer, run.folder, quiet, live)
             say_next(quiet, "generate", run.folder, "--prompt", word)
         else:
             needed = memory_of(run.model, run.config).beside_weights_bytes

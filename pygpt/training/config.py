@@ -12,6 +12,8 @@ from pygpt.fields import Checked, option, same_as, size
 SCHEDULES = ("cosine", "linear", "constant")
 BATCHES = ("windows", "packed")
 WIRES = ("float32", "bfloat16")
+FOR_WORKERS = ("microbatches", "wire", "threads")
+"""Options of runs that workers divide."""
 
 
 @dataclass(frozen=True)
@@ -87,15 +89,20 @@ class TrainConfig(Checked):
         "the parts of an update that workers divide, a power of two: their number decides the "
         "bits, that of the workers does not; 0: none, or with several workers 8",
         minimum=0,
+        added=True,
     )
     wire: str = option(
-        "float32", "how gradients and weights travel between workers", choices=WIRES
+        "float32",
+        "how gradients and weights travel between workers",
+        choices=WIRES,
+        added=True,
     )
     threads: int = size(
         0,
         "the threads of a worker, which decide the bits; 0: the processors of its machine, divided "
         "among the workers there",
         minimum=0,
+        added=True,
     )
 
     def _check_together(self) -> None:
@@ -117,6 +124,18 @@ class TrainConfig(Checked):
         """The fields whose values were not given, but follow from others."""
         found: tuple[str, ...] = self.__dict__.get("_derived", ())
         return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return name -> value of every field, in order; of those for workers what is not default.
+
+        So files of runs without workers are as they were before there were any.
+        """
+        values = super().to_dict()
+        return {
+            name: value
+            for name, value in values.items()
+            if name not in FOR_WORKERS or value != getattr(TrainConfig, name)
+        }
 
     def given(self) -> dict[str, Any]:
         """Return name -> value of every field but those that are derived, in order."""

@@ -97,12 +97,11 @@ def train(
         out: the run's folder; by default in `runs`, by the name of the preset or file.
         data: a folder of `prepare`, or a source that `prepare` reads; by default the recipe's.
         tokenizer: which tokenizer reads a source; see `prepare`.
-        field, format, lines: how a source is read; see `prepare`. By default a line of a text is a
-            document where batches are packed.
+        field, format, lines: see `prepare`. By default a line is a document in packed batches.
         resume: whether to go on from the folder's last checkpoint, if it has one.
         backend: see `GPT`.
         writers: where records go beside the folder.
-        group: workers that train the model together, each of which calls this; see `Trainer`.
+        group: workers that train the model together; see `Trainer`.
         on_record: called with the record of each step.
         options: fields of `GPTConfig` and `TrainConfig` that differ from the recipe's.
     Raises:

@@ -98,7 +98,8 @@ def write_state(
 
 def text_of(state: State) -> str:
     """Return what is no array as the file has it."""
-    return json.dumps({"version": VERSION, **asdict(state)})
+    values = asdict(state) | {"config": state.config.to_dict()}
+    return json.dumps({"version": VERSION, **values})
 
 
 def read_state(folder: Path) -> State:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 import weakref
@@ -21,6 +22,7 @@ from pygpt.distributed.group import Alone, Group, from_first
 from pygpt.distributed.same import check_same
 from pygpt.distributed.step import Plan, ShardedStep, shares_of, with_microbatches
 from pygpt.errors import CheckpointError, ConfigError, DataError
+from pygpt.fields import specs_of
 from pygpt.files.atomic import write_synced
 from pygpt.model.config import GPTConfig
 from pygpt.model.gpt import GPT
@@ -300,6 +302,21 @@ class Trainer:
         self._waited = 0 if is_best else self._waited + 1
         return is_best
 
+    def gradient_norms(self) -> dict[str, float]:
+        """Return the norm of the last step's gradient in each layer, and outside of them.
+
+        Returns:
+            `embedding`, `h.0`, `h.1` and so on, `output` -> norm, of what is trained.
+        """
+        squares: dict[str, float] = {}
+        for name, gradient in self._training.gradients().items():
+            layer = ".".join(name.split(".")[:2]) if name.startswith("h.") else ""
+            part = layer or ("embedding" if name.startswith(("wte", "wpe", "ln_emb")) else "output")
+            flat = gradient.ravel()
+            squares[part] = squares.get(part, 0.0) + float(np.dot(flat, flat))
+        steps = self.config.gradient_accumulation_steps
+        return {part: math.sqrt(square) / steps for part, square in squares.items()}
+
     # ---- checkpoints -------------------------------------------------------------------------
 
     def save(self) -> Path:
@@ -387,11 +404,11 @@ class Trainer:
         if state.tokenizer != self.tokenizer.fingerprint:
             problem = "expected that of the data that the run began with, got another"
             raise ConfigError("tokenizer", problem)
-        now = self.config.to_dict()
-        for name, value in state.config.to_dict().items():
-            if name not in MAY_CHANGE and now[name] != value:
+        for name in specs_of(TrainConfig):
+            value, now = getattr(state.config, name), getattr(self.config, name)
+            if name not in MAY_CHANGE and now != value:
                 expected = f"expected {value!r}, as the run began with"
-                raise ConfigError(name, f"{expected}, got {now[name]!r}")
+                raise ConfigError(name, f"{expected}, got {now!r}")
 
     def close(self) -> None:
         """Free AdamW's state, and let others have the folder; a second call does nothing."""

@@ -40,6 +40,7 @@ public final class CpuKernels implements Kernels {
 
   private final Workers workers;
   private final Gemm gemm;
+  private final OneDnnProducts products;
 
   /**
    * Kernels whose work is divided among so many threads, the caller's included, which decides the
@@ -51,6 +52,7 @@ public final class CpuKernels implements Kernels {
     workers = new Workers(threads, Math.min(threads, processors));
     CLEANER.register(this, workers::close); // threads end with the model, closed or not
     gemm = new Gemm(workers);
+    products = new OneDnnProducts(workers);
   }
 
   @Override
@@ -81,12 +83,16 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public PackedMatrix pack(QuantizedMatrix matrix) {
-    return TiledMatrix.of(workers, matrix);
+    return OneDnnProducts.has(matrix.format())
+        ? OneDnnMatrix.of(products, matrix)
+        : TiledMatrix.of(workers, matrix);
   }
 
   @Override
   public long packedBytes(WeightFormat format, int inputs, int outputs) {
-    return TiledMatrix.byteSize(format, inputs, outputs);
+    return OneDnnProducts.has(format)
+        ? OneDnnMatrix.byteSize(products, format, inputs, outputs)
+        : TiledMatrix.byteSize(format, inputs, outputs);
   }
 
   @Override
@@ -237,5 +243,6 @@ public final class CpuKernels implements Kernels {
   public void close() {
     workers.close();
     gemm.close();
+    products.close();
   }
 }
