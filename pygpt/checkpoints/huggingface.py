@@ -1,6 +1,6 @@
 """config.json of Hugging Face's families, to our configuration and back.
 
-The table is in families.py. What the engine cannot do is refused by name;
+The table is in families/. What the engine cannot do is refused by name;
 https://github.com/huggingface/transformers is the reference, at version 5.
 """
 

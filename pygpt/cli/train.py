@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pygpt.cli.flags import UsageError, add_backend, add_fields, given_fields
 from pygpt.fields import specs_of
 from pygpt.model.config import BACKENDS, GPTConfig
 from pygpt.model.presets import PRESETS
 from pygpt.training.config import DataConfig, TrainConfig
+
+if TYPE_CHECKING:
+    from pygpt.datasets.prepare import Prepared
 
 EXAMPLES = """\
 examples:
@@ -48,7 +51,7 @@ def add_parser(commands: Any) -> None:
         metavar="TOKENIZER",
         help=specs_of(DataConfig)["tokenizer"].rule.help,
     )
-    add_fields(parser, DataConfig, only=("field", "format", "lines"))
+    add_fields(parser, DataConfig, only=("field", "format", "encoding", "separator", "lines"))
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be trained, but write nothing"
     )
@@ -86,6 +89,7 @@ def train(arguments: argparse.Namespace) -> None:
         raise UsageError("--quiet does not go with --dry-run, which shows and does nothing else")
 
     from pygpt.cli.checkpoint import tokenizer_of
+    from pygpt.cli.prepare import notes_of
     from pygpt.cli.progress import alive, say_next
     from pygpt.cli.training import describe, first_word, memory_of, watch, writers_of
     from pygpt.datasets.rows import SpanSampler
@@ -93,10 +97,15 @@ def train(arguments: argparse.Namespace) -> None:
     from pygpt.training.run import open_run
 
     options = {**given_fields(arguments, GPTConfig), **given_fields(arguments, TrainConfig)}
-    names = ("out", "data", "tokenizer", "field", "format", "lines")
+    names = ("out", "data", *(name for name in specs_of(DataConfig) if name != "source"))
     where: dict[str, Any] = {name: given.get(name) for name in names}
     if where["tokenizer"] is not None:
         where["tokenizer"] = tokenizer_of(where["tokenizer"])
+    read: list[str] = []  # what is to say about the text
+
+    def on_progress(at: Prepared) -> None:
+        read[:] = notes_of(at)
+
     with ExitStack() as stack:
         with alive(sys.stderr, quiet, lambda: "preparing text and model"):
             opened = open_run(
@@ -107,12 +116,13 @@ def train(arguments: argparse.Namespace) -> None:
                 backend=given.get("backend", "cpu"),
                 writers=writers_of(given),
                 dry_run=dry_run,
+                on_progress=on_progress,
             )
             run = stack.enter_context(opened)
         data = run.data
         if not quiet:
             tokens = f"{len(data.train):,} tokens to train on, {len(data.val):,} to validate with"
-            notes = [f"{tokens}, {data.tokenizer.vocab_size:,} ids"]
+            notes = [f"{tokens}, {data.tokenizer.vocab_size:,} ids", *read]
             sampler = data.streams(run.model.config.block_size, run.config).train
             if isinstance(sampler, SpanSampler) and sampler.cut:
                 many = "1 document is" if sampler.cut == 1 else f"{sampler.cut:,} documents are"
