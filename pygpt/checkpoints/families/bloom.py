@@ -148,6 +148,11 @@ FAMILIES = {
         prefix="transformer.",
         layer="h.{}.",
         fused=lambda _: "heads",
+        aliases={
+            "n_embed": "hidden_size",
+            "num_attention_heads": "n_head",
+            "num_hidden_layers": "n_layer",
+        },
     ),
     "mpt": llama_like(
         "MptForCausalLM",
@@ -178,6 +183,11 @@ FAMILIES = {
         },
         prefix="transformer.",
         layer="blocks.{}.",
+        aliases={
+            "hidden_size": "d_model",
+            "num_attention_heads": "n_heads",
+            "num_hidden_layers": "n_layers",
+        },
     ),
     "falcon": llama_like(
         "FalconForCausalLM",
@@ -207,5 +217,6 @@ FAMILIES = {
         layer="h.{}.",
         fused=falcon_fusion,
         renamed=_falcon_norms,
+        aliases={"n_embed": "hidden_size"},
     ),
 }

@@ -77,6 +77,12 @@ GPT2_KEYS = {
     "norm_eps": "layer_norm_epsilon",
     "tie_weights": "tie_word_embeddings",
 }
+GPT2_ALIASES = {
+    "hidden_size": "n_embd",
+    "max_position_embeddings": "n_positions",
+    "num_attention_heads": "n_head",
+    "num_hidden_layers": "n_layer",
+}
 GPT_OUTER = {name: name for name in ("wte.weight", "wpe.weight", "ln_f.weight", "ln_f.bias")}
 GPT2_DROPOUTS = ("resid_pdrop", "embd_pdrop", "attn_pdrop")
 NEO_MODULES = {
@@ -117,6 +123,7 @@ class Family:
         gain_offset: what is added to a gain there.
         skipped_positions: rows of the position embedding that no token has.
         renamed: modules that some of its models call otherwise.
+        aliases: another name of a key -> the key.
     """
 
     architecture: str
@@ -139,6 +146,7 @@ class Family:
     gain_offset: float = 0.0
     skipped_positions: int = 0
     renamed: Callable[[GPTConfig], Mapping[str, str]] = field(default=lambda _: {})
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
 
 def llama_like(architecture: str, **changes: Any) -> Family:

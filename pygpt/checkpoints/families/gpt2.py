@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pygpt.checkpoints.families.family import (
+    GPT2_ALIASES,
     GPT2_DROPOUTS,
     GPT2_KEYS,
     GPT_OUTER,
@@ -43,7 +44,7 @@ FAMILIES = {
         fixed=LAYERNORM | {"positions": "learned", "bias": True, "embedding_norm": False},
         only={"add_cross_attention": False, "quantization_config": None},
         activation=("activation_function", "gelu_new", False),
-        reads=(*GPT2_DROPOUTS, "scale_attn_weights", "scale_attn_by_inverse_layer_idx"),
+        reads=(*GPT2_DROPOUTS, "scale_attn_weights", "scale_attn_by_inverse_layer_idx", "n_ctx"),
         read=read_gpt2,
         write=write_gpt2,
         outer=GPT_OUTER,
@@ -54,5 +55,6 @@ FAMILIES = {
         prefix="transformer.",
         layer="h.{}.",
         is_conv=True,
+        aliases=GPT2_ALIASES,
     ),
 }

@@ -7,6 +7,7 @@ from typing import Any
 from pygpt.checkpoints.families.family import (
     ATTENTION_BIAS,
     EPS,
+    GPT2_ALIASES,
     GPT2_DROPOUTS,
     GPT2_KEYS,
     GPT_OUTER,
@@ -143,6 +144,7 @@ FAMILIES = {
         prefix="transformer.",
         layer="h.{}.",
         order="pairs",
+        aliases=GPT2_ALIASES,
     ),
     "gpt_neo": llama_like(
         "GPTNeoForCausalLM",
@@ -169,5 +171,6 @@ FAMILIES = {
         },
         prefix="transformer.",
         layer="h.{}.",
+        aliases={"num_attention_heads": "num_heads", "num_hidden_layers": "num_layers"},
     ),
 }
