@@ -28,6 +28,7 @@ from pygpt.cli import (
     plot,
     prepare,
     serve,
+    show,
     tokenizer,
     train,
 )
@@ -38,7 +39,7 @@ from pygpt.errors import ConfigError, PygptError, TooLargeError
 from pygpt.files.text import TO_UTF8
 
 COMMANDS = (
-    names, generate, chat, serve, prepare, train, finetune, evaluate, info, plot, tokenizer,
+    names, show, generate, chat, serve, prepare, train, finetune, evaluate, info, plot, tokenizer,
 )  # fmt: skip
 ERROR, USAGE, INTERRUPTED, NO_READER = 1, 2, 130, 141
 EXAMPLES = (

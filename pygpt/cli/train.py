@@ -14,6 +14,7 @@ from pygpt.model.presets import PRESETS
 from pygpt.training.config import DataConfig, TrainConfig
 
 if TYPE_CHECKING:
+    from pygpt.datasets.dataset import Dataset
     from pygpt.datasets.prepare import Prepared
 
 EXAMPLES = """\
@@ -74,6 +75,11 @@ def add_run_flags(parser: Any, out: str) -> None:
         metavar="DIR",
         help="also write the metrics to this folder for TensorBoard; needs pygpt[tensorboard]",
     )
+    parser.add_argument(
+        "--show",
+        action="store_true",
+        help="show the model on a page while it trains; needs pygpt[serve]",
+    )
     parser.add_argument("--quiet", action="store_true", help="print nothing but the result")
 
 
@@ -89,11 +95,13 @@ def train(arguments: argparse.Namespace) -> None:
         raise UsageError("--quiet does not go with --dry-run, which shows and does nothing else")
 
     from pygpt.cli.checkpoint import tokenizer_of
+    from pygpt.cli.live import page_of
     from pygpt.cli.prepare import notes_of
     from pygpt.cli.progress import alive, say_next
+    from pygpt.cli.serve import require_packages
     from pygpt.cli.training import describe, first_word, memory_of, watch, writers_of
-    from pygpt.datasets.rows import SpanSampler
     from pygpt.engine.door import require
+    from pygpt.serve.live import Live
     from pygpt.training.run import open_run
 
     options = {**given_fields(arguments, GPTConfig), **given_fields(arguments, TrainConfig)}
@@ -106,6 +114,9 @@ def train(arguments: argparse.Namespace) -> None:
     def on_progress(at: Prepared) -> None:
         read[:] = notes_of(at)
 
+    if "show" in given:
+        require_packages("--show")
+    live = Live() if "show" in given and not dry_run else None
     with ExitStack() as stack:
         with alive(sys.stderr, quiet, lambda: "preparing text and model"):
             opened = open_run(
@@ -114,27 +125,37 @@ def train(arguments: argparse.Namespace) -> None:
                 **where,
                 resume="resume" in given,
                 backend=given.get("backend", "cpu"),
-                writers=writers_of(given),
+                writers=writers_of(given, live),
                 dry_run=dry_run,
                 on_progress=on_progress,
             )
             run = stack.enter_context(opened)
         data = run.data
         if not quiet:
-            tokens = f"{len(data.train):,} tokens to train on, {len(data.val):,} to validate with"
-            notes = [f"{tokens}, {data.tokenizer.vocab_size:,} ids", *read]
-            sampler = data.streams(run.model.config.block_size, run.config).train
-            if isinstance(sampler, SpanSampler) and sampler.cut:
-                many = "1 document is" if sampler.cut == 1 else f"{sampler.cut:,} documents are"
-                notes.append(f"{many} longer than block_size, and read in parts")
+            notes = [*_notes(data, run.model.config.block_size, run.config), *read]
             shown = describe(run.model, run.config, run.source, notes, all=dry_run)
             print(shown, end="", flush=True)
         if run.trainer is not None:
             if "resume" in given and not run.trainer.step and not quiet:
                 print("no checkpoint yet: this is the first step", file=sys.stderr, flush=True)
             word = first_word(run.trainer)
-            watch(run.trainer, run.folder, quiet)
+            if live is not None:
+                stack.enter_context(page_of(live, run.model, data.tokenizer, run.folder))
+            watch(run.trainer, run.folder, quiet, live)
             say_next(quiet, "generate", run.folder, "--prompt", word)
         else:
             needed = memory_of(run.model, run.config).beside_weights_bytes
             require(needed, "training a model of these sizes")
+
+
+def _notes(data: Dataset, block_size: int, config: TrainConfig) -> list[str]:
+    """Return lines about the tokens of a run."""
+    from pygpt.datasets.rows import SpanSampler
+
+    tokens = f"{len(data.train):,} tokens to train on, {len(data.val):,} to validate with"
+    notes = [f"{tokens}, {data.tokenizer.vocab_size:,} ids"]
+    sampler = data.streams(block_size, config).train
+    if isinstance(sampler, SpanSampler) and sampler.cut:
+        many = "1 document is" if sampler.cut == 1 else f"{sampler.cut:,} documents are"
+        notes.append(f"{many} longer than block_size, and read in parts")
+    return notes
