@@ -67,22 +67,22 @@ def test_a_text_that_is_too_long_or_unknown(page: Page, model: GPT) -> None:
 
 def test_a_long_context(page: Page) -> None:
     """1,024 positions: windows and tiles, and the same numbers."""
-    config = GPTConfig.microgpt(1024, TOKENIZER.vocab_size, 2, 2, 8)
+    config = GPTConfig.microgpt(1024, TOKENIZER.vocab_size, 1, 2, 128)
     text = "ABCDEFGHIJ" * 102
     with GPT(config, tokenizer=TOKENIZER) as model, serving(model, "long", text) as site:
         ids = site.ids()
         page.goto(site.url("flow"))
         expect(page.get_by_text("The text has 1020 tokens: the last 64 are shown")).to_be_visible()
         page.locator("[data-matrix=probabilities]").wait_for()
-        _, arrays = site.arrays("/api/flow", {"ids": ids, "layer": 1, "checkpoint": "now"})
+        _, arrays = site.arrays("/api/flow", {"ids": ids, "layer": 0, "checkpoint": "now"})
         assert arrays["probabilities"].shape == (2, 64, 64)
         whole = model.attention(ids)
-        np.testing.assert_array_equal(arrays["probabilities"], whole[1, :, -64:, -64:])
+        np.testing.assert_array_equal(arrays["probabilities"], whole[0, :, -64:, -64:])
         page.goto(site.url("heads"))
         page.locator("[data-matrix=head]").wait_for()
         expect(page.get_by_text("Maps of long texts have tiles")).to_be_visible()
         _, small = site.arrays("/api/heads", {"ids": ids, "checkpoint": "now"})
-        assert small["maps"].shape == (2, 2, 48, 48)
+        assert small["maps"].shape == (1, 2, 48, 48)
         assert small["maps"].max() == whole.max()
         page.goto(site.url("lens"))
         page.locator("[data-table=lens] button").first.wait_for()
@@ -165,7 +165,7 @@ def test_a_run_that_has_ended(page: Page, run: Path) -> None:
             page.locator("[data-compare='10']").wait_for()
             shown = page.locator("[data-compare='10']").get_attribute("data-drawn")
             with GPT.from_pretrained(run / "step-00000010") as then:
-                ids = then.generate(site.ids(), 12, temperature=0.8, seed=1, slide=True)
+                ids = then.generate(site.ids(), 13, temperature=0.8, seed=1, slide=True)
             assert shown == " ".join(map(str, ids[len(site.ids()) :]))
             page.goto(site.url("lens"))
             slider = page.get_by_role("slider", name="Checkpoint")
