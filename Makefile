@@ -12,7 +12,7 @@ GRADLEFLAGS ?=
 
 VENV_PYTHON := .venv/bin/python
 PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check
-ENGINE_SOURCES := build.gradle settings.gradle pyproject.toml pygpt/data/names.txt $(wildcard pygpt/model/layouts/*) \
+ENGINE_SOURCES := build.gradle settings.gradle pyproject.toml $(wildcard pygpt/data/*.txt pygpt/model/layouts/* pygpt/model/presets/*.toml) \
     $(shell find java/src/main 2> /dev/null)
 ENGINE := jbridge/jars/.stamp
 PAGE_SOURCES := $(shell find page -name node_modules -prune -o -type f -print 2> /dev/null)
@@ -40,7 +40,7 @@ page: $(PAGE)  ## build that page anew where it must be (Node 20 and npm)
 java-names: $(ENGINE)  ## the same from Java alone
 	@$(JDK) && exec "$$jdk/bin/java" @pygpt/data/java.flags -cp 'jbridge/jars/*' org.pygpt.Names $(ARGS)
 
-java-jar: build/pygpt.jar  ## build/pygpt.jar, all in one: java -jar build/pygpt.jar names|generate|info
+java-jar: build/pygpt.jar  ## build/pygpt.jar, all in one: java -jar build/pygpt.jar names|train|generate|info
 
 build/pygpt.jar: $(ENGINE_SOURCES) $(wildcard java/src/launcher/java/org/pygpt/launcher/*) pygpt/data/java.flags
 	@$(RUN_GRADLE) javaJar
