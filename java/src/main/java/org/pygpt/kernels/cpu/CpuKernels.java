@@ -181,12 +181,23 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public void copy(int rows, Tensor from, Tensor to, int toRow) {
-    long bytes = 4L * from.columns();
+    int size = from.dtype().bytes();
+    long bytes = (long) size * from.columns();
     for (int row = 0; row < rows; row++) {
       MemorySegment source = HostMemory.segment(from);
       MemorySegment target = HostMemory.segment(to);
-      MemorySegment.copy(source, from.at(row) * 4, target, to.at(toRow + row) * 4, bytes);
+      MemorySegment.copy(source, from.at(row) * size, target, to.at(toRow + row) * size, bytes);
     }
+  }
+
+  @Override
+  public boolean hasInt8Heads() {
+    return true;
+  }
+
+  @Override
+  public void roundHeads(int rows, int D, Tensor from, Tensor to, int toRow) {
+    Int8HeadsKernel.round(workers.staging(0), rows, D, from, to, toRow);
   }
 
   @Override

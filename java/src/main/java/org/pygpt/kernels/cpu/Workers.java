@@ -68,5 +68,8 @@ final class Workers implements AutoCloseable {
   @Override
   public void close() {
     team.close();
+    for (Staging staging : stagings) {
+      staging.close();
+    }
   }
 }
