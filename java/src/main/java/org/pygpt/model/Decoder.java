@@ -25,6 +25,7 @@ import org.pygpt.ops.ResidualNorm.Norm;
 import org.pygpt.ops.Rotary;
 import org.pygpt.ops.Scale;
 import org.pygpt.ops.ShapedLogits;
+import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -51,6 +52,8 @@ final class Decoder {
   private final int rows;
   private final Purpose purpose;
   private final Map<String, Tensor> gradients;
+  private final DType narrow; // of what only products and element-wise ops read
+  private final Map<String, Tensor> products;
   private final double dropout;
   private final Tape tape;
   private final Variable hidden; // what the output matrix reads
@@ -67,6 +70,10 @@ final class Decoder {
    * Wires and plans; {@link #session} allocates.
    *
    * @param gradients of the weights that are trained; empty for a tape that only runs forward
+   * @param narrow dtype of what products read and of most of what they write; the residual stream,
+   *     norms' statistics and the loss have the model's
+   * @param products copies of the weights in that type that products read; empty to plan, and where
+   *     they read the weights
    * @param tokens what the tape reads and scores
    */
   Decoder(
@@ -76,6 +83,8 @@ final class Decoder {
       int T,
       int rows,
       Map<String, Tensor> gradients,
+      DType narrow,
+      Map<String, Tensor> products,
       Tokens tokens) {
     this.model = model;
     this.config = model.config();
@@ -87,6 +96,8 @@ final class Decoder {
     this.rows = rows;
     this.purpose = purpose;
     this.gradients = gradients;
+    this.narrow = narrow;
+    this.products = products;
     this.dropout = purpose == Purpose.TRAINING ? config.dropout() : 0;
     this.tape = new Tape(model.kernels(), model.dtype(), purpose == Purpose.TRAINING);
     int keyColumns = config.nKvHead() * D;
@@ -131,13 +142,13 @@ final class Decoder {
     tape.add(new Embedding(ids, wte, wpe, config.tieWeights(), embedded));
     Variable scaled = scaled(embedded, variant.embeddingScale());
     Variable x = dropout == 0 ? scaled : dropped(scaled, null);
-    return config.embeddingNorm() ? norm(x, "ln_emb") : x;
+    return config.embeddingNorm() ? norm(x, "ln_emb", model.dtype()) : x;
   }
 
   /** All layers; returns what the output matrix reads. */
   private Variable blocks(Variable x) {
     Variable stream = x;
-    Variable read = variant.blockNorm() ? norm(stream, "h.0.ln_1") : stream;
+    Variable read = variant.blockNorm() ? norm(stream, "h.0.ln_1", narrow) : stream;
     for (int layer = 0; layer < config.nLayer(); layer++) {
       String prefix = "h." + layer;
       boolean last = layer + 1 == config.nLayer();
@@ -152,7 +163,8 @@ final class Decoder {
       } else {
         // norms come first: in backward they add to the gradient that the branches read
         boolean one = variant.residual() == Variant.Residual.PARALLEL_ONE_NORM;
-        Variable second = one || !variant.blockNorm() ? read : norm(stream, prefix + ".ln_2");
+        boolean other = !one && variant.blockNorm();
+        Variable second = other ? norm(stream, prefix + ".ln_2", narrow) : read;
         Branch attention = attention(layer, prefix + ".attn", read);
         add(stream, attention, null);
         stream = attention.sum();
@@ -167,24 +179,24 @@ final class Decoder {
 
   /** Adds a branch to the stream; returns the norm of the sum, or without a name the sum itself. */
   private Variable add(Variable stream, Branch branch, String norm) {
-    Norm spec = norm == null ? null : normOf(branch.sum(), norm);
+    Norm spec = norm == null ? null : normOf(branch.sum(), norm, narrow);
     tape.add(new ResidualNorm(stream, branch, spec));
     return norm == null ? branch.sum() : spec.out();
   }
 
-  private Variable norm(Variable x, String name) {
-    Norm norm = normOf(x, name);
+  private Variable norm(Variable x, String name, DType dtype) {
+    Norm norm = normOf(x, name, dtype);
     tape.add(new ResidualNorm(x, null, norm));
     return norm.out();
   }
 
-  private Norm normOf(Variable x, String name) {
+  private Norm normOf(Variable x, String name, DType dtype) {
     return new Norm(
         normSpec(),
         tape.use(x),
         parameterOrNull(name + ".weight"),
         parameterOrNull(name + ".bias"),
-        tape.variable(rows, C),
+        tape.variable(dtype, rows, C),
         tape.slot(rows, 2));
   }
 
@@ -197,7 +209,7 @@ final class Decoder {
     int kvHeads = config.nKvHead();
     ScoreSpec scores = scores(layer);
     Parameter bias = parameterOrNull(name + ".c_attn.bias");
-    Variable qkv = linear(x, name + ".c_attn", bias, false);
+    Variable qkv = linear(x, name + ".c_attn", bias, false, narrow);
     if (variant.qkNorm() != Variant.QkNorm.NONE) {
       qkv = headNorm(name, qkv);
     }
@@ -211,7 +223,7 @@ final class Decoder {
       Slot mixed = tape.slot(T, H * D);
       tape.add(new AttentionProbabilities(qkv, H, kvHeads, scores, units, mixed, weights));
     }
-    Variable out = tape.variable(rows, H * D);
+    Variable out = tape.variable(narrow, rows, H * D);
     if (purpose == Purpose.GENERATION) {
       tape.add(new CachedAttention(qkv, layer, H, kvHeads, scores, out));
     } else {
@@ -237,7 +249,7 @@ final class Decoder {
     List<HeadNorm.Part> parts = new ArrayList<>();
     addParts(parts, 0, config.nHead(), name + ".q_norm");
     addParts(parts, config.nHead(), config.nKvHead(), name + ".k_norm");
-    Variable out = tape.variable(rows, qkv.columns());
+    Variable out = tape.variable(narrow, rows, qkv.columns());
     Slot statistics = tape.slot(rows, 2 * parts.size());
     tape.add(new HeadNorm(normSpec(), List.copyOf(parts), qkv, statistics, out));
     return out;
@@ -257,8 +269,8 @@ final class Decoder {
   }
 
   private Branch feedForward(String name, Variable x) {
-    Variable hidden = linear(x, name + ".c_fc", null, false);
-    Variable active = tape.variable(rows, config.nInner());
+    Variable hidden = linear(x, name + ".c_fc", null, false, narrow);
+    Variable active = tape.variable(narrow, rows, config.nInner());
     Parameter bias = parameterOrNull(name + ".c_fc.bias");
     tape.add(new FeedForwardActivation(config.activation(), tape.use(hidden), bias, active));
     return branch(active, name);
@@ -268,10 +280,10 @@ final class Decoder {
   private Branch branch(Variable x, String name) {
     Parameter bias = parameterOrNull(name + ".c_proj.bias");
     boolean isPlain = !variant.branchNorm() && variant.residualScale() == 1;
-    Variable out = linear(x, name + ".c_proj", isPlain ? null : bias, false);
+    Variable out = linear(x, name + ".c_proj", isPlain ? null : bias, false, model.dtype());
     if (!isPlain) {
       bias = null;
-      out = variant.branchNorm() ? norm(out, name + ".ln") : out;
+      out = variant.branchNorm() ? norm(out, name + ".ln", model.dtype()) : out;
       out = scaled(out, variant.residualScale());
     }
     if (dropout == 0) {
@@ -299,7 +311,7 @@ final class Decoder {
     Parameter bias = parameterOrNull("lm_head.bias");
     Variable out;
     if (scoresAll()) {
-      out = linear(x, name, bias, true);
+      out = linear(x, name, bias, true, narrow);
     } else {
       out = tape.variable(B, config.vocabSize());
       tape.add(new LastLogits(x, parameter(name + ".weight"), bias, tape.slot(B, C), out));
@@ -307,22 +319,30 @@ final class Decoder {
     if (variant.logitScale() == 1 && variant.logitSoftcap() == 0) {
       return out;
     }
-    Variable shaped = tape.variable(scoresAll() ? rows : B, config.vocabSize());
+    Variable shaped = tape.variable(narrow, scoresAll() ? rows : B, config.vocabSize());
     tape.add(
         new ShapedLogits(variant.logitScale(), variant.logitSoftcap(), !scoresAll(), out, shaped));
     return shaped;
   }
 
-  private Variable linear(Variable x, String name, Parameter bias, boolean outputsAreRows) {
+  /** A layer whose output has this dtype. */
+  private Variable linear(
+      Variable x, String name, Parameter bias, boolean outputsAreRows, DType dtype) {
     Parameter weight = parameter(name + ".weight");
     int features = outputsAreRows ? weight.value().rows() : weight.value().columns();
-    Variable out = tape.variable(rows, features);
-    tape.add(new Linear(tape.use(x), weight, bias, outputsAreRows, out));
+    Variable out = tape.variable(dtype, rows, features);
+    Linear.Rounding rounding = new Linear.Rounding(rounded(x), rounded(out));
+    tape.add(new Linear(tape.use(x), weight, bias, outputsAreRows, rounding, out));
     return out;
   }
 
+  /** Room for a copy that products read; null where they can read the variable itself. */
+  private Slot rounded(Variable variable) {
+    return variable.dtype() == narrow ? null : tape.slot(narrow, rows, variable.columns());
+  }
+
   private Parameter parameter(String name) {
-    return model.parameter(name, gradients);
+    return model.parameter(name, gradients, products);
   }
 
   private Parameter parameterOrNull(String name) {

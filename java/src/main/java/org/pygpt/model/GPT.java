@@ -218,9 +218,11 @@ public final class GPT implements AutoCloseable {
   }
 
   /** What an op reads and writes of the weight called {@code name}. */
-  Parameter parameter(String name, Map<String, Tensor> gradients) {
+  Parameter parameter(String name, Map<String, Tensor> gradients, Map<String, Tensor> products) {
     PackedMatrix packed = rounded == null ? null : rounded.packed(name);
-    return new Parameter(name, weights.get(name), gradients.get(name), packed);
+    Tensor value = weights.get(name);
+    Tensor product = products.getOrDefault(name, value);
+    return new Parameter(name, value, gradients.get(name), packed, product);
   }
 
   /** The weights by name, shared: writing to them changes the model. */
@@ -232,17 +234,23 @@ public final class GPT implements AutoCloseable {
    * Builds a tape for at most (B, T) tokens that runs forward and backward.
    *
    * @param gradients of the weights that are trained; the others are constants
+   * @param products what products read in place of the weights, which makes them and most
+   *     activations bfloat16; null for the model's own dtype
    * @throws TooLargeError if its activations do not fit into memory, as in those below
    * @throws IllegalStateException if the weights are rounded
    */
-  public Session training(int B, int T, Parameters gradients) {
+  public Session training(int B, int T, Parameters gradients, ProductWeights products) {
     requireTrainable();
-    return session(B, T, Decoder.Purpose.TRAINING, gradients.views());
+    int rows = Math.multiplyExact(B, T);
+    Decoder.Purpose purpose = Decoder.Purpose.TRAINING;
+    return products == null
+        ? session(B, T, rows, purpose, gradients.views(), dtype(), Map.of())
+        : session(B, T, rows, purpose, gradients.views(), DType.BFLOAT16, products.views());
   }
 
   /** Builds a tape for at most (B, T) tokens that computes logits and loss. */
   public Session evaluation(int B, int T) {
-    return session(B, T, Decoder.Purpose.EVALUATION, Map.of());
+    return session(B, T, Decoder.Purpose.EVALUATION);
   }
 
   /**
@@ -250,7 +258,8 @@ public final class GPT implements AutoCloseable {
    * most {@code longest} tokens of one. It computes the logits of the last token of each.
    */
   public Session generation(int B, int longest) {
-    return session(B, 1, Math.max(B, longest), Decoder.Purpose.GENERATION, Map.of());
+    int rows = Math.max(B, longest);
+    return session(B, 1, rows, Decoder.Purpose.GENERATION, Map.of(), dtype(), Map.of());
   }
 
   /** Size in bytes of the key/value cache of one sequence of T tokens. */
@@ -264,20 +273,26 @@ public final class GPT implements AutoCloseable {
    * layer; it computes the logits of the last token.
    */
   public Session attention(int T) {
-    return session(1, T, Decoder.Purpose.ATTENTION, Map.of());
+    return session(1, T, Decoder.Purpose.ATTENTION);
   }
 
   /** Builds a tape for at most (B, T) tokens that keeps the {@link Session#hidden} states. */
   public Session hidden(int B, int T) {
-    return session(B, T, Decoder.Purpose.HIDDEN, Map.of());
+    return session(B, T, Decoder.Purpose.HIDDEN);
   }
 
-  private Session session(int B, int T, Decoder.Purpose purpose, Map<String, Tensor> gradients) {
-    return session(B, T, Math.multiplyExact(B, T), purpose, gradients);
+  private Session session(int B, int T, Decoder.Purpose purpose) {
+    return session(B, T, Math.multiplyExact(B, T), purpose, Map.of(), dtype(), Map.of());
   }
 
   private Session session(
-      int B, int T, int rows, Decoder.Purpose purpose, Map<String, Tensor> gradients) {
+      int B,
+      int T,
+      int rows,
+      Decoder.Purpose purpose,
+      Map<String, Tensor> gradients,
+      DType narrow,
+      Map<String, Tensor> products) {
     String what = Choice.name(purpose) + " on batches of " + B + " x " + T + " tokens";
     long count = 2L * rows; // ids and targets
     long embedded = (long) rows * config.nEmbd(); // not all there is, but before anything is there
@@ -285,7 +300,7 @@ public final class GPT implements AutoCloseable {
     kernels.device().require(least.add(BigInteger.valueOf(count * DType.INT32.bytes())), what);
     Tokens tokens = new Tokens(kernels.device(), rows);
     try (var _ = turn()) {
-      Decoder decoder = new Decoder(this, purpose, B, T, rows, gradients, tokens);
+      Decoder decoder = new Decoder(this, purpose, B, T, rows, gradients, narrow, products, tokens);
       kernels.device().require(BigInteger.valueOf(decoder.tape().byteSize()), what);
       return decoder.session(tokens);
     } catch (RuntimeException | Error error) {
@@ -298,30 +313,37 @@ public final class GPT implements AutoCloseable {
    * Size in bytes of the activations of a training step, without allocating them.
    *
    * @param layout says which weights are trained
+   * @param dtype bfloat16, or the model's own
    */
-  public long activationBytes(int B, int T, Layout layout) {
+  public long activationBytes(int B, int T, Layout layout, DType dtype) {
     Map<String, Tensor> gradients = new HashMap<>(weights.views()); // nothing is written to them
     layout.weights().stream()
         .filter(weight -> !weight.trainable())
         .forEach(weight -> gradients.remove(weight.name()));
-    return plan(B, T, Decoder.Purpose.TRAINING, gradients).byteSize();
+    return plan(B, T, Decoder.Purpose.TRAINING, gradients, dtype).byteSize();
   }
 
   /** Size in bytes of the activations of an evaluation, without allocating them. */
   public long evaluationBytes(int B, int T) {
-    return plan(B, T, Decoder.Purpose.EVALUATION, Map.of()).byteSize();
+    return plan(B, T, Decoder.Purpose.EVALUATION, Map.of(), dtype()).byteSize();
+  }
+
+  /** Likewise, in the model's own dtype. */
+  public long activationBytes(int B, int T, Layout layout) {
+    return activationBytes(B, T, layout, dtype());
   }
 
   /** The ops of a training step, first to last, as text. */
   public List<String> describeOps(int B, int T) {
-    Tape tape = plan(B, T, Decoder.Purpose.TRAINING, weights.views());
+    Tape tape = plan(B, T, Decoder.Purpose.TRAINING, weights.views(), dtype());
     return tape.ops().stream().map(Op::describe).toList();
   }
 
-  private Tape plan(int B, int T, Decoder.Purpose purpose, Map<String, Tensor> gradients) {
+  private Tape plan(
+      int B, int T, Decoder.Purpose purpose, Map<String, Tensor> gradients, DType narrow) {
     try (Tokens tokens = new Tokens(kernels.device(), 1)) { // planning reads none
       int rows = Math.multiplyExact(B, T);
-      return new Decoder(this, purpose, B, T, rows, gradients, tokens).tape();
+      return new Decoder(this, purpose, B, T, rows, gradients, narrow, Map.of(), tokens).tape();
     }
   }
 

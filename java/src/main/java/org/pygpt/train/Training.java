@@ -10,8 +10,10 @@ import org.pygpt.kernels.Kernels;
 import org.pygpt.model.GPT;
 import org.pygpt.model.Layout;
 import org.pygpt.model.Parameters;
+import org.pygpt.model.ProductWeights;
 import org.pygpt.model.Session;
 import org.pygpt.tensor.ClosedException;
+import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Flat;
 import org.pygpt.tensor.TooLargeError;
 
@@ -30,6 +32,7 @@ public final class Training implements AutoCloseable {
   private final Parameters gradients;
   private final Parameters m;
   private final Parameters v;
+  private final ProductWeights products; // null where products read the weights
   private final Session program;
   private final int blockSize;
   private final int maxRows;
@@ -57,19 +60,29 @@ public final class Training implements AutoCloseable {
     this(model, B, T, options, model.weights().layout());
   }
 
+  /** Plans the training of {@code model} in its own dtype; see the other constructor. */
+  public Training(GPT model, int B, int T, AdamW options, Layout layout) {
+    this(model, B, T, options, layout, model.dtype());
+  }
+
   /**
    * Plans the training of {@code model} on batches of at most B * T tokens.
    *
    * <p>Weights that are not trainable stay as they are, bit for bit: they do not move, do not
    * decay, have no part in the gradient's norm, and cost neither gradients nor moments.
    *
+   * <p>In bfloat16 products are of numbers rounded to it, weights included, and so are activations
+   * but for the residual stream; weights, their gradients and moments, sums, norms and the loss are
+   * the model's own dtype.
+   *
    * @param layout that of the model's weights, which says what is trainable
+   * @param dtype the model's own, or bfloat16
    * @throws IllegalArgumentException if B or T is not positive, T is above the block size, or B * T
-   *     is no int
+   *     is no int; or if the backend or the processor has no such products
    * @throws IllegalStateException if the weights are rounded
    * @throws TooLargeError if gradients, moments and activations do not fit into memory
    */
-  public Training(GPT model, int B, int T, AdamW options, Layout layout) {
+  public Training(GPT model, int B, int T, AdamW options, Layout layout, DType dtype) {
     blockSize = model.config().blockSize();
     if (B < 1 || T < 1 || T > blockSize || (long) B * T > Integer.MAX_VALUE) {
       throw new IllegalArgumentException(
@@ -80,20 +93,23 @@ public final class Training implements AutoCloseable {
     model.requireTrainable();
     this.model = model;
     kernels = model.kernels();
+    boolean narrow = isNarrow(model, dtype);
     this.options = options;
     weights = model.weights();
     long count = layout.trainable().stream().mapToLong(Layout.Weight::size).sum();
-    long state = 3 * count * model.dtype().bytes();
+    long copies = narrow ? ProductWeights.byteSize(layout) : 0;
+    long state = 3 * count * model.dtype().bytes() + copies;
     kernels
         .device()
         .require(
-            BigInteger.valueOf(state + model.activationBytes(B, T, layout)),
+            BigInteger.valueOf(state + model.activationBytes(B, T, layout, dtype)),
             "training on batches of " + B + " x " + T + " tokens");
     gradients = zeros(layout);
     m = zeros(layout);
     v = zeros(layout);
+    products = narrow ? new ProductWeights(kernels.device(), weights) : null;
     try {
-      program = model.training(B, T, gradients);
+      program = model.training(B, T, gradients, products);
     } catch (RuntimeException | Error error) {
       closeState();
       throw error;
@@ -102,7 +118,23 @@ public final class Training implements AutoCloseable {
     trained = ranges(layout);
   }
 
+  /** Whether products are in bfloat16. */
+  private static boolean isNarrow(GPT model, DType dtype) {
+    if (dtype == model.dtype()) {
+      return false;
+    }
+    if (dtype != DType.BFLOAT16) {
+      throw new IllegalArgumentException(
+          "dtype: expected bfloat16 or " + model.dtype() + ", as the model has, got " + dtype);
+    }
+    model.kernels().requireBfloat16();
+    return true;
+  }
+
   private void closeState() {
+    if (products != null) {
+      products.close();
+    }
     v.close();
     m.close();
     gradients.close();
@@ -197,6 +229,9 @@ public final class Training implements AutoCloseable {
     int before = accumulated;
     accumulated = 0; // until this step has succeeded
     dropoutKey++;
+    if (products != null) {
+      products.refresh(kernels); // each time, since others may write to the weights
+    }
     program.tape().forward(step);
     double loss = program.loss();
     if (!Double.isFinite(loss)) {
