@@ -241,11 +241,11 @@ public final class GPT implements AutoCloseable {
    */
   public Session training(int B, int T, Parameters gradients, ProductWeights products) {
     requireTrainable();
-    int rows = Math.multiplyExact(B, T);
-    Decoder.Purpose purpose = Decoder.Purpose.TRAINING;
-    return products == null
-        ? session(B, T, rows, purpose, gradients.views(), dtype(), Map.of())
-        : session(B, T, rows, purpose, gradients.views(), DType.BFLOAT16, products.views());
+    Decoder.Trained trained =
+        products == null
+            ? new Decoder.Trained(gradients.views(), dtype(), Map.of())
+            : new Decoder.Trained(gradients.views(), DType.BFLOAT16, products.views());
+    return session(B, T, Math.multiplyExact(B, T), Decoder.Purpose.TRAINING, trained, null);
   }
 
   /** Builds a tape for at most (B, T) tokens that computes logits and loss. */
@@ -258,8 +258,8 @@ public final class GPT implements AutoCloseable {
    * most {@code longest} tokens of one. It computes the logits of the last token of each.
    */
   public Session generation(int B, int longest) {
-    int rows = Math.max(B, longest);
-    return session(B, 1, rows, Decoder.Purpose.GENERATION, Map.of(), dtype(), Map.of());
+    Decoder.Trained nothing = Decoder.Trained.nothing(dtype());
+    return session(B, 1, Math.max(B, longest), Decoder.Purpose.GENERATION, nothing, null);
   }
 
   /** Size in bytes of the key/value cache of one sequence of T tokens. */
@@ -281,18 +281,28 @@ public final class GPT implements AutoCloseable {
     return session(B, T, Decoder.Purpose.HIDDEN);
   }
 
-  private Session session(int B, int T, Decoder.Purpose purpose) {
-    return session(B, T, Math.multiplyExact(B, T), purpose, Map.of(), dtype(), Map.of());
+  /**
+   * Opens the model for looking at one sequence of T tokens.
+   *
+   * @param first of the layers of which everything is kept
+   * @param end the layer after the last of them
+   * @throws IllegalArgumentException if there are no such layers
+   */
+  public Probe probe(int T, int first, int end) {
+    if (first < 0 || end < first || end > config.nLayer()) {
+      throw new IllegalArgumentException(
+          "layers: expected some of 0 to " + config.nLayer() + ", got " + first + " to " + end);
+    }
+    return new Probe(this, T, first, end);
   }
 
-  private Session session(
-      int B,
-      int T,
-      int rows,
-      Decoder.Purpose purpose,
-      Map<String, Tensor> gradients,
-      DType narrow,
-      Map<String, Tensor> products) {
+  private Session session(int B, int T, Decoder.Purpose purpose) {
+    return session(B, T, Math.multiplyExact(B, T), purpose, Decoder.Trained.nothing(dtype()), null);
+  }
+
+  /** A session that keeps what {@code taps} says; null for none. */
+  Session session(
+      int B, int T, int rows, Decoder.Purpose purpose, Decoder.Trained trained, Taps taps) {
     String what = Choice.name(purpose) + " on batches of " + B + " x " + T + " tokens";
     long count = 2L * rows; // ids and targets
     long embedded = (long) rows * config.nEmbd(); // not all there is, but before anything is there
@@ -300,7 +310,7 @@ public final class GPT implements AutoCloseable {
     kernels.device().require(least.add(BigInteger.valueOf(count * DType.INT32.bytes())), what);
     Tokens tokens = new Tokens(kernels.device(), rows);
     try (var _ = turn()) {
-      Decoder decoder = new Decoder(this, purpose, B, T, rows, gradients, narrow, products, tokens);
+      Decoder decoder = new Decoder(this, purpose, B, T, rows, trained, tokens, taps);
       kernels.device().require(BigInteger.valueOf(decoder.tape().byteSize()), what);
       return decoder.session(tokens);
     } catch (RuntimeException | Error error) {
@@ -320,12 +330,13 @@ public final class GPT implements AutoCloseable {
     layout.weights().stream()
         .filter(weight -> !weight.trainable())
         .forEach(weight -> gradients.remove(weight.name()));
-    return plan(B, T, Decoder.Purpose.TRAINING, gradients, dtype).byteSize();
+    return plan(B, T, Decoder.Purpose.TRAINING, new Decoder.Trained(gradients, dtype, Map.of()))
+        .byteSize();
   }
 
   /** Size in bytes of the activations of an evaluation, without allocating them. */
   public long evaluationBytes(int B, int T) {
-    return plan(B, T, Decoder.Purpose.EVALUATION, Map.of(), dtype()).byteSize();
+    return plan(B, T, Decoder.Purpose.EVALUATION, Decoder.Trained.nothing(dtype())).byteSize();
   }
 
   /** Likewise, in the model's own dtype. */
@@ -335,15 +346,15 @@ public final class GPT implements AutoCloseable {
 
   /** The ops of a training step, first to last, as text. */
   public List<String> describeOps(int B, int T) {
-    Tape tape = plan(B, T, Decoder.Purpose.TRAINING, weights.views(), dtype());
+    Decoder.Trained all = new Decoder.Trained(weights.views(), dtype(), Map.of());
+    Tape tape = plan(B, T, Decoder.Purpose.TRAINING, all);
     return tape.ops().stream().map(Op::describe).toList();
   }
 
-  private Tape plan(
-      int B, int T, Decoder.Purpose purpose, Map<String, Tensor> gradients, DType narrow) {
+  private Tape plan(int B, int T, Decoder.Purpose purpose, Decoder.Trained trained) {
     try (Tokens tokens = new Tokens(kernels.device(), 1)) { // planning reads none
       int rows = Math.multiplyExact(B, T);
-      return new Decoder(this, purpose, B, T, rows, gradients, narrow, Map.of(), tokens).tape();
+      return new Decoder(this, purpose, B, T, rows, trained, tokens, null).tape();
     }
   }
 
