@@ -53,13 +53,13 @@ final class Decoder {
    * @param gradients of the weights that are trained; empty for a tape that only runs forward
    * @param narrow dtype of what products read and of most of what they write; the residual stream,
    *     norms' statistics and the loss have the model's
-   * @param products copies of the weights in that type, which products read; empty to plan, and
+   * @param products copies of the weights in that type, which products read; null to plan, and
    *     where they read the weights
    */
-  record Trained(Map<String, Tensor> gradients, DType narrow, Map<String, Tensor> products) {
+  record Trained(Map<String, Tensor> gradients, DType narrow, ProductWeights products) {
     /** For a tape that only runs forward. */
     static Trained nothing(DType dtype) {
-      return new Trained(Map.of(), dtype, Map.of());
+      return new Trained(Map.of(), dtype, null);
     }
   }
 
@@ -71,7 +71,7 @@ final class Decoder {
   private final Purpose purpose;
   private final Map<String, Tensor> gradients;
   private final DType narrow; // of what only products and element-wise ops read
-  private final Map<String, Tensor> products;
+  private final ProductWeights products;
   private final double dropout;
   private final Tape tape;
   private final Variable hidden; // what the output matrix reads
@@ -144,7 +144,7 @@ final class Decoder {
   /** Allocates the tape; the session owns it, and the tokens. */
   Session session(Tokens tokens) {
     tape.allocate();
-    return new Session(model, tape, tokens, hidden, logits, loss, probabilities, taps);
+    return new Session(model, products, tape, tokens, hidden, logits, loss, probabilities, taps);
   }
 
   /** Whether it computes the logits of every token, rather than of the last one alone. */
@@ -284,7 +284,8 @@ final class Decoder {
       Slot weights = tape.persistent(Math.multiplyExact(H, T), T);
       probabilities.add(weights);
       Slot mixed = tape.slot(T, H * D);
-      tape.add(new AttentionProbabilities(qkv, H, kvHeads, scores, units, mixed, weights));
+      Attention.Source read = new Attention.Packed(tape.use(qkv));
+      tape.add(new AttentionProbabilities(read, H, kvHeads, true, scores, units, mixed, weights));
       if (taps != null) {
         taps.keep("h." + layer + ".probabilities", weights);
       }

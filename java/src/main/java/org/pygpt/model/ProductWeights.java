@@ -1,6 +1,5 @@
 package org.pygpt.model;
 
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.pygpt.kernels.Kernels;
@@ -64,9 +63,9 @@ public final class ProductWeights implements AutoCloseable {
     return length(layout) * DTYPE.bytes();
   }
 
-  /** The copies by name. */
-  Map<String, Tensor> views() {
-    return Collections.unmodifiableMap(copies);
+  /** What products read of a weight: its copy, or where there is none the weight itself. */
+  Tensor of(String name) {
+    return copies.containsKey(name) ? copies.get(name) : weights.get(name);
   }
 
   /** Rounds the weights as they are now. */

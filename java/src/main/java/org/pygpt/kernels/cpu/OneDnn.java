@@ -86,30 +86,30 @@ final class OneDnn {
   private static final MethodHandle FORGET_PRIMITIVE = link("dnnl_primitive_destroy", JAVA_LONG);
   private static final MethodHandle EXECUTE =
       link("dnnl_primitive_execute", JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG);
-  private static final long CPU_ENGINE = made(out -> (int) ENGINE.invokeExact(out, CPU, 0L));
+  static final long CPU_ENGINE = made(out -> (int) ENGINE.invokeExact(out, CPU, 0L));
 
   private OneDnn() {}
 
   /** A call that stores the address of what it makes at {@code out}; returns oneDNN's status. */
-  private interface Maker {
+  interface Maker {
     int make(long out) throws Throwable;
   }
 
-  private interface Call {
+  interface Call {
     int run() throws Throwable;
   }
 
-  private static MethodHandle link(String name, MemoryLayout... arguments) {
+  static MethodHandle link(String name, MemoryLayout... arguments) {
     return of(name, FunctionDescriptor.of(JAVA_INT, arguments));
   }
 
   @SuppressWarnings("restricted")
-  private static MethodHandle of(String name, FunctionDescriptor signature) {
+  static MethodHandle of(String name, FunctionDescriptor signature) {
     MemorySegment function = LIBRARY.symbols().findOrThrow(name);
     return Linker.nativeLinker().downcallHandle(function, signature);
   }
 
-  private static long made(Maker maker) {
+  static long made(Maker maker) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment out = arena.allocate(JAVA_LONG);
       check(() -> maker.make(out.address()));
@@ -117,7 +117,7 @@ final class OneDnn {
     }
   }
 
-  private static void check(Call call) {
+  static void check(Call call) {
     int status;
     try {
       status = call.run();
@@ -131,8 +131,13 @@ final class OneDnn {
 
   /** Whether this processor multiplies numbers of bfloat16, as oneDNN is allowed to use it. */
   static boolean hasBfloat16() {
+    return (isa() & AVX512_BF16) != 0;
+  }
+
+  /** The instructions that oneDNN may use, as bits of dnnl_cpu_isa_t. */
+  static int isa() {
     try {
-      return ((int) ISA.invokeExact() & AVX512_BF16) != 0;
+      return (int) ISA.invokeExact();
     } catch (Throwable error) {
       throw new AssertionError("a native call threw", error);
     }
@@ -211,6 +216,11 @@ final class OneDnn {
     } finally {
       check(() -> (int) FORGET_PLAN.invokeExact(plan));
     }
+  }
+
+  /** Frees a plan that is not compiled. */
+  static void forgetPlan(long plan) {
+    check(() -> (int) FORGET_PLAN.invokeExact(plan));
   }
 
   /** Frees what {@link #primitive} made. */
