@@ -26,15 +26,25 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pygpt.checkpoints import foreign, huggingface, layouts, nanogpt, torch_files
+from pygpt.checkpoints import (
+    foreign,
+    ggml,
+    gguf_models,
+    huggingface,
+    layouts,
+    nanogpt,
+    torch_files,
+)
 from pygpt.checkpoints import safetensors as tensors
 from pygpt.checkpoints.families import FAMILIES, Family
+from pygpt.checkpoints.gguf import GgufTensor
 from pygpt.checkpoints.safetensors import Place, StoredTensor
 from pygpt.errors import CheckpointError, ConfigError, TokenError
 from pygpt.fields import from_dict
 from pygpt.files import checksums
 from pygpt.files.atomic import folder_beside, free_or_ours, replace_folder, write_synced
 from pygpt.model.config import GPTConfig
+from pygpt.tokenizers import gguf as gguf_tokenizers
 from pygpt.tokenizers.char import CharTokenizer
 from pygpt.tokenizers.protocol import NO_SPECIAL_IDS, SpecialIds, Tokenizer, with_roles
 
@@ -71,7 +81,7 @@ class Saved:
     special_ids: SpecialIds
     chat_template: str | None
     _places: Mapping[str, Place]
-    _stored: Mapping[str, StoredTensor]
+    _stored: Mapping[str, StoredTensor | GgufTensor]
 
     @property
     def dtypes(self) -> list[str]:
@@ -234,12 +244,16 @@ def opened(source: Path) -> Iterator[Saved]:
 
     Args:
         source: the folder, or its file of weights, whose name ends in .safetensors; or nanoGPT's
-            ckpt.pt, or another file whose name ends in .pt.
+            ckpt.pt, or another file whose name ends in .pt; or a file of llama.cpp's, .gguf.
     Raises:
         CheckpointError: it is missing, damaged, or a model that the engine does not have.
     """
     if source.suffix == TORCH_SUFFIX and source.is_file():
         with _nanogpt(source) as saved:
+            yield saved
+        return
+    if source.suffix == gguf_models.SUFFIX and source.is_file():
+        with _gguf(source) as saved:
             yield saved
         return
     folder, file = source, None
@@ -271,6 +285,18 @@ def _nanogpt(path: Path) -> Iterator[Saved]:
         raise CheckpointError(f"{where}{separator}{error}") from error
     except OSError as error:
         raise CheckpointError(f"{where}: cannot be read: {error}") from error
+
+
+@contextmanager
+def _gguf(path: Path) -> Iterator[Saved]:
+    """Give what a file of llama.cpp's holds."""
+    with gguf_models.opened(path) as (config, metadata, places, stored):
+        _check_tensors(path.name, config, stored, places)
+        ids = gguf_tokenizers.special_ids(metadata)
+        tokenizer, problem = gguf_models.read_tokenizer(path, metadata, config)
+        template = metadata.get(gguf_tokenizers.CHAT_TEMPLATE)
+        template = template if isinstance(template, str) else None
+        yield Saved(config, tokenizer, problem, ids, template, places, stored)
 
 
 @contextmanager
@@ -486,7 +512,7 @@ def _use_second_head(
 def _check_tensors(
     where: str,
     config: GPTConfig,
-    stored: Mapping[str, StoredTensor],
+    stored: Mapping[str, StoredTensor] | Mapping[str, GgufTensor],
     places: Mapping[str, Place],
 ) -> None:
     """Check names, shapes and dtypes, so that the numbers can be copied."""
@@ -499,6 +525,6 @@ def _check_tensors(
         if tensor.shape != expected:
             problem = f"expected shape {expected}, got {tensor.shape}"
             raise CheckpointError(f"{where}: {name}: {problem}")
-        if tensor.dtype not in tensors.READ_DTYPES:
+        if tensor.dtype not in tensors.READ_DTYPES and tensor.dtype not in ggml.KINDS:
             problem = f"expected {', '.join(tensors.READ_DTYPES)}, got {tensor.dtype}"
             raise CheckpointError(f"{where}: {name}: {problem}")

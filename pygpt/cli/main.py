@@ -21,6 +21,7 @@ from pygpt.cli import (
     chat,
     completion,
     evaluate,
+    export,
     finetune,
     generate,
     info,
@@ -37,7 +38,7 @@ from pygpt.cli.signals import STOPPING, handled_by
 from pygpt.errors import ConfigError, PygptError, TooLargeError
 
 COMMANDS = (
-    names, generate, chat, serve, prepare, train, finetune, evaluate, info, plot, tokenizer,
+    names, generate, chat, serve, prepare, train, finetune, evaluate, info, plot, tokenizer, export,
 )  # fmt: skip
 ERROR, USAGE, INTERRUPTED, NO_READER = 1, 2, 130, 141
 EXAMPLES = (

@@ -24,7 +24,6 @@ BigInteger = NewType("BigInteger", object)
 GPTConfig = NewType("GPTConfig", object)
 AdamW = NewType("AdamW", object)
 SamplingOptions = NewType("SamplingOptions", object)
-Request = NewType("Request", object)
 DoubleSupplier = NewType("DoubleSupplier", object)
 
 
@@ -187,7 +186,14 @@ class GPTClass(Protocol):
 @describes("org.pygpt.train.AdamW")
 class AdamWClass(Protocol):
     def __call__(
-        self, beta1: float, beta2: float, epsilon: float, weight_decay: float, grad_clip: float, /
+        self,
+        beta1: float,
+        beta2: float,
+        epsilon: float,
+        weight_decay: float,
+        grad_clip: float,
+        muon: bool,
+        /,
     ) -> AdamW: ...
 
 
@@ -223,9 +229,14 @@ class SamplingOptionsClass(Protocol):
 
 
 @describes("org.pygpt.generate.Request")
-class RequestClass(Protocol):
+class Request(Protocol):
     """A prompt, and how it is continued."""
 
+    def withLookup(self, lookup: bool, /) -> Request: ...
+
+
+@describes("org.pygpt.generate.Request")
+class RequestClass(Protocol):
     def __call__(
         self,
         prompt: Ints,

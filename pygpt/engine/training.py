@@ -98,6 +98,7 @@ class Training(Handle[java.Training]):
                 options.epsilon,
                 options.weight_decay,
                 options.grad_clip,
+                options.optimizer == "muon",
             )
             layout = model.java.weights().layout().freeze(list(frozen))
             training = java_class(java.TrainingClass)(model.java, B, T, adamw, layout)

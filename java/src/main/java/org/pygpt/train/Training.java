@@ -16,7 +16,8 @@ import org.pygpt.tensor.Flat;
 import org.pygpt.tensor.TooLargeError;
 
 /**
- * Mutable: trains a model by AdamW; owns gradients, moments and activations, all allocated here.
+ * Mutable: trains a model by AdamW, or by Muon and AdamW; owns gradients, moments and activations,
+ * all allocated here.
  *
  * <p>A step is {@link #setBatch} and {@link #backward}, once or, to accumulate, several times, and
  * {@link #update}. Any thread may use it; what belongs together, such as a batch and its backward,
@@ -30,6 +31,7 @@ public final class Training implements AutoCloseable {
   private final Parameters gradients;
   private final Parameters m;
   private final Parameters v;
+  private final Muon muon; // null for AdamW alone
   private final Session program;
   private final int blockSize;
   private final int maxRows;
@@ -84,6 +86,7 @@ public final class Training implements AutoCloseable {
     weights = model.weights();
     long count = layout.trainable().stream().mapToLong(Layout.Weight::size).sum();
     long state = 3 * count * model.dtype().bytes();
+    state += options.muon() ? Muon.byteSize(layout, model.dtype()) : 0;
     kernels
         .device()
         .require(
@@ -93,6 +96,11 @@ public final class Training implements AutoCloseable {
     m = zeros(layout);
     v = zeros(layout);
     try {
+      double decay = options.weightDecay();
+      muon =
+          options.muon()
+              ? new Muon(kernels, model.config(), layout, decay, weights, gradients, m)
+              : null;
       program = model.training(B, T, gradients);
     } catch (RuntimeException | Error error) {
       closeState();
@@ -103,6 +111,9 @@ public final class Training implements AutoCloseable {
   }
 
   private void closeState() {
+    if (muon != null) {
+      muon.close();
+    }
     v.close();
     m.close();
     gradients.close();
@@ -113,14 +124,15 @@ public final class Training implements AutoCloseable {
     return Parameters.trainable(kernels.device(), layout, model.dtype(), block);
   }
 
-  /** What an update moves: as few ranges as there can be, in the order of the flat arrays. */
+  /** What AdamW moves: as few ranges as there can be, in the order of the flat arrays. */
   private List<Range> ranges(Layout layout) {
     List<Layout.Weight> byOffset = new ArrayList<>(layout.weights());
     byOffset.sort(Comparator.comparingLong(weight -> weights.get(weight.name()).offset()));
     List<Range> ranges = new ArrayList<>();
     boolean joins = false; // whether the weight before this one is in the last range
     for (Layout.Weight weight : byOffset) {
-      if (weight.trainable()) {
+      boolean moves = weight.trainable() && (muon == null || !Muon.moves(weight));
+      if (moves) {
         long from = weights.get(weight.name()).offset();
         long state = gradients.get(weight.name()).offset();
         double decay = weight.decays() ? options.weightDecay() : 0;
@@ -132,7 +144,7 @@ public final class Training implements AutoCloseable {
         }
         ranges.add(new Range(from, state, end - from, decay));
       }
-      joins = weight.trainable();
+      joins = moves;
     }
     return ranges;
   }
@@ -212,7 +224,7 @@ public final class Training implements AutoCloseable {
   }
 
   /**
-   * One AdamW update of the weights by the mean of the gradients since the last.
+   * One update of the weights by the mean of the gradients since the last.
    *
    * @param learningRate of this step
    * @throws IllegalStateException if there was no {@link #backward} since the last
@@ -238,6 +250,9 @@ public final class Training implements AutoCloseable {
     model.changed();
     double correction1 = 1 / (1 - Math.pow(options.beta1(), updates));
     double correction2 = 1 / (1 - Math.pow(options.beta2(), updates));
+    if (muon != null) {
+      muon.update(learningRate, scale);
+    }
     for (Range range : trained) {
       AdamStep step =
           new AdamStep(
@@ -276,12 +291,12 @@ public final class Training implements AutoCloseable {
     return gradients;
   }
 
-  /** AdamW's first moments of the trained weights, shared. */
+  /** AdamW's first moments of the trained weights, and Muon's momentum, shared. */
   public Parameters firstMoments() {
     return m;
   }
 
-  /** AdamW's second moments of the trained weights, shared. */
+  /** AdamW's second moments of the trained weights, shared; 0 where Muon moves them. */
   public Parameters secondMoments() {
     return v;
   }
