@@ -20,7 +20,7 @@ ORDER = (
     "files.checksums",
     "model.batch",
     "engine.turns", "engine.java", "engine.door", "engine.arrays", "engine.freeing",
-    "engine.handle", "engine.training",
+    "engine.handle", "engine.training", "engine.probe",
     "engine.model", "engine.generation", "engine",
     "tokenizers.protocol", "tokenizers.alphabet", "tokenizers.pretokenize", "tokenizers.merging",
     "tokenizers.template", "tokenizers.tokenizer_json", "tokenizers.char", "tokenizers.bpe",
@@ -45,19 +45,23 @@ ORDER = (
     "training.run",
     "serve.config", "serve.errors", "serve.schema", "serve.metrics", "serve.engine",
     "serve.spelling", "serve.prompts", "serve.scores", "serve.answers", "serve.service",
-    "serve.events", "serve.completions", "serve.chat", "serve.embeddings", "serve.guard",
+    "serve.live", "serve.packed", "serve.looks", "serve.show_schema", "serve.others",
+    "serve.events", "serve.show", "serve.completions", "serve.chat", "serve.embeddings",
+    "serve.guard",
     "serve.openapi", "serve.app", "serve.server",
     "cli.display", "cli.signals", "plot", "cli.checkpoint", "cli.flags", "cli.names",
-    "cli.prepare", "cli.tokenizer", "cli.stopping", "cli.training", "cli.train", "cli.finetune",
-    "cli.evaluate", "cli.info", "cli.plot", "cli.generate", "cli.chat",
-    "cli.serve", "cli.export", "cli.completion", "cli.main", "__main__",
+    "cli.prepare", "cli.tokenizer", "cli.stopping", "cli.training", "cli.live",
+    "cli.generate", "cli.serve", "cli.train", "cli.finetune", "cli.evaluate",
+    "cli.info", "cli.plot", "cli.chat", "cli.show", "cli.export", "cli.completion", "cli.main",
+    "__main__",
 )  # fmt: skip
 
 JAVA = ROOT / "java" / "src" / "main" / "java" / "org" / "pygpt"
 # A package of Java may import those before it; "" is `org.pygpt` itself.
 JAVA_ORDER = (
     "python", "text", "tensor", "kernels", "kernels.reference", "kernels.nd4j", "kernels.cpu",
-    "backends", "graph", "ops", "model", "train", "generate", "jobs", "files", "names", "", "cli",
+    "backends", "graph", "ops", "model", "train", "generate", "jobs", "files", "datasets", "runs",
+    "names", "", "cli",
 )  # fmt: skip
 JAVA_FILES = sorted(JAVA.rglob("*.java"))
 

@@ -29,6 +29,7 @@ from pygpt.cli import (
     plot,
     prepare,
     serve,
+    show,
     tokenizer,
     train,
 )
@@ -38,7 +39,8 @@ from pygpt.cli.signals import STOPPING, handled_by
 from pygpt.errors import ConfigError, PygptError, TooLargeError
 
 COMMANDS = (
-    names, generate, chat, serve, prepare, train, finetune, evaluate, info, plot, tokenizer, export,
+    names, show, generate, chat, serve, prepare, train, finetune, evaluate, info, plot, tokenizer,
+    export,
 )  # fmt: skip
 ERROR, USAGE, INTERRUPTED, NO_READER = 1, 2, 130, 141
 EXAMPLES = (

@@ -71,6 +71,11 @@ def add_run_flags(parser: Any, out: str) -> None:
         metavar="DIR",
         help="also write the metrics to this folder for TensorBoard; needs pygpt[tensorboard]",
     )
+    parser.add_argument(
+        "--show",
+        action="store_true",
+        help="show the model on a page while it trains; needs pygpt[serve]",
+    )
     parser.add_argument("--quiet", action="store_true", help="print nothing but the result")
 
 
@@ -86,10 +91,13 @@ def train(arguments: argparse.Namespace) -> None:
         raise UsageError("--quiet does not go with --dry-run, which shows and does nothing else")
 
     from pygpt.cli.checkpoint import tokenizer_of
+    from pygpt.cli.live import page_of
     from pygpt.cli.progress import alive, say_next
+    from pygpt.cli.serve import require_packages
     from pygpt.cli.training import describe, first_word, memory_of, watch, writers_of
     from pygpt.datasets.rows import SpanSampler
     from pygpt.engine.door import require
+    from pygpt.serve.live import Live
     from pygpt.training.run import open_run
 
     options = {**given_fields(arguments, GPTConfig), **given_fields(arguments, TrainConfig)}
@@ -97,6 +105,9 @@ def train(arguments: argparse.Namespace) -> None:
     where: dict[str, Any] = {name: given.get(name) for name in names}
     if where["tokenizer"] is not None:
         where["tokenizer"] = tokenizer_of(where["tokenizer"])
+    if "show" in given:
+        require_packages("--show")
+    live = Live() if "show" in given and not dry_run else None
     with ExitStack() as stack:
         with alive(sys.stderr, quiet, lambda: "preparing text and model"):
             opened = open_run(
@@ -105,7 +116,7 @@ def train(arguments: argparse.Namespace) -> None:
                 **where,
                 resume="resume" in given,
                 backend=given.get("backend", "cpu"),
-                writers=writers_of(given),
+                writers=writers_of(given, live),
                 dry_run=dry_run,
             )
             run = stack.enter_context(opened)
@@ -123,7 +134,9 @@ def train(arguments: argparse.Namespace) -> None:
             if "resume" in given and not run.trainer.step and not quiet:
                 print("no checkpoint yet: this is the first step", file=sys.stderr, flush=True)
             word = first_word(run.trainer)
-            watch(run.trainer, run.folder, quiet)
+            if live is not None:
+                stack.enter_context(page_of(live, run.model, data.tokenizer, run.folder))
+            watch(run.trainer, run.folder, quiet, live)
             say_next(quiet, "generate", run.folder, "--prompt", word)
         else:
             needed = memory_of(run.model, run.config).beside_weights_bytes

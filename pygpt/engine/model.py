@@ -16,6 +16,7 @@ from pygpt.engine import java
 from pygpt.engine.arrays import download
 from pygpt.engine.door import java_class, require, translated
 from pygpt.engine.handle import Handle
+from pygpt.engine.probe import Probe
 from pygpt.engine.training import Training, TrainingMemory
 from pygpt.errors import ConfigError, ShapeError
 from pygpt.fields import INT_MAX, from_dict
@@ -314,6 +315,25 @@ class Model(Handle[java.GPT]):
             with translated():
                 session.close()  # waits for a job that was interrupted
         return probabilities[0] if np.ndim(ids) == 1 else probabilities
+
+    def probe(self, block_size: int, layers: tuple[int, int] | None = None) -> Probe:
+        """Return what looks into the model at sequences of this length; use it in a `with` block.
+
+        Args:
+            block_size: number of tokens, T.
+            layers: first and end of those of which everything is kept: queries, keys, values,
+                attention, MLP; of others only the residual stream. By default all.
+        Raises:
+            ShapeError: T is 0 or above the model's block_size.
+            ConfigError: there are no such layers.
+            TooLargeError: it does not fit into memory.
+        """
+        T = self._checked_length(1, block_size)
+        L = self.config.n_layer
+        first, end = layers or (0, L)
+        if not 0 <= first <= end <= L:
+            raise ConfigError("layers", f"expected some of 0 to {L}, got {first} to {end}")
+        return Probe(self, self.config, T, (first, end))
 
     # ---- training --------------------------------------------------------------------------------
 

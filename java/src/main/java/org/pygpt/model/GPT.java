@@ -272,12 +272,33 @@ public final class GPT implements AutoCloseable {
     return session(B, T, Decoder.Purpose.HIDDEN, Map.of());
   }
 
+  /**
+   * Opens the model for looking at one sequence of T tokens.
+   *
+   * @param first of the layers of which everything is kept
+   * @param end the layer after the last of them
+   * @throws IllegalArgumentException if there are no such layers
+   */
+  public Probe probe(int T, int first, int end) {
+    if (first < 0 || end < first || end > config.nLayer()) {
+      throw new IllegalArgumentException(
+          "layers: expected some of 0 to " + config.nLayer() + ", got " + first + " to " + end);
+    }
+    return new Probe(this, T, first, end);
+  }
+
   private Session session(int B, int T, Decoder.Purpose purpose, Map<String, Tensor> gradients) {
     return session(B, T, Math.multiplyExact(B, T), purpose, gradients);
   }
 
   private Session session(
       int B, int T, int rows, Decoder.Purpose purpose, Map<String, Tensor> gradients) {
+    return session(B, T, rows, purpose, gradients, null);
+  }
+
+  /** A session that keeps what {@code taps} says; null for none. */
+  Session session(
+      int B, int T, int rows, Decoder.Purpose purpose, Map<String, Tensor> gradients, Taps taps) {
     String what = Choice.name(purpose) + " on batches of " + B + " x " + T + " tokens";
     long count = 2L * rows; // ids and targets
     long embedded = (long) rows * config.nEmbd(); // not all there is, but before anything is there
@@ -285,7 +306,7 @@ public final class GPT implements AutoCloseable {
     kernels.device().require(least.add(BigInteger.valueOf(count * DType.INT32.bytes())), what);
     Tokens tokens = new Tokens(kernels.device(), rows);
     try (var _ = turn()) {
-      Decoder decoder = new Decoder(this, purpose, B, T, rows, gradients, tokens);
+      Decoder decoder = new Decoder(this, purpose, B, T, rows, gradients, tokens, taps);
       kernels.device().require(BigInteger.valueOf(decoder.tape().byteSize()), what);
       return decoder.session(tokens);
     } catch (RuntimeException | Error error) {
@@ -321,7 +342,7 @@ public final class GPT implements AutoCloseable {
   private Tape plan(int B, int T, Decoder.Purpose purpose, Map<String, Tensor> gradients) {
     try (Tokens tokens = new Tokens(kernels.device(), 1)) { // planning reads none
       int rows = Math.multiplyExact(B, T);
-      return new Decoder(this, purpose, B, T, rows, gradients, tokens).tape();
+      return new Decoder(this, purpose, B, T, rows, gradients, tokens, null).tape();
     }
   }
 

@@ -18,6 +18,7 @@ public final class Session implements AutoCloseable {
   private final Variable logits;
   private final Loss loss;
   private final List<Slot> probabilities;
+  private final Taps taps; // null for others than probes
 
   Session(
       GPT model,
@@ -26,7 +27,8 @@ public final class Session implements AutoCloseable {
       Variable hidden,
       Variable logits,
       Loss loss,
-      List<Slot> probabilities) {
+      List<Slot> probabilities,
+      Taps taps) {
     this.model = model;
     this.tape = tape;
     this.tokens = tokens;
@@ -34,10 +36,15 @@ public final class Session implements AutoCloseable {
     this.logits = logits;
     this.loss = loss;
     this.probabilities = probabilities;
+    this.taps = taps;
   }
 
   public Tape tape() {
     return tape;
+  }
+
+  Taps taps() {
+    return taps;
   }
 
   /** A {@link GPT#turn} of the model whose weights it reads. */
