@@ -107,7 +107,7 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--weights",
         default="float32",
-        choices=["float32", "bfloat16", "int8"],
+        choices=["float32", "bfloat16", "int8", "int4"],
         help="round the weights to this format: with fewer bits tokens come faster (default: "
         "float32)",
     )

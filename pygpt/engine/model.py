@@ -27,7 +27,7 @@ from pygpt.training.config import AdamWConfig, AdamWOptions
 _log = logging.getLogger("pygpt")
 
 DTYPES = ("float32", "float64")
-QUANTIZED_BITS = {"int8": 8, "bfloat16": 16}  # of a weight
+QUANTIZED_BITS = {"int4": 4, "int8": 8, "bfloat16": 16}  # of a weight
 LOGITS_AT_ONCE = 1 << 26  # numbers: 256 MB
 
 
@@ -137,7 +137,9 @@ class Model(Handle[java.GPT]):
 
         Args:
             weights: `int8`: whole numbers from -127 to 127, with one scale for each output of a
-                matrix (each token of the embedding); or `bfloat16`: 8 bits of precision.
+                matrix (each token of the embedding); `int4`: from -8 to 7, with one scale for each
+                32 inputs of an output, but int8 for the token embedding and the output matrix; or
+                `bfloat16`: 8 bits of precision.
         Raises:
             ConfigError: another format, or weights that are rounded already.
             TooLargeError: the copy does not fit into memory.

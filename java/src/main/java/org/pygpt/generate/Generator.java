@@ -255,7 +255,7 @@ public final class Generator implements AutoCloseable {
     if (running.isEmpty() || !exact) {
       return running.size() + (paused == null ? 0 : 1) < atOnce;
     }
-    int alike = model.kernels().rowsAlike();
+    int alike = model.rowsAlike();
     Sequence other = running.getFirst();
     int most = other.groupSize() > alike ? atOnce : Math.min(alike, atOnce);
     return next.joins(other, alike) && running.size() < most;
@@ -369,7 +369,7 @@ public final class Generator implements AutoCloseable {
 
   /** For each sequence what follows its last token in a step whose rows are as they are alone. */
   private List<int[]> guesses(List<Sequence> sequences) {
-    int room = Math.min(PromptLookup.MOST + 1, model.kernels().rowsAlike()) - sequences.size();
+    int room = Math.min(PromptLookup.MOST + 1, model.rowsAlike()) - sequences.size();
     List<int[]> guesses = new ArrayList<>();
     for (Sequence sequence : sequences) {
       int[] guess = sequence.guess(Math.max(0, room));

@@ -148,7 +148,8 @@ public final class GPT implements AutoCloseable {
    * backend cpu a smaller copy of them serves steps of few tokens, which later writes to {@link
    * #weights} do not reach.
    *
-   * @param format {@code int8} or {@code bfloat16}
+   * @param format {@code int4} (embedding and output matrix then are int8), {@code int8} or {@code
+   *     bfloat16}
    * @throws IllegalArgumentException if there is no such format, or a weight is not finite
    * @throws IllegalStateException if the weights are rounded already
    * @throws TooLargeError if the copy does not fit into memory; the weights are as they were, as in
@@ -172,6 +173,15 @@ public final class GPT implements AutoCloseable {
   /** Whether the weights are rounded; a session that was made before does not read the copy. */
   public boolean isQuantized() {
     return rounded != null;
+  }
+
+  /**
+   * Most rows of a step of generation in which each has the same bits as it would have alone: any
+   * number where the copy of rounded weights gives the same bits for all.
+   */
+  public int rowsAlike() {
+    QuantizedWeights copies = rounded;
+    return copies == null ? kernels.rowsAlike() : copies.rowsAlike(kernels);
   }
 
   /** Grows with each change of the weights that {@link #changed} tells of. */

@@ -118,7 +118,7 @@ class PromptLookupTest {
       Run expected = Run.of(model, requests(false, slides, count), 1, true);
       Run alone = Run.of(model, requests(true, slides, count), 1, true);
       assertSame(expected.sequences, alone.sequences);
-      double most = (model.kernels().rowsAlike() == 1 ? 1 : 0.8) * expected.calls;
+      double most = (model.rowsAlike() == 1 ? 1 : 0.8) * expected.calls;
       assertTrue(alone.calls <= most, alone.calls + " of " + expected.calls);
       Run together = Run.of(model, requests(true, slides, count), 4, false);
       for (int b = 0; b < count; b++) {
