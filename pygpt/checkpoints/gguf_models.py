@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from pygpt.checkpoints import ggml, gguf, huggingface, layouts
 from pygpt.checkpoints.families import FAMILIES, Family
-from pygpt.checkpoints.readers import GPT2_DROPOUTS
+from pygpt.checkpoints.families.family import GPT2_DROPOUTS
 from pygpt.checkpoints.safetensors import Place
 from pygpt.errors import CheckpointError, ConfigError, TokenError
 from pygpt.files.atomic import write_new

@@ -48,6 +48,25 @@ def dtype_of(backend: str) -> str:
     return "float64" if backend == "plain" else "float32"
 
 
+def chosen_dtype(backend: str, dtype: str | None, threads: int) -> str:
+    """Return the dtype of a model: what was asked for, or that of the backend.
+
+    Raises:
+        ConfigError: an unknown backend, one without this dtype, or fewer than 0 threads.
+    """
+    if backend not in BACKENDS and not _has_backend(backend):
+        expected = ", ".join(BACKENDS)
+        raise ConfigError("backend", f"expected one of {expected}, got {backend!r}")
+    if dtype is None:
+        dtype = dtype_of(backend)
+    if dtype not in DTYPES or (dtype == "float64" and backend != "plain"):
+        expected = "float32 or float64" if backend == "plain" else "float32"
+        raise ConfigError("dtype", f"expected {expected} on backend {backend}, got {dtype!r}")
+    if threads < 0:
+        raise ConfigError("threads", f"expected at least 0, got {threads}")
+    return dtype
+
+
 def check_format(weights: str) -> None:
     """Raise ConfigError unless weights can be rounded to this."""
     if weights not in QUANTIZED_BITS:
@@ -70,16 +89,7 @@ class Model(Handle[java.GPT]):
         dtype: str | None = None,
         threads: int = 0,
     ) -> None:
-        if backend not in BACKENDS and not _has_backend(backend):
-            expected = ", ".join(BACKENDS)
-            raise ConfigError("backend", f"expected one of {expected}, got {backend!r}")
-        if dtype is None:
-            dtype = dtype_of(backend)
-        if dtype not in DTYPES or (dtype == "float64" and backend != "plain"):
-            expected = "float32 or float64" if backend == "plain" else "float32"
-            raise ConfigError("dtype", f"expected {expected} on backend {backend}, got {dtype!r}")
-        if threads < 0:
-            raise ConfigError("threads", f"expected at least 0, got {threads}")
+        dtype = chosen_dtype(backend, dtype, threads)
         self.config = config
         self.backend = backend
         self.quantized: str | None = None

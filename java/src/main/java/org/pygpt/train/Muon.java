@@ -56,10 +56,16 @@ final class Muon implements AutoCloseable {
     }
   }
 
+  /** Which matrices lie side by side in one. */
+  interface Parts {
+    /** The width of each, of a matrix with so many columns. */
+    int[] of(String name, int columns);
+  }
+
   /** For the trainable matrices of the layers; the momentum lies where AdamW has first moments. */
   Muon(
       Kernels kernels,
-      GPTConfig config,
+      Parts parts,
       Layout layout,
       double decay,
       Parameters weights,
@@ -71,7 +77,7 @@ final class Muon implements AutoCloseable {
       if (moves(weight)) {
         String name = weight.name();
         int from = 0;
-        for (int width : widths(name, config, weights.get(name).columns())) {
+        for (int width : parts.of(name, weights.get(name).columns())) {
           pieces.add(
               new Piece(
                   weights.get(name).columns(from, width),
@@ -116,7 +122,8 @@ final class Muon implements AutoCloseable {
     return (elements + line - 1) / line * line;
   }
 
-  private static int[] widths(String name, GPTConfig config, int columns) {
+  /** A GPT's: queries, keys, values; gates and what they multiply. */
+  static int[] widths(GPTConfig config, String name, int columns) {
     int heads = config.nHead() * config.headSize();
     int shared = config.nKvHead() * config.headSize();
     if (name.endsWith(".attn.c_attn.weight")) {
