@@ -11,6 +11,7 @@ from pygpt.fields import Checked, option, same_as, size
 
 OPTIMIZERS = ("adamw", "muon")
 SCHEDULES = ("cosine", "linear", "constant")
+DTYPES = ("float32", "bfloat16")
 BATCHES = ("windows", "packed")
 
 
@@ -89,6 +90,12 @@ class TrainConfig(Checked):
     frozen: str = option(
         "", "weights that stay as they are: beginnings of names, such as wte,wpe,h.0"
     )
+    dtype: str = option(
+        "float32",
+        "what products and most activations are computed in; bfloat16 is faster on a processor "
+        "that has instructions for it",
+        choices=DTYPES,
+    )
 
     def _check_together(self) -> None:
         if self.lr_decay_iters == 0:
@@ -159,6 +166,7 @@ class TrainOptions(TypedDict, total=False):
     keep: int
     seed: int
     frozen: str
+    dtype: str
 
 
 @dataclass(frozen=True)

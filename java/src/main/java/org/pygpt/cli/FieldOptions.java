@@ -54,7 +54,8 @@ final class FieldOptions {
       "checkpoint_interval", "the updates between checkpoints; 0: only the best and the last",
       "keep", "how many of the newest checkpoints are kept, beside the best",
       "seed", "the seed of the first weights, the order of the data and dropout",
-      "frozen", "weights that stay as they are: beginnings of names, such as wte,wpe,h.0"
+      "frozen", "weights that stay as they are: beginnings of names, such as wte,wpe,h.0",
+      "dtype", "what products and most activations are computed in: float32, bfloat16"
     };
     for (int i = 0; i < help.length; i += 2) {
       HELP.put(help[i], help[i + 1]);

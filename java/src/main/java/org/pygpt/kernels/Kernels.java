@@ -25,7 +25,20 @@ public interface Kernels extends AutoCloseable {
 
   // ---- linear layers ---------------------------------------------------------------------------
 
-  /** Matrix product c = op(a) @ op(b), or c += op(a) @ op(b). */
+  /**
+   * Passes if these kernels multiply matrices of bfloat16, and faster than those of float32.
+   *
+   * @throws IllegalArgumentException if they do not; the message says why
+   */
+  default void requireBfloat16() {
+    throw new IllegalArgumentException(
+        "dtype: expected float32 on backend " + name() + " (bfloat16 needs cpu), got bfloat16");
+  }
+
+  /**
+   * Matrix product c = op(a) @ op(b), or c += op(a) @ op(b). Where a and b are bfloat16, sums are
+   * float32, and c is either.
+   */
   void gemm(MatMul shape, Tensor a, Tensor b, Tensor c);
 
   /** Most rows of a step of generation in which each has the same bits as it would have alone. */
@@ -147,7 +160,7 @@ public interface Kernels extends AutoCloseable {
     dropout(rows, dOut, null, mask, dX);
   }
 
-  /** to = from, rows from {@code toRow} on; both of one dtype. */
+  /** to = from, rows from {@code toRow} on, rounded or widened to the dtype of {@code to}. */
   void copy(int rows, Tensor from, Tensor to, int toRow);
 
   // ---- attention -------------------------------------------------------------------------------

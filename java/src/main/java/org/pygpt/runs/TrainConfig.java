@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import org.pygpt.datasets.Dataset.Batches;
 import org.pygpt.python.LibraryMath;
+import org.pygpt.tensor.DType;
 import org.pygpt.text.Choice;
 import org.pygpt.text.Options;
 import org.pygpt.train.AdamW;
@@ -37,6 +38,7 @@ import org.pygpt.train.AdamW;
  * @param keep how many of the newest checkpoints are kept, beside the best
  * @param seed of the first weights, the order of the data and dropout
  * @param frozen weights that stay as they are: beginnings of names, such as {@code wte,h.0}
+ * @param dtype what products and most activations are computed in: float32 or bfloat16
  * @see <a href="https://github.com/karpathy/nanoGPT">nanoGPT</a>
  */
 public record TrainConfig(
@@ -60,7 +62,8 @@ public record TrainConfig(
     int checkpointInterval,
     int keep,
     BigInteger seed,
-    String frozen) {
+    String frozen,
+    DType dtype) {
   /** What may change when a run goes on; everything else decides the bits of the steps to come. */
   static final List<String> MAY_CHANGE =
       List.of(
@@ -95,7 +98,8 @@ public record TrainConfig(
           250,
           2,
           BigInteger.valueOf(1337),
-          "");
+          "",
+          DType.FLOAT32);
 
   /** What moves the weights: AdamW alone, or Muon the matrices of the layers. */
   public enum Optimizer {
@@ -129,6 +133,8 @@ public record TrainConfig(
     requireLeast("patience", patience, 0);
     requireLeast("checkpoint_interval", checkpointInterval, 0);
     requireLeast("keep", keep, 1);
+    boolean computes = dtype == DType.FLOAT32 || dtype == DType.BFLOAT16;
+    require(computes, "dtype", "one of float32, bfloat16", dtype);
     boolean falls = minLr <= learningRate || schedule == Schedule.CONSTANT;
     require(falls, "min_lr", "at most learning_rate = " + learningRate, minLr);
     require(
@@ -182,7 +188,8 @@ public record TrainConfig(
         options.size("checkpoint_interval", 0),
         options.size("keep", 1),
         options.whole("seed"),
-        options.text("frozen"));
+        options.text("frozen"),
+        options.choice("dtype", DType.class));
   }
 
   /**
@@ -220,6 +227,7 @@ public record TrainConfig(
     values.put("keep", keep);
     values.put("seed", seed);
     values.put("frozen", frozen);
+    values.put("dtype", Choice.name(dtype));
     return values;
   }
 

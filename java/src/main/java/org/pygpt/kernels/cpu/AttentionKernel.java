@@ -3,6 +3,7 @@ package org.pygpt.kernels.cpu;
 import org.pygpt.kernels.AttentionSpec;
 import org.pygpt.kernels.DropoutMask;
 import org.pygpt.kernels.Heads;
+import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -33,6 +34,7 @@ record AttentionKernel(
   private static final int PRODUCTS = 4;
 
   private static final NativeHead NATIVE = new NativeHead();
+  private static final Bfloat16Head BFLOAT16 = new Bfloat16Head();
   private static final SmallHead SMALL = new SmallHead();
 
   /** Computes all heads. */
@@ -59,7 +61,8 @@ record AttentionKernel(
   public void run(int worker, int from, int to) {
     boolean vectors = workers.vectors();
     Staging staging = workers.staging(worker);
-    AttentionHead head = isNative() ? NATIVE : SMALL;
+    AttentionHead wide = in.q().dtype() == DType.BFLOAT16 ? BFLOAT16 : NATIVE;
+    AttentionHead head = isNative() ? wide : SMALL;
     int group = spec.H() / spec.kvHeads();
     for (int unit = from; unit < to; unit++) {
       int b = unit / spec.kvHeads();

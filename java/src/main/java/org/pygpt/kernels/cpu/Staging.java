@@ -1,7 +1,6 @@
 package org.pygpt.kernels.cpu;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -120,9 +119,7 @@ final class Staging {
       MemorySegment.copy(memory, JAVA_FLOAT, from * Float.BYTES, to, start, count);
     } else {
       requireBfloat16(dtype);
-      for (int i = 0; i < count; i++) {
-        to[start + i] = DType.fromBfloat16(memory.getAtIndex(JAVA_SHORT, from + i));
-      }
+      Bfloat16.widen(WarmUp.isProcessWarm(), memory, from, to, start, count);
     }
   }
 
@@ -133,9 +130,7 @@ final class Staging {
       MemorySegment.copy(from, start, memory, JAVA_FLOAT, to * Float.BYTES, count);
     } else {
       requireBfloat16(dtype);
-      for (int i = 0; i < count; i++) {
-        memory.setAtIndex(JAVA_SHORT, to + i, DType.toBfloat16(from[start + i]));
-      }
+      Bfloat16.round(WarmUp.isProcessWarm(), from, start, memory, to, count);
     }
   }
 
