@@ -24,7 +24,6 @@ BigInteger = NewType("BigInteger", object)
 GPTConfig = NewType("GPTConfig", object)
 AdamW = NewType("AdamW", object)
 SamplingOptions = NewType("SamplingOptions", object)
-Request = NewType("Request", object)
 DoubleSupplier = NewType("DoubleSupplier", object)
 EncoderDecoderConfig = NewType("EncoderDecoderConfig", object)
 TranslateOptions = NewType("TranslateOptions", object)
@@ -209,7 +208,14 @@ class GPTClass(Protocol):
 @describes("org.pygpt.train.AdamW")
 class AdamWClass(Protocol):
     def __call__(
-        self, beta1: float, beta2: float, epsilon: float, weight_decay: float, grad_clip: float, /
+        self,
+        beta1: float,
+        beta2: float,
+        epsilon: float,
+        weight_decay: float,
+        grad_clip: float,
+        muon: bool,
+        /,
     ) -> AdamW: ...
 
 
@@ -252,9 +258,14 @@ class DistributionClass(Protocol):
 
 
 @describes("org.pygpt.generate.Request")
-class RequestClass(Protocol):
+class Request(Protocol):
     """A prompt, and how it is continued."""
 
+    def withLookup(self, lookup: bool, /) -> Request: ...
+
+
+@describes("org.pygpt.generate.Request")
+class RequestClass(Protocol):
     def __call__(
         self,
         prompt: Ints,

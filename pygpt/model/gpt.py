@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pygpt.checkpoints import folder as checkpoint
-from pygpt.checkpoints import hub, pair_folder
+from pygpt.checkpoints import gguf_models, hub, pair_folder
 from pygpt.engine.generation import EngineGenerator, drawn_from, sample_documents
 from pygpt.engine.model import Model, check_format, check_kv_cache
 from pygpt.engine.training import Losses
@@ -340,6 +340,28 @@ class GPT(Model):
             format=format,
         )
 
+    def export_gguf(self, path: str | os.PathLike[str], *, weights: str = "float32") -> None:
+        """Write the model with its tokenizer to a new file that llama.cpp runs, and pygpt too.
+
+        Args:
+            path: whose name ends in .gguf.
+            weights: what matrices are rounded to: `float32`, `float16`, `bfloat16`, `q8_0` or
+                `q4_0`.
+        Raises:
+            ConfigError: another format, or an architecture that is neither GPT-2's nor Llama's.
+            TokenError: GGUF has no form for the tokenizer.
+            OutputError: the file exists, or cannot be written.
+        """
+        gguf_models.write(
+            Path(path),
+            self.config,
+            self.parameters(),
+            kind=weights,
+            tokenizer=self.tokenizer,
+            special_ids=self.special_ids,
+            chat_template=self.chat_template,
+        )
+
     @classmethod
     def from_pretrained(
         cls,
@@ -356,8 +378,9 @@ class GPT(Model):
         Args:
             source: a folder that `save_pretrained` or Java's `org.pygpt.Names` wrote, or with a
                 family of Hugging Face's that docs/models.md lists (float32, float16 or bfloat16);
-                or its .safetensors file, or nanoGPT's ckpt.pt; or, as text, a name on the Hugging
-                Face hub if there is no such folder.
+                or its .safetensors file, or nanoGPT's ckpt.pt, or a .gguf file of llama.cpp's with
+                GPT-2's or Llama's architecture (also Q8_0 and Q4_0); or, as text, a name on the
+                Hugging Face hub if there is no such folder.
             backend: and dtype and threads: as in the constructor.
             weights: what to round them to, as `quantize` does: `int4`, `int8`, `bfloat16`, or None.
             kv_cache: `int8` for smaller key/value caches, as in `keep_caches_as`; None: as `dtype`.

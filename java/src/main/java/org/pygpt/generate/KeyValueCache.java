@@ -40,6 +40,31 @@ public final class KeyValueCache implements Step.Past, AutoCloseable {
     return length;
   }
 
+  /**
+   * What the row {@code count} rows further on in the same step has behind it: this, and the
+   * positions that those rows write here before it is attended to.
+   */
+  Step.Past ahead(int count) {
+    return count == 0 ? this : new Ahead(this, count);
+  }
+
+  private record Ahead(KeyValueCache cache, int count) implements Step.Past {
+    @Override
+    public int length() {
+      return cache.length + count;
+    }
+
+    @Override
+    public Tensor keys(int layer) {
+      return cache.keys[layer];
+    }
+
+    @Override
+    public Tensor values(int layer) {
+      return cache.values[layer];
+    }
+  }
+
   @Override
   public Tensor keys(int layer) {
     return keys[layer];

@@ -16,8 +16,9 @@ import org.pygpt.tensor.Tensor;
  * Causal attention to each sequence's past and its own positions, whose keys and values it adds to
  * the past, for generation. Forward only.
  *
- * <p>Sequences are attended to one by one, as their pasts differ in length: what a sequence gets
- * does not depend on the others of the step.
+ * <p>Sequences are attended to one by one, in their order, as their pasts differ in length: what a
+ * sequence gets does not depend on the others of the step. Those that share a past see what those
+ * before them have added to it.
  *
  * @param layer of the pasts
  * @param scores what becomes of the products of queries and keys
