@@ -16,7 +16,8 @@ from pygpt.training.config import FOR_WORKERS, DataConfig, TrainConfig
 from pygpt.translation.names import TASK_NAMES
 
 if TYPE_CHECKING:
-    from pygpt.training.run import Run
+    from pygpt.datasets.dataset import Dataset
+    from pygpt.datasets.prepare import Prepared
 
 EXAMPLES = """\
 examples:
@@ -55,7 +56,7 @@ def add_parser(commands: Any) -> None:
         metavar="TOKENIZER",
         help=specs_of(DataConfig)["tokenizer"].rule.help,
     )
-    add_fields(parser, DataConfig, only=("field", "format", "lines"))
+    add_fields(parser, DataConfig, only=("field", "format", "encoding", "separator", "lines"))
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be trained, but write nothing"
     )
@@ -111,6 +112,7 @@ def train(arguments: argparse.Namespace) -> None:
 
     from pygpt.cli.checkpoint import tokenizer_of
     from pygpt.cli.live import page_of
+    from pygpt.cli.prepare import notes_of
     from pygpt.cli.progress import alive, say_next
     from pygpt.cli.serve import require_packages
     from pygpt.cli.training import describe, first_word, memory_of, show_cost, watch, writers_of
@@ -120,10 +122,15 @@ def train(arguments: argparse.Namespace) -> None:
     from pygpt.training.run import open_run
 
     options = {**given_fields(arguments, GPTConfig), **given_fields(arguments, TrainConfig)}
-    names = ("out", "data", "tokenizer", "field", "format", "lines")
+    names = ("out", "data", *(name for name in specs_of(DataConfig) if name != "source"))
     where: dict[str, Any] = {name: given.get(name) for name in names}
     if where["tokenizer"] is not None:
         where["tokenizer"] = tokenizer_of(where["tokenizer"])
+    read: list[str] = []  # what is to say about the text
+
+    def on_progress(at: Prepared) -> None:
+        read[:] = notes_of(at)
+
     if "show" in given:
         require_packages("--show")
     live = Live() if "show" in given and not dry_run else None
@@ -140,10 +147,12 @@ def train(arguments: argparse.Namespace) -> None:
                 writers=writers_of(given, group, live),
                 dry_run=dry_run,
                 group=group,
+                on_progress=on_progress,
             )
             run = stack.enter_context(opened)
         if not quiet:
-            shown = describe(run.model, run.config, run.source, _notes(run), all=dry_run)
+            notes = [*_notes(run.data, run.model.config.block_size, run.config), *read]
+            shown = describe(run.model, run.config, run.source, notes, all=dry_run)
             print(shown, end="", flush=True)
         if run.trainer is not None:
             if "resume" in given and not run.trainer.step and not quiet:
@@ -159,14 +168,13 @@ def train(arguments: argparse.Namespace) -> None:
             require(needed, "training a model of these sizes")
 
 
-def _notes(run: Run) -> list[str]:
-    """Return lines about a run's data."""
+def _notes(data: Dataset, block_size: int, config: TrainConfig) -> list[str]:
+    """Return lines about the tokens of a run."""
     from pygpt.datasets.rows import SpanSampler
 
-    data = run.data
     tokens = f"{len(data.train):,} tokens to train on, {len(data.val):,} to validate with"
     notes = [f"{tokens}, {data.tokenizer.vocab_size:,} ids"]
-    sampler = data.streams(run.model.config.block_size, run.config).train
+    sampler = data.streams(block_size, config).train
     if isinstance(sampler, SpanSampler) and sampler.cut:
         many = "1 document is" if sampler.cut == 1 else f"{sampler.cut:,} documents are"
         notes.append(f"{many} longer than block_size, and read in parts")

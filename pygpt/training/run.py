@@ -8,13 +8,14 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, Unpack
 
 from pygpt.checkpoints import folder as checkpoint
 from pygpt.datasets.dataset import TOKENIZER_FILE, TRAIN_FILE, VAL_FILE, Dataset
-from pygpt.datasets.prepare import prepare
+from pygpt.datasets.prepare import Report, prepare
 from pygpt.datasets.sources import fingerprint_of
 from pygpt.distributed.group import Alone, Group, from_first
 from pygpt.distributed.step import with_microbatches, with_threads
@@ -79,6 +80,8 @@ def train(
     field: str | None = None,
     format: str | None = None,
     lines: bool | None = None,
+    encoding: str | None = None,
+    separator: str | None = None,
     resume: bool = False,
     backend: str = "cpu",
     writers: Sequence[MetricsWriter] = (),
@@ -97,7 +100,8 @@ def train(
         out: the run's folder; by default in `runs`, by the name of the preset or file.
         data: a folder of `prepare`, or a source that `prepare` reads; by default the recipe's.
         tokenizer: which tokenizer reads a source; see `prepare`.
-        field, format, lines: see `prepare`. By default a line is a document in packed batches.
+        field, format, lines, encoding, separator: see `prepare`. By default a line is a document in
+            packed batches, unless there is a separator.
         resume: whether to go on from the folder's last checkpoint, if it has one.
         backend: see `GPT`.
         writers: where records go beside the folder.
@@ -113,17 +117,10 @@ def train(
     with open_run(
         recipe,
         options,
-        out=out,
-        data=data,
-        tokenizer=tokenizer,
-        field=field,
-        format=format,
-        lines=lines,
-        resume=resume,
-        backend=backend,
-        writers=writers,
-        group=group,
-    ) as run:
+        out=out, data=data, tokenizer=tokenizer,
+        field=field, format=format, lines=lines, encoding=encoding, separator=separator,
+        resume=resume, backend=backend, writers=writers, group=group,
+    ) as run:  # fmt: skip
         assert run.trainer is not None
         last = None
         for last in run.trainer:
@@ -164,11 +161,14 @@ def open_run(
     field: str | None = None,
     format: str | None = None,
     lines: bool | None = None,
+    encoding: str | None = None,
+    separator: str | None = None,
     resume: bool = False,
     backend: str = "cpu",
     writers: Sequence[MetricsWriter] = (),
     dry_run: bool = False,
     group: Group | None = None,
+    on_progress: Report | None = None,
 ) -> Iterator[Run]:
     """Yield a run that is ready to train; the block's end frees its memory and its folder.
 
@@ -176,6 +176,7 @@ def open_run(
 
     Args:
         dry_run: decide everything, but write nothing that stays, and make no trainer.
+        on_progress: see `prepare`; called where text is prepared.
     Args and errors are those of `train`.
     """
     group = Alone() if group is None else group
@@ -185,15 +186,16 @@ def open_run(
     sizes, config = _options(found, options, saved)
     config = with_threads(with_microbatches(config, group.size), group)
     paths = {"source": data, "tokenizer": tokenizer}
+    reading = {"field": field, "format": format, "lines": lines}
+    reading |= {"encoding": encoding, "separator": separator}
     flags: dict[str, Any] = {
         **{name: os.fspath(value) for name, value in paths.items() if value is not None},
-        **_not_none(field=field, format=format, lines=lines),
+        **{name: value for name, value in reading.items() if value is not None},
     }
     with ExitStack() as stack:
         with _place(folder, resume, dry_run, group) as (place, held):
-            source, dataset = _divided_data(
-                found, flags, place, config.batches, saved, group, folder
-            )
+            read = partial(_data, found, flags, batches=config.batches, on_progress=on_progress)
+            source, dataset = _divided_data(read, place, saved, group, folder)
             ids = dataset.tokenizer.vocab_size
             architecture = from_dict(GPTConfig, {"vocab_size": ids, **sizes})
             if dry_run:
@@ -347,10 +349,8 @@ def _place(
 
 
 def _divided_data(
-    recipe: Recipe,
-    given: Mapping[str, Any],
+    read: Callable[..., tuple[DataConfig, Dataset]],
     place: Path,
-    batches: str,
     saved: Begun | None,
     group: Group,
     run: Path,
@@ -359,20 +359,28 @@ def _divided_data(
 
     The first prepares text, if there is any, in the run's folder. The others wait for it, and take
     what they see there; where they do not see that folder, they prepare the same text themselves.
+
+    Args:
+        read: `_data`, but for the folder, and for what a run that goes on began with.
     """
     if group.rank:
         from_first(group, None)
         if (run / DATA).is_dir():
             return DataConfig(os.fspath(run / DATA)), _as_begun(Dataset.load(run / DATA), saved)
-        source, data = _data(recipe, given, place, batches, None)
+        source, data = read(folder=place, saved=None)
         return source, _as_begun(data, saved)
-    found = _data(recipe, given, place, batches, saved)
+    found = read(folder=place, saved=saved)
     from_first(group, "prepared")
     return found
 
 
 def _data(
-    recipe: Recipe, given: Mapping[str, Any], folder: Path, batches: str, saved: Begun | None
+    recipe: Recipe,
+    given: Mapping[str, Any],
+    folder: Path,
+    batches: str,
+    saved: Begun | None,
+    on_progress: Report | None,
 ) -> tuple[DataConfig, Dataset]:
     """Return where the data come from, and the data; text is prepared in `folder`.
 
@@ -385,8 +393,8 @@ def _data(
     where = Path(values.source)
     prepared = any((where / name).is_file() for name in (TRAIN_FILE, VAL_FILE, TOKENIZER_FILE))
     if values.source and prepared:
-        for name in ("tokenizer", "field", "format", "lines"):
-            if given.get(name) or recipe.data.get(name):
+        for name in specs_of(DataConfig):
+            if name != "source" and (given.get(name) or recipe.data.get(name)):
                 has = "has its own" if name == "tokenizer" else "is prepared"
                 raise ConfigError(name, f"does not go with {where}, which {has}")
         return DataConfig(values.source), _as_begun(Dataset.load(where), saved)
@@ -415,7 +423,10 @@ def _data(
         folder,
         field=values.field or None,
         lines=lines,
+        on_progress=on_progress,
         format=values.format,
+        separator=values.separator,
+        encoding=values.encoding,
     )
     text = {"fingerprint": fingerprint_of(values.source)}
     return values, replace(data, source=values.to_dict() | text)
@@ -434,7 +445,7 @@ def _as_begun(data: Dataset, saved: Begun | None) -> Dataset:
 def _check_source(began: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Check that a run is not told to go on with another text than it began with."""
     for name, value in given.items():
-        expected = began.get(name, value)
+        expected = began.get(name, specs_of(DataConfig)[name].default if began else value)
         same = value == expected or (
             name == "source" and os.path.realpath(value) == os.path.realpath(expected)
         )
@@ -447,7 +458,3 @@ def _check_source(began: Mapping[str, Any], given: Mapping[str, Any]) -> None:
             f"data {given['source']}: has changed since the run began; leave it out to go on with "
             "what was prepared then, or begin another run in another folder"
         )
-
-
-def _not_none(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}

@@ -11,8 +11,8 @@ import org.pygpt.tensor.ClosedException;
 import org.pygpt.tensor.Flat;
 
 /**
- * Mutable: what trainings by AdamW share, whatever the model: gradients, moments, accumulation and
- * updates; owns gradients, moments and the program that computes them.
+ * Mutable: what trainings by AdamW, or by Muon and AdamW, share, whatever the model: gradients,
+ * moments, accumulation and updates; owns gradients, moments and the program that computes them.
  *
  * <p>Weights that are not trainable stay as they are, bit for bit: they do not move, do not decay,
  * have no part in the gradient's norm, and cost neither gradients nor moments.
@@ -24,6 +24,7 @@ public abstract class AdamWTraining implements AutoCloseable {
   private final Parameters gradients;
   private final Optimizer optimizer;
   private final GradientTree tree;
+  private final Muon muon; // null for AdamW alone
   private final Scored program;
   private long updates;
   private int accumulated;
@@ -40,17 +41,31 @@ public abstract class AdamWTraining implements AutoCloseable {
    * Allocates gradients and moments, and builds the program.
    *
    * @param layout that of the model's weights, which says what is trainable
-   * @param shard what of the moments is held
+   * @param parts which matrices lie in one, for Muon
+   * @param shard what of the moments is held; all of them for Muon
    */
-  AdamWTraining(Trainable model, AdamW options, Layout layout, Shard shard, Programs programs) {
+  AdamWTraining(
+      Trainable model,
+      AdamW options,
+      Layout layout,
+      Muon.Parts parts,
+      Shard shard,
+      Programs programs) {
     this.model = model;
     this.options = options;
     kernels = model.kernels();
     int block = kernels.squaresBlock();
+    Parameters weights = model.weights();
     gradients = Parameters.trainable(kernels.device(), layout, model.dtype(), block);
-    optimizer = new Optimizer(kernels, options, model.weights(), gradients, layout, shard);
+    optimizer = new Optimizer(kernels, options, weights, gradients, layout, shard);
     tree = new GradientTree(kernels);
     try {
+      double decay = options.weightDecay();
+      muon =
+          options.muon()
+              ? new Muon(
+                  kernels, parts, layout, decay, weights, gradients, optimizer.firstMoments())
+              : null;
       program = programs.of(gradients);
     } catch (RuntimeException | Error error) {
       closeState();
@@ -58,14 +73,18 @@ public abstract class AdamWTraining implements AutoCloseable {
     }
   }
 
-  /** Size in bytes of gradients, and of the moments of a shard. */
-  static long stateBytes(Trainable model, Layout layout, Shard shard) {
+  /** Size in bytes of gradients, of the moments of a shard, and what Muon needs beside them. */
+  static long stateBytes(Trainable model, AdamW options, Layout layout, Shard shard) {
     long count = layout.trainable().stream().mapToLong(Layout.Weight::size).sum();
+    long scratch = options.muon() ? Muon.byteSize(layout, model.dtype()) : 0;
     int bytes = model.dtype().bytes();
-    return count * bytes + Optimizer.bytes(count, shard, bytes);
+    return count * bytes + Optimizer.bytes(count, shard, bytes) + scratch;
   }
 
   private void closeState() {
+    if (muon != null) {
+      muon.close();
+    }
     tree.close();
     optimizer.close();
     gradients.close();
@@ -104,7 +123,7 @@ public abstract class AdamWTraining implements AutoCloseable {
   }
 
   /**
-   * One AdamW update of the weights by the mean of the gradients since the last.
+   * One update of the weights by the mean of the gradients since the last.
    *
    * @param learningRate of this step
    * @throws IllegalStateException if there was no backward since the last
@@ -121,7 +140,11 @@ public abstract class AdamWTraining implements AutoCloseable {
       throw new IllegalStateException("update: expected a backward before it, got none");
     }
     double squares = options.gradClip() > 0 ? kernels.sumOfSquares(gradients.flat()) : 0;
-    optimizer.update(learningRate, updates + 1, begin(accumulated, squares));
+    double scale = begin(accumulated, squares);
+    if (muon != null) {
+      muon.update(learningRate, scale);
+    }
+    optimizer.update(learningRate, updates, scale);
   }
 
   /**
@@ -224,7 +247,7 @@ public abstract class AdamWTraining implements AutoCloseable {
   }
 
   /**
-   * AdamW's first moments of the trained weights, shared.
+   * AdamW's first moments of the trained weights, and Muon's momentum, shared.
    *
    * @throws IllegalStateException if only a shard is held
    */
@@ -232,7 +255,7 @@ public abstract class AdamWTraining implements AutoCloseable {
     return optimizer.firstMoments();
   }
 
-  /** AdamW's second moments, likewise. */
+  /** AdamW's second moments, likewise; 0 where Muon moves the weights. */
   public final Parameters secondMoments() {
     return optimizer.secondMoments();
   }

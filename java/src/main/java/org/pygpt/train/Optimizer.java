@@ -86,14 +86,15 @@ final class Optimizer implements AutoCloseable {
     return new Flat(memory, weights.dtype(), 0, to - from);
   }
 
-  /** What an update moves: as few ranges as there can be, in the order of the flat arrays. */
+  /** What AdamW moves: as few ranges as there can be, in the order of the flat arrays. */
   private List<Range> ranges(Layout layout) {
     List<Layout.Weight> byOffset = new ArrayList<>(layout.weights());
     byOffset.sort(Comparator.comparingLong(weight -> weights.get(weight.name()).offset()));
     List<Range> found = new ArrayList<>();
     boolean joins = false; // whether the weight before this one is in the last range
     for (Layout.Weight weight : byOffset) {
-      if (weight.trainable()) {
+      boolean moves = weight.trainable() && !(options.muon() && Muon.moves(weight));
+      if (moves) {
         long start = weights.get(weight.name()).offset();
         long state = gradients.get(weight.name()).offset();
         double decay = weight.decays() ? options.weightDecay() : 0;
@@ -105,7 +106,7 @@ final class Optimizer implements AutoCloseable {
         }
         found.add(new Range(start, state, end - start, decay));
       }
-      joins = weight.trainable();
+      joins = moves;
     }
     return found;
   }

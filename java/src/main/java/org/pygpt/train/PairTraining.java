@@ -34,7 +34,8 @@ public final class PairTraining extends AdamWTraining {
     Size size = new Size(B, S, T);
     check(size, model.config(), Integer.MAX_VALUE, Integer.MAX_VALUE);
     long bytes =
-        stateBytes(model, model.weights().layout(), Shard.WHOLE) + model.activationBytes(B, S, T);
+        stateBytes(model, options, model.weights().layout(), Shard.WHOLE)
+            + model.activationBytes(B, S, T);
     String what = "training on batches of " + B + " x (" + S + ", " + T + ") tokens";
     model.kernels().device().require(BigInteger.valueOf(bytes), what);
     PairSession[] built = new PairSession[1];
@@ -42,6 +43,7 @@ public final class PairTraining extends AdamWTraining {
         model,
         options,
         model.weights().layout(),
+        (_, columns) -> new int[] {columns},
         Shard.WHOLE,
         gradients -> built[0] = model.training(B, S, T, gradients));
     program = built[0];
