@@ -78,7 +78,7 @@ def finetune(arguments: argparse.Namespace) -> None:
     from pygpt.cli.progress import alive, say_next
     from pygpt.cli.serve import require_packages
     from pygpt.cli.training import describe, first_word, show_cost, watch, writers_of
-    from pygpt.cli.workers import workers
+    from pygpt.cli.workers import is_first, workers
     from pygpt.datasets.sources import as_file
     from pygpt.distributed.group import Alone
     from pygpt.serve.live import Live
@@ -88,10 +88,9 @@ def finetune(arguments: argparse.Namespace) -> None:
     notes = [f"fine-tuned from {arguments.checkpoint}"]
     if "show" in given:
         require_packages("--show")
-    live = Live() if "show" in given else None
     with ExitStack() as stack:
         group = stack.enter_context(workers())
-        live = live if group is None or group.rank == 0 else None
+        live = Live() if "show" in given and is_first(group) else None
         saved = begun_as_first(out, group or Alone()) if resume else None
         base = FINE_TUNING if saved is None else saved.train
         config = from_dict(TrainConfig, options_of(base, given_fields(arguments, TrainConfig)))
@@ -105,8 +104,7 @@ def finetune(arguments: argparse.Namespace) -> None:
                 resume=resume,
                 validation=given.get("validation", 0.1),
                 backend=given.get("backend", "cpu"),
-                writers=writers_of(given, group, live),
-                group=group,
+                writers=writers_of(given, group, live), group=group,
                 prompt_field=given.get("prompt_field"),
                 answer_field=given.get("answer_field"),
                 skip="skip" in given,

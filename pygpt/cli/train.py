@@ -116,7 +116,7 @@ def train(arguments: argparse.Namespace) -> None:
     from pygpt.cli.progress import alive, say_next
     from pygpt.cli.serve import require_packages
     from pygpt.cli.training import describe, first_word, memory_of, show_cost, watch, writers_of
-    from pygpt.cli.workers import workers
+    from pygpt.cli.workers import is_first, workers
     from pygpt.engine.door import require
     from pygpt.serve.live import Live
     from pygpt.training.run import open_run
@@ -133,22 +133,16 @@ def train(arguments: argparse.Namespace) -> None:
 
     if "show" in given:
         require_packages("--show")
-    live = Live() if "show" in given and not dry_run else None
     with ExitStack() as stack:
         group = stack.enter_context(workers())
-        live = live if group is None or group.rank == 0 else None
+        live = Live() if "show" in given and not dry_run and is_first(group) else None
         with alive(sys.stderr, quiet, lambda: "preparing text and model"):
             opened = open_run(
-                arguments.recipe,
-                options,
-                **where,
-                resume="resume" in given,
-                backend=given.get("backend", "cpu"),
-                writers=writers_of(given, group, live),
-                dry_run=dry_run,
-                group=group,
+                arguments.recipe, options, **where,
+                resume="resume" in given, backend=given.get("backend", "cpu"),
+                writers=writers_of(given, group, live), dry_run=dry_run, group=group,
                 on_progress=on_progress,
-            )
+            )  # fmt: skip
             run = stack.enter_context(opened)
         if not quiet:
             notes = [*_notes(run.data, run.model.config.block_size, run.config), *read]

@@ -73,6 +73,11 @@ _FOREIGN = (
 )
 
 
+def is_first(group: Group | None) -> bool:
+    """Whether this is the worker that prints, writes and shows."""
+    return group is None or group.rank == 0
+
+
 @contextmanager
 def _silent(wanted: bool) -> Iterator[None]:
     """Within the block, if that is wanted, nothing is printed."""

@@ -87,10 +87,8 @@ def finetune(
                 on_note(note)
             if model.chat_template is None:
                 model.chat_template = plain_template(learned.tokenizer)
-        trainer = Trainer(
-            model, learned, config, run=run, resume=resume, writers=writers, group=group
-        )
-        with trainer:
+        to: dict[str, Any] = {"run": run, "resume": resume, "writers": writers, "group": group}
+        with Trainer(model, learned, config, **to) as trainer:
             yield trainer
 
 

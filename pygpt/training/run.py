@@ -205,11 +205,8 @@ def open_run(
             check_tokenizer(model, dataset.tokenizer)
             trainer = None
             if not dry_run:
-                where = folder if held is None else held
-                trainer = Trainer(
-                    model, dataset, config, run=where, resume=resume, writers=writers, group=group
-                )
-                stack.enter_context(trainer)
+                to: dict[str, Any] = {"run": held or folder, "resume": resume, "group": group}
+                trainer = stack.enter_context(Trainer(model, dataset, config, writers=writers, **to))
                 if held is not None and not steps_in(held.path):
                     _write_begun(held.path, architecture, config, dataset)
         yield Run(folder, source, dataset, model, config, trainer)

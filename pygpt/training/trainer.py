@@ -23,6 +23,7 @@ from pygpt.distributed.cost import Cost
 from pygpt.distributed.group import Alone, Group, from_first
 from pygpt.distributed.same import check_same
 from pygpt.distributed.step import Plan, ShardedStep, shares_of, with_microbatches
+from pygpt.engine.training import Training
 from pygpt.errors import CheckpointError, ConfigError, DataError
 from pygpt.fields import specs_of
 from pygpt.files.atomic import write_synced
@@ -127,20 +128,7 @@ class Trainer:
         self.breakable = False
         frozen = frozen_weights(model.config, config.frozen)
         with ExitStack() as stack:
-            rows = Plan.of(config).rows if config.microbatches else config.batch_size
-            shard = self.group.rank, self.group.size
-            evaluation = config.eval_interval > 0
-            self._training = stack.enter_context(
-                model.training(
-                    rows,
-                    None,
-                    frozen=frozen,
-                    evaluation=evaluation,
-                    dtype=config.dtype,
-                    shard=shard,
-                    **config.adamw(),
-                )
-            )
+            self._training = stack.enter_context(self._new_training(frozen))
             self._training.resume(0, first_dropout_key(config.seed))
             if config.microbatches:
                 self._sharded = ShardedStep(self._training, self.group, config)
@@ -158,6 +146,18 @@ class Trainer:
                 writer.begin(self.step)
             self._release = weakref.finalize(self, _release, stack.pop_all(), self._run)
             self._release.atexit = False  # then Java may be gone
+
+    def _new_training(self, frozen: list[str]) -> Training:
+        config = self.config
+        return self.model.training(
+            Plan.of(config).rows if config.microbatches else config.batch_size,
+            None,
+            frozen=frozen,
+            evaluation=config.eval_interval > 0,
+            dtype=config.dtype,
+            shard=(self.group.rank, self.group.size),
+            **config.adamw(),
+        )
 
     # ---- steps -------------------------------------------------------------------------------
 
