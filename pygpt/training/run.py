@@ -206,7 +206,8 @@ def open_run(
             trainer = None
             if not dry_run:
                 to: dict[str, Any] = {"run": held or folder, "resume": resume, "group": group}
-                trainer = stack.enter_context(Trainer(model, dataset, config, writers=writers, **to))
+                trainer = Trainer(model, dataset, config, writers=writers, **to)
+                stack.enter_context(trainer)
                 if held is not None and not steps_in(held.path):
                     _write_begun(held.path, architecture, config, dataset)
         yield Run(folder, source, dataset, model, config, trainer)
