@@ -14,6 +14,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ class Peer(nn.Module):
         return made @ self.target.weight.T
 
 
-def torch_step(layers: int, heads: int, C: int, batch: PairBatch) -> Callable[[], float]:
+def torch_step(layers: int, heads: int, C: int, batch: PairBatch) -> Callable[[], Any]:
     """Return what does a step and returns the loss."""
     _, S, T = batch.size
     model = Peer(layers, heads, C, S, T)
@@ -105,7 +106,7 @@ def main() -> None:
         theirs = torch_step(layers, heads, C, batch)
         with EncoderDecoder(config, threads=threads) as model:
             with model.training(B, beta2=0.99) as training:
-                sides = {"pygpt": lambda: training.step(batch, 1e-3)[0], "torch": theirs}
+                sides = {"pygpt": partial(training.step, batch, 1e-3), "torch": theirs}
                 times: dict[str, list[float]] = {side: [] for side in sides}
                 for turn in range(ROUNDS + 1):  # the first is to warm up
                     for side, step in sides.items():
