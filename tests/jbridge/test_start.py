@@ -84,7 +84,8 @@ def test_second_start_must_agree_with_the_first(run: Run, tmp_path: Path) -> Non
 def test_a_jvm_of_somebody_else_is_refused_with_what_to_do(works: Works) -> None:
     printed = works(
         "import jbridge, jpype\n"
-        "jpype.startJVM(jvmpath=str(jbridge.find_jdk().libjvm), convertStrings=False)\n"
+        "options = ['--enable-native-access=ALL-UNNAMED']\n"
+        "jpype.startJVM(*options, jvmpath=str(jbridge.find_jdk().libjvm), convertStrings=False)\n"
         "try:\n    jbridge.start()\n"
         "except jbridge.JvmStartError as error:\n    print(error)\n"
         "print(jpype.java.util.ArrayList().size())\n"
