@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 _GGUF = b"GGUF"  # https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
@@ -12,17 +13,20 @@ _IN_FOLDERS = {  # how a file's name ends -> what its folder then is, where conf
     "params.json": "it has Llama's original files: transformers' convert_llama_weights_to_hf.py "
     "makes a model folder of them",
     "train.bin": "it is a dataset, which is for train, finetune and eval beside a model",
-    ".gguf": "it has GGUF, llama.cpp's form: take the folder of safetensors that was its source",
+    ".gguf": "it has GGUF, llama.cpp's form: give that file, not its folder",
 }
 
 
 def no_folder(path: Path) -> str:
     """Return what a path is that should have been a model folder, and what to take instead."""
     if not path.exists():
+        hub = re.match(r"https?:/+(?:www\.)?huggingface\.co/([\w.-]+/[\w.-]+)", str(path))
+        if hub is not None:
+            return f"does not exist; of the Hugging Face hub give the name alone, {hub[1]}"
         home = "; ~ is not expanded: os.path.expanduser does" if path.parts[:1] == ("~",) else ""
         return f"does not exist{home}"
     if _first_bytes(path, len(_GGUF)) == _GGUF:
-        return "is GGUF, llama.cpp's form: take the folder of safetensors that was its source"
+        return "is GGUF, llama.cpp's form: take the file under a name that ends in .gguf"
     if path.suffix in (".bin", ".json"):
         return f"is no folder: give the one that it lies in, {path.parent}"
     return "is no folder"
