@@ -419,16 +419,24 @@ def load(
     dtype: str | None = None,
     threads: int = 0,
     weights: str | None = None,
+    kv_cache: str | None = None,
 ) -> GPT | EncoderDecoder:
     """Return any saved model that pygpt knows; see `GPT.from_pretrained`.
 
-    A folder of an encoder-decoder transformer gives an `EncoderDecoder`, which cannot be rounded.
+    A folder of an encoder-decoder transformer gives an `EncoderDecoder`, which cannot be rounded,
+    nor its caches.
     """
     if pair_folder.is_pair_folder(source):
-        if weights is not None:
-            problem = f"expected None for an encoder-decoder transformer, got {weights!r}"
-            raise ConfigError("weights", problem)
+        for name, value in (("weights", weights), ("kv_cache", kv_cache)):
+            if value is not None:
+                problem = f"expected None for an encoder-decoder transformer, got {value!r}"
+                raise ConfigError(name, problem)
         return EncoderDecoder.from_pretrained(source, backend=backend, dtype=dtype, threads=threads)
     return GPT.from_pretrained(
-        source, backend=backend, dtype=dtype, threads=threads, weights=weights
+        source,
+        backend=backend,
+        dtype=dtype,
+        threads=threads,
+        weights=weights,
+        kv_cache=kv_cache,
     )
