@@ -5,19 +5,26 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from pygpt.cli import translation
 from pygpt.cli.flags import UsageError, add_backend, add_fields, given_fields
 from pygpt.fields import specs_of
 from pygpt.model.config import BACKENDS, GPTConfig
 from pygpt.model.presets import PRESETS
 from pygpt.training.config import DataConfig, TrainConfig
+from pygpt.translation.names import TASK_NAMES
+
+if TYPE_CHECKING:
+    from pygpt.datasets.dataset import Dataset
+    from pygpt.datasets.prepare import Prepared
 
 EXAMPLES = """\
 examples:
   python -m pygpt train shakespeare-char
   python -m pygpt train shakespeare-char --n-layer 6 --max-iters 5000 --out runs/deeper
   python -m pygpt train shakespeare-char --resume
+  python -m pygpt train number-words --out runs/numbers
   python -m pygpt train gpt2 --data book.txt --block-size 256 --batch-size 4 --dry-run
 """
 
@@ -35,7 +42,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "recipe",
         metavar="PRESET|FILE.toml",
-        help=f"one of {', '.join(PRESETS)}; or a file with the tables [model], [train] and [data]",
+        help=f"one of {', '.join(PRESETS)}; a task for an encoder-decoder, which makes its own "
+        f"data: {', '.join(TASK_NAMES)}; or a file with the tables [model], [train] and [data]",
     )
     parser.add_argument(
         "--data",
@@ -48,7 +56,7 @@ def add_parser(commands: Any) -> None:
         metavar="TOKENIZER",
         help=specs_of(DataConfig)["tokenizer"].rule.help,
     )
-    add_fields(parser, DataConfig, only=("field", "format", "lines"))
+    add_fields(parser, DataConfig, only=("field", "format", "encoding", "separator", "lines"))
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be trained, but write nothing"
     )
@@ -56,7 +64,8 @@ def add_parser(commands: Any) -> None:
     add_fields(parser.add_argument_group("model"), GPTConfig, defaults=_no_defaults(GPTConfig))
     training = parser.add_argument_group("training")
     add_fields(training, TrainConfig, defaults=_no_defaults(TrainConfig))
-    parser.set_defaults(run=train)
+    translation.add_flags(parser.add_argument_group("model of a task"))
+    parser.set_defaults(run=run)
 
 
 def add_run_flags(parser: Any, out: str) -> None:
@@ -83,6 +92,15 @@ def _no_defaults(kind: type[GPTConfig | TrainConfig]) -> dict[str, None]:
     return dict.fromkeys(kind.__dataclass_fields__)
 
 
+def run(arguments: argparse.Namespace) -> None:
+    """Train a task for an encoder-decoder, or what else the recipe is."""
+    if arguments.recipe in TASK_NAMES:
+        translation.train(arguments)
+        return
+    translation.refuse_flags(vars(arguments), arguments.recipe)
+    train(arguments)
+
+
 def train(arguments: argparse.Namespace) -> None:
     """Open the run, show it, and train."""
     given = vars(arguments)
@@ -92,19 +110,24 @@ def train(arguments: argparse.Namespace) -> None:
 
     from pygpt.cli.checkpoint import tokenizer_of
     from pygpt.cli.live import page_of
+    from pygpt.cli.prepare import notes_of
     from pygpt.cli.progress import alive, say_next
     from pygpt.cli.serve import require_packages
     from pygpt.cli.training import describe, first_word, memory_of, watch, writers_of
-    from pygpt.datasets.rows import SpanSampler
     from pygpt.engine.door import require
     from pygpt.serve.live import Live
     from pygpt.training.run import open_run
 
     options = {**given_fields(arguments, GPTConfig), **given_fields(arguments, TrainConfig)}
-    names = ("out", "data", "tokenizer", "field", "format", "lines")
+    names = ("out", "data", *(name for name in specs_of(DataConfig) if name != "source"))
     where: dict[str, Any] = {name: given.get(name) for name in names}
     if where["tokenizer"] is not None:
         where["tokenizer"] = tokenizer_of(where["tokenizer"])
+    read: list[str] = []  # what is to say about the text
+
+    def on_progress(at: Prepared) -> None:
+        read[:] = notes_of(at)
+
     if "show" in given:
         require_packages("--show")
     live = Live() if "show" in given and not dry_run else None
@@ -118,16 +141,12 @@ def train(arguments: argparse.Namespace) -> None:
                 backend=given.get("backend", "cpu"),
                 writers=writers_of(given, live),
                 dry_run=dry_run,
+                on_progress=on_progress,
             )
             run = stack.enter_context(opened)
         data = run.data
         if not quiet:
-            tokens = f"{len(data.train):,} tokens to train on, {len(data.val):,} to validate with"
-            notes = [f"{tokens}, {data.tokenizer.vocab_size:,} ids"]
-            sampler = data.streams(run.model.config.block_size, run.config).train
-            if isinstance(sampler, SpanSampler) and sampler.cut:
-                many = "1 document is" if sampler.cut == 1 else f"{sampler.cut:,} documents are"
-                notes.append(f"{many} longer than block_size, and read in parts")
+            notes = [*_notes(data, run.model.config.block_size, run.config), *read]
             shown = describe(run.model, run.config, run.source, notes, all=dry_run)
             print(shown, end="", flush=True)
         if run.trainer is not None:
@@ -141,3 +160,16 @@ def train(arguments: argparse.Namespace) -> None:
         else:
             needed = memory_of(run.model, run.config).beside_weights_bytes
             require(needed, "training a model of these sizes")
+
+
+def _notes(data: Dataset, block_size: int, config: TrainConfig) -> list[str]:
+    """Return lines about the tokens of a run."""
+    from pygpt.datasets.rows import SpanSampler
+
+    tokens = f"{len(data.train):,} tokens to train on, {len(data.val):,} to validate with"
+    notes = [f"{tokens}, {data.tokenizer.vocab_size:,} ids"]
+    sampler = data.streams(block_size, config).train
+    if isinstance(sampler, SpanSampler) and sampler.cut:
+        many = "1 document is" if sampler.cut == 1 else f"{sampler.cut:,} documents are"
+        notes.append(f"{many} longer than block_size, and read in parts")
+    return notes

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pygpt.checkpoints import folder as checkpoint
-from pygpt.checkpoints import hub
+from pygpt.checkpoints import hub, pair_folder
 from pygpt.engine.generation import EngineGenerator, drawn_from, sample_documents
 from pygpt.engine.model import Model, check_format
 from pygpt.engine.training import Losses
@@ -26,6 +26,7 @@ from pygpt.generate.prompts import Prompt, is_texts, needed, never_tokens, promp
 from pygpt.model.config import GPTConfig
 from pygpt.model.documents import MICROGPT, document_batches
 from pygpt.model.embeddings import Embeddings
+from pygpt.model.encoder_decoder import EncoderDecoder
 from pygpt.tokenizers.char import CharTokenizer
 from pygpt.tokenizers.protocol import NO_SPECIAL_IDS, Tokenizer
 
@@ -395,8 +396,18 @@ def load(
     dtype: str | None = None,
     threads: int = 0,
     weights: str | None = None,
-) -> GPT:
-    """Return any saved model that pygpt knows; see `GPT.from_pretrained`."""
+) -> GPT | EncoderDecoder:
+    """Return any saved model that pygpt knows; see `GPT.from_pretrained`.
+
+    A folder of an encoder-decoder transformer gives an `EncoderDecoder`, which cannot be rounded.
+    """
+    if pair_folder.is_pair_folder(source):
+        if weights is not None:
+            problem = f"expected None for an encoder-decoder transformer, got {weights!r}"
+            raise ConfigError("weights", problem)
+        return EncoderDecoder.from_pretrained(
+            source, backend=backend, dtype=dtype, threads=threads
+        )
     return GPT.from_pretrained(
         source, backend=backend, dtype=dtype, threads=threads, weights=weights
     )

@@ -263,7 +263,8 @@ final class Decoder {
       Slot weights = tape.persistent(Math.multiplyExact(H, T), T);
       probabilities.add(weights);
       Slot mixed = tape.slot(T, H * D);
-      tape.add(new AttentionProbabilities(qkv, H, kvHeads, scores, units, mixed, weights));
+      Attention.Source read = new Attention.Packed(tape.use(qkv));
+      tape.add(new AttentionProbabilities(read, H, kvHeads, true, scores, units, mixed, weights));
       if (taps != null) {
         taps.keep("h." + layer + ".probabilities", weights);
       }

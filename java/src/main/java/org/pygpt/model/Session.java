@@ -10,7 +10,7 @@ import org.pygpt.ops.Loss;
 import org.pygpt.tensor.Tensor;
 
 /** Mutable: a tape with the memory that it reads its tokens from; for one thread at a time. */
-public final class Session implements AutoCloseable {
+public final class Session implements Scored {
   private final GPT model;
   private final Tape tape;
   private final Tokens tokens;
@@ -39,6 +39,7 @@ public final class Session implements AutoCloseable {
     this.taps = taps;
   }
 
+  @Override
   public Tape tape() {
     return tape;
   }
@@ -67,7 +68,7 @@ public final class Session implements AutoCloseable {
     return hidden.value();
   }
 
-  /** Loss of the last forward, in nats. */
+  @Override
   public double loss() {
     return loss.value();
   }
@@ -98,6 +99,7 @@ public final class Session implements AutoCloseable {
    *
    * @throws IllegalArgumentException if an id is outside [0, V), or a target is V or more
    */
+  @Override
   public void load(Step step) {
     tokens.load(step, logits.columns());
   }
