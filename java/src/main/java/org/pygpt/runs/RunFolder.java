@@ -59,7 +59,8 @@ final class RunFolder implements AutoCloseable {
     what = "run folder " + given;
     check(given);
     path = ModelFolder.real(given);
-    made = Stream.iterate(path, Objects::nonNull, Path::getParent).filter(Files::notExists).toList();
+    made =
+        Stream.iterate(path, Objects::nonNull, Path::getParent).filter(Files::notExists).toList();
     try {
       Files.createDirectories(path);
       lock = new RunLock(path.resolve(LOCK_FILE), what);
