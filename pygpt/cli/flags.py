@@ -14,7 +14,7 @@ from pygpt.model.config import BACKEND, BACKENDS
 
 CHECKPOINT = (
     "a model folder, a training run's folder (its best model, or else its last), a .safetensors "
-    "file, or a name on the Hugging Face hub"
+    "or .gguf file, or a name on the Hugging Face hub"
 )
 
 
