@@ -113,7 +113,8 @@ def test_packed_documents(text: Path, tmp_path: Path, tokenizer: str) -> None:
     options = {"source": str(text), "tokenizer": tokenizer, **SIZES, **OPTIONS}
     options |= {"batches": "packed", "schedule": "linear", "frozen": "wpe", "eval_iters": 0}
     if tokenizer == "gpt2":
-        options |= {"max_iters": 2, "eval_interval": 2, "eval_iters": 1, "n_embd": 2, "block_size": 5}
+        options |= {"max_iters": 2, "eval_interval": 2, "eval_iters": 1}
+        options |= {"n_embd": 2, "block_size": 5}
     python_run("gpt2", tmp_path / "python", **options)
     java_run("gpt2", tmp_path / "java", **options)
     same(tmp_path / "python", tmp_path / "java", options["max_iters"])
