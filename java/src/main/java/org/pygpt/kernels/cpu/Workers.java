@@ -19,6 +19,11 @@ final class Workers implements AutoCloseable {
   private final Staging[] stagings;
   private final Bfloat16Products[] products; // made when they are first needed
 
+  /** A team of this many workers, each of which has a thread. */
+  Workers(int size) {
+    this(size, size);
+  }
+
   /**
    * A team of this many workers.
    *
