@@ -3,6 +3,8 @@ package org.pygpt.backends;
 import java.util.ServiceLoader;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.kernels.cpu.CpuKernels;
+import org.pygpt.kernels.cuda.CudaException;
+import org.pygpt.kernels.cuda.CudaKernels;
 import org.pygpt.kernels.nd4j.Nd4jKernels;
 import org.pygpt.kernels.reference.PlainKernels;
 import org.pygpt.tensor.DType;
@@ -15,7 +17,9 @@ public enum Backend implements BackendProvider {
   /** Every matrix operation is one ND4J call: the readable one. */
   ND4J,
   /** Scalar loops: the reference. */
-  PLAIN;
+  PLAIN,
+  /** Our own kernels on an NVIDIA card. */
+  CUDA;
 
   /** System property that names the backend of models for which none is given. */
   public static final String PROPERTY = "pygpt.backend";
@@ -83,7 +87,16 @@ public enum Backend implements BackendProvider {
       }
       case ND4J -> nd4j();
       case PLAIN -> new PlainKernels();
+      case CUDA -> cuda();
     };
+  }
+
+  private static Kernels cuda() {
+    try {
+      return new CudaKernels();
+    } catch (CudaException error) {
+      throw new MissingBackendException("backend cuda: " + error.getMessage(), error);
+    }
   }
 
   private static Kernels nd4j() {
