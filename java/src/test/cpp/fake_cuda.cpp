@@ -89,6 +89,7 @@ std::vector<Entry> kernels = {
     ENTRY(sum_terms), ENTRY(sum_of_squares), ENTRY(adamw), ENTRY(attention_delta), ENTRY(attention_64),
     ENTRY(attention_128), ENTRY(attention_256), ENTRY(attention_dq_64), ENTRY(attention_dq_128),
     ENTRY(attention_dq_256), ENTRY(attention_dkv_64), ENTRY(attention_dkv_128), ENTRY(attention_dkv_256),
+    ENTRY(attention_wide), ENTRY(attention_dq_wide), ENTRY(attention_dkv_wide),
 #ifdef PLANTED
     ENTRY(planted_no_barrier), ENTRY(planted_divergent), ENTRY(planted_out_of_bounds),
 #endif

@@ -29,7 +29,7 @@ import java.util.List;
  * @see <a href="https://docs.nvidia.com/cuda/nvrtc/">NVRTC</a>
  */
 final class Compiler {
-  /** System property: the folder that compiled kernels are kept in. */
+  /** System property: where compiled kernels are kept; a folder beside the natives without it. */
   static final String CACHE = "pygpt.cuda.cache";
 
   /** The files of the program, in the order in which they are read. */
@@ -113,7 +113,8 @@ final class Compiler {
   }
 
   private Path cache(String source, int capability) {
-    String folder = System.getProperty(CACHE);
+    String natives = System.getProperty("org.bytedeco.javacpp.cachedir");
+    String folder = System.getProperty(CACHE, natives == null ? null : natives + "/cuda");
     if (folder == null) {
       return null;
     }

@@ -12,12 +12,14 @@ import org.pygpt.tensor.Tensor;
 
 /** Mutable (scratch memory): attention by the kernels of attention.cu, forward and backward. */
 final class CudaAttention implements AutoCloseable {
-  private static final int MAX_HEAD = 256;
+  private static final int THREADS = 256; // of a block of the kernels for wide heads
 
   private final CudaDevice device;
   private final Launch launch;
   private final Scratch delta;
   private final Scratch slopes;
+  private final Scratch probabilities; // of heads too wide for tiles
+  private final Scratch scoreGradients; // likewise
   private final Set<Function> allowed = EnumSet.noneOf(Function.class);
 
   CudaAttention(CudaDevice device, Launch launch) {
@@ -25,6 +27,8 @@ final class CudaAttention implements AutoCloseable {
     this.launch = launch;
     delta = new Scratch(device);
     slopes = new Scratch(device);
+    probabilities = new Scratch(device);
+    scoreGradients = new Scratch(device);
   }
 
   /** The kernels for heads of up to so many columns, and the side of their tiles. */
@@ -42,7 +46,7 @@ final class CudaAttention implements AutoCloseable {
         Function.ATTENTION_DQ_128,
         Function.ATTENTION_DKV_128),
     WIDE(
-        MAX_HEAD,
+        256,
         16,
         Function.ATTENTION_256,
         Function.ATTENTION_DQ_256,
@@ -62,23 +66,28 @@ final class CudaAttention implements AutoCloseable {
       this.keys = keys;
     }
 
+    /** The size for heads of D columns; null where they are too wide for tiles. */
     static Size of(int D) {
       for (Size size : values()) {
         if (D <= size.columns) {
           return size;
         }
       }
-      throw new IllegalArgumentException(
-          "head size: expected at most " + MAX_HEAD + " on backend cuda, got " + D);
+      return null;
     }
   }
 
   void forward(AttentionSpec spec, Heads in, DropoutMask mask, Tensor out, Tensor logsumexp) {
     int D = in.q().columns() / spec.H();
     Size size = Size.of(D);
-    launch.of(size.forward);
+    launch.of(size == null ? Function.ATTENTION_WIDE : size.forward);
     arguments(spec, in, mask, out, logsumexp, D);
     backwardArguments(null, null, 0);
+    if (size == null) {
+      launch.address(probabilities.of(DType.FLOAT32, pairs(spec)));
+      launch.run(spec.queries(), spec.H(), spec.B(), THREADS, 1, 0);
+      return;
+    }
     start(size, size.forward, spec.queries(), spec.H(), spec.B(), 3, 1, D);
   }
 
@@ -98,14 +107,29 @@ final class CudaAttention implements AutoCloseable {
     arguments(spec, in, mask, out, logsumexp, D);
     backwardArguments(dOut, gradients, deltas);
     launch.warpARow(rows * spec.H());
-    launch.of(size.queries);
+    launch.of(size == null ? Function.ATTENTION_DQ_WIDE : size.queries);
     arguments(spec, in, mask, out, logsumexp, D);
     backwardArguments(dOut, gradients, deltas);
+    if (size == null) {
+      Tensor p = probabilities.of(DType.FLOAT32, pairs(spec));
+      Tensor d = scoreGradients.of(DType.FLOAT32, pairs(spec));
+      launch.address(p).address(d).run(spec.queries(), spec.H(), spec.B(), THREADS, 1, 0);
+      launch.of(Function.ATTENTION_DKV_WIDE);
+      arguments(spec, in, mask, out, logsumexp, D);
+      backwardArguments(dOut, gradients, deltas);
+      launch.address(p).address(d).run(spec.keys(), spec.kvHeads(), spec.B(), THREADS, 1, 0);
+      return;
+    }
     start(size, size.queries, spec.queries(), spec.H(), spec.B(), 4, 1, D);
     launch.of(size.keys);
     arguments(spec, in, mask, out, logsumexp, D);
     backwardArguments(dOut, gradients, deltas);
     start(size, size.keys, spec.keys(), spec.kvHeads(), spec.B(), 4, 2, D);
+  }
+
+  /** Pairs of a query and a key, over all heads. */
+  private static long pairs(AttentionSpec spec) {
+    return (long) spec.B() * spec.H() * spec.queries() * spec.keys();
   }
 
   /** The structure Attention up to what backward alone has. */
@@ -172,5 +196,7 @@ final class CudaAttention implements AutoCloseable {
   public void close() {
     delta.close();
     slopes.close();
+    probabilities.close();
+    scoreGradients.close();
   }
 }

@@ -35,7 +35,10 @@ enum Function {
   ATTENTION_DQ_256,
   ATTENTION_DKV_64,
   ATTENTION_DKV_128,
-  ATTENTION_DKV_256;
+  ATTENTION_DKV_256,
+  ATTENTION_WIDE,
+  ATTENTION_DQ_WIDE,
+  ATTENTION_DKV_WIDE;
 
   private final String symbol = name().toLowerCase(Locale.ROOT);
 

@@ -258,3 +258,87 @@ KERNEL __launch_bounds__(128) attention_dq_256(const Attention a) { attention_dq
 KERNEL __launch_bounds__(256) attention_dkv_64(const Attention a) { attention_dkv<8, 32>(a); }
 KERNEL __launch_bounds__(256) attention_dkv_128(const Attention a) { attention_dkv<16, 32>(a); }
 KERNEL __launch_bounds__(128) attention_dkv_256(const Attention a) { attention_dkv<32, 16>(a); }
+
+// ---- heads wider than 256 --------------------------------------------------------------------------------------
+//
+// No card keeps tiles of them: a block of 256 threads takes a query, or a key, and probabilities and score gradients,
+// (B * H * queries, keys), are kept in memory.
+
+// The sum of a[d] * b[d], by a warp.
+__device__ __forceinline__ float warp_dot(const float* a, const float* b, i64 D) {
+  float sum = 0;
+  for (i64 d = threadIdx.x % 32; d < D; d += 32) sum += a[d] * b[d];
+  return lanes_sum<32>(sum);
+}
+
+KERNEL __launch_bounds__(256) attention_wide(const Attention a, float* probabilities) {
+  __shared__ float shared[THREADS_OF_ROW];
+  i64 t = blockIdx.x, h = blockIdx.y, b = blockIdx.z, head = b * gridDim.y + h, kv = h / a.group;
+  float* p = probabilities + (head * a.queries + t) * a.keys;
+  const float* q = a.q + (b * a.queries + t) * a.q_stride + h * a.D;
+  const float* k = a.k + b * a.keys * a.k_stride + kv * a.D;
+  const float* v = a.v + b * a.keys * a.v_stride + kv * a.D;
+  for (i64 s = threadIdx.x / 32; s < a.keys; s += THREADS_OF_ROW / 32) {
+    float product = warp_dot(q, k + s * a.k_stride, a.D), slope;
+    if (threadIdx.x % 32 == 0) p[s] = a.sees(t, s) ? a.score(product, h, t, s, &slope) : -infinity();
+  }
+  __syncthreads();
+  float largest = -infinity(), total = 0;
+  for (i64 s = threadIdx.x; s < a.keys; s += THREADS_OF_ROW) largest = fmaxf(largest, p[s]);
+  largest = block_max(largest, shared);
+  for (i64 s = threadIdx.x; s < a.keys; s += THREADS_OF_ROW) total += expf(p[s] - largest);
+  total = block_sum(total, shared);
+  for (i64 s = threadIdx.x; s < a.keys; s += THREADS_OF_ROW)
+    p[s] = expf(p[s] - largest) / total * a.kept_of(head, t, s);
+  __syncthreads();
+  float* out = a.out + (b * a.queries + t) * a.out_stride + h * a.D;
+  for (i64 d = threadIdx.x; d < a.D; d += THREADS_OF_ROW) {
+    float sum = 0;
+    for (i64 s = 0; s < a.keys; s++) sum += p[s] * v[s * a.v_stride + d];
+    out[d] = sum;
+  }
+  if (a.logsumexp && threadIdx.x == 0) a.logsumexp[head * a.logsumexp_stride + t] = largest + logf(total);
+}
+
+KERNEL __launch_bounds__(256) attention_dq_wide(const Attention a, float* probabilities, float* slopes) {
+  i64 t = blockIdx.x, h = blockIdx.y, b = blockIdx.z, head = b * gridDim.y + h, kv = h / a.group;
+  i64 row = head * a.queries + t;
+  const float* q = a.q + (b * a.queries + t) * a.q_stride + h * a.D;
+  const float* dOut = a.dOut + (b * a.queries + t) * a.dOut_stride + h * a.D;
+  const float* k = a.k + b * a.keys * a.k_stride + kv * a.D;
+  const float* v = a.v + b * a.keys * a.v_stride + kv * a.D;
+  float logsumexp = a.logsumexp[head * a.logsumexp_stride + t];
+  for (i64 s = threadIdx.x / 32; s < a.keys; s += THREADS_OF_ROW / 32) {
+    float product = warp_dot(q, k + s * a.k_stride, a.D);
+    float dProduct = warp_dot(dOut, v + s * a.v_stride, a.D);
+    if (threadIdx.x % 32 == 0) {
+      i64 at = row * a.keys + s;
+      slopes[at] = score_gradient(
+          a, head, h, t, s, product, dProduct, logsumexp, a.delta[row], probabilities + at);
+    }
+  }
+  __syncthreads();
+  float* dQ = a.dQ + (b * a.queries + t) * a.dQ_stride + h * a.D;
+  for (i64 d = threadIdx.x; d < a.D; d += THREADS_OF_ROW) {
+    float sum = 0;
+    for (i64 s = 0; s < a.keys; s++) sum += slopes[row * a.keys + s] * k[s * a.k_stride + d];
+    dQ[d] = sum;
+  }
+}
+
+KERNEL __launch_bounds__(256) attention_dkv_wide(
+    const Attention a, const float* probabilities, const float* slopes) {
+  i64 s = blockIdx.x, kv = blockIdx.y, b = blockIdx.z, heads = gridDim.y * a.group;
+  for (i64 d = threadIdx.x; d < a.D; d += THREADS_OF_ROW) {
+    float key = 0, value = 0;
+    for (i64 h = kv * a.group; h < (kv + 1) * a.group; h++) {
+      for (i64 t = 0; t < a.queries; t++) {
+        i64 at = ((b * heads + h) * a.queries + t) * a.keys + s;
+        key += slopes[at] * a.q[(b * a.queries + t) * a.q_stride + h * a.D + d];
+        value += probabilities[at] * a.dOut[(b * a.queries + t) * a.dOut_stride + h * a.D + d];
+      }
+    }
+    a.dK[(b * a.keys + s) * a.dK_stride + kv * a.D + d] = key;
+    a.dV[(b * a.keys + s) * a.dV_stride + kv * a.D + d] = value;
+  }
+}
