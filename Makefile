@@ -12,9 +12,13 @@ GRADLEFLAGS ?=
 
 VENV_PYTHON := .venv/bin/python
 PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check
-ENGINE_SOURCES := build.gradle settings.gradle pyproject.toml pygpt/data/names.txt $(wildcard pygpt/model/layouts/*) \
+ENGINE_SOURCES := build.gradle settings.gradle pyproject.toml $(wildcard pygpt/data/*.txt pygpt/model/layouts/* pygpt/model/presets/*.toml) \
     $(shell find java/src/main 2> /dev/null)
 ENGINE := jbridge/jars/.stamp
+CUDA_SOURCES := java/src/main/resources/org/pygpt/kernels/cuda
+CUDA_FAKE := build/cuda-fake/libcuda.so.1
+PAGE_SOURCES := $(shell find page -name node_modules -prune -o -type f -print 2> /dev/null)
+PAGE := pygpt/serve/page/index.html
 JBRIDGE = $(PYTHON) -m jbridge --application pygpt.application
 JDK = jdk=$$($(JBRIDGE) jdk-home)
 RUN_GRADLE = $(JDK) && $(GRADLE) --no-daemon --quiet -Pjdk="$$jdk" $(GRADLEFLAGS)
@@ -22,7 +26,7 @@ APT = as_root=$$(test "$$(id -u)" = 0 || echo sudo) && $$as_root apt-get update 
     $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
 .DEFAULT_GOAL := help
-.PHONY: cuda-fake help names java-names java-jar test lint format bench bench-against bench-generate bench-java bench-names bench-quick bench-recipe bench-serve wheel clean gradle jdk FORCE
+.PHONY: cuda-fake help names java-names java-jar show page browser pictures test lint format bench bench-against bench-generate bench-java bench-names bench-quick bench-recipe bench-serve wheel clean gradle jdk FORCE
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -30,22 +34,27 @@ help:  ## list these targets
 names: .venv/.installed $(ENGINE)  ## train the talk's GPT on baby names and print 20 new ones
 	@$(VENV_PYTHON) -m pygpt names $(ARGS)
 
+show: .venv/.installed-serve $(ENGINE) $(PAGE)  ## show the names model on a page; ARGS=runs/mine: another
+	@exec $(VENV_PYTHON) -m pygpt show $(or $(ARGS),names)
+
+page: $(PAGE)  ## build that page anew where it must be (Node 20 and npm)
+
 java-names: $(ENGINE)  ## the same from Java alone
 	@$(JDK) && exec "$$jdk/bin/java" @pygpt/data/java.flags -cp 'jbridge/jars/*' org.pygpt.Names $(ARGS)
 
-java-jar: build/pygpt.jar  ## build/pygpt.jar, all in one: java -jar build/pygpt.jar names|generate|info
+java-jar: build/pygpt.jar  ## build/pygpt.jar, all in one: java -jar build/pygpt.jar names|train|generate|info
 
 build/pygpt.jar: $(ENGINE_SOURCES) $(wildcard java/src/launcher/java/org/pygpt/launcher/*) pygpt/data/java.flags
 	@$(RUN_GRADLE) javaJar
 
-test: lint $(CUDA_FAKE)  ## lint, then run pytest and JUnit; the counts come last
+test: lint browser $(CUDA_FAKE)  ## lint, then run pytest and JUnit; the counts come last
 	@rm -f build/pytest.xml; status=0; \
 	$(VENV_PYTHON) -m pytest --junitxml=build/pytest.xml $(ARGS) || status=1; \
 	{ export PYGPT_CUDA="$(CURDIR)/build/cuda-fake"; $(RUN_GRADLE) junit; } || status=1; \
 	$(VENV_PYTHON) tests/packaging/counts.py build/pytest.xml build/junit || status=1; \
 	exit $$status
 
-lint: .venv/.installed-test $(ENGINE)  ## ruff, mypy, javac's warnings, google-java-format
+lint: .venv/.installed-test $(ENGINE) $(PAGE)  ## ruff, mypy, javac's warnings, google-java-format
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m mypy
 	@{ $(RUN_GRADLE) formatCheck testClasses jmhClasses launcherClasses; } || \
@@ -54,9 +63,6 @@ lint: .venv/.installed-test $(ENGINE)  ## ruff, mypy, javac's warnings, google-j
 format: .venv/.installed-test $(ENGINE)  ## format Java, sort Python's imports
 	@$(VENV_PYTHON) -m ruff check --fix-only --select I .
 	@$(RUN_GRADLE) format
-
-CUDA_SOURCES := java/src/main/resources/org/pygpt/kernels/cuda
-CUDA_FAKE := build/cuda-fake/libcuda.so.1
 
 cuda-fake: $(CUDA_FAKE)  ## build/cuda-fake: CUDA's libraries played on the host, for tests of backend cuda
 
@@ -68,6 +74,9 @@ $(CUDA_FAKE): $(wildcard java/src/test/cpp/*) $(wildcard $(CUDA_SOURCES)/*)
 	    -o build/cuda-fake/libfake.so java/src/test/cpp/fake_cuda.cpp
 	@cd build/cuda-fake && for name in libcublasLt.so.13 libnvrtc.so.13 libcuda.so.1; do ln -sf libfake.so $$name; done
 	@touch -h $@
+
+pictures: .venv/.installed-test $(ENGINE) $(PAGE) browser  ## make the pictures of docs/page.md anew
+	@$(VENV_PYTHON) -m tests.page.make_pictures
 
 bench-names: .venv/.installed-bench $(ENGINE)  ## names beside NumPy and PyTorch (fetches 3 GB)
 	@$(VENV_PYTHON) -m benchmarks.names $(ARGS)
@@ -93,12 +102,12 @@ bench-against: .venv/.installed $(ENGINE)  ## beside another commit, 15 minutes;
 bench-java: $(ENGINE)  ## kernels and a training step in JMH, 30 minutes; ARGS are JMH's
 	@$(RUN_GRADLE) -Pjmh="$(ARGS)" jmh
 
-wheel: .venv/.created $(ENGINE)  ## build dist/pygpt-….whl, jars included
+wheel: .venv/.created $(ENGINE) $(PAGE)  ## build dist/pygpt-….whl, jars and page included
 	@$(VENV_PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@ls -1 dist/*.whl
 
 clean:  ## remove what was built (not .venv)
-	rm -rf build dist .gradle jbridge/jars
+	rm -rf build dist .gradle jbridge/jars page/node_modules pygpt/serve/page
 
 # ---- set-up; every step leaves a stamp, so that a second run starts at once -------------------------------------
 
@@ -130,6 +139,21 @@ $(ENGINE): $(ENGINE_SOURCES) $(if $(strip $(GRADLEFLAGS)),FORCE)
 	@$(RUN_GRADLE) jars
 	@$(JBRIDGE) archive org.pygpt.Names --steps 30 --quiet > /dev/null 2>&1 || true # only a faster start
 	@touch $@
+
+page/node_modules/.package-lock.json: page/package-lock.json
+	@command -v npm > /dev/null || { command -v apt-get > /dev/null && { $(APT) nodejs npm; } || \
+	    { echo "the page is built with Node >= 20 and npm: see nodejs.org" >&2; exit 1; }; }
+	@cd page && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(PAGE): $(PAGE_SOURCES) page/node_modules/.package-lock.json
+	@echo "Building the page ..."
+	@cd page && npm run --silent build > /dev/null
+	@touch $@
+
+browser:
+	@command -v chromium > /dev/null || { command -v apt-get > /dev/null && { $(APT) chromium; } || \
+	    { echo "the page is tested in Chromium: install it, so that 'chromium' is on PATH" >&2; exit 1; }; }
 
 gradle:  ## install Gradle from the system's packages (Debian, Ubuntu)
 	@command -v apt-get > /dev/null || { echo "pygpt is built with Gradle >= 4.4, and '$(GRADLE)' is not on" \

@@ -41,9 +41,10 @@ def jars_are_current(root: Path) -> bool:
     stamp = root / STAMP
     if not stamp.exists():
         return False
-    others = ("build.gradle", "settings.gradle", "pyproject.toml", "pygpt/data/names.txt")
-    sources = [root / name for name in others]
-    sources += [*root.glob("java/src/main/**/*"), *root.glob("pygpt/model/layouts/*")]
+    sources = [root / name for name in ("build.gradle", "settings.gradle", "pyproject.toml")]
+    copied = ("pygpt/data/*.txt", "pygpt/model/layouts/*", "pygpt/model/presets/*.toml")
+    for pattern in ("java/src/main/**/*", *copied):
+        sources += root.glob(pattern)
     return all(source.stat().st_mtime <= stamp.stat().st_mtime for source in sources)
 
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from pygpt.generate.chat import Conversation as Conversation
     from pygpt.generate.config import GenerateConfig as GenerateConfig
     from pygpt.model.config import GPTConfig as GPTConfig
+    from pygpt.model.encoder_decoder import EncoderDecoder as EncoderDecoder
+    from pygpt.model.encoder_decoder_config import EncoderDecoderConfig as EncoderDecoderConfig
     from pygpt.model.gpt import GPT as GPT
     from pygpt.model.gpt import load as load
     from pygpt.names.config import NamesConfig as NamesConfig
@@ -68,6 +70,8 @@ _ROOMS = {
     "generate.chat": "Conversation",
     "generate.config": "GenerateConfig",
     "model.config": "GPTConfig",
+    "model.encoder_decoder": "EncoderDecoder",
+    "model.encoder_decoder_config": "EncoderDecoderConfig",
     "model.gpt": "GPT load",
     "names.config": "NamesConfig",
     "names.protocol": "NamesRun",

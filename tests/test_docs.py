@@ -13,7 +13,10 @@ from pygpt.cli import main as cli
 
 DOCS = Path(__file__).parents[1] / "docs"
 COMMANDS = ("data.md", "tokenizers.md", "cli.md", "cli-generate.md")
-PYTHON = ("data.md", "tokenizers.md", "generate.md", "training.md", "embeddings.md")
+PYTHON = (
+    *("data.md", "tokenizers.md", "generate.md", "training.md", "embeddings.md"),
+    *("page.md", "encoder-decoder.md"),
+)
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 MATCH = doctest.OutputChecker().check_output
 

@@ -26,7 +26,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pygpt.checkpoints import foreign, huggingface, layouts, nanogpt, torch_files
+from pygpt.checkpoints import foreign, huggingface, layouts, nanogpt, pair_folder, torch_files
 from pygpt.checkpoints import safetensors as tensors
 from pygpt.checkpoints.families import FAMILIES, Family
 from pygpt.checkpoints.safetensors import Place, StoredTensor
@@ -293,6 +293,9 @@ def _open(folder: Path, file: str | None, values: Any, files: ExitStack) -> Save
         elif kind in huggingface.READ_TYPES:
             config, ids = huggingface.read_config(values), huggingface.read_special_ids(values)
         else:
+            if kind == pair_folder.MODEL_TYPE:
+                problem = "is of an encoder-decoder transformer: use pygpt.load"
+                raise CheckpointError(f"{CONFIG_FILE} {problem}")
             others = ", ".join(huggingface.READ_TYPES)
             problem = f'expected "model_type": "{MODEL_TYPE}" (or one of {others}), got {kind!r}'
             raise CheckpointError(f"{CONFIG_FILE}: {problem}")

@@ -71,15 +71,21 @@ def finetune(arguments: argparse.Namespace) -> None:
 
     import pygpt
     from pygpt.cli.checkpoint import find_checkpoint, told_to_prepare
+    from pygpt.cli.live import page_of
     from pygpt.cli.progress import alive, say_next
+    from pygpt.cli.serve import require_packages
     from pygpt.cli.training import describe, first_word, watch, writers_of
     from pygpt.datasets.sources import as_file
+    from pygpt.serve.live import Live
     from pygpt.training.run import begun_with
 
     saved = begun_with(out) if resume else None
     base = FINE_TUNING if saved is None else saved.train
     config = from_dict(TrainConfig, options_of(base, given_fields(arguments, TrainConfig)))
     notes = [f"fine-tuned from {arguments.checkpoint}"]
+    if "show" in given:
+        require_packages("--show")
+    live = Live() if "show" in given else None
     with ExitStack() as stack:
         data = stack.enter_context(as_file(arguments.data))
         with alive(sys.stderr, quiet, lambda: f"loading {arguments.checkpoint}"):
@@ -91,7 +97,7 @@ def finetune(arguments: argparse.Namespace) -> None:
                 resume=resume,
                 validation=given.get("validation", 0.1),
                 backend=given.get("backend", "cpu"),
-                writers=writers_of(given),
+                writers=writers_of(given, live),
                 prompt_field=given.get("prompt_field"),
                 answer_field=given.get("answer_field"),
                 skip="skip" in given,
@@ -103,7 +109,9 @@ def finetune(arguments: argparse.Namespace) -> None:
             source = DataConfig(arguments.data)
             print(describe(trainer.model, config, source, notes), end="", flush=True)
         word = first_word(trainer)
-        watch(trainer, out, quiet)
+        if live is not None:
+            stack.enter_context(page_of(live, trainer.model, trainer.tokenizer, out))
+        watch(trainer, out, quiet, live)
         if os.path.isdir(arguments.data):
             say_next(quiet, "generate", out, "--prompt", word)
         else:

@@ -10,11 +10,13 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pygpt
-from pygpt.cli.flags import CHECKPOINT, add_backend, add_fields, given_fields
+from pygpt.cli import translation
+from pygpt.cli.flags import CHECKPOINT, UsageError, add_backend, add_fields, given_fields
 from pygpt.errors import CheckpointError, ConfigError, ShapeError
 from pygpt.fields import from_dict
 from pygpt.files.streams import decoded
 from pygpt.generate.config import GenerateConfig
+from pygpt.generate.translate_config import TranslateConfig
 
 if TYPE_CHECKING:
     from pygpt.model.gpt import GPT
@@ -46,9 +48,14 @@ def add_parser(commands: Any) -> None:
         help="read the prompt from this file; a line end at its end does not count",
     )
     prompts.add_argument(
-        "input", nargs="?", choices=["-"], metavar="-", help="read the prompt from standard input"
+        "input",
+        nargs="?",
+        metavar="-",
+        help="read the prompt from standard input; in its place for an encoder-decoder, such as "
+        "`pygpt train number-words` makes: the text itself, of which each line is answered",
     )
     add_option_flags(parser)
+    add_fields(parser, TranslateConfig, only=("beams", "length_penalty"))
     parser.add_argument(
         "--samples",
         type=int,
@@ -67,11 +74,18 @@ def add_parser(commands: Any) -> None:
 
 def generate(arguments: argparse.Namespace) -> None:
     """Check the options, then load the model and generate."""
+    from pygpt.checkpoints.pair_folder import is_pair_folder
     from pygpt.cli.progress import alive
 
     options, samples = given_options(arguments), arguments.samples
     if samples < 1:
         raise ConfigError("samples", f"expected at least 1, got {samples}")
+    if is_pair_folder(arguments.checkpoint):
+        translation.generate(arguments, arguments.checkpoint, _prompt(arguments))
+        return
+    if arguments.input not in (None, "-"):
+        raise UsageError(f"argument -: invalid choice: {arguments.input!r} (choose from -)")
+    translation.refuse_beams(vars(arguments))
     prompt = _prompt(arguments)
     with load_model(arguments) as model:
         _make_room(model, prompt, options)
@@ -107,7 +121,7 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--weights",
         default="float32",
-        choices=["float32", "bfloat16", "int8"],
+        choices=["float32", "bfloat16", "int8", "int4"],
         help="round the weights to this format: with fewer bits tokens come faster (default: "
         "float32)",
     )
@@ -164,7 +178,8 @@ def load_model(arguments: argparse.Namespace) -> GPT:
 
 
 def _prompt(arguments: argparse.Namespace) -> str:
-    text: str | None = arguments.prompt
+    text: str | None = arguments.input if arguments.input != "-" else None
+    text = arguments.prompt if text is None else text
     if text is None and arguments.file is not None:
         text = _without_line_end(pygpt.read_text(arguments.file))
     if text is None:  # what is not UTF-8 the tokenizer will refuse

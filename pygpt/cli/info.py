@@ -12,6 +12,7 @@ from typing import Any
 
 from pygpt.errors import DataError
 from pygpt.model.config import GPTConfig
+from pygpt.model.encoder_decoder_config import EncoderDecoderConfig
 from pygpt.model.presets import PRESETS
 
 EXAMPLES = """\
@@ -95,7 +96,7 @@ def _preset(name: str) -> dict[str, Any]:
     return {"kind": "preset", **_sizes(config), **options}
 
 
-def _sizes(config: GPTConfig) -> dict[str, Any]:
+def _sizes(config: GPTConfig | EncoderDecoderConfig) -> dict[str, Any]:
     weights = config.num_parameters * _WEIGHT_BYTES
     return {
         "parameters": config.num_parameters,
@@ -107,8 +108,13 @@ def _sizes(config: GPTConfig) -> dict[str, Any]:
 
 def _model(path: Path) -> dict[str, Any]:
     from pygpt.checkpoints import folder as checkpoint
+    from pygpt.checkpoints import pair_folder
     from pygpt.training.state import STATE_FILE, read_state
 
+    if pair_folder.is_pair_folder(path):
+        with pair_folder.opened(path) as pairs:
+            values = {"kind": "encoder-decoder", **_sizes(pairs.config)}
+        return values | {"files_bytes": _bytes_of(path)}
     with checkpoint.opened(path) as saved:
         values = {"kind": "model", **_sizes(saved.config), "dtype": ", ".join(saved.dtypes)}
         if saved.tokenizer is not None:

@@ -28,6 +28,7 @@ from pygpt.cli import (
     plot,
     prepare,
     serve,
+    show,
     tokenizer,
     train,
 )
@@ -37,7 +38,7 @@ from pygpt.cli.signals import STOPPING, handled_by
 from pygpt.errors import ConfigError, PygptError, TooLargeError
 
 COMMANDS = (
-    names, generate, chat, serve, prepare, train, finetune, evaluate, info, plot, tokenizer,
+    names, show, generate, chat, serve, prepare, train, finetune, evaluate, info, plot, tokenizer,
 )  # fmt: skip
 ERROR, USAGE, INTERRUPTED, NO_READER = 1, 2, 130, 141
 EXAMPLES = (

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pygpt.cli.flags import add_fields, given_fields
 from pygpt.cli.generate import add_model_flags, load_model
 from pygpt.errors import PygptError
 from pygpt.fields import from_dict
 from pygpt.serve.config import ServeConfig
+
+if TYPE_CHECKING:
+    from pygpt.model.gpt import GPT
 
 EXAMPLES = """\
 examples:
@@ -37,15 +41,45 @@ def add_parser(commands: Any) -> None:
 def serve(arguments: argparse.Namespace) -> None:
     """Check the options, then load the model and answer until a signal comes."""
     config = from_dict(ServeConfig, given_fields(arguments, ServeConfig))
+    name = config.name or model_name(arguments.checkpoint)
+
+    def ready(address: str) -> None:
+        print(f"{name} answers at {address}/v1; Ctrl-C ends it", flush=True)
+
+    require_packages("serve")
+    with load_model(arguments) as model:
+        serve_model(model, name, config, arguments.checkpoint, ready)
+
+
+def require_packages(what: str) -> None:
+    """Pass if the packages of `pygpt[serve]` are there.
+
+    Raises:
+        PygptError: one is missing; `what` begins the message.
+    """
     try:
-        from pygpt.serve.server import Server
+        import pygpt.serve.server  # noqa: F401
     except ImportError as error:
         package = str(error.name).partition(".")[0]
-        raise PygptError(f"serve: needs {package}: pip install 'pygpt[serve]'") from error
-    name = config.name or model_name(arguments.checkpoint)
-    with load_model(arguments) as model, Server(model, name, config) as server:
-        ready = f"{name} answers at {server.address}/v1; Ctrl-C ends it"
-        server.run(lambda: print(ready, flush=True))
+        raise PygptError(f"{what}: needs {package}: pip install 'pygpt[serve]'") from error
+
+
+def serve_model(
+    model: GPT, name: str, config: ServeConfig, checkpoint: str, ready: Callable[[str], None]
+) -> None:
+    """Answer until a signal comes; see `require_packages`.
+
+    Args:
+        checkpoint: where the model is from; the page shows the run that it lies in.
+        ready: called with the address.
+    """
+    from pygpt.serve.live import feed_of, run_of
+    from pygpt.serve.server import Server
+    from pygpt.serve.show import Shown
+
+    run = run_of(Path(checkpoint))
+    with Server(model, name, config, Shown(run, feed_of(run))) as server:
+        server.run(lambda: ready(server.address))
 
 
 def model_name(checkpoint: str) -> str:

@@ -7,17 +7,20 @@ import sys
 from contextlib import ExitStack
 from typing import Any
 
+from pygpt.cli import translation
 from pygpt.cli.flags import UsageError, add_backend, add_fields, given_fields
 from pygpt.fields import specs_of
 from pygpt.model.config import BACKENDS, GPTConfig
 from pygpt.model.presets import PRESETS
 from pygpt.training.config import DataConfig, TrainConfig
+from pygpt.translation.names import TASK_NAMES
 
 EXAMPLES = """\
 examples:
   python -m pygpt train shakespeare-char
   python -m pygpt train shakespeare-char --n-layer 6 --max-iters 5000 --out runs/deeper
   python -m pygpt train shakespeare-char --resume
+  python -m pygpt train number-words --out runs/numbers
   python -m pygpt train gpt2 --data book.txt --block-size 256 --batch-size 4 --dry-run
 """
 
@@ -35,7 +38,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "recipe",
         metavar="PRESET|FILE.toml",
-        help=f"one of {', '.join(PRESETS)}; or a file with the tables [model], [train] and [data]",
+        help=f"one of {', '.join(PRESETS)}; a task for an encoder-decoder, which makes its own "
+        f"data: {', '.join(TASK_NAMES)}; or a file with the tables [model], [train] and [data]",
     )
     parser.add_argument(
         "--data",
@@ -56,7 +60,8 @@ def add_parser(commands: Any) -> None:
     add_fields(parser.add_argument_group("model"), GPTConfig, defaults=_no_defaults(GPTConfig))
     training = parser.add_argument_group("training")
     add_fields(training, TrainConfig, defaults=_no_defaults(TrainConfig))
-    parser.set_defaults(run=train)
+    translation.add_flags(parser.add_argument_group("model of a task"))
+    parser.set_defaults(run=run)
 
 
 def add_run_flags(parser: Any, out: str) -> None:
@@ -71,11 +76,25 @@ def add_run_flags(parser: Any, out: str) -> None:
         metavar="DIR",
         help="also write the metrics to this folder for TensorBoard; needs pygpt[tensorboard]",
     )
+    parser.add_argument(
+        "--show",
+        action="store_true",
+        help="show the model on a page while it trains; needs pygpt[serve]",
+    )
     parser.add_argument("--quiet", action="store_true", help="print nothing but the result")
 
 
 def _no_defaults(kind: type[GPTConfig | TrainConfig]) -> dict[str, None]:
     return dict.fromkeys(kind.__dataclass_fields__)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Train a task for an encoder-decoder, or what else the recipe is."""
+    if arguments.recipe in TASK_NAMES:
+        translation.train(arguments)
+        return
+    translation.refuse_flags(vars(arguments), arguments.recipe)
+    train(arguments)
 
 
 def train(arguments: argparse.Namespace) -> None:
@@ -86,10 +105,13 @@ def train(arguments: argparse.Namespace) -> None:
         raise UsageError("--quiet does not go with --dry-run, which shows and does nothing else")
 
     from pygpt.cli.checkpoint import tokenizer_of
+    from pygpt.cli.live import page_of
     from pygpt.cli.progress import alive, say_next
+    from pygpt.cli.serve import require_packages
     from pygpt.cli.training import describe, first_word, memory_of, watch, writers_of
     from pygpt.datasets.rows import SpanSampler
     from pygpt.engine.door import require
+    from pygpt.serve.live import Live
     from pygpt.training.run import open_run
 
     options = {**given_fields(arguments, GPTConfig), **given_fields(arguments, TrainConfig)}
@@ -97,6 +119,9 @@ def train(arguments: argparse.Namespace) -> None:
     where: dict[str, Any] = {name: given.get(name) for name in names}
     if where["tokenizer"] is not None:
         where["tokenizer"] = tokenizer_of(where["tokenizer"])
+    if "show" in given:
+        require_packages("--show")
+    live = Live() if "show" in given and not dry_run else None
     with ExitStack() as stack:
         with alive(sys.stderr, quiet, lambda: "preparing text and model"):
             opened = open_run(
@@ -105,7 +130,7 @@ def train(arguments: argparse.Namespace) -> None:
                 **where,
                 resume="resume" in given,
                 backend=given.get("backend", "cpu"),
-                writers=writers_of(given),
+                writers=writers_of(given, live),
                 dry_run=dry_run,
             )
             run = stack.enter_context(opened)
@@ -123,7 +148,9 @@ def train(arguments: argparse.Namespace) -> None:
             if "resume" in given and not run.trainer.step and not quiet:
                 print("no checkpoint yet: this is the first step", file=sys.stderr, flush=True)
             word = first_word(run.trainer)
-            watch(run.trainer, run.folder, quiet)
+            if live is not None:
+                stack.enter_context(page_of(live, run.model, data.tokenizer, run.folder))
+            watch(run.trainer, run.folder, quiet, live)
             say_next(quiet, "generate", run.folder, "--prompt", word)
         else:
             needed = memory_of(run.model, run.config).beside_weights_bytes

@@ -12,12 +12,13 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
-from pygpt.cli.display import display_on, duration
+from pygpt.cli.display import Display, display_on, duration
 from pygpt.cli.progress import alive
 from pygpt.cli.stopping import BrokenOff, Stop
 from pygpt.engine.training import TrainingMemory
 from pygpt.errors import TokenError
 from pygpt.model.gpt import GPT
+from pygpt.serve.live import Live
 from pygpt.tokenizers.protocol import Tokenizer
 from pygpt.training.config import DataConfig, TrainConfig
 from pygpt.training.metrics import MetricsWriter, TensorBoard
@@ -86,22 +87,27 @@ def memory_of(model: GPT, config: TrainConfig) -> TrainingMemory:
     return model.memory(config.batch_size, frozen=frozen, evaluation=config.eval_interval > 0)
 
 
-def writers_of(given: Mapping[str, Any]) -> list[MetricsWriter]:
+def writers_of(given: Mapping[str, Any], live: Live | None = None) -> list[MetricsWriter]:
     """Return where records go beside the run's folder, as the flags say.
+
+    Args:
+        live: where those who watch see them; None for nobody.
 
     Raises:
         ConfigError: --tensorboard without the package for it.
     """
-    return [TensorBoard(given["tensorboard"])] if "tensorboard" in given else []
+    writers: list[MetricsWriter] = [] if live is None else [live]
+    return [*writers, TensorBoard(given["tensorboard"])] if "tensorboard" in given else writers
 
 
-def watch(trainer: Trainer, run: Path, quiet: bool) -> None:
+def watch(trainer: Trainer, run: Path, quiet: bool, live: Live | None = None) -> None:
     """Train to the end, show it on stderr, and print the result.
 
     Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 leave a checkpoint, see `Stop`; a second one ends at once.
 
     Args:
         run: the trainer's folder, as the user calls it.
+        live: who watches on a page, and may pause it; None for nobody.
     """
     config, first, began = trainer.config, trainer.step, time.perf_counter()
     if trainer.finished:
@@ -120,10 +126,12 @@ def watch(trainer: Trainer, run: Path, quiet: bool) -> None:
                         if stop.number:
                             break
                         display.update(record)
-                        if display.samples and record.validation_loss is not None:
+                        if _samples(display, live) and record.validation_loss is not None:
                             with stop.breakable():
                                 text = sample(trainer.model, trainer.tokenizer, prompt)
-                            display.sample(record.step, text)
+                            _show_sample(display, live, record.step, text)
+                        if live is not None:
+                            live.gate(trainer, lambda: bool(stop.number))
                 if stop.number and not trainer.finished:
                     _save(trainer, run)
             if stop.number and not trainer.finished:
@@ -141,6 +149,17 @@ def watch(trainer: Trainer, run: Path, quiet: bool) -> None:
         print(f"best validation loss {best.loss:.4f} after step {best.step:,}: {run / 'best'}")
     else:
         print(f"last checkpoint: {run / 'last'}")
+
+
+def _samples(display: Display, live: Live | None) -> bool:
+    return display.samples or live is not None
+
+
+def _show_sample(display: Display, live: Live | None, step: int, text: str) -> None:
+    if display.samples:
+        display.sample(step, text)
+    if live is not None:
+        live.sample(step, text)
 
 
 def first_word(trainer: Trainer) -> str:

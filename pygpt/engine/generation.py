@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -200,6 +200,26 @@ class EngineGenerator(Handle[java.Generator]):
         """Let no prompt reuse what was read before."""
         with translated():
             self.java.forget()
+
+
+def drawn_from(
+    logits: NDArray[Any],
+    sampling: tuple[float, int, float, float, float],
+    never: NDArray[np.int32],
+) -> NDArray[np.float64]:
+    """Return the probabilities that Java draws a token by, (V,); those left out have 0.
+
+    Args:
+        logits: (V,).
+        sampling: see `SampledPrompt`; the repetition penalty does not count.
+        never: ids that are not chosen.
+    Raises:
+        EngineError: a logit is no number.
+    """
+    with translated():
+        options = java_class(java.SamplingOptionsClass)(*sampling)
+        numbers = np.asarray(logits, np.float64)
+        return np.array(java_class(java.DistributionClass).of(numbers, options, never), np.float64)
 
 
 def sample_documents(

@@ -26,6 +26,8 @@ AdamW = NewType("AdamW", object)
 SamplingOptions = NewType("SamplingOptions", object)
 Request = NewType("Request", object)
 DoubleSupplier = NewType("DoubleSupplier", object)
+EncoderDecoderConfig = NewType("EncoderDecoderConfig", object)
+TranslateOptions = NewType("TranslateOptions", object)
 
 
 def describes(name: str) -> Callable[[type[T]], type[T]]:
@@ -159,6 +161,18 @@ class Session(Closeable, Protocol):
     def probabilities(self, layer: int, /) -> Tensor: ...
 
 
+@describes("org.pygpt.model.Probe")
+class Probe(Closeable, Protocol):
+    """A forward of which everything is kept."""
+
+    def session(self) -> Session: ...
+    def setScales(self, scales: Doubles, /) -> None: ...
+    def names(self) -> Iterable[object]: ...
+    def get(self, name: str, /) -> Tensor: ...
+    def lens(self, name: str, first: int, /) -> Tensor: ...
+    def byteSize(self) -> int: ...
+
+
 @describes("org.pygpt.model.GPT")
 class GPT(Closeable, Protocol):
     """A model's weights, and the sessions that use them."""
@@ -174,6 +188,7 @@ class GPT(Closeable, Protocol):
     def evaluation(self, B: int, T: int, /) -> Session: ...
     def attention(self, T: int, /) -> Session: ...
     def hidden(self, B: int, T: int, /) -> Session: ...
+    def probe(self, T: int, first: int, end: int, /) -> Probe: ...
 
 
 @describes("org.pygpt.model.GPT")
@@ -220,6 +235,13 @@ class SamplingOptionsClass(Protocol):
     def __call__(
         self, temperature: float, top_k: int, top_p: float, min_p: float, penalty: float, /
     ) -> SamplingOptions: ...
+
+
+@describes("org.pygpt.generate.Distribution")
+class DistributionClass(Protocol):
+    def of(
+        self, logits: Doubles, sampling: SamplingOptions, never: Ints, /
+    ) -> Sequence[float]: ...
 
 
 @describes("org.pygpt.generate.Request")
@@ -292,6 +314,85 @@ class GeneratorClass(Protocol):
     def __call__(self, model: GPT, at_once: int, exact: bool, /) -> Generator: ...
 
 
+# ---- encoder-decoder -----------------------------------------------------------------------------
+
+
+@describes("org.pygpt.model.EncoderDecoderConfig")
+class EncoderDecoderConfigClass(Protocol):
+    def ofJson(self, json: str, /) -> EncoderDecoderConfig: ...
+
+
+@describes("org.pygpt.model.PairSession")
+class PairSession(Closeable, Protocol):
+    """A tape of pairs, and what comes out of it."""
+
+    def logits(self) -> Tensor: ...
+    def loss(self) -> float: ...
+    def encoderProbabilities(self, layer: int, /) -> Tensor: ...
+    def decoderProbabilities(self, layer: int, /) -> Tensor: ...
+    def crossProbabilities(self, layer: int, /) -> Tensor: ...
+
+
+@describes("org.pygpt.model.EncoderDecoder")
+class EncoderDecoder(Closeable, Protocol):
+    """A model's weights, and the sessions that use them."""
+
+    def kernels(self) -> Kernels: ...
+    def weights(self) -> Parameters: ...
+    def initialize(self, seed: int, /) -> None: ...
+    def describeOps(self, B: int, S: int, T: int, /) -> Iterable[object]: ...
+    def evaluation(self, B: int, S: int, T: int, /) -> PairSession: ...
+    def attention(self, S: int, T: int, /) -> PairSession: ...
+
+
+@describes("org.pygpt.model.EncoderDecoder")
+class EncoderDecoderClass(Protocol):
+    def create(
+        self, config: EncoderDecoderConfig, backend: str, dtype: DType, threads: int, /
+    ) -> EncoderDecoder: ...
+
+
+@describes("org.pygpt.train.PairTraining")
+class PairTraining(Closeable, Protocol):
+    """Gradients, AdamW's moments and activations of training one model."""
+
+    def update(self, learning_rate: float, /) -> None: ...
+    def gradients(self) -> Parameters: ...
+    def gradientNorm(self) -> float: ...
+
+
+@describes("org.pygpt.train.PairTraining")
+class PairTrainingClass(Protocol):
+    def __call__(
+        self, model: EncoderDecoder, B: int, S: int, T: int, options: AdamW, /
+    ) -> PairTraining: ...
+
+
+@describes("org.pygpt.generate.TranslateOptions")
+class TranslateOptionsClass(Protocol):
+    def __call__(
+        self,
+        sampling: SamplingOptions,
+        beams: int,
+        length_penalty: float,
+        max_new_tokens: int,
+        begin: int,
+        end: int,
+        seed: int,
+        /,
+    ) -> TranslateOptions: ...
+
+
+@describes("org.pygpt.generate.Translator")
+class Translator(Closeable, Protocol):
+    """Makes targets of sources."""
+
+
+@describes("org.pygpt.generate.Translator")
+class TranslatorClass(Protocol):
+    def __call__(self, model: EncoderDecoder, /) -> Translator: ...
+
+
 # ---- jobs ----------------------------------------------------------------------------------------
 
 
@@ -358,3 +459,56 @@ class GenerateJobClass(Protocol):
     def __call__(
         self, generator: Generator, millis: int, wanted: list[GeneratedSequence], /
     ) -> GenerateJob: ...
+
+
+@describes("org.pygpt.jobs.PairForwardJob")
+class PairForwardJobClass(Protocol):
+    def __call__(
+        self,
+        session: PairSession,
+        sources: Ints,
+        lengths: Ints,
+        ids: Ints,
+        targets: Ints,
+        size: Ints,
+        /,
+    ) -> Job: ...
+
+
+@describes("org.pygpt.jobs.PairStepJob")
+class PairStepJob(Job, Protocol):
+    """Backward of a batch of pairs, and an update unless the learning rate is NaN."""
+
+    def loss(self) -> float: ...
+
+
+@describes("org.pygpt.jobs.PairStepJob")
+class PairStepJobClass(Protocol):
+    def __call__(
+        self,
+        training: PairTraining,
+        sources: Ints,
+        lengths: Ints,
+        ids: Ints,
+        targets: Ints,
+        size: Ints,
+        rate: float,
+        /,
+    ) -> PairStepJob: ...
+
+
+@describes("org.pygpt.jobs.TranslateJob")
+class TranslateJob(Job, Protocol):
+    """Targets of many sources."""
+
+    def tokens(self) -> Sequence[int]: ...
+    def lengths(self) -> Sequence[int]: ...
+    def ended(self) -> Sequence[bool]: ...
+    def logProbabilities(self) -> Sequence[float]: ...
+
+
+@describes("org.pygpt.jobs.TranslateJob")
+class TranslateJobClass(Protocol):
+    def __call__(
+        self, translator: Translator, ids: Ints, lengths: Ints, options: TranslateOptions, /
+    ) -> TranslateJob: ...

@@ -16,6 +16,7 @@ from pygpt.engine import java
 from pygpt.engine.arrays import download
 from pygpt.engine.door import java_class, require, translated
 from pygpt.engine.handle import Handle
+from pygpt.engine.probe import Probe
 from pygpt.engine.training import Training, TrainingMemory
 from pygpt.errors import ConfigError, ShapeError
 from pygpt.fields import INT_MAX, from_dict
@@ -26,7 +27,7 @@ from pygpt.training.config import AdamWConfig, AdamWOptions
 _log = logging.getLogger("pygpt")
 
 DTYPES = ("float32", "float64")
-QUANTIZED_BITS = {"int8": 8, "bfloat16": 16}  # of a weight
+QUANTIZED_BITS = {"int4": 4, "int8": 8, "bfloat16": 16}  # of a weight
 LOGITS_AT_ONCE = 1 << 26  # numbers: 256 MB
 
 
@@ -45,6 +46,25 @@ def _has_backend(name: str) -> bool:
 def dtype_of(backend: str) -> str:
     """Return the dtype that a model has by default."""
     return "float64" if backend == "plain" else "float32"
+
+
+def chosen_dtype(backend: str, dtype: str | None, threads: int) -> str:
+    """Return the dtype of a model: what was asked for, or that of the backend.
+
+    Raises:
+        ConfigError: an unknown backend, one without this dtype, or fewer than 0 threads.
+    """
+    if backend not in BACKENDS and not _has_backend(backend):
+        expected = ", ".join(BACKENDS)
+        raise ConfigError("backend", f"expected one of {expected}, got {backend!r}")
+    if dtype is None:
+        dtype = dtype_of(backend)
+    if dtype not in DTYPES or (dtype == "float64" and backend != "plain"):
+        expected = "float32 or float64" if backend == "plain" else "float32"
+        raise ConfigError("dtype", f"expected {expected} on backend {backend}, got {dtype!r}")
+    if threads < 0:
+        raise ConfigError("threads", f"expected at least 0, got {threads}")
+    return dtype
 
 
 def check_format(weights: str) -> None:
@@ -69,16 +89,7 @@ class Model(Handle[java.GPT]):
         dtype: str | None = None,
         threads: int = 0,
     ) -> None:
-        if backend not in BACKENDS and not _has_backend(backend):
-            expected = ", ".join(BACKENDS)
-            raise ConfigError("backend", f"expected one of {expected}, got {backend!r}")
-        if dtype is None:
-            dtype = dtype_of(backend)
-        if dtype not in DTYPES or (dtype == "float64" and backend != "plain"):
-            expected = "float32 or float64" if backend == "plain" else "float32"
-            raise ConfigError("dtype", f"expected {expected} on backend {backend}, got {dtype!r}")
-        if threads < 0:
-            raise ConfigError("threads", f"expected at least 0, got {threads}")
+        dtype = chosen_dtype(backend, dtype, threads)
         self.config = config
         self.backend = backend
         self.quantized: str | None = None
@@ -136,7 +147,9 @@ class Model(Handle[java.GPT]):
 
         Args:
             weights: `int8`: whole numbers from -127 to 127, with one scale for each output of a
-                matrix (each token of the embedding); or `bfloat16`: 8 bits of precision.
+                matrix (each token of the embedding); `int4`: from -8 to 7, with one scale for each
+                32 inputs of an output, but int8 for the token embedding and the output matrix; or
+                `bfloat16`: 8 bits of precision.
         Raises:
             ConfigError: another format, or weights that are rounded already.
             TooLargeError: the copy does not fit into memory.
@@ -314,6 +327,25 @@ class Model(Handle[java.GPT]):
             with translated():
                 session.close()  # waits for a job that was interrupted
         return probabilities[0] if np.ndim(ids) == 1 else probabilities
+
+    def probe(self, block_size: int, layers: tuple[int, int] | None = None) -> Probe:
+        """Return what looks into the model at sequences of this length; use it in a `with` block.
+
+        Args:
+            block_size: number of tokens, T.
+            layers: first and end of those of which everything is kept: queries, keys, values,
+                attention, MLP; of others only the residual stream. By default all.
+        Raises:
+            ShapeError: T is 0 or above the model's block_size.
+            ConfigError: there are no such layers.
+            TooLargeError: it does not fit into memory.
+        """
+        T = self._checked_length(1, block_size)
+        L = self.config.n_layer
+        first, end = layers or (0, L)
+        if not 0 <= first <= end <= L:
+            raise ConfigError("layers", f"expected some of 0 to {L}, got {first} to {end}")
+        return Probe(self, self.config, T, (first, end))
 
     # ---- training --------------------------------------------------------------------------------
 

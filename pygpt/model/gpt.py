@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pygpt.checkpoints import folder as checkpoint
-from pygpt.checkpoints import hub
-from pygpt.engine.generation import EngineGenerator, sample_documents
+from pygpt.checkpoints import hub, pair_folder
+from pygpt.engine.generation import EngineGenerator, drawn_from, sample_documents
 from pygpt.engine.model import Model, check_format
 from pygpt.engine.training import Losses
 from pygpt.errors import ConfigError, ShapeError
@@ -22,10 +22,11 @@ from pygpt.fields import from_dict
 from pygpt.generate.config import GenerateConfig, GenerateOptions
 from pygpt.generate.generation import Generation
 from pygpt.generate.generator import PARALLEL, Continuation, Generator
-from pygpt.generate.prompts import Prompt, is_texts, needed, prompt_rows
+from pygpt.generate.prompts import Prompt, is_texts, needed, never_tokens, prompt_rows
 from pygpt.model.config import GPTConfig
 from pygpt.model.documents import MICROGPT, document_batches
 from pygpt.model.embeddings import Embeddings
+from pygpt.model.encoder_decoder import EncoderDecoder
 from pygpt.tokenizers.char import CharTokenizer
 from pygpt.tokenizers.protocol import NO_SPECIAL_IDS, Tokenizer
 
@@ -262,6 +263,26 @@ class GPT(Model):
             generation.run()
             return generation.continuations()
 
+    def next_probabilities(
+        self, prompt: str | ArrayLike, **options: Unpack[GenerateOptions]
+    ) -> NDArray[np.float64]:
+        """Return the probabilities that `generate` draws the next token by.
+
+        Args:
+            prompt: one, as text or as ids, (T,).
+            options: fields of `GenerateConfig`: temperature, top_k, top_p and min_p count; the
+                penalty of repetitions does not.
+        Returns:
+            float64, (V,); tokens that the options leave out have 0.
+        Args and errors are those of `generate`.
+        """
+        config = from_dict(GenerateConfig, {"max_new_tokens": 1, **options})
+        if not isinstance(prompt, str) and np.ndim(prompt) != 1:
+            raise ShapeError(f"prompt: expected text or (T,), got {np.shape(prompt)}")
+        (row,) = prompt_rows(prompt, self.tokenizer, self.config, config.specials)
+        never = never_tokens(self.config, self.tokenizer)
+        return drawn_from(self.logits(row)[0, -1], config.sampling, never)
+
     def generator(self, parallel: int = PARALLEL, *, exact: bool = False) -> Generator:
         """Return what continues prompts that come one by one; use it in a `with` block.
 
@@ -375,8 +396,18 @@ def load(
     dtype: str | None = None,
     threads: int = 0,
     weights: str | None = None,
-) -> GPT:
-    """Return any saved model that pygpt knows; see `GPT.from_pretrained`."""
+) -> GPT | EncoderDecoder:
+    """Return any saved model that pygpt knows; see `GPT.from_pretrained`.
+
+    A folder of an encoder-decoder transformer gives an `EncoderDecoder`, which cannot be rounded.
+    """
+    if pair_folder.is_pair_folder(source):
+        if weights is not None:
+            problem = f"expected None for an encoder-decoder transformer, got {weights!r}"
+            raise ConfigError("weights", problem)
+        return EncoderDecoder.from_pretrained(
+            source, backend=backend, dtype=dtype, threads=threads
+        )
     return GPT.from_pretrained(
         source, backend=backend, dtype=dtype, threads=threads, weights=weights
     )

@@ -30,6 +30,7 @@ from pygpt.serve.guard import Guard, error_response
 from pygpt.serve.openapi import document
 from pygpt.serve.schema import EmbeddingRequest, Health, ModelCard, ModelList, read_body
 from pygpt.serve.service import Service
+from pygpt.serve.show import Show, Shown
 
 ELSEWHERE = {  # what clients ask for that is not here -> what is
     "/v1/responses": "POST /v1/chat/completions; with the Vercel AI SDK: openai.chat(...)",
@@ -38,7 +39,12 @@ ELSEWHERE = {  # what clients ask for that is not here -> what is
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def make_app(model: GPT, name: str = "pygpt", config: ServeConfig | None = None) -> Starlette:
+def make_app(
+    model: GPT,
+    name: str = "pygpt",
+    config: ServeConfig | None = None,
+    shown: Shown | None = None,
+) -> Starlette:
     """Return the endpoint for a model as an ASGI application.
 
     Its lifespan is that of the thread on which the model works; requests need it.
@@ -46,19 +52,21 @@ def make_app(model: GPT, name: str = "pygpt", config: ServeConfig | None = None)
     Args:
         model: with a tokenizer; stays the caller's, who uses it for nothing else meanwhile.
         name: what clients call it.
+        shown: what the page has beside the model; by default nothing.
     Raises:
         ConfigError: the model has no tokenizer.
     """
     config = ServeConfig() if config is None else config
-    return _App(Service(model, name, config)).starlette(config)
+    return _App(Service(model, name, config), shown or Shown()).starlette(config)
 
 
 class _App:
     """Immutable: the routes of a service."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, shown: Shown) -> None:
         self._service = service
         self._bodies = Bodies()
+        self._show = Show(service, self._bodies, shown)
         self._completions = Completions(service)
         self._chat = Chat(service)
         self._embeddings = Embeddings(service)
@@ -81,6 +89,7 @@ class _App:
             self._route("/health", self._health, "GET"),
             self._route("/metrics", self._metrics, "GET"),
             self._route("/openapi.json", self._openapi, "GET"),
+            *(self._route(*route) for route in self._show.routes),
         ]
         handlers: Any = {HTTPException: _http_error, Exception: _server_error}
         return Starlette(
@@ -97,6 +106,7 @@ class _App:
             yield
         finally:
             await self._service.engine.close()
+            self._show.close()
 
     def _route(self, path: str, endpoint: Endpoint, method: str) -> Route:
         """Return a route whose errors are answers, and are counted."""

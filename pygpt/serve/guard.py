@@ -13,7 +13,7 @@ from pygpt.serve.config import ServeConfig, is_address
 from pygpt.serve.errors import FORBIDDEN, TOO_LONG, UNAUTHORIZED, ApiError
 from pygpt.serve.events import BODY_BYTES
 
-OPEN = ("/health",)  # for whoever watches the server
+OPEN = ("/", "/health")  # the empty page; for whoever watches the server
 
 
 class Guard:

@@ -12,6 +12,7 @@ from pygpt.errors import ConfigError, OutputError
 from pygpt.model.gpt import GPT
 from pygpt.serve.app import make_app
 from pygpt.serve.config import ServeConfig
+from pygpt.serve.show import Shown
 
 BACKLOG = 1024  # connections that wait to be accepted
 GRACE_S = 3  # that answers have to end after a signal
@@ -29,6 +30,7 @@ class Server:
     Args:
         model: with a tokenizer; stays the caller's, who uses it for nothing else meanwhile.
         name: what clients call it.
+        shown: what the page has beside the model; by default nothing.
     Attributes:
         address: such as http://127.0.0.1:8000.
     Raises:
@@ -36,9 +38,15 @@ class Server:
         OutputError: the port is taken.
     """
 
-    def __init__(self, model: GPT, name: str, config: ServeConfig | None = None) -> None:
+    def __init__(
+        self,
+        model: GPT,
+        name: str,
+        config: ServeConfig | None = None,
+        shown: Shown | None = None,
+    ) -> None:
         config = ServeConfig() if config is None else config
-        app = make_app(model, name, config)
+        app = make_app(model, name, config, shown)
         self._socket = _listening(config)
         host = f"[{config.host}]" if ":" in config.host else config.host
         self.address = f"http://{host}:{self._socket.getsockname()[1]}"
@@ -56,6 +64,8 @@ class Server:
                 timeout_graceful_shutdown=GRACE_S,
             )
         )
+
+        app.state.stopping = lambda: self._uvicorn.should_exit  # for answers without an end
 
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """Answer until `stop`, SIGINT or SIGTERM, which then go on to their handlers.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -45,6 +45,26 @@ def merge_steps(words: Words) -> Iterator[Step]:
         (left, right), count = pairs[0]
         words = tuple(_merge(word, left, right) for word in words)
         yield Step(left, right, count, words)
+
+
+def replay(words: Words, ranks: Mapping[bytes, int]) -> Iterator[Words]:
+    """Yield words as they are, and after each merge that a tokenizer makes in them.
+
+    The neighbours whose joined bytes have the lowest rank are merged first, wherever they are.
+    """
+    yield words
+    while True:
+        found = {
+            pair: ranks[pair[0] + pair[1]]
+            for word in words
+            for pair in pairwise(word)
+            if pair[0] + pair[1] in ranks
+        }
+        if not found:
+            return
+        left, right = min(found, key=found.__getitem__)
+        words = tuple(_merge(word, left, right) for word in words)
+        yield words
 
 
 def _merge(word: tuple[bytes, ...], left: bytes, right: bytes) -> tuple[bytes, ...]:

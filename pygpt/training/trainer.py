@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 import weakref
@@ -242,6 +243,21 @@ class Trainer:
             self.best = Best(self.step, evaluation.loss)
         self._waited = 0 if is_best else self._waited + 1
         return is_best
+
+    def gradient_norms(self) -> dict[str, float]:
+        """Return the norm of the last step's gradient in each layer, and outside of them.
+
+        Returns:
+            `embedding`, `h.0`, `h.1` and so on, `output` -> norm, of what is trained.
+        """
+        squares: dict[str, float] = {}
+        for name, gradient in self._training.gradients().items():
+            layer = ".".join(name.split(".")[:2]) if name.startswith("h.") else ""
+            part = layer or ("embedding" if name.startswith(("wte", "wpe", "ln_emb")) else "output")
+            flat = gradient.ravel()
+            squares[part] = squares.get(part, 0.0) + float(np.dot(flat, flat))
+        steps = self.config.gradient_accumulation_steps
+        return {part: math.sqrt(square) / steps for part, square in squares.items()}
 
     # ---- checkpoints -------------------------------------------------------------------------
 

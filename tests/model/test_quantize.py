@@ -17,7 +17,7 @@ from pygpt.errors import TooLargeError
 from tests.generate.test_generation import BACKENDS, CONFIGS, PROMPT, make
 from tests.tolerances import TENSOR_FLOAT32
 
-FORMATS = ("int8", "bfloat16")
+FORMATS = ("int4", "int8", "bfloat16")
 
 
 def int8(matrix: NDArray[np.float32], outputs_axis: int) -> NDArray[np.float32]:
@@ -37,7 +37,21 @@ def bfloat16(matrix: NDArray[np.float32], outputs_axis: int) -> NDArray[np.float
     return (np.rint(matrix / step) * step).astype(np.float32)
 
 
-REFERENCES = {"int8": int8, "bfloat16": bfloat16}
+def int4(matrix: NDArray[np.float32], outputs_axis: int) -> NDArray[np.float32]:
+    """Round to whole numbers times the scale of 32 inputs, but what has rows of outputs to int8."""
+    if outputs_axis == 0:
+        return int8(matrix, outputs_axis)
+    rounded = np.empty_like(matrix)
+    for first in range(0, len(matrix), 32):
+        group = matrix[first : first + 32]
+        largest = np.take_along_axis(group, np.abs(group).argmax(0)[None], 0)
+        scale = np.float32(np.float16(largest / np.float32(-8)))
+        whole = np.rint(group.astype(np.float64) / np.where(scale == 0, 1, scale))
+        rounded[first : first + 32] = np.clip(whole, -8, 7) * scale
+    return rounded
+
+
+REFERENCES = {"int4": int4, "int8": int8, "bfloat16": bfloat16}
 
 
 @pytest.fixture
@@ -113,10 +127,11 @@ def test_cannot_be_trained() -> None:
 
 
 def test_what_is_refused(model: GPT, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="weights: expected one of int8, bfloat16, got 'int4'"):
-        model.quantize("int4")
-    with pytest.raises(ConfigError, match="weights: expected one of int8, bfloat16, got 'int4'"):
-        GPT.from_pretrained(tmp_path / "missing", weights="int4")
+    expected = "weights: expected one of int4, int8, bfloat16, got 'int2'"
+    with pytest.raises(ConfigError, match=expected):
+        model.quantize("int2")
+    with pytest.raises(ConfigError, match=expected):
+        GPT.from_pretrained(tmp_path / "missing", weights="int2")
     model.parameters()["h.0.attn.c_attn.weight"][3, 5] = np.nan
     before = model.parameters()["wte.weight"].copy()
     with pytest.raises(ValueError, match="weights: expected finite numbers"):

@@ -19,7 +19,8 @@ from pygpt.cli import main as cli
 pytestmark = pytest.mark.slow
 
 # What git would not have in a clone; see .gitignore.
-MADE = (".git", ".venv", ".gradle", "build", "dist", "jars", "__pycache__", ".*_cache", "*.log")
+MADE = (".git", ".venv", ".gradle", "build", "dist", "jars", "node_modules", "__pycache__",
+        ".*_cache", "*.log")  # fmt: skip
 SHORT = ["names", "--steps", "50", "--samples", "3", "--quiet"]
 
 
@@ -55,7 +56,8 @@ def test_contents(installed: Installed, root: Path) -> None:
     jars = {f"jbridge/jars/{jar.name}" for jar in (root / "jbridge/jars").glob("*.jar")}
     assert "jbridge/jars/pygpt-engine.jar" in jars
     assert {name for name in names if name.startswith("jbridge/jars/")} == jars
-    assert {"pygpt/data/names.txt", "pygpt/model/presets/gpt2.toml"} <= names
+    page = "pygpt/serve/page/index.html"
+    assert {"pygpt/data/names.txt", "pygpt/model/presets/gpt2.toml", page} <= names
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"jbridge", "pygpt"}
     tag = re.search(r"^Tag: py3-none-(.*)$", text, re.MULTILINE)
     assert tag is not None and "Root-Is-Purelib: false" in text

@@ -27,7 +27,7 @@ def _block(language: str, server: Server) -> str:
 
 def test_curl(server: Server) -> None:
     """Sends what the command says, also where there is no curl."""
-    program, address, *options = shlex.split(_block("sh", server))
+    program, address, *options = shlex.split(_block("sh", server).replace("\\\n", " "))
     given = dict(zip(options[::2], options[1::2], strict=True))
     assert program == "curl" and set(given) == {"-H", "-d"}
     name, _, value = given["-H"].partition(": ")

@@ -26,7 +26,12 @@ import picocli.CommandLine.Unmatched;
 @Command(
     name = "pygpt",
     description = "GPTs on the JVM: text in, text out.",
-    subcommands = {Main.NamesCommand.class, GenerateCommand.class, InfoCommand.class},
+    subcommands = {
+      Main.NamesCommand.class,
+      GenerateCommand.class,
+      TrainCommand.class,
+      InfoCommand.class
+    },
     mixinStandardHelpOptions = true,
     versionProvider = Main.class)
 public final class Main implements CommandLine.IVersionProvider {
@@ -63,7 +68,12 @@ public final class Main implements CommandLine.IVersionProvider {
     Charset charset = NamesProgram.terminalCharset();
     PrintStream out = new PrintStream(new FileOutputStream(FileDescriptor.out), false, charset);
     PrintStream err = new PrintStream(new FileOutputStream(FileDescriptor.err), true, charset);
-    System.exit(new Main(err).run(out, arguments));
+    System.exit(run(out, err, arguments));
+  }
+
+  /** Runs a command and returns its status; {@code names} ends the process. */
+  public static int run(PrintStream out, PrintStream err, String... arguments) {
+    return new Main(err).run(out, arguments);
   }
 
   private int run(PrintStream out, String... arguments) {
@@ -73,6 +83,7 @@ public final class Main implements CommandLine.IVersionProvider {
             .setErr(new PrintWriter(err, true))
             .setParameterExceptionHandler((error, _) -> fail(error.getMessage(), USAGE))
             .setExecutionExceptionHandler((error, _, _) -> fail(error));
+    FieldOptions.addTo(line.getSubcommands().get("train").getCommandSpec());
     int status;
     try {
       status =

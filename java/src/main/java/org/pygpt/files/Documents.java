@@ -1,5 +1,7 @@
 package org.pygpt.files;
 
+import java.io.ByteArrayInputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -10,6 +12,8 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.zip.GZIPInputStream;
+import java.util.zip.ZipException;
 
 /**
  * Text files as lists of documents: their lines, stripped, without those that are empty.
@@ -18,6 +22,7 @@ import java.util.List;
  */
 public final class Documents {
   private static final String SHIPPED_NAMES = "names.txt";
+  private static final String SHIPPED_SHAKESPEARE = "shakespeare.txt";
 
   private Documents() {}
 
@@ -28,6 +33,64 @@ public final class Documents {
     } catch (IOException | FileException error) {
       throw new IllegalStateException("the engine's jar is damaged", error);
     }
+  }
+
+  /** Shakespeare's works that come with pygpt, as one text. */
+  public static String shippedShakespeare() {
+    try (InputStream stream = Documents.class.getResourceAsStream(SHIPPED_SHAKESPEARE)) {
+      if (stream == null) {
+        throw new FileException("data shakespeare: is not in this jar; give a file");
+      }
+      return decode(stream.readAllBytes(), SHIPPED_SHAKESPEARE);
+    } catch (IOException error) {
+      throw new IllegalStateException("the engine's jar is damaged", error);
+    }
+  }
+
+  /**
+   * The text of a UTF-8 file, or of one with another byte order mark, packed by gzip or not, with
+   * \\n as line ends.
+   *
+   * @throws FileException if it cannot be read, or is no text
+   */
+  public static String text(Path path) {
+    String where = "data file " + path;
+    try (InputStream file = Files.newInputStream(path)) {
+      return text(file, where);
+    } catch (IOException error) {
+      throw new FileException(where + ": cannot be read", error);
+    }
+  }
+
+  /** The text of standard input; see {@link #text(Path)}. */
+  public static String standardInput() {
+    try {
+      return text(System.in, "data -");
+    } catch (IOException error) {
+      throw new FileException("data -: cannot be read", error);
+    }
+  }
+
+  private static String text(InputStream file, String where) throws IOException {
+    byte[] bytes = file.readAllBytes();
+    if (bytes.length > 1 && bytes[0] == 0x1f && bytes[1] == (byte) 0x8b) {
+      try (InputStream unpacked = new GZIPInputStream(new ByteArrayInputStream(bytes))) {
+        bytes = unpacked.readAllBytes();
+      } catch (EOFException | ZipException error) {
+        throw new FileException(where + ": is damaged, or ends too early: " + error.getMessage());
+      }
+    }
+    boolean isUtf16 =
+        bytes.length > 1
+            && (bytes[0] == (byte) 0xff && bytes[1] == (byte) 0xfe
+                || bytes[0] == (byte) 0xfe && bytes[1] == (byte) 0xff);
+    String text = isUtf16 ? new String(bytes, StandardCharsets.UTF_16) : decode(bytes, where);
+    return text.replace("\r\n", "\n").replace('\r', '\n');
+  }
+
+  /** The lines of a text, stripped, without those that are empty. */
+  public static List<String> lines(String text) {
+    return text.lines().map(Documents::strip).filter(line -> !line.isEmpty()).toList();
   }
 
   /**
@@ -70,8 +133,7 @@ public final class Documents {
   }
 
   static List<String> split(String text, String where) throws FileException {
-    List<String> documents = new ArrayList<>(); // one that can be shuffled
-    text.lines().map(Documents::strip).filter(line -> !line.isEmpty()).forEach(documents::add);
+    List<String> documents = new ArrayList<>(lines(text)); // one that can be shuffled
     if (documents.isEmpty()) {
       throw new FileException(where + ": expected at least one line of text, got none");
     }

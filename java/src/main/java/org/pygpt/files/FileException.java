@@ -11,7 +11,7 @@ import java.nio.file.NotDirectoryException;
  * A file or folder that cannot be read or written; the message is one line for the user: which one,
  * what was expected, what came.
  */
-public final class FileException extends Exception {
+public final class FileException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
   /** An exception whose message says all. */

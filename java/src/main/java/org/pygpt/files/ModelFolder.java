@@ -34,8 +34,12 @@ import org.pygpt.text.Json;
  * beside its place and then renamed.
  */
 public final class ModelFolder {
-  private static final String CONFIG_FILE = "config.json";
-  private static final String WEIGHTS_FILE = "model.safetensors";
+  /** The file of the configuration. */
+  public static final String CONFIG_FILE = "config.json";
+
+  /** The file of the weights. */
+  public static final String WEIGHTS_FILE = "model.safetensors";
+
   private static final String MODEL_TYPE = "model_type";
   private static final String OURS = "pygpt";
   private static final String CHARACTERS = "characters";
@@ -81,6 +85,17 @@ public final class ModelFolder {
     files.put(WEIGHTS_FILE, channel -> SafeTensors.write(channel, weights));
     files.put(CONFIG_FILE, channel -> channel.write(ByteBuffer.wrap(text)));
     write(folder, files);
+  }
+
+  /** Writes a model's two files into a folder, and waits until the disk has them. */
+  public static void writeFiles(
+      Path folder,
+      GPTConfig config,
+      CharTokenizer tokenizer,
+      SortedMap<String, SafeTensors.Array> weights)
+      throws IOException {
+    SafeTensors.write(folder.resolve(WEIGHTS_FILE), weights, Map.of("format", "np"));
+    Files.writeString(folder.resolve(CONFIG_FILE), configText(config, tokenizer));
   }
 
   private static void write(Path folder, Map<String, StagedFolder.Content> files)

@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.BiFunction;
 import org.pygpt.text.Json;
 
 /**
@@ -68,10 +69,27 @@ public final class SafeTensors {
     }
   }
 
+  /** Writes a new file of arrays with metadata, and waits until the disk has it. */
+  public static void write(Path file, SortedMap<String, Array> arrays, Map<String, String> metadata)
+      throws IOException {
+    try (FileChannel channel =
+        FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+      write(channel, arrays, metadata);
+      channel.force(true);
+    }
+  }
+
   /** Writes arrays in the order of their names: the bytes that Python's safetensors writes. */
   static void write(WritableByteChannel channel, SortedMap<String, Array> arrays)
       throws IOException {
-    StringBuilder header = new StringBuilder("{\"" + METADATA + "\":{\"format\":\"np\"}");
+    write(channel, arrays, Map.of("format", "np"));
+  }
+
+  private static void write(
+      WritableByteChannel channel, SortedMap<String, Array> arrays, Map<String, String> metadata)
+      throws IOException {
+    String about = Json.write(metadata).replaceFirst("\": \"", "\":\"");
+    StringBuilder header = new StringBuilder("{\"" + METADATA + "\":" + about);
     long offset = 0;
     for (var entry : arrays.entrySet()) {
       Array array = entry.getValue();
@@ -106,7 +124,29 @@ public final class SafeTensors {
   }
 
   /** Maps a file's arrays into memory; IllegalArgumentException: where in it something is wrong. */
-  static Map<String, Array> read(Path file, Arena arena) throws IOException {
+  public static Map<String, Array> read(Path file, Arena arena) throws IOException {
+    return withHeader(file, arena, SafeTensors::arrays);
+  }
+
+  /** The texts of a file's metadata; IllegalArgumentException as {@link #read}. */
+  public static Map<String, String> metadata(Path file) throws IOException {
+    try (Arena arena = Arena.ofConfined()) {
+      return withHeader(
+          file,
+          arena,
+          (header, _) -> {
+            Map<String, String> texts = new TreeMap<>();
+            if (header.get(METADATA) instanceof Map<?, ?> values) {
+              values.forEach((name, text) -> texts.put((String) name, String.valueOf(text)));
+            }
+            return texts;
+          });
+    }
+  }
+
+  private static <T> T withHeader(
+      Path file, Arena arena, BiFunction<Map<String, Object>, MemorySegment, T> reader)
+      throws IOException {
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       MemorySegment bytes = channel.map(MapMode.READ_ONLY, 0, channel.size(), arena);
       require(bytes.byteSize() >= 8, "expected at least 8 bytes, got %d", bytes.byteSize());
@@ -115,7 +155,7 @@ public final class SafeTensors {
       String got = Long.toUnsignedString(length);
       require(
           length >= 0 && length <= most, "header: expected at most %d bytes, got %s", most, got);
-      return arrays(parse(bytes.asSlice(8, length)), bytes.asSlice(8 + length));
+      return reader.apply(parse(bytes.asSlice(8, length)), bytes.asSlice(8 + length));
     }
   }
 

@@ -15,6 +15,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.Stream;
 import org.apache.commons.io.FileUtils;
 
 /**
@@ -23,7 +24,7 @@ import org.apache.commons.io.FileUtils;
  * <p>A folder that is in the place is replaced; at any moment one of the two is there. Where Ctrl-C
  * or SIGTERM ends the program, it waits for a folder that is being written, and no other is begun.
  */
-final class StagedFolder {
+public final class StagedFolder {
   private static final ReentrantLock LOCK = new ReentrantLock();
 
   static {
@@ -37,22 +38,57 @@ final class StagedFolder {
     void writeTo(WritableByteChannel channel) throws IOException;
   }
 
+  /** What fills a folder. */
+  public interface Filling {
+    /** Writes files into the folder. */
+    void fill(Path folder) throws IOException;
+  }
+
+  /**
+   * Fills a folder beside its place and puts it there when all its files are on the disk.
+   *
+   * @param what begins the message
+   * @throws FileException if it cannot be written
+   */
+  public static void inPlace(Path target, String what, Filling filling) {
+    try {
+      put(target, true, filling);
+    } catch (IOException error) {
+      throw new FileException(what + ": cannot be written", error);
+    }
+  }
+
   /**
    * Writes a folder until it is on the disk; without files it only finds out if it can make one.
    */
   static void write(Path target, Map<String, Content> files) throws IOException {
+    put(
+        target,
+        !files.isEmpty(),
+        folder -> {
+          for (var file : files.entrySet()) {
+            try (var channel = FileChannel.open(folder.resolve(file.getKey()), CREATE_NEW, WRITE)) {
+              file.getValue().writeTo(channel);
+            }
+          }
+        });
+  }
+
+  private static void put(Path target, boolean stays, Filling filling) throws IOException {
     String mark = Integer.toHexString(ThreadLocalRandom.current().nextInt());
     Path folder = target.resolveSibling("." + target.getFileName() + "." + mark);
     LOCK.lock();
     try {
       Files.createDirectory(folder);
-      for (var file : files.entrySet()) {
-        try (var channel = FileChannel.open(folder.resolve(file.getKey()), CREATE_NEW, WRITE)) {
-          file.getValue().writeTo(channel);
-          channel.force(true);
+      filling.fill(folder);
+      if (stays) {
+        try (Stream<Path> files = Files.list(folder)) {
+          for (Path file : files.toList()) {
+            try (FileChannel channel = FileChannel.open(file, WRITE)) {
+              channel.force(true);
+            }
+          }
         }
-      }
-      if (!files.isEmpty()) {
         sync(folder);
         moveIntoPlace(folder, target);
       }
@@ -87,7 +123,7 @@ final class StagedFolder {
   }
 
   /** Makes a folder's entries last through a crash, where the system can. */
-  private static void sync(Path folder) throws IOException {
+  static void sync(Path folder) throws IOException {
     if (FileSystems.getDefault().supportedFileAttributeViews().contains("posix")) {
       try (FileChannel channel = FileChannel.open(folder, READ)) {
         channel.force(true);

@@ -253,7 +253,7 @@ public final class Generator implements AutoCloseable {
     if (running.isEmpty() || !exact) {
       return running.size() + (paused == null ? 0 : 1) < atOnce;
     }
-    int alike = model.kernels().rowsAlike();
+    int alike = model.rowsAlike();
     Sequence other = running.getFirst();
     int most = other.groupSize() > alike ? atOnce : Math.min(alike, atOnce);
     return next.joins(other, alike) && running.size() < most;

@@ -13,6 +13,10 @@ import org.pygpt.tensor.Tensor;
  * @param accumulate whether backward adds to the parameters' gradients rather than overwrites them
  * @param dropoutKey decides what dropout drops
  * @param share times which the gradient is taken: 1, or what a batch counts for among several
+ * @param lengths how many of the T positions of each sequence are tokens, from the first on, at
+ *     least 1; the others are padding. Null where there is none; shared
+ * @param source the step of the sequences that those of this one are made from, on a tape with two
+ *     stacks; null on others
  */
 public record Step(
     int B,
@@ -21,7 +25,9 @@ public record Step(
     boolean logits,
     boolean accumulate,
     long dropoutKey,
-    double share) {
+    double share,
+    int[] lengths,
+    Step source) {
   /** Mutable: what a sequence has behind it. */
   public interface Past {
     /** Positions whose keys and values are there. */
@@ -37,6 +43,27 @@ public record Step(
     Tensor values(int layer);
   }
 
+  /** Mutable: what a sequence has behind it, and keys and values of the one it is made from. */
+  public interface SourcePast extends Past {
+    /** Keys of a decoder's layer for the source, shared, (source positions, H * D). */
+    Tensor sourceKeys(int layer);
+
+    /** Values, likewise. */
+    Tensor sourceValues(int layer);
+  }
+
+  /** A step without padding and without a source. */
+  public Step(
+      int B,
+      int T,
+      List<? extends Past> pasts,
+      boolean logits,
+      boolean accumulate,
+      long dropoutKey,
+      double share) {
+    this(B, T, pasts, logits, accumulate, dropoutKey, share, null, null);
+  }
+
   /** A step on whole sequences. */
   public Step(int B, int T, boolean accumulate, long dropoutKey) {
     this(B, T, accumulate, dropoutKey, 1);
@@ -50,6 +77,12 @@ public record Step(
   /** A step that only runs forward, on whole sequences. */
   public static Step forward(int B, int T) {
     return new Step(B, T, false, 0);
+  }
+
+  /** The same step on sequences that are made from B others, of S positions, padded. */
+  public Step from(int S, int[] lengths) {
+    Step read = new Step(B, S, List.of(), logits, accumulate, dropoutKey, share, lengths, null);
+    return new Step(B, T, pasts, logits, accumulate, dropoutKey, share, null, read);
   }
 
   /** The next T positions of sequences that have a past. */

@@ -16,9 +16,24 @@ package org.pygpt.kernels;
  * @param causal whether query t attends to keys 0 to keys - queries + t alone, so that the last
  *     query sees all keys; else every query attends to every key
  * @param scores what becomes of the products of queries and keys; a window needs {@code causal}
+ * @param lengths how many keys of each sequence are attended to, from the first on, at least 1; the
+ *     others are padding. Null for all, as it is if causal; shared
  */
 public record AttentionSpec(
-    int B, int queries, int keys, int H, int kvHeads, boolean causal, ScoreSpec scores) {
+    int B,
+    int queries,
+    int keys,
+    int H,
+    int kvHeads,
+    boolean causal,
+    ScoreSpec scores,
+    int[] lengths) {
+  /** Attention to every key, or to those that a causal query sees. */
+  public AttentionSpec(
+      int B, int queries, int keys, int H, int kvHeads, boolean causal, ScoreSpec scores) {
+    this(B, queries, keys, H, kvHeads, causal, scores, null);
+  }
+
   /** Attention whose scores are only scaled by 1 / sqrt(D). */
   public AttentionSpec(int B, int queries, int keys, int H, int kvHeads, boolean causal) {
     this(B, queries, keys, H, kvHeads, causal, ScoreSpec.PLAIN);
@@ -29,14 +44,17 @@ public record AttentionSpec(
     return new AttentionSpec(B, T, T, H, kvHeads, true);
   }
 
-  /** Keys that query t attends to: those before this index. */
-  public int visible(int t) {
-    return causal ? keys - queries + t + 1 : keys;
+  /** Keys that query t of sequence b attends to: those before this index. */
+  public int visible(int b, int t) {
+    if (causal) {
+      return keys - queries + t + 1;
+    }
+    return lengths == null ? keys : lengths[b];
   }
 
-  /** The first key that query t attends to. */
+  /** The first key that query t of any sequence attends to. */
   public int first(int t) {
-    return scores.window() == 0 ? 0 : Math.max(0, visible(t) - scores.window());
+    return scores.window() == 0 ? 0 : Math.max(0, visible(0, t) - scores.window());
   }
 
   /** What is added to the score of query t and key s of head h. */

@@ -41,7 +41,9 @@ final class Decoder {
     EVALUATION,
     GENERATION,
     ATTENTION,
-    HIDDEN
+    HIDDEN,
+    PROBE,
+    LENS
   }
 
   private final GPT model;
@@ -58,6 +60,7 @@ final class Decoder {
   private final Loss loss;
   private final List<Slot> probabilities = new ArrayList<>(); // of each layer, for ATTENTION
   private final Slot units; // null for other purposes
+  private final Taps taps; // null for others than PROBE and LENS
   private final Variant variant;
   private final int C;
   private final int D;
@@ -68,6 +71,7 @@ final class Decoder {
    *
    * @param gradients of the weights that are trained; empty for a tape that only runs forward
    * @param tokens what the tape reads and scores
+   * @param taps what is kept of a probe; null for other purposes
    */
   Decoder(
       GPT model,
@@ -76,7 +80,8 @@ final class Decoder {
       int T,
       int rows,
       Map<String, Tensor> gradients,
-      Tokens tokens) {
+      Tokens tokens,
+      Taps taps) {
     this.model = model;
     this.config = model.config();
     this.variant = config.variant();
@@ -86,14 +91,17 @@ final class Decoder {
     this.T = T;
     this.rows = rows;
     this.purpose = purpose;
+    this.taps = taps;
     this.gradients = gradients;
     this.dropout = purpose == Purpose.TRAINING ? config.dropout() : 0;
     this.tape = new Tape(model.kernels(), model.dtype(), purpose == Purpose.TRAINING);
     int keyColumns = config.nKvHead() * D;
     this.units =
-        purpose == Purpose.ATTENTION ? tape.persistent(Math.multiplyExact(2, T), keyColumns) : null;
-    Variable x = embedding(tokens.ids());
-    hidden = blocks(x);
+        purpose == Purpose.ATTENTION || purpose == Purpose.PROBE
+            ? tape.persistent(Math.multiplyExact(2, T), keyColumns)
+            : null;
+    hidden = purpose == Purpose.LENS ? lens() : blocks(embedding(tokens.ids()));
+    keep("final", hidden);
     if (purpose == Purpose.HIDDEN) {
       tape.keep(hidden);
     }
@@ -102,7 +110,7 @@ final class Decoder {
       tape.keep(logits);
     }
     loss = new Loss(logits, tokens.targets());
-    if (scoresAll()) {
+    if (scoresAll() && purpose != Purpose.LENS) {
       tape.add(loss);
     }
     tape.plan();
@@ -116,12 +124,36 @@ final class Decoder {
   /** Allocates the tape; the session owns it, and the tokens. */
   Session session(Tokens tokens) {
     tape.allocate();
-    return new Session(model, tape, tokens, hidden, logits, loss, probabilities);
+    return new Session(model, tape, tokens, hidden, logits, loss, probabilities, taps);
   }
 
   /** Whether it computes the logits of every token, rather than of the last one alone. */
   private boolean scoresAll() {
-    return purpose == Purpose.TRAINING || purpose == Purpose.EVALUATION;
+    return switch (purpose) {
+      case TRAINING, EVALUATION, PROBE, LENS -> true;
+      case GENERATION, ATTENTION, HIDDEN -> false;
+    };
+  }
+
+  /** Keeps a variable of a probe that no later op overwrites. */
+  private void keep(String name, Variable x) {
+    if (taps != null) {
+      taps.keep(tape, name, x);
+    }
+  }
+
+  /** Keeps a variable of a layer if the probe has all of it. */
+  private void keep(int layer, String name, Variable x) {
+    if (taps != null && taps.keepsAll(layer)) {
+      taps.keep(tape, "h." + layer + "." + name, x);
+    }
+  }
+
+  /** What the output matrix reads if the stream ends where it is written to from outside. */
+  private Variable lens() {
+    Variable stream = tape.variable(rows, C);
+    taps.keep(tape, "stream", stream);
+    return config.finalNorm() ? norm(stream, "ln_f") : stream;
   }
 
   private Variable embedding(Tensor ids) {
@@ -137,6 +169,7 @@ final class Decoder {
   /** All layers; returns what the output matrix reads. */
   private Variable blocks(Variable x) {
     Variable stream = x;
+    keep("embedding", x);
     Variable read = variant.blockNorm() ? norm(stream, "h.0.ln_1") : stream;
     for (int layer = 0; layer < config.nLayer(); layer++) {
       String prefix = "h." + layer;
@@ -145,31 +178,51 @@ final class Decoder {
       if (last) {
         next = config.finalNorm() ? "ln_f" : null;
       }
+      keep(layer, "norm_1", read);
       if (variant.residual() == Variant.Residual.SERIAL) {
         Branch attention = attention(layer, prefix + ".attn", read);
-        read = add(stream, attention, variant.blockNorm() ? prefix + ".ln_2" : null);
+        String second = variant.blockNorm() ? prefix + ".ln_2" : null;
+        read = add(layer, false, stream, attention, second);
         stream = attention.sum();
       } else {
         // norms come first: in backward they add to the gradient that the branches read
         boolean one = variant.residual() == Variant.Residual.PARALLEL_ONE_NORM;
         Variable second = one || !variant.blockNorm() ? read : norm(stream, prefix + ".ln_2");
         Branch attention = attention(layer, prefix + ".attn", read);
-        add(stream, attention, null);
+        add(layer, false, stream, attention, null);
         stream = attention.sum();
         read = second;
       }
-      Branch mlp = feedForward(prefix + ".mlp", read);
-      read = add(stream, mlp, next);
+      keep(layer, "norm_2", read);
+      Branch mlp = feedForward(layer, prefix + ".mlp", read);
+      read = add(layer, true, stream, mlp, next);
       stream = mlp.sum();
     }
     return read;
   }
 
   /** Adds a branch to the stream; returns the norm of the sum, or without a name the sum itself. */
-  private Variable add(Variable stream, Branch branch, String norm) {
+  private Variable add(int layer, boolean isMlp, Variable stream, Branch branch, String norm) {
+    if (purpose == Purpose.PROBE) {
+      return addInSteps(layer, isMlp, stream, branch, norm);
+    }
     Norm spec = norm == null ? null : normOf(branch.sum(), norm);
     tape.add(new ResidualNorm(stream, branch, spec));
     return norm == null ? branch.sum() : spec.out();
+  }
+
+  /** The same with the same bits, where the branch and the sum can be seen and scaled. */
+  private Variable addInSteps(
+      int layer, boolean isMlp, Variable stream, Branch branch, String norm) {
+    String prefix = "h." + layer + ".";
+    if (taps.keepsAll(layer)) {
+      String name = prefix + (isMlp ? "mlp" : "attention");
+      taps.copy(tape, name, branch.value(), branch.bias(), rows);
+    }
+    tape.add(new ResidualNorm(stream, branch, null));
+    taps.scaleBranch(tape, layer, isMlp, stream, branch.sum(), tape.slot(rows, C));
+    keep(prefix + (isMlp ? "stream_2" : "stream_1"), branch.sum());
+    return norm == null ? branch.sum() : norm(branch.sum(), norm);
   }
 
   private Variable norm(Variable x, String name) {
@@ -205,11 +258,16 @@ final class Decoder {
     if (angles != null) {
       tape.add(new Rotary(qkv, H + kvHeads, D, angles));
     }
-    if (purpose == Purpose.ATTENTION) {
+    keep(layer, "qkv", qkv);
+    if (purpose == Purpose.ATTENTION || (taps != null && taps.keepsAll(layer))) {
       Slot weights = tape.persistent(Math.multiplyExact(H, T), T);
       probabilities.add(weights);
       Slot mixed = tape.slot(T, H * D);
-      tape.add(new AttentionProbabilities(qkv, H, kvHeads, scores, units, mixed, weights));
+      Attention.Source read = new Attention.Packed(tape.use(qkv));
+      tape.add(new AttentionProbabilities(read, H, kvHeads, true, scores, units, mixed, weights));
+      if (taps != null) {
+        taps.keep("h." + layer + ".probabilities", weights);
+      }
     }
     Variable out = tape.variable(rows, H * D);
     if (purpose == Purpose.GENERATION) {
@@ -220,6 +278,10 @@ final class Decoder {
       tape.add(
           new Attention(source, H, kvHeads, true, scores, dropouts++, dropout, logsumexp, out));
     }
+    if (purpose == Purpose.PROBE) {
+      taps.scaleHeads(tape, layer, out);
+    }
+    keep(layer, "heads", out);
     return branch(out, name);
   }
 
@@ -256,11 +318,15 @@ final class Decoder {
     }
   }
 
-  private Branch feedForward(String name, Variable x) {
+  private Branch feedForward(int layer, String name, Variable x) {
     Variable hidden = linear(x, name + ".c_fc", null, false);
     Variable active = tape.variable(rows, config.nInner());
     Parameter bias = parameterOrNull(name + ".c_fc.bias");
+    if (taps != null && taps.keepsAll(layer)) {
+      taps.copy(tape, "h." + layer + ".hidden", hidden, bias, rows);
+    }
     tape.add(new FeedForwardActivation(config.activation(), tape.use(hidden), bias, active));
+    keep(layer, "active", active);
     return branch(active, name);
   }
 

@@ -4,7 +4,6 @@ import java.math.BigInteger;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.locks.ReentrantLock;
 import org.pygpt.backends.Backend;
 import org.pygpt.backends.BackendProvider;
 import org.pygpt.backends.MissingBackendException;
@@ -15,7 +14,6 @@ import org.pygpt.kernels.PackedMatrix;
 import org.pygpt.kernels.QuantizedMatrix;
 import org.pygpt.kernels.WeightFormat;
 import org.pygpt.ops.Parameter;
-import org.pygpt.tensor.ClosedException;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Tensor;
 import org.pygpt.tensor.TooLargeError;
@@ -44,15 +42,14 @@ import org.pygpt.text.Choice;
  *
  * @see <a href="https://github.com/karpathy/nanoGPT/blob/master/model.py">nanoGPT</a>
  */
-public final class GPT implements AutoCloseable {
+public final class GPT implements Trainable, AutoCloseable {
   private final GPTConfig config;
   private final Kernels kernels;
   private final Parameters weights;
   private final RotaryAngles angles; // null for other positions
   private volatile QuantizedWeights rounded;
   private volatile long version;
-  private final ReentrantLock turns = new ReentrantLock(true);
-  private boolean closed; // guarded by turns
+  private final Turns turns = new Turns();
 
   /** A block of code in which no other thread uses a model. */
   public interface Turn extends AutoCloseable {
@@ -119,19 +116,14 @@ public final class GPT implements AutoCloseable {
    *
    * @throws IllegalStateException if the model is closed
    */
+  @Override
   public Turn turn() {
-    Turn turn = lastTurn();
-    if (closed) {
-      turn.close();
-      throw new ClosedException("model");
-    }
-    return turn;
+    return turns.next();
   }
 
-  /** A {@link #turn} to free memory in, which a closed model gives too. */
+  @Override
   public Turn lastTurn() {
-    turns.lock();
-    return turns::unlock;
+    return turns.last();
   }
 
   /** Draws every weight anew; see {@link Initializer}. */
@@ -148,7 +140,8 @@ public final class GPT implements AutoCloseable {
    * backend cpu a smaller copy of them serves steps of few tokens, which later writes to {@link
    * #weights} do not reach.
    *
-   * @param format {@code int8} or {@code bfloat16}
+   * @param format {@code int4} (embedding and output matrix then are int8), {@code int8} or {@code
+   *     bfloat16}
    * @throws IllegalArgumentException if there is no such format, or a weight is not finite
    * @throws IllegalStateException if the weights are rounded already
    * @throws TooLargeError if the copy does not fit into memory; the weights are as they were, as in
@@ -174,12 +167,22 @@ public final class GPT implements AutoCloseable {
     return rounded != null;
   }
 
+  /**
+   * Most rows of a step of generation in which each has the same bits as it would have alone: any
+   * number where the copy of rounded weights gives the same bits for all.
+   */
+  public int rowsAlike() {
+    QuantizedWeights copies = rounded;
+    return copies == null ? kernels.rowsAlike() : copies.rowsAlike(kernels);
+  }
+
   /** Grows with each change of the weights that {@link #changed} tells of. */
   public long version() {
     return version;
   }
 
   /** Tells that the weights have changed, so that what was computed with them is out of date. */
+  @Override
   public void changed() {
     try (var _ = lastTurn()) {
       version++;
@@ -191,6 +194,7 @@ public final class GPT implements AutoCloseable {
    *
    * @throws IllegalStateException if they are rounded
    */
+  @Override
   public void requireTrainable() {
     if (rounded != null) {
       throw new IllegalStateException(
@@ -204,10 +208,12 @@ public final class GPT implements AutoCloseable {
     return config;
   }
 
+  @Override
   public DType dtype() {
     return weights.dtype();
   }
 
+  @Override
   public Kernels kernels() {
     return kernels;
   }
@@ -224,6 +230,7 @@ public final class GPT implements AutoCloseable {
   }
 
   /** The weights by name, shared: writing to them changes the model. */
+  @Override
   public Parameters weights() {
     return weights;
   }
@@ -272,12 +279,33 @@ public final class GPT implements AutoCloseable {
     return session(B, T, Decoder.Purpose.HIDDEN, Map.of());
   }
 
+  /**
+   * Opens the model for looking at one sequence of T tokens.
+   *
+   * @param first of the layers of which everything is kept
+   * @param end the layer after the last of them
+   * @throws IllegalArgumentException if there are no such layers
+   */
+  public Probe probe(int T, int first, int end) {
+    if (first < 0 || end < first || end > config.nLayer()) {
+      throw new IllegalArgumentException(
+          "layers: expected some of 0 to " + config.nLayer() + ", got " + first + " to " + end);
+    }
+    return new Probe(this, T, first, end);
+  }
+
   private Session session(int B, int T, Decoder.Purpose purpose, Map<String, Tensor> gradients) {
     return session(B, T, Math.multiplyExact(B, T), purpose, gradients);
   }
 
   private Session session(
       int B, int T, int rows, Decoder.Purpose purpose, Map<String, Tensor> gradients) {
+    return session(B, T, rows, purpose, gradients, null);
+  }
+
+  /** A session that keeps what {@code taps} says; null for none. */
+  Session session(
+      int B, int T, int rows, Decoder.Purpose purpose, Map<String, Tensor> gradients, Taps taps) {
     String what = Choice.name(purpose) + " on batches of " + B + " x " + T + " tokens";
     long count = 2L * rows; // ids and targets
     long embedded = (long) rows * config.nEmbd(); // not all there is, but before anything is there
@@ -285,7 +313,7 @@ public final class GPT implements AutoCloseable {
     kernels.device().require(least.add(BigInteger.valueOf(count * DType.INT32.bytes())), what);
     Tokens tokens = new Tokens(kernels.device(), rows);
     try (var _ = turn()) {
-      Decoder decoder = new Decoder(this, purpose, B, T, rows, gradients, tokens);
+      Decoder decoder = new Decoder(this, purpose, B, T, rows, gradients, tokens, taps);
       kernels.device().require(BigInteger.valueOf(decoder.tape().byteSize()), what);
       return decoder.session(tokens);
     } catch (RuntimeException | Error error) {
@@ -321,18 +349,13 @@ public final class GPT implements AutoCloseable {
   private Tape plan(int B, int T, Decoder.Purpose purpose, Map<String, Tensor> gradients) {
     try (Tokens tokens = new Tokens(kernels.device(), 1)) { // planning reads none
       int rows = Math.multiplyExact(B, T);
-      return new Decoder(this, purpose, B, T, rows, gradients, tokens).tape();
+      return new Decoder(this, purpose, B, T, rows, gradients, tokens, null).tape();
     }
   }
 
   @Override
   public void close() {
-    try (var _ = lastTurn()) {
-      if (!closed) {
-        closed = true;
-        free();
-      }
-    }
+    turns.close(this::free);
   }
 
   private void free() {

@@ -16,8 +16,8 @@ import java.util.StringTokenizer;
  * Immutable: a table of weights, one line for each, in which the lines of a layer stand once. So it
  * can be counted where there are too many layers for a {@link Layout}.
  *
- * <p>The GPT's is {@code pygpt/model/layouts/gpt.txt}, which Python reads too, and which says what
- * a line means.
+ * <p>The tables are in {@code pygpt/model/layouts}, which Python reads too; {@code gpt.txt} there
+ * says what a line means.
  */
 public record LayoutTable(List<Row> rows) {
   /**
@@ -48,7 +48,17 @@ public record LayoutTable(List<Row> rows) {
     values.put("qk_norm", variant.qkNorm() != Variant.QkNorm.NONE);
     boolean oneNorm = variant.residual() == Variant.Residual.PARALLEL_ONE_NORM;
     values.put("second_norm", variant.blockNorm() && !oneNorm);
-    try (InputStream file = LayoutTable.class.getResourceAsStream("gpt.txt")) {
+    return read("gpt.txt", values);
+  }
+
+  /**
+   * Reads a table that comes with pygpt.
+   *
+   * @param name of its file
+   * @param values what its sizes and conditions are, by their names
+   */
+  static LayoutTable read(String name, Map<String, ?> values) {
+    try (InputStream file = LayoutTable.class.getResourceAsStream(name)) {
       return parse(new String(file.readAllBytes(), UTF_8), values);
     } catch (IOException error) {
       throw new AssertionError(error); // it is in the jar

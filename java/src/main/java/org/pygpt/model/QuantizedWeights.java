@@ -32,7 +32,8 @@ final class QuantizedWeights implements AutoCloseable {
       Layout.Role role = weight.role();
       if (!role.isVector() && role != Layout.Role.POSITIONS) {
         Tensor values = weights.get(weight.name());
-        QuantizedMatrix matrix = new QuantizedMatrix(format, values, role.outputsAreRows());
+        WeightFormat own = role.outputsAreRows() ? format.ofTokens() : format;
+        QuantizedMatrix matrix = new QuantizedMatrix(own, values, role.outputsAreRows());
         all.add(matrix);
         if (role != Layout.Role.EMBEDDING) { // which is only looked up
           matrices.put(weight.name(), matrix);
@@ -41,7 +42,7 @@ final class QuantizedWeights implements AutoCloseable {
     }
     long bytes = 0;
     for (QuantizedMatrix matrix : matrices.values()) {
-      bytes += kernels.packedBytes(format, matrix.inputs(), matrix.outputs());
+      bytes += kernels.packedBytes(matrix.format(), matrix.inputs(), matrix.outputs());
     }
     kernels.device().require(BigInteger.valueOf(bytes), "a copy of the weights as " + format());
     all.parallelStream().forEach(QuantizedMatrix::apply);
@@ -53,6 +54,15 @@ final class QuantizedWeights implements AutoCloseable {
   /** Name of the format. */
   String format() {
     return Choice.name(format);
+  }
+
+  /** Most rows of a step in which each has the same bits as alone. */
+  int rowsAlike(Kernels kernels) {
+    int most = packed.isEmpty() ? 0 : Integer.MAX_VALUE;
+    for (PackedMatrix matrix : packed.values()) {
+      most = Math.min(most, matrix.mostRows());
+    }
+    return Math.max(most, kernels.rowsAlike());
   }
 
   /** The copy of a weight; null if there is none. */

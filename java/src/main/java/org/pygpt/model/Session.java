@@ -10,7 +10,7 @@ import org.pygpt.ops.Loss;
 import org.pygpt.tensor.Tensor;
 
 /** Mutable: a tape with the memory that it reads its tokens from; for one thread at a time. */
-public final class Session implements AutoCloseable {
+public final class Session implements Scored {
   private final GPT model;
   private final Tape tape;
   private final Tokens tokens;
@@ -18,6 +18,7 @@ public final class Session implements AutoCloseable {
   private final Variable logits;
   private final Loss loss;
   private final List<Slot> probabilities;
+  private final Taps taps; // null for others than probes
 
   Session(
       GPT model,
@@ -26,7 +27,8 @@ public final class Session implements AutoCloseable {
       Variable hidden,
       Variable logits,
       Loss loss,
-      List<Slot> probabilities) {
+      List<Slot> probabilities,
+      Taps taps) {
     this.model = model;
     this.tape = tape;
     this.tokens = tokens;
@@ -34,10 +36,16 @@ public final class Session implements AutoCloseable {
     this.logits = logits;
     this.loss = loss;
     this.probabilities = probabilities;
+    this.taps = taps;
   }
 
+  @Override
   public Tape tape() {
     return tape;
+  }
+
+  Taps taps() {
+    return taps;
   }
 
   /** A {@link GPT#turn} of the model whose weights it reads. */
@@ -60,7 +68,7 @@ public final class Session implements AutoCloseable {
     return hidden.value();
   }
 
-  /** Loss of the last forward, in nats. */
+  @Override
   public double loss() {
     return loss.value();
   }
@@ -91,6 +99,7 @@ public final class Session implements AutoCloseable {
    *
    * @throws IllegalArgumentException if an id is outside [0, V), or a target is V or more
    */
+  @Override
   public void load(Step step) {
     tokens.load(step, logits.columns());
   }

@@ -220,7 +220,7 @@ public record Variant(
   }
 
   /** The names of its values. */
-  static List<String> names() {
+  public static List<String> names() {
     return new ArrayList<>(NONE.values().keySet());
   }
 }

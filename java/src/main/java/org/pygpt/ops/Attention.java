@@ -40,6 +40,9 @@ public final class Attention implements Op {
     /** Keys of a sequence in a step. */
     int keys(Step step);
 
+    /** How many of the keys of each sequence are no padding; null for all. */
+    int[] lengths(Step step);
+
     /** Queries, keys and values; null where there is no memory for them. */
     Heads heads(boolean gradients, int H, int kvHeads);
   }
@@ -57,9 +60,48 @@ public final class Attention implements Op {
     }
 
     @Override
+    public int[] lengths(Step step) {
+      return step.lengths();
+    }
+
+    @Override
     public Heads heads(boolean gradients, int H, int kvHeads) {
       Tensor tensor = gradients ? qkv.gradient() : qkv.value();
       return tensor == null ? null : Heads.packed(tensor, H, kvHeads);
+    }
+  }
+
+  /**
+   * Attention to the sequences that a step's own are made from.
+   *
+   * @param q (B * T, H * D); has no other reader
+   * @param kv keys beside values, (B * S, 2 * kvHeads * D), of {@link Step#source}; likewise
+   */
+  public record Cross(Input q, Input kv) implements Source {
+    @Override
+    public List<Input> inputs() {
+      return List.of(q, kv);
+    }
+
+    @Override
+    public int keys(Step step) {
+      return step.source().T();
+    }
+
+    @Override
+    public int[] lengths(Step step) {
+      return step.source().lengths();
+    }
+
+    @Override
+    public Heads heads(boolean gradients, int H, int kvHeads) {
+      Tensor queries = gradients ? q.gradient() : q.value();
+      Tensor both = gradients ? kv.gradient() : kv.value();
+      if (queries == null || both == null) {
+        return null;
+      }
+      int width = both.columns() / 2;
+      return new Heads(queries, both.columns(0, width), both.columns(width, width));
     }
   }
 
@@ -142,7 +184,9 @@ public final class Attention implements Op {
   }
 
   private AttentionSpec spec(Step step) {
-    return new AttentionSpec(step.B(), step.T(), source.keys(step), H, kvHeads, causal, scores);
+    int keys = source.keys(step);
+    int[] lengths = causal ? null : source.lengths(step); // a causal query comes before padding
+    return new AttentionSpec(step.B(), step.T(), keys, H, kvHeads, causal, scores, lengths);
   }
 
   /** (B * H, T) of this step, whose T may be longer than the planned one where its B is smaller. */

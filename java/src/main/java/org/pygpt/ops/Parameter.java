@@ -37,7 +37,7 @@ public record Parameter(String name, Tensor value, Tensor gradient, PackedMatrix
    * @param outputsAreRows whether this is stored as (out, in)
    */
   void multiply(Kernels kernels, boolean outputsAreRows, int rows, Tensor x, Tensor out) {
-    if (packed != null && rows <= PackedMatrix.MOST_ROWS) {
+    if (packed != null && rows <= packed.mostRows()) {
       packed.multiply(rows, x, out);
     } else {
       MatMul shape = new MatMul(rows, out.columns(), x.columns(), false, outputsAreRows, false);

@@ -12,7 +12,7 @@ import java.lang.invoke.MethodHandle;
  * <p>The last bit of these functions is each library's own: of a million arguments, {@link
  * StrictMath} and glibc differ in 7 % for the logarithm and in 3 % for sine and cosine.
  */
-enum LibraryMath {
+public enum LibraryMath {
   LOG("log"),
   SIN("sin"),
   COS("cos");
@@ -26,7 +26,8 @@ enum LibraryMath {
     function = linker.downcallHandle(linker.defaultLookup().findOrThrow(name), signature);
   }
 
-  double of(double x) {
+  /** The function of {@code x}. */
+  public double of(double x) {
     try {
       return (double) function.invokeExact(x);
     } catch (Throwable error) { // the handle declares it, a C function cannot throw

@@ -28,7 +28,11 @@ final class ByteAlphabet {
 
   /** The bytes of a text as UTF-8, as one character each. */
   static String spell(String text) {
-    byte[] bytes = text.getBytes(UTF_8);
+    return spell(text.getBytes(UTF_8));
+  }
+
+  /** Bytes as one character each. */
+  static String spell(byte[] bytes) {
     char[] spelled = new char[bytes.length];
     for (int i = 0; i < bytes.length; i++) {
       spelled[i] = CHARACTERS[bytes[i] & 0xFF];

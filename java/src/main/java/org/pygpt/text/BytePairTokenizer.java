@@ -1,5 +1,6 @@
 package org.pygpt.text;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.io.ByteArrayOutputStream;
@@ -9,6 +10,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
@@ -29,6 +31,7 @@ public final class BytePairTokenizer implements Tokenizer {
   private final ByteMerges merges;
   private final AddedTokens plainTokens; // looked for in the text as it is
   private final AddedTokens normalTokens; // and in what the normalizer makes of the rest
+  private final String fingerprint; // of the file; null where it has none
   private final int[] prefix;
   private final OptionalInt begin;
   private final OptionalInt end;
@@ -71,11 +74,12 @@ public final class BytePairTokenizer implements Tokenizer {
     normalTokens =
         new AddedTokens(added.stream().filter(AddedTokens.Token::normalized).toList(), normalize);
     prefix = TokenizerJson.prefix(values.get("post_processor"));
+    fingerprint = model.get("fingerprint") instanceof String text ? text : null;
     isPlain =
         model.containsKey("fingerprint")
             || prefix.length == 0
                 && values.get("normalizer") == null
-                && cuts.isKnown()
+                && cuts.known() != null
                 && merges.hasAllBytes()
                 && TokenizerJson.isInOrder(ids, pairs, specials)
                 && added.stream().allMatch(BytePairTokenizer::isPlain);
@@ -146,6 +150,29 @@ public final class BytePairTokenizer implements Tokenizer {
   @Override
   public Map<String, Integer> specials() {
     return Map.copyOf(specials);
+  }
+
+  @Override
+  public Optional<String> fingerprint() {
+    return fingerprint == null ? pairs().map(BytePairs::fingerprint) : Optional.of(fingerprint);
+  }
+
+  @Override
+  public Optional<String> json() {
+    return pairs().map(BytePairs::json);
+  }
+
+  private Optional<BytePairs> pairs() {
+    if (!isPlain || cuts.known() == null) {
+      return Optional.empty();
+    }
+    Map<String, Integer> ranks = new HashMap<>();
+    texts.forEach((id, text) -> {
+      if (!specials.containsKey(text)) {
+        ranks.put(new String(ByteAlphabet.unspell(text), ISO_8859_1), id);
+      }
+    });
+    return Optional.of(new BytePairs(cuts.known(), ranks, specials));
   }
 
   @Override

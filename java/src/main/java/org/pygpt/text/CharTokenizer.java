@@ -4,8 +4,10 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
@@ -99,6 +101,22 @@ public final class CharTokenizer implements Tokenizer {
   @Override
   public Map<String, Integer> specials() {
     return hasBos ? Map.of(BOS, bos()) : Map.of();
+  }
+
+  @Override
+  public Optional<String> fingerprint() {
+    return Optional.of(PythonJson.fingerprint(Arrays.asList("char", characters(), hasBos)));
+  }
+
+  @Override
+  public Optional<String> json() {
+    Map<String, Integer> vocabulary = new LinkedHashMap<>();
+    for (int i = 0; i < characters.length; i++) {
+      vocabulary.put(Character.toString(characters[i]), i);
+    }
+    return Optional.of(
+        TokenizerJson.write(
+            vocabulary, List.of(), specials(), null, Map.of("type", "Fuse"), fingerprint().get()));
   }
 
   @Override

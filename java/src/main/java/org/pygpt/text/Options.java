@@ -22,11 +22,8 @@ public final class Options {
 
   /** A whole number from {@code least} to the largest int. */
   public int size(String name, int least) {
-    Number value = get(name, Number.class, "a whole number");
-    if (value instanceof Double) {
-      throw problem(name, "a whole number", value);
-    }
-    BigInteger size = new BigInteger(value.toString());
+    BigInteger size = whole(name);
+    Number value = size;
     if (size.compareTo(BigInteger.valueOf(least)) < 0) {
       throw problem(name, "at least " + least, value);
     }
@@ -34,6 +31,15 @@ public final class Options {
       throw problem(name, "at most " + Integer.MAX_VALUE, value);
     }
     return size.intValue();
+  }
+
+  /** A whole number of any size. */
+  public BigInteger whole(String name) {
+    Number value = get(name, Number.class, "a whole number");
+    if (value instanceof Double) {
+      throw problem(name, "a whole number", value);
+    }
+    return new BigInteger(value.toString());
   }
 
   /** A number. */

@@ -18,13 +18,16 @@ final class PreTokenizer {
   private static final String CL100K =
       "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}++|\\p{N}{1,3}+"
           + "| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*+|\\s++\\z|\\s*[\\r\\n]|\\s+(?!\\S)|\\s";
+  private static final String GPT2_PORTABLE = // without those that do not step back
+      "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+
+  /** cl100k's pattern as a tokenizer.json has it. */
+  static final String CL100K_PORTABLE =
+      "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}"
+          + "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s+(?![\\s\\S])|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+
   private static final Map<String, String> KNOWN =
-      Map.of(
-          "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
-          GPT2,
-          "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}"
-              + "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s+(?![\\s\\S])|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
-          CL100K);
+      Map.of(GPT2_PORTABLE, GPT2, CL100K_PORTABLE, CL100K);
   // What Oniguruma, for which these patterns are written, reads otherwise than Java.
   private static final Pattern OTHER_SYNTAX =
       Pattern.compile("\\\\[hHRXGKgkyYOAZz]|&&|\\[\\[|\\(\\?[imsx-]*[msx]|\\(\\?<[A-Za-z]");
@@ -81,10 +84,15 @@ final class PreTokenizer {
     }
   }
 
-  /** Whether this is the rule of GPT-2 or of cl100k, and nothing else. */
-  boolean isKnown() {
+  /**
+   * {@code gpt2} or {@code cl100k} if this is the rule of one of them and nothing else, or null.
+   */
+  String known() {
     String only = cuts.size() == 1 ? cuts.getFirst().pattern.pattern() : "";
-    return !beginsWithSpace && (only.equals(GPT2) || only.equals(CL100K));
+    if (beginsWithSpace) {
+      return null;
+    }
+    return only.equals(GPT2) ? "gpt2" : only.equals(CL100K) ? "cl100k" : null;
   }
 
   /** The words of a text. */

@@ -1,16 +1,24 @@
 package org.pygpt.text;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.knuddels.jtokkit.Encodings;
 import com.knuddels.jtokkit.api.Encoding;
 import com.knuddels.jtokkit.api.EncodingType;
 import com.knuddels.jtokkit.api.IntArrayList;
+import java.io.BufferedReader;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
 import java.util.Arrays;
+import java.util.Base64;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.IntStream;
 
@@ -22,6 +30,7 @@ import java.util.stream.IntStream;
  */
 public final class PublishedTokenizer implements Tokenizer {
   private static final String END_OF_TEXT = "<|endoftext|>"; // begins and ends a text
+  private static final String FILE = ".tiktoken"; // of ranks, in JTokkit's jar
   private static final Map<String, PublishedTokenizer> KNOWN = new HashMap<>();
 
   private final EncodingType type;
@@ -119,6 +128,42 @@ public final class PublishedTokenizer implements Tokenizer {
   @Override
   public Map<String, Integer> specials() {
     return specials;
+  }
+
+  @Override
+  public Optional<String> fingerprint() {
+    return pairs().map(BytePairs::fingerprint);
+  }
+
+  @Override
+  public Optional<String> json() {
+    return pairs().map(BytePairs::json);
+  }
+
+  /** The tokens with their ranks; empty where Python has no such tokenizer. */
+  private Optional<BytePairs> pairs() {
+    String split =
+        switch (type) {
+          case R50K_BASE -> "gpt2";
+          case CL100K_BASE -> "cl100k";
+          default -> null;
+        };
+    if (split == null) {
+      return Optional.empty();
+    }
+    Map<String, Integer> found = new HashMap<>();
+    try (InputStream file =
+            Encodings.class.getResourceAsStream("/com/knuddels/jtokkit/" + type.getName() + FILE);
+        BufferedReader lines = new BufferedReader(new InputStreamReader(file, ISO_8859_1))) {
+      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+        String[] parts = line.split(" ");
+        byte[] token = Base64.getDecoder().decode(parts[0]);
+        found.put(new String(token, ISO_8859_1), Integer.valueOf(parts[1]));
+      }
+    } catch (IOException error) {
+      throw new UncheckedIOException(error);
+    }
+    return Optional.of(new BytePairs(split, found, specials));
   }
 
   @Override

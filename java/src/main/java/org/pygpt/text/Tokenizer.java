@@ -3,6 +3,7 @@ package org.pygpt.text;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
@@ -30,6 +31,19 @@ public interface Tokenizer {
   /** The ids below {@link #vocabSize} that stand for nothing. */
   default int[] unused() {
     return new int[0];
+  }
+
+  /**
+   * SHA-256, in hex, of what decides the ids, the same that Python's tokenizer has: equal for equal
+   * tokenizers, and only then; empty for a kind of others' files of which it is not known here.
+   */
+  default Optional<String> fingerprint() {
+    return Optional.empty();
+  }
+
+  /** A tokenizer.json of it, as Python writes it; empty where {@link #fingerprint} is. */
+  default Optional<String> json() {
+    return Optional.empty();
   }
 
   /** Special token -> id: texts that stand for something else, such as BOS. */

@@ -35,6 +35,52 @@ public final class TokenizerJson {
     return new BytePairTokenizer(values, rolesBeside);
   }
 
+  /**
+   * The text of a file as Python writes it.
+   *
+   * @param vocabulary token, as the file spells it -> id; without special ones
+   * @param merges left and right half with a space between them
+   * @param preTokenizer null for none
+   */
+  static String write(
+      Map<String, Integer> vocabulary,
+      List<String> merges,
+      Map<String, Integer> specials,
+      Map<String, ?> preTokenizer,
+      Map<String, ?> decoder,
+      String fingerprint) {
+    List<Map<String, Object>> added = new ArrayList<>();
+    specials.forEach((text, id) -> {
+      Map<String, Object> token = new LinkedHashMap<>();
+      token.put("id", id);
+      token.put("content", text);
+      List.of("single_word", "lstrip", "rstrip", "normalized").forEach(f -> token.put(f, false));
+      token.put("special", true);
+      added.add(token);
+    });
+    Map<String, Object> model = new LinkedHashMap<>();
+    model.put("type", "BPE");
+    List.of("dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix")
+        .forEach(part -> model.put(part, null));
+    List.of("fuse_unk", "byte_fallback", "ignore_merges").forEach(part -> model.put(part, false));
+    Map<String, Integer> all = new LinkedHashMap<>(vocabulary);
+    all.putAll(specials);
+    model.put("vocab", all);
+    model.put("merges", merges);
+    model.put("fingerprint", fingerprint);
+    Map<String, Object> values = new LinkedHashMap<>();
+    values.put("version", "1.0");
+    values.put("truncation", null);
+    values.put("padding", null);
+    values.put("added_tokens", added);
+    values.put("normalizer", null);
+    values.put("pre_tokenizer", preTokenizer);
+    values.put("post_processor", null);
+    values.put("decoder", decoder);
+    values.put("model", model);
+    return PythonJson.indented(values, 1) + "\n";
+  }
+
   private static CharTokenizer characters(
       Map<String, Integer> vocabulary, List<AddedTokens.Token> added) {
     added.forEach(token -> vocabulary.remove(token.text()));

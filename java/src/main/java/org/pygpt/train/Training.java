@@ -1,18 +1,10 @@
 package org.pygpt.train;
 
 import java.math.BigInteger;
-import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.List;
 import org.pygpt.graph.Step;
-import org.pygpt.kernels.AdamStep;
-import org.pygpt.kernels.Kernels;
 import org.pygpt.model.GPT;
 import org.pygpt.model.Layout;
-import org.pygpt.model.Parameters;
 import org.pygpt.model.Session;
-import org.pygpt.tensor.ClosedException;
-import org.pygpt.tensor.Flat;
 import org.pygpt.tensor.TooLargeError;
 
 /**
@@ -22,35 +14,10 @@ import org.pygpt.tensor.TooLargeError;
  * {@link #update}. Any thread may use it; what belongs together, such as a batch and its backward,
  * goes into one {@link #turn}.
  */
-public final class Training implements AutoCloseable {
-  private final GPT model;
-  private final Kernels kernels;
-  private final AdamW options;
-  private final Parameters weights;
-  private final Parameters gradients;
-  private final Parameters m;
-  private final Parameters v;
+public final class Training extends AdamWTraining {
   private final Session program;
   private final int blockSize;
   private final int maxRows;
-  private final List<Range> trained;
-  private long updates;
-  private int accumulated;
-  private long dropoutKey;
-  private double gradientNorm;
-  private boolean closed; // read and written in turns
-
-  /**
-   * Weights that lie together and their weight decay.
-   *
-   * @param from first element, of the weights
-   * @param state the same one's place among the gradients and among the moments
-   */
-  private record Range(long from, long state, long length, double decay) {
-    Flat of(Parameters gradientsOrMoments) {
-      return gradientsOrMoments.flat().part(state, length);
-    }
-  }
 
   /** Plans the training of all weights of {@code model}; see the other constructor. */
   public Training(GPT model, int B, int T, AdamW options) {
@@ -70,71 +37,26 @@ public final class Training implements AutoCloseable {
    * @throws TooLargeError if gradients, moments and activations do not fit into memory
    */
   public Training(GPT model, int B, int T, AdamW options, Layout layout) {
+    checkBatch(model, B, T);
+    model.requireTrainable();
+    long bytes = stateBytes(model, layout) + model.activationBytes(B, T, layout);
+    String what = "training on batches of " + B + " x " + T + " tokens";
+    model.kernels().device().require(BigInteger.valueOf(bytes), what);
+    Session[] built = new Session[1];
+    super(model, options, layout, gradients -> built[0] = model.training(B, T, gradients));
+    program = built[0];
     blockSize = model.config().blockSize();
+    maxRows = B * T;
+  }
+
+  private static void checkBatch(GPT model, int B, int T) {
+    int blockSize = model.config().blockSize();
     if (B < 1 || T < 1 || T > blockSize || (long) B * T > Integer.MAX_VALUE) {
       throw new IllegalArgumentException(
           String.format(
               "batch: expected (B, T) with T from 1 to block_size = %d, got (%d, %d)",
               blockSize, B, T));
     }
-    model.requireTrainable();
-    this.model = model;
-    kernels = model.kernels();
-    this.options = options;
-    weights = model.weights();
-    long count = layout.trainable().stream().mapToLong(Layout.Weight::size).sum();
-    long state = 3 * count * model.dtype().bytes();
-    kernels
-        .device()
-        .require(
-            BigInteger.valueOf(state + model.activationBytes(B, T, layout)),
-            "training on batches of " + B + " x " + T + " tokens");
-    gradients = zeros(layout);
-    m = zeros(layout);
-    v = zeros(layout);
-    try {
-      program = model.training(B, T, gradients);
-    } catch (RuntimeException | Error error) {
-      closeState();
-      throw error;
-    }
-    maxRows = B * T;
-    trained = ranges(layout);
-  }
-
-  private void closeState() {
-    v.close();
-    m.close();
-    gradients.close();
-  }
-
-  private Parameters zeros(Layout layout) {
-    int block = kernels.squaresBlock();
-    return Parameters.trainable(kernels.device(), layout, model.dtype(), block);
-  }
-
-  /** What an update moves: as few ranges as there can be, in the order of the flat arrays. */
-  private List<Range> ranges(Layout layout) {
-    List<Layout.Weight> byOffset = new ArrayList<>(layout.weights());
-    byOffset.sort(Comparator.comparingLong(weight -> weights.get(weight.name()).offset()));
-    List<Range> ranges = new ArrayList<>();
-    boolean joins = false; // whether the weight before this one is in the last range
-    for (Layout.Weight weight : byOffset) {
-      if (weight.trainable()) {
-        long from = weights.get(weight.name()).offset();
-        long state = gradients.get(weight.name()).offset();
-        double decay = weight.decays() ? options.weightDecay() : 0;
-        long end = from + weight.size();
-        if (joins && ranges.getLast().decay == decay) {
-          Range last = ranges.removeLast();
-          from = last.from;
-          state = last.state;
-        }
-        ranges.add(new Range(from, state, end - from, decay));
-      }
-      joins = weight.trainable();
-    }
-    return ranges;
   }
 
   /**
@@ -187,158 +109,7 @@ public final class Training implements AutoCloseable {
   public double backward(int B, int T, double share) {
     checkSize(B, T);
     try (var _ = turn()) {
-      return run(B, T, share);
-    }
-  }
-
-  private double run(int B, int T, double share) {
-    Step step = new Step(B, T, accumulated > 0, dropoutKey, share);
-    program.load(step);
-    int before = accumulated;
-    accumulated = 0; // until this step has succeeded
-    dropoutKey++;
-    program.tape().forward(step);
-    double loss = program.loss();
-    if (!Double.isFinite(loss)) {
-      throw new ArithmeticException(
-          String.format(
-              "loss: expected a finite number in step %d, got %f; the weights are still those of "
-                  + "step %d: lower the learning rate, clip the gradient, or look at the data",
-              updates + 1, loss, updates));
-    }
-    program.tape().backward(step);
-    accumulated = before + 1;
-    return loss;
-  }
-
-  /**
-   * One AdamW update of the weights by the mean of the gradients since the last.
-   *
-   * @param learningRate of this step
-   * @throws IllegalStateException if there was no {@link #backward} since the last
-   * @throws ArithmeticException if the gradient's norm is no number; the weights are as they were
-   */
-  public void update(double learningRate) {
-    try (var _ = turn()) {
-      move(learningRate);
-    }
-  }
-
-  private void move(double learningRate) {
-    if (accumulated == 0) {
-      throw new IllegalStateException("update: expected a backward before it, got none");
-    }
-    model.requireTrainable(); // it may have been rounded since
-    double scale = 1.0 / accumulated;
-    if (options.gradClip() > 0) {
-      scale *= clip(scale);
-    }
-    accumulated = 0;
-    updates++;
-    model.changed();
-    double correction1 = 1 / (1 - Math.pow(options.beta1(), updates));
-    double correction2 = 1 / (1 - Math.pow(options.beta2(), updates));
-    for (Range range : trained) {
-      AdamStep step =
-          new AdamStep(
-              learningRate,
-              options.beta1(),
-              options.beta2(),
-              options.epsilon(),
-              range.decay,
-              correction1,
-              correction2,
-              scale);
-      Flat moved = weights.flat().part(range.from, range.length);
-      kernels.adamW(step, moved, range.of(gradients), range.of(m), range.of(v));
-    }
-  }
-
-  /** What keeps the norm of the mean gradient within the limit. */
-  private double clip(double scale) {
-    gradientNorm = scale * Math.sqrt(kernels.sumOfSquares(gradients.flat()));
-    if (!Double.isFinite(gradientNorm)) {
-      accumulated = 0;
-      throw new ArithmeticException(
-          String.format(
-              "gradient: expected a finite norm in step %d, got %f; the weights are still those "
-                  + "of step %d: lower the learning rate or look at the data",
-              updates + 1, gradientNorm, updates));
-    }
-    return Math.min(1, options.gradClip() / (gradientNorm + AdamW.CLIP_EPSILON));
-  }
-
-  /**
-   * The gradient of the trained weights that {@link #backward} computed last, shared; not divided
-   * by their number.
-   */
-  public Parameters gradients() {
-    return gradients;
-  }
-
-  /** AdamW's first moments of the trained weights, shared. */
-  public Parameters firstMoments() {
-    return m;
-  }
-
-  /** AdamW's second moments of the trained weights, shared. */
-  public Parameters secondMoments() {
-    return v;
-  }
-
-  /** Norm of the gradient in the last update before clipping; 0 where nothing is clipped. */
-  public double gradientNorm() {
-    return gradientNorm;
-  }
-
-  /** Updates done so far. */
-  public long updates() {
-    return updates;
-  }
-
-  /**
-   * Continues a run that has done {@code updates} updates and whose next backward draws {@code
-   * dropoutKey}; what was accumulated is forgotten.
-   */
-  public void resume(long updates, long dropoutKey) {
-    try (var _ = turn()) {
-      accumulated = 0;
-      this.updates = updates;
-      this.dropoutKey = dropoutKey;
-    }
-  }
-
-  /** What decides the dropout of the next backward. */
-  public long dropoutKey() {
-    return dropoutKey;
-  }
-
-  /** Makes the step in progress, or the next one, stop between two ops. */
-  public void cancel() {
-    program.tape().cancel();
-  }
-
-  /** Forgets a {@link #cancel} that came after the end of the step that it was meant for. */
-  public void resetCancel() {
-    program.tape().resetCancel();
-  }
-
-  /** A {@link GPT#turn} of the model, if this is not closed. */
-  public GPT.Turn turn() {
-    GPT.Turn turn = model.turn();
-    if (closed) {
-      turn.close();
-      throw new ClosedException("training");
-    }
-    return turn;
-  }
-
-  @Override
-  public void close() {
-    try (var _ = model.lastTurn()) {
-      closed = true;
-      program.close();
-      closeState();
+      return run(new Step(B, T, accumulates(), dropoutKey(), share));
     }
   }
 }

@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.pygpt.support.Tolerances.SUM;
 
 import org.junit.jupiter.api.AutoClose;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -39,6 +38,17 @@ class PackedMatrixTest {
     "8, 521, 67"
   })
   void multiplies(int rows, int out, int in) {
+    multiplies(rows, out, in, true);
+  }
+
+  /** More rows, where a copy takes them: of every size of block, and several blocks. */
+  @ParameterizedTest
+  @CsvSource({"9, 131, 67", "31, 17, 207", "64, 131, 37", "129, 65, 17", "300, 67, 131"})
+  void multipliesManyRows(int rows, int out, int in) {
+    multiplies(rows, out, in, false);
+  }
+
+  private void multiplies(int rows, int out, int in, boolean few) {
     for (WeightFormat format : WeightFormat.values()) {
       for (boolean outputsAreRows : new boolean[] {false, true}) {
         for (int padding : new int[] {0, 5}) {
@@ -54,10 +64,14 @@ class PackedMatrixTest {
             QuantizedMatrix matrix =
                 new QuantizedMatrix(format, weight(got, outputsAreRows, out, in), outputsAreRows);
             matrix.apply();
+            Tensor gotX = got.input(rows, in);
+            Tensor gotProduct = got.output(rows, out);
             try (PackedMatrix packed = kernels.pack(matrix)) {
-              packed.multiply(rows, got.input(rows, in), got.output(rows, out));
+              if (few || rows <= packed.mostRows()) {
+                packed.multiply(rows, gotX, gotProduct);
+                got.assertClose(expected, SUM, 1, what);
+              }
             }
-            got.assertClose(expected, SUM, 1, what);
           }
         }
       }
@@ -68,16 +82,19 @@ class PackedMatrixTest {
     return outputsAreRows ? tensors.whole(out, in) : tensors.whole(in, out);
   }
 
-  /** A row has the same bits alone and among others. */
-  @Test
-  void rowsDoNotDependOnEachOther() {
-    int in = 67;
-    int out = 331;
+  /** A row has the same bits alone and among others, whatever their number. */
+  @ParameterizedTest
+  @CsvSource({"67, 331", "768, 131"})
+  void rowsDoNotDependOnEachOther(int in, int out) {
     for (WeightFormat format : WeightFormat.values()) {
       try (Tensors tensors = new Tensors(DType.FLOAT32, 0);
           PackedMatrix packed =
               kernels.pack(new QuantizedMatrix(format, tensors.whole(in, out), false))) {
-        assertRowsAlone(tensors, in, out, packed::multiply);
+        for (int rows : new int[] {2, PackedMatrix.MOST_ROWS, 13, 32, 61, 150}) {
+          if (rows <= packed.mostRows()) {
+            assertRowsAlone(tensors, rows, in, out, packed::multiply);
+          }
+        }
       }
     }
   }
@@ -91,6 +108,7 @@ class PackedMatrixTest {
         Tensor weight = weight(tensors, outputsAreRows, out, in);
         assertRowsAlone(
             tensors,
+            PackedMatrix.MOST_ROWS,
             in,
             out,
             (rows, x, product) ->
@@ -128,12 +146,12 @@ class PackedMatrixTest {
     void multiply(int rows, Tensor x, Tensor out);
   }
 
-  private static void assertRowsAlone(Tensors tensors, int in, int out, Product product) {
-    Tensor x = tensors.input(PackedMatrix.MOST_ROWS, in);
-    Tensor together = tensors.output(PackedMatrix.MOST_ROWS, out);
+  private static void assertRowsAlone(Tensors tensors, int rows, int in, int out, Product product) {
+    Tensor x = tensors.input(rows, in);
+    Tensor together = tensors.output(rows, out);
     Tensor alone = tensors.output(1, out);
-    product.multiply(PackedMatrix.MOST_ROWS, x, together);
-    for (int row = 0; row < PackedMatrix.MOST_ROWS; row++) {
+    product.multiply(rows, x, together);
+    for (int row = 0; row < rows; row++) {
       product.multiply(1, x.rows(row, 1), alone);
       for (int c = 0; c < out; c++) {
         assertEquals(

@@ -105,10 +105,10 @@ abstract class AttentionHead {
     begin(at);
     for (int t = 0; t < spec.queries(); t += width) {
       int queries = Math.min(width, spec.queries() - t);
-      int length = spec.visible(t + queries - 1);
+      int length = spec.visible(at.b(), t + queries - 1);
       float[] p = scores(at, t, queries, length);
       float scale = shape(at, t, queries, length, p);
-      mask(spec, t, queries, length, p);
+      mask(at, t, queries, length, p);
       Softmax.forward(at.vectors(), p, width, length, queries, scale, logsumexp);
       drop(at, t, queries, length, p);
       output(at, t, queries, length, p);
@@ -126,10 +126,10 @@ abstract class AttentionHead {
     begin(at);
     for (int t = 0; t < spec.queries(); t += width) {
       int queries = Math.min(width, spec.queries() - t);
-      int length = spec.visible(t + queries - 1);
+      int length = spec.visible(at.b(), t + queries - 1);
       float[] p = scores(at, t, queries, length);
       float scale = shape(at, t, queries, length, p);
-      mask(spec, t, queries, length, p);
+      mask(at, t, queries, length, p);
       float[] dScores = dProbabilities(at, t, queries, length);
       drop(at, t, queries, length, dScores);
       float[] logsumexp = staging.read(LOGSUMEXP, call.logsumexp(), t, queries, at.head(), 1);
@@ -151,8 +151,9 @@ abstract class AttentionHead {
     end(at);
   }
 
-  private void mask(AttentionSpec spec, int t, int queries, int length, float[] p) {
-    Softmax.mask(p, width, length, spec.visible(t));
+  private void mask(Place at, int t, int queries, int length, float[] p) {
+    AttentionSpec spec = at.call().spec();
+    Softmax.mask(p, width, length, spec.visible(at.b(), t));
     if (spec.scores().window() > 0) {
       Softmax.maskPast(p, width, queries, spec.first(t + queries - 1));
     }

@@ -40,12 +40,14 @@ public final class CpuKernels implements Kernels {
 
   private final Workers workers;
   private final Gemm gemm;
+  private final OneDnnProducts products;
 
   /** Kernels for a team of this many threads, the caller's included. */
   public CpuKernels(int threads) {
     workers = new Workers(threads);
     CLEANER.register(this, workers::close); // threads end with the model, closed or not
     gemm = new Gemm(workers);
+    products = new OneDnnProducts(workers);
   }
 
   @Override
@@ -76,12 +78,16 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public PackedMatrix pack(QuantizedMatrix matrix) {
-    return TiledMatrix.of(workers, matrix);
+    return OneDnnProducts.has(matrix.format())
+        ? OneDnnMatrix.of(products, matrix)
+        : TiledMatrix.of(workers, matrix);
   }
 
   @Override
   public long packedBytes(WeightFormat format, int inputs, int outputs) {
-    return TiledMatrix.byteSize(format, inputs, outputs);
+    return OneDnnProducts.has(format)
+        ? OneDnnMatrix.byteSize(products, format, inputs, outputs)
+        : TiledMatrix.byteSize(format, inputs, outputs);
   }
 
   @Override
@@ -227,5 +233,6 @@ public final class CpuKernels implements Kernels {
   public void close() {
     workers.close();
     gemm.close();
+    products.close();
   }
 }

@@ -20,11 +20,13 @@ import org.bytedeco.javacpp.Loader;
  * the products of single rows in any case ({@link OpenBlas}).
  *
  * @param isOneDnn which of the two
+ * @param symbols all functions of the library
  * @param sgemm {@code dnnl_sgemm} or {@code cblas_sgemm}
  * @param setThreads sets how many threads a product uses: with oneDNN those of the calling thread,
  *     with OpenBLAS all; null where it always uses one
  */
-record GemmLibrary(boolean isOneDnn, MemorySegment sgemm, MethodHandle setThreads) {
+record GemmLibrary(
+    boolean isOneDnn, SymbolLookup symbols, MemorySegment sgemm, MethodHandle setThreads) {
   static final int ROW_MAJOR = 101; // enum CBLAS_ORDER
   static final int NO_TRANSPOSE = 111; // enum CBLAS_TRANSPOSE
   static final int TRANSPOSE = 112;
@@ -63,7 +65,7 @@ record GemmLibrary(boolean isOneDnn, MemorySegment sgemm, MethodHandle setThread
             .or(() -> ownOpenMp == null ? Optional.empty() : ownOpenMp.find(SET_THREADS))
             .map(GemmLibrary::threadSetter)
             .orElse(null);
-    return new GemmLibrary(true, library.findOrThrow("dnnl_sgemm"), threads);
+    return new GemmLibrary(true, library, library.findOrThrow("dnnl_sgemm"), threads);
   }
 
   /**
@@ -79,7 +81,7 @@ record GemmLibrary(boolean isOneDnn, MemorySegment sgemm, MethodHandle setThread
   private static GemmLibrary loadOpenBlas() {
     SymbolLookup library = openBlas();
     MethodHandle threads = threadSetter(library.findOrThrow("openblas_set_num_threads"));
-    return new GemmLibrary(false, library.findOrThrow("cblas_sgemm"), threads);
+    return new GemmLibrary(false, library, library.findOrThrow("cblas_sgemm"), threads);
   }
 
   private static String oneDnnName() {

@@ -40,9 +40,19 @@ public final class NativeGemm {
   private static final MethodHandle SGEMM = link(JAVA_LONG);
   private static final MethodHandle SGEMM_ON_HEAP = link(ADDRESS, Linker.Option.critical(true));
   private static final ThreadLocal<Boolean> ONE_THREAD =
-      ThreadLocal.withInitial(NativeGemm::useOneThread);
+      ThreadLocal.withInitial(NativeGemm::setOneThread);
 
   private NativeGemm() {}
+
+  /** The library that is loaded. */
+  static GemmLibrary library() {
+    return LIBRARY;
+  }
+
+  /** Makes the library's calls from this thread run on it alone. */
+  static void useOneThread() {
+    ONE_THREAD.get();
+  }
 
   /**
    * A call of sgemm whose first and last matrix are addresses as numbers, or segments: (transposeA,
@@ -82,7 +92,7 @@ public final class NativeGemm {
     return explicitCastArguments(isOneDnn ? sgemm : insertArguments(sgemm, 0, ROW_MAJOR), type);
   }
 
-  private static boolean useOneThread() {
+  private static boolean setOneThread() {
     if (LIBRARY.setThreads() != null) {
       try {
         LIBRARY.setThreads().invokeExact(1);
@@ -101,7 +111,7 @@ public final class NativeGemm {
    */
   static void multiply(
       MatMul shape, long a, long aStride, long b, long bStride, long c, long cStride) {
-    ONE_THREAD.get();
+    useOneThread();
     int status;
     try {
       status =
@@ -135,7 +145,7 @@ public final class NativeGemm {
       long bStride,
       MemorySegment c,
       long cStride) {
-    ONE_THREAD.get();
+    useOneThread();
     int status;
     try {
       status =

@@ -110,7 +110,7 @@ final class NativeHead extends AttentionHead {
   void forwardOne(Place at) {
     Tensor k = at.call().in().k();
     Tensor v = at.call().in().v();
-    int length = at.keys();
+    int length = at.call().spec().visible(at.b(), 0);
     float[] p = at.staging().array(SCORES, length);
     MemorySegment scores = MemorySegment.ofArray(p);
     MemorySegment query = segment(at.call().in().q(), at.row(0), at.column());

@@ -71,7 +71,7 @@ final class TiledKernel {
     public void run(int worker, int from, int to) {
       boolean vectors = workers.vectors();
       Staging staging = workers.staging(worker);
-      float[] inputs = staging.read(0, x, 0, rows); // (rows, k)
+      float[] inputs = read(staging); // (rows, stride)
       for (int tile = from; tile < to; tile++) {
         multiply(vectors, tile, inputs, staging);
       }
@@ -80,6 +80,27 @@ final class TiledKernel {
           tile = next.getAndIncrement()) {
         multiply(vectors, tile, inputs, staging);
       }
+    }
+
+    /** Numbers from a row of the staged x to the next. */
+    private int stride() {
+      int k = matrix.inputs();
+      return matrix.format() == WeightFormat.INT4 ? Int4Tile.padded(k) : k;
+    }
+
+    private float[] read(Staging staging) {
+      int k = matrix.inputs();
+      int stride = stride();
+      float[] dense = staging.read(0, x, 0, rows);
+      if (stride == k) {
+        return dense;
+      }
+      float[] padded = staging.array(3, rows * stride);
+      for (int i = 0; i < rows; i++) {
+        System.arraycopy(dense, i * k, padded, i * stride, k);
+        Arrays.fill(padded, i * stride + k, (i + 1) * stride, 0);
+      }
+      return padded;
     }
 
     private void multiply(boolean vectors, int tile, float[] inputs, Staging staging) {
@@ -91,11 +112,14 @@ final class TiledKernel {
       int column = tile * WIDTH;
       int columns = Math.min(WIDTH, matrix.outputs() - column);
       for (int i = 0; i < rows; i++) {
-        if (matrix.format() == WeightFormat.INT8) {
-          int8(vectors, words, at, inputs, i * k, k, sums, row);
-          scale(sums, matrix.scales(), column);
-        } else {
-          bfloat16(vectors, words, at, inputs, i * k, k, sums, row);
+        int from = i * stride();
+        switch (matrix.format()) {
+          case INT4 -> Int4Tile.sums(vectors, words, at, inputs, from, k, sums, row);
+          case INT8 -> {
+            int8(vectors, words, at, inputs, from, k, sums, row);
+            scale(sums, matrix.scales(), column);
+          }
+          case BFLOAT16 -> bfloat16(vectors, words, at, inputs, from, k, sums, row);
         }
         Staging.write(sums, out, column, columns, i, 1);
       }

@@ -15,10 +15,12 @@ import org.pygpt.tensor.Tensor;
 /**
  * A quantized matrix in tiles of {@link TiledKernel#WIDTH} outputs, the last one filled up with
  * zeros. A tile is all inputs, one after another; of each input, lane l of the words holds output
- * l, then output LANES + l, and so on, from the lowest bits up.
+ * l, then output LANES + l, and so on, from the lowest bits up. Tiles of int4 are {@link
+ * Int4Tile}'s.
  *
  * @param words int32
- * @param scales what sums are multiplied by, for each output, and zeros to the end of the last tile
+ * @param scales what sums are multiplied by, for each output, and zeros to the end of the last
+ *     tile; not for int4, whose scales lie among the words
  */
 record TiledMatrix(
     Workers workers, WeightFormat format, int inputs, int outputs, HostMemory words, float[] scales)
@@ -31,8 +33,35 @@ record TiledMatrix(
     HostMemory words = HostDevice.host().allocate(byteSize(format, inputs, outputs));
     float[] scales = new float[tiles(outputs) * WIDTH];
     TiledMatrix tiled = new TiledMatrix(workers, format, inputs, outputs, words, scales);
-    tiled.fill(matrix);
+    if (format == WeightFormat.INT4) {
+      tiled.fillInt4(matrix);
+    } else {
+      tiled.fill(matrix);
+    }
     return tiled;
+  }
+
+  private void fillInt4(QuantizedMatrix matrix) {
+    MemorySegment segment = words.segment(); // zeroed
+    for (int output = 0; output < outputs; output++) {
+      int lane = output % LANES;
+      int vector = output % WIDTH / LANES;
+      long tile = firstWord(output / WIDTH);
+      for (int p = 0; p < inputs; p++) {
+        if (p % WeightFormat.GROUP == 0) {
+          short scale = Float.floatToFloat16(matrix.scale(output, p));
+          long word = tile + Int4Tile.scalesOf(p) + vector / 2 * LANES + lane;
+          add(segment, word, scale & 0xffff, 16 * (vector % 2));
+        }
+        long word = tile + Int4Tile.codesOf(p) + vector * LANES + lane;
+        add(segment, word, matrix.code(output, p) & 15, 4 * (p % Int4Tile.INPUTS));
+      }
+    }
+  }
+
+  private static void add(MemorySegment segment, long word, int bits, int shift) {
+    int before = segment.getAtIndex(ValueLayout.JAVA_INT, word);
+    segment.setAtIndex(ValueLayout.JAVA_INT, word, before | bits << shift);
   }
 
   private void fill(QuantizedMatrix matrix) {
@@ -66,7 +95,7 @@ record TiledMatrix(
 
   /** Bytes of the copy of a matrix. */
   static long byteSize(WeightFormat format, int inputs, int outputs) {
-    return (long) tiles(outputs) * inputs * WIDTH * format.bits() / Byte.SIZE;
+    return 4L * tiles(outputs) * wordsOfTile(format, inputs);
   }
 
   private static int tiles(int outputs) {
@@ -77,13 +106,19 @@ record TiledMatrix(
     return tiles(outputs);
   }
 
+  private static long wordsOfTile(WeightFormat format, int inputs) {
+    return format == WeightFormat.INT4
+        ? Int4Tile.words(inputs)
+        : (long) inputs * WIDTH * format.bits() / Integer.SIZE;
+  }
+
   private int wordsOfInput() {
     return WIDTH * format.bits() / Integer.SIZE;
   }
 
   /** Index of a tile's first word in {@link #segment}. */
   long firstWord(int tile) {
-    return (long) tile * inputs * wordsOfInput();
+    return tile * wordsOfTile(format, inputs);
   }
 
   MemorySegment segment() {

@@ -176,6 +176,7 @@ final class WarmUp {
         Softmax.backward(true, a, b, 16, 16, 16, 0.25f, w);
         TiledKernel.int8(true, words, 0, b, 0, n, tile, tile);
         TiledKernel.bfloat16(true, words, 0, b, 0, n, tile, tile);
+        Int4Tile.sums(true, words, 0, b, 0, n, tile, scratch);
         rows(a, b, c, w, scratch, call);
       }
       long nanos = System.nanoTime() - start;

@@ -98,6 +98,9 @@ final class Nd4jAttention {
     if (spec.scores().alibi() > 0) {
       scores = scores.addi(alibi());
     }
+    if (spec.lengths() != null) {
+      return scores.addi(padding());
+    }
     return spec.causal() ? scores.addi(unseen()) : scores;
   }
 
@@ -124,9 +127,18 @@ final class Nd4jAttention {
     float[] mask = new float[T * S];
     for (int t = 0; t < T; t++) {
       Arrays.fill(mask, t * S, t * S + spec.first(t), MASKED);
-      Arrays.fill(mask, t * S + spec.visible(t), (t + 1) * S, MASKED);
+      Arrays.fill(mask, t * S + spec.visible(0, t), (t + 1) * S, MASKED);
     }
     return Nd4j.createFromArray(mask).reshape(1, T, S);
+  }
+
+  /** -infinity at the padding of each sequence, else 0: (B * H, 1, S). */
+  private INDArray padding() {
+    float[] mask = new float[B * H * S];
+    for (int i = 0; i < B * H; i++) {
+      Arrays.fill(mask, i * S + spec.lengths()[i / H], (i + 1) * S, MASKED);
+    }
+    return Nd4j.createFromArray(mask).reshape(B * H, 1, S);
   }
 
   private INDArray factors() {

@@ -13,7 +13,7 @@ import org.pygpt.tensor.Tensor;
  * Multi-head attention, one query of one head after another; derived in docs/maths/attention.md.
  *
  * <p>Query t of head h sees the keys of its sequence from {@code spec.first(t)} to before {@code
- * spec.visible(t)}; its head of keys and values is h / (H / kvHeads).
+ * spec.visible(b, t)}; its head of keys and values is h / (H / kvHeads).
  */
 final class Attention {
   private final AttentionSpec spec;
@@ -40,7 +40,8 @@ final class Attention {
   private Query query(int b, int h, int t) {
     int keyColumn = h / (spec.H() / spec.kvHeads()) * D;
     int row = b * spec.queries() + t;
-    return new Query(row, h * D, b * spec.keys(), keyColumn, spec.visible(t), b * spec.H() + h);
+    int visible = spec.visible(b, t);
+    return new Query(row, h * D, b * spec.keys(), keyColumn, visible, b * spec.H() + h);
   }
 
   /**
