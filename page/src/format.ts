@@ -33,7 +33,11 @@ export function colour(name: string): [number, number, number] {
   return [(number >> 16) & 255, (number >> 8) & 255, number & 255];
 }
 
-export type Scale = (value: number) => [number, number, number];
+/** Colours of numbers from -largest to largest: `colour` is given -1 to 1. */
+export interface Scale {
+  largest: number;
+  colour: (part: number) => [number, number, number];
+}
 
 function between(
   a: [number, number, number],
@@ -50,20 +54,28 @@ function between(
 /** Blue for less than 0, orange for more: told apart by those who see no red or green. */
 export function signed(largest: number): Scale {
   const [none, less, more] = [colour("--none"), colour("--less"), colour("--more")];
-  return (value) => {
-    const share = Math.min(1, Math.abs(value) / (largest || 1));
-    return between(none, value < 0 ? less : more, Math.sqrt(share));
+  return {
+    largest: largest || 1,
+    colour: (part) => between(none, part < 0 ? less : more, Math.sqrt(Math.abs(part))),
   };
 }
 
 /** From nothing to 1. */
 export function share(largest = 1): Scale {
   const [none, much] = [colour("--none"), colour("--much")];
-  return (value) => between(none, much, Math.sqrt(Math.min(1, Math.max(0, value / (largest || 1)))));
+  return {
+    largest: largest || 1,
+    colour: (part) => between(none, much, Math.sqrt(Math.max(0, part))),
+  };
 }
 
 export function css([r, g, b]: [number, number, number]): string {
   return `rgb(${r | 0} ${g | 0} ${b | 0})`;
+}
+
+/** The colour of a number, for a style. */
+export function cssOf(scale: Scale, value: number): string {
+  return css(scale.colour(Math.min(1, Math.max(-1, value / scale.largest))));
 }
 
 export function largestOf(values: ArrayLike<number>): number {

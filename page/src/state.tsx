@@ -101,9 +101,9 @@ function useAsked<T>(
   return keeps || last.key === key || last.value === null ? last : NOTHING;
 }
 
-/** An answer in JSON, the last one until the next; `null` as body asks nothing. */
-export function useJson<T>(path: string, body?: unknown): Answer<T> {
-  return useAsked<T>(json, path, body, true);
+/** An answer in JSON; with `keeps` the last one until the next, also of something else. */
+export function useJson<T>(path: string, body?: unknown, keeps = false): Answer<T> {
+  return useAsked<T>(json, path, body, keeps);
 }
 
 /** An answer of arrays; `null` as body asks nothing. */

@@ -2,14 +2,14 @@
 
     safetensors.py  the file of the weights, block by block
     translate.py    values of a config.json, checked, to fields of ours and back
-    readers.py      what several keys of a config.json say together, family by family
-    llamas.py       the same for what is close to Llama
-    gemma.py        the same for Gemma
-    families.py     the families of transformers, a row of a table each
+    families/       the families of transformers, a row of a table each
     layouts.py      how matrices lie there, to ours and back
     huggingface.py  a config.json and its tensors to ours and back
     torch_files.py  PyTorch's files, without running what they hold
     nanogpt.py      nanoGPT's ckpt.pt
     hub.py          models by name on the Hugging Face hub
-    folder.py       a model's folder, written whole or not at all, and read
+    beside.py       config.json, and what else stands beside the weights
+    weights.py      the files that have the weights, in the forms that people have them
+    written.py      a model's folder, written whole or not at all
+    folder.py       a model's folder, read
 """

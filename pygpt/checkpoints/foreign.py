@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 _GGUF = b"GGUF"  # https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
@@ -19,6 +20,9 @@ _IN_FOLDERS = {  # how a file's name ends -> what its folder then is, where conf
 def no_folder(path: Path) -> str:
     """Return what a path is that should have been a model folder, and what to take instead."""
     if not path.exists():
+        hub = re.match(r"https?:/+(?:www\.)?huggingface\.co/([\w.-]+/[\w.-]+)", str(path))
+        if hub is not None:
+            return f"does not exist; of the Hugging Face hub give the name alone, {hub[1]}"
         home = "; ~ is not expanded: os.path.expanduser does" if path.parts[:1] == ("~",) else ""
         return f"does not exist{home}"
     if _first_bytes(path, len(_GGUF)) == _GGUF:

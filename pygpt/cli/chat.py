@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any, BinaryIO
 
+from pygpt.cli.flags import add_encoding
 from pygpt.cli.generate import (
     add_model_flags,
     add_option_flags,
@@ -17,7 +18,7 @@ from pygpt.cli.generate import (
     print_pieces,
 )
 from pygpt.errors import ConfigError, PygptError
-from pygpt.files.streams import decoded
+from pygpt.files.streams import check_encoding, decoded
 from pygpt.generate.chat import Conversation
 from pygpt.generate.config import GenerateOptions
 
@@ -54,12 +55,14 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--system", metavar="TEXT", help="what the model is told at the beginning of a conversation"
     )
+    add_encoding(parser)
     parser.set_defaults(run=chat)
 
 
 def chat(arguments: argparse.Namespace) -> None:
     """Answer lines until they end or /quit comes."""
-    options = given_options(arguments)
+    options, encoding = given_options(arguments), arguments.encoding or ""
+    check_encoding(encoding)
     with load_model(arguments) as model:
         conversation = Conversation(
             model, remembers=arguments.remember, system=arguments.system, **options
@@ -67,7 +70,7 @@ def chat(arguments: argparse.Namespace) -> None:
         if sys.stdin.isatty():
             _on_terminal(conversation)
         else:
-            _on_lines(conversation)
+            _on_lines(conversation, encoding)
 
 
 def _run_command(conversation: Conversation, line: str) -> bool:
@@ -94,9 +97,9 @@ def _option(name: str, value: str) -> GenerateOptions:
         raise ConfigError(name, f"expected a number, got {value!r}") from None
 
 
-def _on_lines(conversation: Conversation) -> None:
+def _on_lines(conversation: Conversation, encoding: str) -> None:
     """Answer the lines of a pipe or a file; an error ends it."""
-    for number, line in enumerate(_lines_of(sys.stdin.buffer), start=1):
+    for number, line in enumerate(_lines_of(sys.stdin.buffer, encoding), start=1):
         try:
             if _is_command(line):
                 if not _run_command(conversation, line):
@@ -117,11 +120,12 @@ def _text_of(line: str) -> str:
     return line[1:] if line.startswith("//") else line
 
 
-def _lines_of(file: BinaryIO) -> Iterator[str]:
-    """Yield the lines of standard input, stripped, as they come; in UTF-16 when it has ended."""
+def _lines_of(file: BinaryIO, encoding: str) -> Iterator[str]:
+    """Yield the lines of standard input, stripped, as they come; when it has ended in an encoding
+    that was named, and in UTF-16."""
     first = file.readline()
-    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        yield from map(str.strip, decoded(first + file.read()).split("\n"))
+    if encoding or first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        yield from map(str.strip, decoded(first + file.read(), encoding).split("\n"))
         return
     for data in chain([first] if first else [], file):  # what is no UTF-8 the tokenizer refuses
         text = decoded(data) if data is first else data.decode("utf-8", "surrogateescape")

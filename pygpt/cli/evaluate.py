@@ -6,19 +6,19 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pygpt.cli.flags import CHECKPOINT, add_backend, add_fields, given_fields
+from pygpt.cli.flags import CHECKPOINT, add_backend, add_encoding, add_fields, given_fields
 from pygpt.errors import ConfigError, DataError, TokenError
 from pygpt.fields import from_dict
 from pygpt.model.config import BACKENDS
 from pygpt.training.config import TrainConfig
 
 if TYPE_CHECKING:
-    from pygpt.datasets.sampler import Batch, TrainingData
+    from pygpt.datasets.sampler import Batch, BatchSource, TrainingData
     from pygpt.model.gpt import GPT
     from pygpt.training.state import State
 
@@ -52,6 +52,7 @@ def add_parser(commands: Any) -> None:
         "(default: the run's own data)",
     )
     add_fields(parser, TrainConfig, (*_SAVED, "eval_iters"), _DEFAULTS)
+    add_encoding(parser)
     add_backend(parser, choices=BACKENDS)
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.set_defaults(run=evaluate)
@@ -70,16 +71,17 @@ def evaluate(arguments: argparse.Namespace) -> None:
     trained_with = {} if state is None else {name: getattr(state.config, name) for name in _SAVED}
     fields = {**_DEFAULTS, **trained_with, **given_fields(arguments, TrainConfig)}
     config = from_dict(TrainConfig, fields)
-    backend = given.get("backend", "cpu")
+    backend, encoding = given.get("backend", "cpu"), given.get("encoding", "")
     with ExitStack() as stack, alive(sys.stderr, False, lambda: doing[0]):
         with pygpt.GPT.from_pretrained(checkpoint, backend=backend) as model:
-            named = stack.enter_context(as_file(given["data"])) if "data" in given else None
+            named = None
+            if "data" in given:
+                named = stack.enter_context(as_file(given["data"], encoding))
             with told_to_prepare(arguments.checkpoint):
                 origin = None if state is None else state.origin
-                data = _data(model, arguments.checkpoint, named, origin, config)
+                data = _data(model, arguments.checkpoint, named, origin, config, encoding)
             streams = data.streams(model.config.block_size, config)
-            batches = streams.validation.eval_batches(config.eval_iters or None)
-            batches = _counted(_shown(batches), doing)
+            batches = _shown(streams.validation, config.eval_iters or None, doing)
             found = pygpt.evaluate(model, batches, streams.bytes_per_token)
     values = {"loss": found.loss, "perplexity": found.perplexity, "tokens": found.tokens}
     if found.bits_per_byte is not None:
@@ -105,6 +107,7 @@ def _data(
     named: str | None,
     origin: Mapping[str, Any] | None,
     config: TrainConfig,
+    encoding: str,
 ) -> TrainingData:
     """Return what to measure on: what was named, or the run's own, with the run's own split.
 
@@ -113,6 +116,7 @@ def _data(
         named: the data that the user named; None for the run's own.
         origin: of the run's data, see `Streams`; None if that is not known.
         config: its seed chooses pairs, where the data are not the run's.
+        encoding: of a file of pairs, where it is not the run's own; UTF-8 if empty.
     Raises:
         DataError: there are none, or the run's own have changed since.
     """
@@ -134,29 +138,36 @@ def _data(
     if origin is not None and "file" in origin and not os.path.isdir(where):
         split = (origin["validation"], origin["seed"])
         try:
-            data = data_for(model, where, *split, **origin["reading"])
+            reading = origin["reading"] | ({"encoding": encoding} if encoding else {})
+            data = data_for(model, where, *split, **reading)
             check_origin(origin, data.streams(model.config.block_size, config).origin)
             return data
         except (DataError, TokenError, ConfigError):
             if named is None or os.path.realpath(where) == os.path.realpath(origin["file"]):
                 raise
-    data = data_for(model, where, PAIRS_FOR_VALIDATION, config.seed)
+    data = data_for(model, where, PAIRS_FOR_VALIDATION, config.seed, encoding=encoding)
     if named is None:
         check_origin(origin, data.streams(model.config.block_size, config).origin)
     return data
 
 
-def _counted(batches: Iterable[Batch], doing: list[str]) -> Iterator[Batch]:
-    for number, batch in enumerate(batches, start=1):
-        doing[0] = "" if sys.stderr.isatty() else f"evaluating, batch {number:,}"
-        yield batch
+def _shown(source: BatchSource, count: int | None, doing: list[str]) -> Iterable[Batch]:
+    """Yield batches to evaluate with; on a terminal a bar shows how many there were.
 
+    Args:
+        doing: its one item becomes what goes on, in words, unless there is a bar.
+    """
+    from pygpt.datasets.sampler import Sampler, numbered
 
-def _shown(batches: Iterable[Batch]) -> Iterable[Batch]:
-    """Yield batches; on a terminal a bar shows how many there were."""
+    def show(which: str) -> None:
+        doing[0] = f"evaluating, batch {which}"
+
     if not sys.stderr.isatty():
-        return batches
+        return numbered(source, count, show)
     from rich.console import Console
     from rich.progress import track
 
-    return track(batches, "batches", console=Console(file=sys.stderr), transient=True)
+    doing[0] = ""
+    total = source.eval_count(count) if isinstance(source, Sampler) else None
+    batches, console = source.eval_batches(count), Console(file=sys.stderr)
+    return track(batches, "batches", total, console=console, transient=True)

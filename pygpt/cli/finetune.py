@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from pygpt.cli.flags import CHECKPOINT, UsageError, add_fields, given_fields
+from pygpt.cli.flags import CHECKPOINT, UsageError, add_encoding, add_fields, given_fields
 from pygpt.cli.train import add_run_flags
 from pygpt.fields import from_dict
 from pygpt.training.config import DataConfig, TrainConfig, options_of
@@ -57,6 +57,7 @@ def add_parser(commands: Any) -> None:
         action="store_true",
         help="leave out pairs that do not fit, and say how many; without it one ends it",
     )
+    add_encoding(parser)
     add_run_flags(parser, "none, it must be given")
     add_fields(parser.add_argument_group("training"), TrainConfig, defaults=FINE_TUNING)
     parser.set_defaults(run=finetune)
@@ -82,12 +83,13 @@ def finetune(arguments: argparse.Namespace) -> None:
     saved = begun_with(out) if resume else None
     base = FINE_TUNING if saved is None else saved.train
     config = from_dict(TrainConfig, options_of(base, given_fields(arguments, TrainConfig)))
+    encoding = given.get("encoding", "")
     notes = [f"fine-tuned from {arguments.checkpoint}"]
     if "show" in given:
         require_packages("--show")
     live = Live() if "show" in given else None
     with ExitStack() as stack:
-        data = stack.enter_context(as_file(arguments.data))
+        data = stack.enter_context(as_file(arguments.data, encoding))
         with alive(sys.stderr, quiet, lambda: f"loading {arguments.checkpoint}"):
             opened = pygpt.finetune(
                 find_checkpoint(arguments.checkpoint),
@@ -101,6 +103,7 @@ def finetune(arguments: argparse.Namespace) -> None:
                 prompt_field=given.get("prompt_field"),
                 answer_field=given.get("answer_field"),
                 skip="skip" in given,
+                encoding=encoding,
                 on_note=notes.append,
             )
             with told_to_prepare(arguments.checkpoint):

@@ -81,6 +81,23 @@ def near_choice(message: str) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
+def near_number(message: str) -> str:
+    """Return `; did you mean 1000?` for argparse's message about `1e3`, or nothing."""
+    match = re.search(r"invalid (int|float) value: '(.*)'$", message)
+    if match is None:
+        return ""
+    kind, text = match.groups()
+    thousands = re.fullmatch(r"\d{1,3}(,\d{3})+", text) and not text.startswith("0")
+    try:
+        number = float(text.replace(",", "" if thousands else "."))
+    except ValueError:
+        return ""
+    whole = number.is_integer()
+    if kind == "int" and not whole:
+        return ""
+    return f"; did you mean {int(number) if whole else number}?"
+
+
 # ---- flags of the fields ---------------------------------------------------------------------
 
 
@@ -118,7 +135,8 @@ def add_fields(
 
 
 def add_reading(parser: Any, lines: bool = True) -> None:
-    """Add --field, --format and, if wanted, --lines: how a source is read."""
+    """Add --field, --format, --encoding, --separator and, if wanted, --lines: how a source is read.
+    """
     parser.add_argument(
         "--field",
         metavar="NAME",
@@ -129,12 +147,28 @@ def add_reading(parser: Any, lines: bool = True) -> None:
         metavar="|".join(FORMATS),
         help="what the files are (default: what their names say, and else text)",
     )
+    add_encoding(parser)
+    parser.add_argument(
+        "--separator",
+        metavar="TEXT",
+        help="what stands between documents within a text, such as <|endoftext|>",
+    )
     if lines:
         parser.add_argument(
             "--lines",
             action="store_true",
             help="take each line of a text file as a document, not the whole file",
         )
+
+
+def add_encoding(parser: Any) -> None:
+    """Add --encoding, for whatever reads text."""
+    parser.add_argument(
+        "--encoding",
+        metavar="NAME",
+        help="the encoding of files without a byte order mark, by Python's name, such as cp1252 "
+        "(default: utf-8)",
+    )
 
 
 def add_backend(parser: Any, **options: Any) -> None:

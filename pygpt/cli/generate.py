@@ -6,17 +6,25 @@ import argparse
 import json
 import sys
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pygpt
 from pygpt.cli import translation
-from pygpt.cli.flags import CHECKPOINT, UsageError, add_backend, add_fields, given_fields
+from pygpt.cli.flags import (
+    CHECKPOINT,
+    UsageError,
+    add_backend,
+    add_encoding,
+    add_fields,
+    given_fields,
+)
 from pygpt.errors import CheckpointError, ConfigError, ShapeError
 from pygpt.fields import from_dict
-from pygpt.files.streams import decoded
+from pygpt.files.streams import check_encoding, decoded
 from pygpt.generate.config import GenerateConfig
 from pygpt.generate.translate_config import TranslateConfig
+from pygpt.tokenizers.protocol import end_markers
 
 if TYPE_CHECKING:
     from pygpt.model.gpt import GPT
@@ -47,6 +55,7 @@ def add_parser(commands: Any) -> None:
         metavar="FILE",
         help="read the prompt from this file; a line end at its end does not count",
     )
+    add_encoding(parser)
     prompts.add_argument(
         "input",
         nargs="?",
@@ -88,6 +97,7 @@ def generate(arguments: argparse.Namespace) -> None:
     translation.refuse_beams(vars(arguments))
     prompt = _prompt(arguments)
     with load_model(arguments) as model:
+        say_marker(model, prompt, options)
         _make_room(model, prompt, options)
         if arguments.json:
             with alive(sys.stderr, False, lambda: "generating"):
@@ -178,12 +188,14 @@ def load_model(arguments: argparse.Namespace) -> GPT:
 
 
 def _prompt(arguments: argparse.Namespace) -> str:
+    encoding = arguments.encoding or ""
+    check_encoding(encoding)
     text: str | None = arguments.input if arguments.input != "-" else None
     text = arguments.prompt if text is None else text
     if text is None and arguments.file is not None:
-        text = _without_line_end(pygpt.read_text(arguments.file))
+        text = _without_line_end(pygpt.read_text(arguments.file, encoding))
     if text is None:  # what is not UTF-8 the tokenizer will refuse
-        text = _without_line_end(decoded(sys.stdin.buffer.read()))
+        text = _without_line_end(decoded(sys.stdin.buffer.read(), encoding))
     if not text and arguments.prompt is None:
         raise ShapeError("prompt: expected text, got none; --prompt '' begins with BOS alone")
     return text
@@ -205,6 +217,15 @@ def _make_room(model: GPT, prompt: str, options: dict[str, Any]) -> None:
     elif options.get("max_new_tokens", most) > room and "slide" not in options:
         options["slide"] = True
         print(f"(longer than the context: the model sees the last {size} tokens)", file=sys.stderr)
+
+
+def say_marker(model: GPT, text: str, options: Mapping[str, Any]) -> None:
+    """Say that what ends a text of the model is in a prompt, where it is text like any other."""
+    markers = () if model.tokenizer is None else end_markers(model.tokenizer)
+    found = next((marker for marker in markers if marker in text), None)
+    if found is not None and not options.get("specials", False):
+        print(f"({found} in the prompt is text like any other; with --specials it counts)",
+              file=sys.stderr)  # fmt: skip
 
 
 def _without_line_end(text: str) -> str:

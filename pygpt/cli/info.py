@@ -68,7 +68,7 @@ def found(what: str) -> dict[str, Any]:
         DataError: it is none of these.
         CheckpointError, TokenError: it is damaged.
     """
-    from pygpt.checkpoints.folder import CONFIG_FILE
+    from pygpt.checkpoints.beside import CONFIG_FILE
     from pygpt.datasets.dataset import TRAIN_FILE
     from pygpt.training.run_folder import LOCK_FILE
 

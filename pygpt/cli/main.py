@@ -32,10 +32,11 @@ from pygpt.cli import (
     tokenizer,
     train,
 )
-from pygpt.cli.flags import UsageError, flag, flags_of, near_choice, near_flags
+from pygpt.cli.flags import UsageError, flag, flags_of, near_choice, near_flags, near_number
 from pygpt.cli.progress import shown_warnings
 from pygpt.cli.signals import STOPPING, handled_by
 from pygpt.errors import ConfigError, PygptError, TooLargeError
+from pygpt.files.text import TO_UTF8
 
 COMMANDS = (
     names, show, generate, chat, serve, prepare, train, finetune, evaluate, info, plot, tokenizer,
@@ -52,6 +53,9 @@ EXAMPLES = (
 )
 
 
+_ENCODING = ", or name its encoding, such as --encoding cp1252"
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser of ours, or of one of its commands: they are of the same class."""
 
@@ -60,7 +64,7 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message + near_choice(message))
+        raise UsageError(message + near_choice(message) + near_number(message))
 
 
 class _Version(argparse.Action):
@@ -127,7 +131,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except MemoryError as error:
         return _fail(f"error: out of memory: {error}; try a smaller model", ERROR, debug)
     except PygptError as error:
-        return _fail(f"error: {error}", ERROR, debug)
+        more = _ENCODING if str(error).endswith(TO_UTF8) and "--encoding" in flags else ""
+        return _fail(f"error: {error}{more}", ERROR, debug)
 
 
 def _name_of(error: ConfigError, flags: Collection[str]) -> str:

@@ -68,7 +68,8 @@ def names(arguments: argparse.Namespace) -> None:
                 raise UsageError(f"{PATHS[name]}: expected a path, got ''")
             paths[name] = Path(given[name])
     _check_log(paths)
-    reading: dict[str, str] = {n: given[n] for n in ("field", "format") if n in given}
+    how = ("field", "format", "encoding", "separator")
+    reading: dict[str, str] = {name: given[name] for name in how if name in given}
     if reading and "data" not in paths:
         raise UsageError(f"{flag(next(iter(reading)))} goes with --data alone, which it reads")
     if "source" in paths:

@@ -61,12 +61,6 @@ def add_parser(commands: Any) -> None:
         "--seed", type=int, default=42, metavar="N", help="the seed of that choice (default: 42)"
     )
     add_reading(parser)
-    parser.add_argument(
-        "--separator",
-        default="",
-        metavar="TEXT",
-        help="what stands between documents within a text, such as <|endoftext|>",
-    )
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.set_defaults(run=prepare)
 
@@ -88,7 +82,8 @@ def prepare(arguments: argparse.Namespace) -> None:
                 arguments.lines,
                 report_to(progress, at),
                 arguments.format or "",
-                arguments.separator,
+                arguments.separator or "",
+                arguments.encoding or "",
             )
     for file in (dataset.train, dataset.val):
         sizes = f"{len(file):,} tokens of {file.text_bytes:,} bytes of text"
@@ -117,13 +112,27 @@ def report_to(progress: Progress, doing: list[str] | None = None) -> Callable[[P
             return
         if progress.total is None:
             progress.note(found)
-            if at.empty:
-                what = "1 empty one is" if at.empty == 1 else f"{at.empty:,} empty ones are"
-                progress.note(f"{what} left out; the first: {at.first_empty}")
+            for note in notes_of(at):
+                progress.note(note)
             progress.begin(at.of)
         progress.update(at.characters, lambda: _speed(at.tokens, progress))
 
     return report
+
+
+def notes_of(at: Prepared) -> list[str]:
+    """Return a line for what is left out of a source, and for markers that are read as text."""
+    notes = []
+    if at.empty:
+        what = "1 empty one is" if at.empty == 1 else f"{at.empty:,} empty ones are"
+        notes.append(f"{what} left out; the first: {at.first_empty}")
+    if at.marked:
+        times = "once" if at.marked == 1 else f"{at.marked:,} times"
+        notes.append(
+            f"the text has {at.marker} {times}, read as text like any other; with --separator "
+            f"'{at.marker}' it stands between documents"
+        )
+    return notes
 
 
 def _speed(tokens: int, progress: Progress) -> str:

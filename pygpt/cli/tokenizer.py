@@ -107,7 +107,9 @@ def train(arguments: argparse.Namespace) -> None:
     from pygpt.files.atomic import check_new
 
     where = SHIPPED.get(arguments.data, arguments.data)  # names, too, is one text here
-    source = find_source(where, arguments.field, arguments.lines, arguments.format or "")
+    reading = {name: getattr(arguments, name) for name in ("format", "separator", "encoding")}
+    given = {name: value for name, value in reading.items() if value}
+    source = find_source(where, arguments.field, arguments.lines, **given)
     check_new(Path(arguments.out))
     texts = source.documents()
     first = next(texts, None)
@@ -126,13 +128,9 @@ def train(arguments: argparse.Namespace) -> None:
         f"tokens, {size / count:.2f} bytes each"
     )
     text = "TEXT" if source.piped else arguments.data
-    reading = [
-        word
-        for flag in ("field", "format")
-        if getattr(arguments, flag)
-        for word in (f"--{flag}", getattr(arguments, flag))
-    ]
-    say_next(False, "prepare", text, *reading, "--tokenizer", arguments.out, "--out", "data")
+    field = {"field": arguments.field} if arguments.field else {}
+    words = [word for name, value in (field | given).items() for word in (f"--{name}", value)]
+    say_next(False, "prepare", text, *words, "--tokenizer", arguments.out, "--out", "data")
 
 
 def encode(arguments: argparse.Namespace) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pygpt.cli import translation
 from pygpt.cli.flags import UsageError, add_backend, add_fields, given_fields
@@ -14,6 +14,10 @@ from pygpt.model.config import BACKENDS, GPTConfig
 from pygpt.model.presets import PRESETS
 from pygpt.training.config import DataConfig, TrainConfig
 from pygpt.translation.names import TASK_NAMES
+
+if TYPE_CHECKING:
+    from pygpt.datasets.dataset import Dataset
+    from pygpt.datasets.prepare import Prepared
 
 EXAMPLES = """\
 examples:
@@ -52,7 +56,7 @@ def add_parser(commands: Any) -> None:
         metavar="TOKENIZER",
         help=specs_of(DataConfig)["tokenizer"].rule.help,
     )
-    add_fields(parser, DataConfig, only=("field", "format", "lines"))
+    add_fields(parser, DataConfig, only=("field", "format", "encoding", "separator", "lines"))
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be trained, but write nothing"
     )
@@ -106,19 +110,24 @@ def train(arguments: argparse.Namespace) -> None:
 
     from pygpt.cli.checkpoint import tokenizer_of
     from pygpt.cli.live import page_of
+    from pygpt.cli.prepare import notes_of
     from pygpt.cli.progress import alive, say_next
     from pygpt.cli.serve import require_packages
     from pygpt.cli.training import describe, first_word, memory_of, watch, writers_of
-    from pygpt.datasets.rows import SpanSampler
     from pygpt.engine.door import require
     from pygpt.serve.live import Live
     from pygpt.training.run import open_run
 
     options = {**given_fields(arguments, GPTConfig), **given_fields(arguments, TrainConfig)}
-    names = ("out", "data", "tokenizer", "field", "format", "lines")
+    names = ("out", "data", *(name for name in specs_of(DataConfig) if name != "source"))
     where: dict[str, Any] = {name: given.get(name) for name in names}
     if where["tokenizer"] is not None:
         where["tokenizer"] = tokenizer_of(where["tokenizer"])
+    read: list[str] = []  # what is to say about the text
+
+    def on_progress(at: Prepared) -> None:
+        read[:] = notes_of(at)
+
     if "show" in given:
         require_packages("--show")
     live = Live() if "show" in given and not dry_run else None
@@ -132,16 +141,12 @@ def train(arguments: argparse.Namespace) -> None:
                 backend=given.get("backend", "cpu"),
                 writers=writers_of(given, live),
                 dry_run=dry_run,
+                on_progress=on_progress,
             )
             run = stack.enter_context(opened)
         data = run.data
         if not quiet:
-            tokens = f"{len(data.train):,} tokens to train on, {len(data.val):,} to validate with"
-            notes = [f"{tokens}, {data.tokenizer.vocab_size:,} ids"]
-            sampler = data.streams(run.model.config.block_size, run.config).train
-            if isinstance(sampler, SpanSampler) and sampler.cut:
-                many = "1 document is" if sampler.cut == 1 else f"{sampler.cut:,} documents are"
-                notes.append(f"{many} longer than block_size, and read in parts")
+            notes = [*_notes(data, run.model.config.block_size, run.config), *read]
             shown = describe(run.model, run.config, run.source, notes, all=dry_run)
             print(shown, end="", flush=True)
         if run.trainer is not None:
@@ -155,3 +160,16 @@ def train(arguments: argparse.Namespace) -> None:
         else:
             needed = memory_of(run.model, run.config).beside_weights_bytes
             require(needed, "training a model of these sizes")
+
+
+def _notes(data: Dataset, block_size: int, config: TrainConfig) -> list[str]:
+    """Return lines about the tokens of a run."""
+    from pygpt.datasets.rows import SpanSampler
+
+    tokens = f"{len(data.train):,} tokens to train on, {len(data.val):,} to validate with"
+    notes = [f"{tokens}, {data.tokenizer.vocab_size:,} ids"]
+    sampler = data.streams(block_size, config).train
+    if isinstance(sampler, SpanSampler) and sampler.cut:
+        many = "1 document is" if sampler.cut == 1 else f"{sampler.cut:,} documents are"
+        notes.append(f"{many} longer than block_size, and read in parts")
+    return notes

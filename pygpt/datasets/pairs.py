@@ -18,7 +18,7 @@ from pygpt.datasets.sources import rows_of
 from pygpt.datasets.validation import check_validation, choose, count_to_train
 from pygpt.errors import ConfigError, DataError, TokenError
 from pygpt.tokenizers.chat_template import ChatForm
-from pygpt.tokenizers.protocol import Tokenizer
+from pygpt.tokenizers.protocol import Tokenizer, end_markers
 from pygpt.training.config import TrainConfig
 
 
@@ -51,6 +51,7 @@ class Pairs:
         prompt_field: str | None = None,
         answer_field: str | None = None,
         skip: bool = False,
+        encoding: str = "",
     ) -> Pairs:
         """Return the pairs or conversations of a file; see `conversations.py` for their shapes.
 
@@ -63,14 +64,15 @@ class Pairs:
             form: how the model reads a conversation; by default pygpt's own form.
             prompt_field, answer_field: the fields that have them, where they are not found.
             skip: whether to leave out rows that do not fit; else one ends it.
+            encoding: of a file without a byte order mark, by Python's name; UTF-8 if empty.
         Raises:
             DataError: not readable, no pairs, a row without the two, or with one that is empty, or
                 with an answer for which there is no room; the message has the line.
             TokenError: a character that the tokenizer lacks, or a template that refuses a row.
         """
         form = ChatForm(tokenizer) if form is None else form
-        rows = _Rows(form, block_size)
-        for where, values in rows_of(path):
+        rows = _Rows(form, block_size, end_markers(tokenizer) if form.is_plain else ())
+        for where, values in rows_of(path, encoding=encoding):
             try:
                 rows.add(conversation_of(values, where, prompt_field, answer_field), where)
             except (DataError, TokenError) as error:
@@ -111,13 +113,13 @@ class Pairs:
 class _Rows:
     """Mutable: conversations as they are read, and what did not fit."""
 
-    def __init__(self, form: ChatForm, block_size: int) -> None:
-        self._form, self._block_size = form, block_size
+    def __init__(self, form: ChatForm, block_size: int, markers: tuple[str, ...]) -> None:
+        self._form, self._block_size, self._markers = form, block_size, markers
         self.ids: list[NDArray[np.int32]] = []
         self.targets: list[NDArray[np.int32]] = []
         self.refused: list[DataError | TokenError] = []
-        self._cut = 0
-        self._first_cut = ""
+        self._cut = self._marked = 0
+        self._first_cut = self._first_marked = ""
 
     def add(self, messages: list[dict[str, str]], where: str) -> None:
         try:
@@ -130,6 +132,10 @@ class _Rows:
                 f"{where}: answer: expected at most {size} tokens, the block_size, "
                 f"got {found.answer}"
             )
+        texts = [message["content"] for message in messages]
+        if any(marker in text for marker in self._markers for text in texts):
+            self._marked += 1
+            self._first_marked = self._first_marked or where
         ids = np.array(found.ids, np.int32)
         scored = np.where(found.scored[1:], ids[1:], IGNORE_INDEX).astype(np.int32)
         if len(scored) > size:
@@ -158,6 +164,10 @@ class _Rows:
         if self._cut:
             cut = f"{self._cut} of {len(self.ids)} prompts are longer than the context has room for"
             notes.append(f"{cut} and lose their beginning, the first: {self._first_cut}")
+        if self._marked:
+            marker = " or ".join(self._markers)
+            has = f"{self._marked} of {len(self.ids)} pairs have {marker} in their text, where it"
+            notes.append(f"{has} is text like any other, the first: {self._first_marked}")
         return tuple(notes)
 
     def _count(self) -> int:
@@ -210,11 +220,15 @@ class PairDataset:
         prompt_field: str | None = None,
         answer_field: str | None = None,
         skip: bool = False,
+        encoding: str = "",
     ) -> PairDataset:
         """Return the pairs of a file, divided: see `Pairs.read` and `Pairs.split`."""
         reading: dict[str, Any] = {
-            "prompt_field": prompt_field, "answer_field": answer_field, "skip": skip
-        }  # fmt: skip
+            "prompt_field": prompt_field,
+            "answer_field": answer_field,
+            "skip": skip,
+            "encoding": encoding,
+        }
         pairs = Pairs.read(path, tokenizer, block_size, form=form, **reading)
         train, val = pairs.split(validation, seed)
         origin = {

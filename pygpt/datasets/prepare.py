@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,11 +28,15 @@ from pygpt.datasets.token_file import TokenWriter, dtype_of
 from pygpt.datasets.validation import check_validation, choose, count_to_train
 from pygpt.errors import ConfigError, DataError, TokenError
 from pygpt.files.atomic import folder_beside, free_or_ours, replace_folder
+from pygpt.tokenizers.bpe import END_OF_TEXT
 from pygpt.tokenizers.char import CharTokenizer
+from pygpt.tokenizers.file_tokenizer import FileTokenizer
 from pygpt.tokenizers.load import load_tokenizer
-from pygpt.tokenizers.protocol import Tokenizer, begin_and_end
+from pygpt.tokenizers.protocol import Tokenizer, begin_and_end, end_markers
 
 CHARACTERS = "char"  # the tokenizer that is made from the source itself
+_CANDIDATE = re.compile(r"\S(?= \S)|\S\n(?=\S)")  # where most tokenizers end a word
+_CANDIDATES = 50  # places that a tokenizer is asked about before more text is waited for
 _MAX_THREADS = 16  # each keeps a few megabytes
 
 
@@ -45,6 +51,8 @@ class Prepared:
         tokens: that have been written.
         empty: documents without text, which are left out.
         first_empty: file and line of the first of them.
+        marker, marked: what ends a text for the tokenizer, or in many a collection, and how often
+            it is in the text, where it is read as text like any other.
     """
 
     documents: int
@@ -53,6 +61,8 @@ class Prepared:
     tokens: int
     empty: int = 0
     first_empty: str = ""
+    marker: str = ""
+    marked: int = 0
 
 
 Report = Callable[[Prepared], None]
@@ -69,6 +79,7 @@ def prepare(
     on_progress: Report | None = None,
     format: str = "",
     separator: str = "",
+    encoding: str = "",
 ) -> Dataset:
     """Encode a source into a new dataset; one that pygpt wrote before is replaced.
 
@@ -79,7 +90,7 @@ def prepare(
 
     Args:
         source: `shakespeare`, `names`, a file, a folder or `-`, which is read twice; see
-            `find_source`, also for `field`, `lines`, `format` and `separator`.
+            `find_source`, also for `field`, `lines`, `format`, `separator` and `encoding`.
         tokenizer: `char` for an id for each character of the source (and BOS, if there are many
             documents); or what `load_tokenizer` takes; or a tokenizer.
         out: the folder to write.
@@ -94,7 +105,7 @@ def prepare(
         OutputError: the folder is not pygpt's, or cannot be written.
     """
     check_validation(validation)
-    read = find_source(source, field, lines, format, separator)
+    read = find_source(source, field, lines, format, separator, encoding)
     target = free_or_ours(Path(out), "dataset", is_dataset)
     if read.folder is not None and Path(os.path.realpath(read.folder)) in target.parents:
         raise ConfigError("out", f"expected a folder outside of the source, got {out}")
@@ -103,7 +114,7 @@ def prepare(
         chosen = load_tokenizer(chosen)
     report = on_progress if on_progress is not None else lambda progress: None
     with folder_beside(target) as staged:
-        found = _survey(read, chosen is None, report)
+        found = _survey(read, chosen, report)
         if chosen is None:
             chosen = CharTokenizer("".join(sorted(found.alphabet)), bos=found.documents > 1)
         elif begin_and_end(chosen) is None and found.documents > 1:
@@ -136,30 +147,37 @@ def _without_bos(tokenizer: Tokenizer, documents: int) -> ConfigError:
 
 @dataclass(frozen=True)
 class _Found:
-    """What a source has; `alphabet`, its characters, only if asked for."""
+    """What a source has; `alphabet`, its characters, only if asked for; `marked`, how often a
+    marker of an end is in its text."""
 
     name: str
     documents: int
     characters: int
     alphabet: frozenset[str]
     left: Left
+    marked: Mapping[str, int]
 
 
-def _survey(source: Source, alphabet: bool, report: Report) -> _Found:
+def _survey(source: Source, tokenizer: Tokenizer | None, report: Report) -> _Found:
+    """Read all of a source; without a tokenizer its characters are asked for."""
+    own = () if tokenizer is None else end_markers(tokenizer)
+    marked = dict.fromkeys((*own, END_OF_TEXT), 0)
     documents = characters = reported = 0
     different: set[str] = set()
     left = Left()
     for piece in source.pieces(left):
         documents += piece.ends
         characters += len(piece.text)
-        if alphabet:
+        if tokenizer is None:
             different.update(piece.text)
+        for marker in marked:
+            marked[marker] += piece.text.count(marker)
         if characters >= reported + PIECE:
             reported = characters
             report(Prepared(documents, characters, None, 0))
     if not characters:
         raise DataError(f"data {source.name}: expected text, got none")
-    return _Found(source.name, documents, characters, frozenset(different), left)
+    return _Found(source.name, documents, characters, frozenset(different), left, marked)
 
 
 # ---- the split -------------------------------------------------------------------------------
@@ -229,7 +247,10 @@ def _encode(
         for text, ends in pieces:
             if begins and first is not None and not between:
                 ids.append(first)
-            ids += tokenizer.encode(text)
+            if not begins and isinstance(tokenizer, FileTokenizer):
+                ids += tokenizer.encode_rest(text)
+            else:
+                ids += tokenizer.encode(text)
             if ends and last is not None:
                 ids.append(last)
             begins = ends
@@ -240,34 +261,59 @@ def _encode(
     with ExitStack() as stack:
         files = (folder / TRAIN_FILE, folder / VAL_FILE)
         writers = [stack.enter_context(TokenWriter(file, tokenizer)) for file in files]
-        empty = (found.left.count, found.left.first)
-        report(Prepared(found.documents, 0, found.characters, 0, *empty))
+        notes = (found.left.count, found.left.first, *max(found.marked.items(), key=_second))
+        report(Prepared(found.documents, 0, found.characters, 0, *notes))
         for writer in writers:
             writer.write(np.array([first] if between and first is not None else [], dtype), 0)
-        whole = allotted if tokenizer.in_pieces else _joined(allotted)
+        whole = allotted if tokenizer.in_pieces else _joined(allotted, tokenizer)
         for part in _in_order(encode, _batches(whole)):
             writers[part.split].write(part.tokens, part.text_bytes)
             characters += sum(len(piece.text) for piece in part.pieces)
             documents += sum(piece.ends for piece in part.pieces)
             tokens = sum(writer.count for writer in writers)
-            report(Prepared(found.documents, characters, found.characters, tokens, *empty))
+            report(Prepared(found.documents, characters, found.characters, tokens, *notes))
         if (characters, documents) != (found.characters, found.documents):
             raise DataError(f"data {found.name}: changed while it was read; try again")
         for writer in writers:
             writer.finish()
 
 
-def _joined(allotted: Iterable[tuple[int, Piece]]) -> Iterator[tuple[int, Piece]]:
-    """Yield whole documents, or what of one is in either file."""
+def _second(item: tuple[str, int]) -> int:
+    return item[1]
+
+
+def _joined(
+    allotted: Iterable[tuple[int, Piece]], tokenizer: Tokenizer
+) -> Iterator[tuple[int, Piece]]:
+    """Yield documents, or what of one is in either file, in pieces that the tokenizer allows."""
     parts: tuple[list[str], list[str]] = ([], [])
+    sizes, wanted = [0, 0], [PIECE, PIECE]
     for split, (text, ends) in allotted:
         parts[split].append(text)
+        sizes[split] += len(text)
+        if sizes[split] < wanted[split] and not ends:
+            continue
+        held = "".join(parts[split])
+        while place := _place(held, tokenizer):
+            yield split, Piece(held[:place], False)
+            held = held[place:]
         if ends:
-            yield split, Piece("".join(parts[split]), True)
-            parts[split].clear()
+            yield split, Piece(held, True)
+        parts[split][:] = [] if ends else [held]
+        sizes[split] = 0 if ends else len(held)
+        wanted[split] = max(PIECE, 2 * sizes[split])
     for split, rest in enumerate(parts):
         if rest:
             yield split, Piece("".join(rest), False)
+
+
+def _place(text: str, tokenizer: Tokenizer) -> int:
+    """Return where a piece of at least PIECE characters may end; 0 if nowhere."""
+    if len(text) <= PIECE or not isinstance(tokenizer, FileTokenizer):
+        return 0
+    places = (match.end() for match in _CANDIDATE.finditer(text, PIECE - 1))
+    found = (place for place in islice(places, _CANDIDATES) if tokenizer.parts_at(text, place))
+    return next(found, 0)
 
 
 class _Batch(NamedTuple):

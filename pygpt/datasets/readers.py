@@ -52,12 +52,12 @@ def format_of(path: Path, format: str = "") -> str:
     return next((name for name, endings in FORMATS.items() if suffix in endings), "text")
 
 
-def guessed_format(path: Path) -> str:
+def guessed_format(path: Path, encoding: str = "") -> str:
     """Return what a file without a name is, from its first bytes: JSON, Parquet, or else text."""
     with readable(path), path.open("rb") as file:
         if file.read(4) == b"PAR1":
             return "parquet"
-    with reading(path) as file:
+    with reading(path, encoding) as file:
         head = file.read(_HEAD).lstrip()
     if re.match(rb"\[\s*\{\s*\"", head):
         return "json"
@@ -81,7 +81,12 @@ class Left:
 
 
 def read_pieces(
-    path: Path, field: str, lines: bool, format: str = "", left: Left | None = None
+    path: Path,
+    field: str,
+    lines: bool,
+    format: str = "",
+    left: Left | None = None,
+    encoding: str = "",
 ) -> Iterator[Piece]:
     """Yield the documents of a file; those that are empty are left out.
 
@@ -90,14 +95,15 @@ def read_pieces(
         field: where all but text have the text.
         lines: whether in text each line is a document, stripped, and not the whole file.
         left: counts empty fields and files.
+        encoding: of a file without a byte order mark; UTF-8 if empty.
     Raises:
         DataError: not readable, damaged, binary, not UTF-8, without the field, a line that is too
             long to be one.
     """
     if lines and format_of(path, format) == "text":
-        yield from (Piece(line, True) for _, line in numbered_lines(path))
+        yield from (Piece(line, True) for _, line in numbered_lines(path, encoding))
         return
-    for where, blocks in documents(path, field, lines, format):
+    for where, blocks in documents(path, field, lines, format, encoding):
         some = False
         for piece in cut(blocks):
             some = True
@@ -107,34 +113,37 @@ def read_pieces(
 
 
 def documents(
-    path: Path, field: str, lines: bool, format: str = ""
+    path: Path, field: str, lines: bool, format: str = "", encoding: str = ""
 ) -> Iterator[tuple[str, Iterable[str]]]:
     """Yield where each document of a file is, for messages, and its text in blocks."""
     if format_of(path, format) != "text":
-        for where, values in read_rows(path, format, (field,)):
+        for where, values in read_rows(path, format, (field,), encoding):
             yield where, (text_of(values, field, where),)
     elif lines:
-        for number, line in numbered_lines(path):
+        for number, line in numbered_lines(path, encoding):
             yield f"data file {path}: line {number}", (line,)
     else:
-        yield f"data file {path}", text_blocks(path)
+        yield f"data file {path}", text_blocks(path, encoding)
 
 
-def read_rows(path: Path, format: str = "", columns: Collection[str] = ()) -> Iterator[Row]:
+def read_rows(
+    path: Path, format: str = "", columns: Collection[str] = (), encoding: str = ""
+) -> Iterator[Row]:
     """Yield the rows of a file that is no text: JSON-lines, JSON, a table, or Parquet.
 
     Args:
         columns: those that are needed, so that no others are read where that can be; if empty, all.
+        encoding: of a file without a byte order mark, and not Parquet; UTF-8 if empty.
     Raises:
         DataError: not readable, damaged, or text.
     """
     kind = format_of(path, format)
     if kind == "jsonl":
-        yield from json_lines(path)
+        yield from json_lines(path, encoding)
     elif kind == "json":
-        yield from JsonText(path, text_blocks(path)).objects()
+        yield from JsonText(path, text_blocks(path, encoding)).objects()
     elif kind in ("csv", "tsv"):
-        yield from _table(path, kind)
+        yield from _table(path, kind, encoding)
     elif kind == "parquet":
         yield from _parquet(path, columns)
     else:
@@ -149,9 +158,9 @@ def read_rows(path: Path, format: str = "", columns: Collection[str] = ()) -> It
 _JSON = "; the file is JSON, not a JSON object a line: let its name end in .json"
 
 
-def json_lines(path: Path) -> Iterator[Row]:
+def json_lines(path: Path, encoding: str = "") -> Iterator[Row]:
     """Yield the objects of JSON-lines; blank lines have none."""
-    with reading(path) as file:
+    with reading(path, encoding) as file:
         read: Iterable[bytes] = iter(lambda: file.readline(LONGEST_LINE + 1), b"")
         lines = (line for several in read for line in several.splitlines(keepends=True))
         for number, line in enumerate(lines, start=1):  # \r ends one, too
@@ -202,14 +211,14 @@ def text_of(values: Mapping[str, Any], field: str, where: str) -> str:
     return text
 
 
-def _table(path: Path, kind: str) -> Iterator[Row]:
+def _table(path: Path, kind: str, encoding: str) -> Iterator[Row]:
     """Yield the rows of CSV or TSV, whose first line names the columns.
 
     Columns are set apart by tabs in TSV; in CSV by commas, or by semicolons or tabs where the first
     line has more of them. Texts may be in quotation marks, and then have line ends.
     """
     csv.field_size_limit(max(csv.field_size_limit(), LONGEST_LINE))
-    lines = whole_lines(path)
+    lines = whole_lines(path, encoding)
     first = next(lines, "")
     delimiter = "\t" if kind == "tsv" else max(",;\t", key=first.count)
 

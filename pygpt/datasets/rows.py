@@ -55,6 +55,10 @@ class SpanSampler(Sampler):
         self._shortest = int(self._lengths.min())
         self._epoch, self._order = -1, starts  # the order of the spans in the newest epoch
 
+    def _rows(self) -> int:
+        tokens = int(self._lengths.sum())
+        return -(-tokens // self.block_size) if self._PACKED else self._size
+
     def __next__(self) -> Batch:
         batch, used = self._batch(self._upcoming())
         self._taken += used

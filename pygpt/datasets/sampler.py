@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -129,6 +129,15 @@ class Sampler(ABC):
             taken += used
             made += 1
 
+    def eval_count(self, count: int | None = None) -> int:
+        """Return how many batches `eval_batches` yields; of packed documents about how many."""
+        found = -(-self._rows() // self.batch_size)
+        return found if count is None else min(found, count)
+
+    def _rows(self) -> int:
+        """Return how many rows all of the data take; of packed documents at least as many."""
+        return self._size
+
     def state(self) -> dict[str, str | int]:
         """Return where the sampler is, as values that JSON can hold."""
         return {
@@ -156,6 +165,16 @@ class Sampler(ABC):
         if type(taken) is not int or taken < 0:
             raise DataError(f"sampler state: taken: expected a count, got {taken!r}")
         self._taken = taken
+
+
+def numbered(
+    source: BatchSource, count: int | None, show: Callable[[str], None]
+) -> Iterator[Batch]:
+    """Yield batches to evaluate with, each after `show` has said which one it is: `7 of 20`."""
+    of = f" of {source.eval_count(count):,}" if isinstance(source, Sampler) else ""
+    for number, batch in enumerate(source.eval_batches(count), start=1):
+        show(f"{number:,}{of}")
+        yield batch
 
 
 def generator(seed: int, number: int) -> np.random.Generator:

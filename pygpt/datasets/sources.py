@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import stat
 import sys
@@ -29,6 +30,7 @@ from pygpt.datasets.readers import (
 from pygpt.datasets.separate import separate
 from pygpt.errors import ConfigError, DataError, TokenError
 from pygpt.files.checksums import add_to
+from pygpt.files.streams import check_encoding
 from pygpt.files.text import SHIPPED_NAMES, SHIPPED_SHAKESPEARE, check_file
 from pygpt.tokenizers.protocol import Tokenizer
 
@@ -44,7 +46,7 @@ class Source:
         name: what the user called it.
         files: to read; one of the temporary folder where a pipe was named.
         folder: that the files are in, if it is a folder that was named.
-        field, lines, format, separator: see `find_source`.
+        field, lines, format, separator, encoding: see `find_source`.
         piped: whether the file has what a pipe gave, and goes with the source.
     """
 
@@ -56,12 +58,14 @@ class Source:
     format: str = ""
     piped: bool = False
     separator: str = ""
+    encoding: str = ""
 
     def pieces(self, left: Left | None = None) -> Iterator[Piece]:
         """Yield all documents, in pieces; see `read_pieces`."""
         with _named(self):
             for path in self.files:
-                pieces = read_pieces(path, self.field, self.lines, self.format, left)
+                how = (self.field, self.lines, self.format, left, self.encoding)
+                pieces = read_pieces(path, *how)
                 yield from separate(pieces, self.separator) if self.separator else pieces
 
     def documents(self) -> Iterator[str]:
@@ -77,7 +81,7 @@ class Source:
         """Yield the rows of all files; a `DataError` for one that is text. See `read_rows`."""
         with _named(self):
             for path in self.files:
-                yield from read_rows(path, self.format)
+                yield from read_rows(path, self.format, (), self.encoding)
 
     def without_ids(self, tokenizer: Tokenizer, error: TokenError) -> TokenError:
         """Return an error of this tokenizer with the place of the text that it refuses.
@@ -86,7 +90,8 @@ class Source:
         """
         left = Left()
         for path in self.files:
-            for where, blocks in documents(path, self.field, self.lines, self.format):
+            how = (self.field, self.lines, self.format, self.encoding)
+            for where, blocks in documents(path, *how):
                 line, of_lines = 1, format_of(path, self.format) == "text" and not self.lines
                 for text, _ in cut(blocks):
                     part, problem = _refused(tokenizer, text)
@@ -144,6 +149,7 @@ def find_source(
     lines: bool | None = False,
     format: str = "",
     separator: str = "",
+    encoding: str = "",
 ) -> Source:
     """Return the source of this name.
 
@@ -157,14 +163,19 @@ def find_source(
             also packed (.gz, .zst, .bz2, .xz), and else text.
         field: where all but text have the text; `text` if None.
         lines: whether each line of a text file is a document, and not the file; None: also where
-            no file is text.
+            no file is text, but not where there is a separator.
         format: what all files are, whatever their names say; one of `FORMATS`.
         separator: what stands between documents within a text, such as `<|endoftext|>`, and is no
             text itself; none if empty.
+        encoding: of files without a byte order mark, by Python's name; UTF-8 if empty.
     Raises:
         DataError: there is no such file, or no file in the folder.
-        ConfigError: a field, or lines, for files that have none.
+        ConfigError: a field, lines or an encoding for files that have none, or one that there is
+            not.
     """
+    check_encoding(encoding)
+    if lines is None and separator:
+        lines = False
     name, folder = os.fspath(where), None
     piped = name == STANDARD_INPUT or _is_pipe(name)
     if name in SHIPPED:
@@ -178,22 +189,40 @@ def find_source(
         files = [Path(name)]
     else:
         state = "expected a file or a folder" if os.path.exists(name) else "there is no such file"
-        raise DataError(f"data file {name}: {state}")
+        raise DataError(f"data file {name}: {state}{_of_address(name)}")
     with _removed_if_it_fails(files[0].parent if piped else None):
         if piped:
-            try:
-                format = format or guessed_format(files[0])
-            except DataError as error:
-                said = str(error).replace(f"data file {files[0]}", f"data {name}")
-                raise DataError(said) from error
-        _check_reading(name, files, field, lines, format)
+            format = format or _guessed(name, files[0], encoding)
+        _check_reading(name, files, field, lines, format, encoding)
         if piped and format != "text":  # whoever has the file alone shall know it, too
             files = [files[0].rename(files[0].with_suffix(FORMATS[format][0]))]
     field = FIELD if field is None else field
-    source = Source(name, tuple(files), folder, field, lines is not False, format, piped, separator)
+    how = (field, lines is not False, format, piped, separator, encoding)
+    source = Source(name, tuple(files), folder, *how)
     if piped:
         weakref.finalize(source, shutil.rmtree, files[0].parent, True)
     return source
+
+
+def _guessed(name: str, file: Path, encoding: str) -> str:
+    try:
+        return guessed_format(file, encoding)
+    except DataError as error:
+        said = str(error).replace(f"data file {file}", f"data {name}")
+        raise DataError(said) from error
+
+
+def _of_address(name: str) -> str:
+    """Return what to do where an address was named, or a data set of the hub; else nothing."""
+    if _is_address(name):
+        return "; no addresses are read: fetch the file first, with curl or wget"
+    if re.fullmatch(r"[\w-]+/[\w-]+", name) and not os.path.exists(os.path.dirname(name)):
+        return "; the files of a data set on the Hugging Face hub are fetched first"
+    return ""
+
+
+def _is_address(name: str) -> bool:
+    return re.match(r"https?:/", name) is not None
 
 
 @contextmanager
@@ -207,9 +236,16 @@ def _removed_if_it_fails(folder: Path | None) -> Iterator[None]:
 
 
 def _check_reading(
-    name: str, files: Sequence[Path], field: str | None, lines: bool | None, format: str
+    name: str,
+    files: Sequence[Path],
+    field: str | None,
+    lines: bool | None,
+    format: str,
+    encoding: str,
 ) -> None:
-    """Refuse a field, or lines, for files that have none."""
+    """Refuse a field, lines or an encoding for files that have none."""
+    if encoding and all(format_of(file, format) == "parquet" for file in files):
+        raise ConfigError("encoding", f"expected files of text, got Parquet: {name}")
     have_fields = [format_of(file, format) != "text" for file in files]
     if field is not None and not any(have_fields):
         table = "; --format csv or tsv reads a table" if format == "text" else ""
@@ -236,26 +272,28 @@ def fingerprint_of(where: str) -> str:
 
 
 @contextmanager
-def as_file(where: str) -> Iterator[str]:
+def as_file(where: str, encoding: str = "") -> Iterator[str]:
     """Give the name of a file that may be read more than once within the block: a pipe's copy."""
     if where == STANDARD_INPUT or _is_pipe(where):
-        source = find_source(where, lines=None)
+        source = find_source(where, lines=None, encoding=encoding)
         yield os.fspath(source.files[0])
         del source  # and with it the copy
     else:
         yield where
 
 
-def rows_of(where: str | os.PathLike[str], format: str = "") -> Iterator[Row]:
+def rows_of(
+    where: str | os.PathLike[str], format: str = "", encoding: str = ""
+) -> Iterator[Row]:
     """Yield the rows of a file, a pipe or a folder; see `find_source` and `read_rows`."""
-    if os.path.exists(where) or where == STANDARD_INPUT:
-        yield from find_source(where, lines=None, format=format).rows()
+    if os.path.exists(where) or where == STANDARD_INPUT or _is_address(os.fspath(where)):
+        yield from find_source(where, lines=None, format=format, encoding=encoding).rows()
     else:
         yield from read_rows(Path(where), format)  # which says what is wrong
 
 
 def read_documents(
-    path: str | os.PathLike[str] | None = None, field: str | None = None
+    path: str | os.PathLike[str] | None = None, field: str | None = None, encoding: str = ""
 ) -> list[str]:
     """Return the documents of a file: the lines of a text, stripped, without those that are empty.
 
@@ -263,13 +301,16 @@ def read_documents(
         path: text, or a file with fields, as `find_source` has them; None for the 32,033 names that
             come with pygpt.
         field: where a file with fields has a document; `text` if None.
+        encoding: of a file without a byte order mark, by Python's name; UTF-8 if empty.
     Raises:
         DataError: no such file, a folder, not readable, binary, not UTF-8, or without text.
     """
     path = SHIPPED_NAMES if path is None else Path(path)
     check_file(path)
     lines = format_of(path) == "text"
-    found = Source(os.fspath(path), (path,), None, FIELD if field is None else field, lines)
+    check_encoding(encoding)
+    field = FIELD if field is None else field
+    found = Source(os.fspath(path), (path,), None, field, lines, encoding=encoding)
     return list_of(found)
 
 

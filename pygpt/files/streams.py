@@ -1,7 +1,8 @@
 """A file as a stream of UTF-8: unpacked where it was packed, without a byte order mark.
 
 What a file is, its first bytes say, never its name: gzip, bzip2, xz and Zstandard are unpacked;
-UTF-16 and UTF-32 with a byte order mark become UTF-8; archives and pictures are refused by name.
+UTF-16 and UTF-32 with a byte order mark become UTF-8, as does what the caller says is in another
+encoding; archives and pictures are refused by name.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pygpt.errors import DataError
+from pygpt.errors import ConfigError, DataError
 
 PACKED = (".gz", ".zst", ".bz2", ".xz")
 """Endings of packed files, before which another one says what is inside."""
@@ -47,12 +48,24 @@ _OTHERS = (
 )
 
 
+def check_encoding(name: str) -> None:
+    """Raise a ConfigError unless Python knows an encoding of text by this name; "" names none."""
+    try:
+        "a".encode(name or "utf-8")
+    except (LookupError, ValueError) as error:
+        known = "utf-16, latin-1, cp1252, shift_jis or gb18030"
+        raise ConfigError("encoding", f"expected one such as {known}, got {name!r}") from error
+
+
 @contextmanager
-def reading(path: Path) -> Iterator[BinaryIO]:
+def reading(path: Path, encoding: str = "") -> Iterator[BinaryIO]:
     """Open a file of text to read as UTF-8 within the block; what goes wrong is a `DataError`.
 
     `tell` of what is yielded counts the bytes of the file, or of what it was unpacked to; it is not
-    seekable where they were UTF-16.
+    seekable where they were in another encoding.
+
+    Args:
+        encoding: of a file without a byte order mark; UTF-8 if empty.
     """
     with ExitStack() as stack, readable(path):
         file = stack.enter_context(path.open("rb"))
@@ -67,11 +80,19 @@ def reading(path: Path) -> Iterator[BinaryIO]:
             other = f"a tar archive: {_UNPACK}"
         if other is not None:
             raise DataError(f"data file {path}: expected text, got {other}")
-        mark, encoding = next((pair for pair in _MARKS if head.startswith(pair[0])), (b"", ""))
+        mark, found = _marked(head, encoding)
         file.read(len(mark))
-        if encoding not in ("", "utf-8"):
-            file = io.BufferedReader(_Converted(path, file, encoding), _BLOCK)
+        if found:
+            says = "its first bytes say" if mark else "--encoding says"
+            file = io.BufferedReader(_Converted(path, file, found, says), _BLOCK)
         yield file
+
+
+def _marked(head: bytes, encoding: str) -> tuple[bytes, str]:
+    """Return the byte order mark that a text begins with, and its encoding unless that is UTF-8."""
+    mark, found = next((pair for pair in _MARKS if head.startswith(pair[0])), (b"", encoding))
+    is_utf8 = not found or codecs.lookup(found).name in ("utf-8", "utf-8-sig")
+    return mark, "" if is_utf8 else found
 
 
 @contextmanager
@@ -113,15 +134,20 @@ def kind_of_binary(head: bytes, offset: int) -> str:
     half = max(even, odd) * 4 > len(head) >= 8
     if half and min(even, odd) * 8 < max(even, odd):
         name = "UTF-16BE" if even > odd else "UTF-16LE"
-        return f"{name} without a byte order mark; convert it: iconv -f {name} -t UTF-8"
+        convert = f"convert it: iconv -f {name} -t UTF-8; or say so: --encoding {name}"
+        return f"{name} without a byte order mark; {convert}"
     return f"a binary file (a zero byte at offset {offset})"
 
 
 class _Converted(io.RawIOBase):
-    """Mutable: a stream in another encoding as UTF-8."""
+    """Mutable: a stream in another encoding as UTF-8.
 
-    def __init__(self, path: Path, file: Any, encoding: str) -> None:
-        self._path, self._file, self._encoding = path, file, encoding
+    Args:
+        says: what says that this is the encoding, for messages.
+    """
+
+    def __init__(self, path: Path, file: Any, encoding: str, says: str) -> None:
+        self._path, self._file, self._encoding, self._says = path, file, encoding, says
         self._decoder = codecs.getincrementaldecoder(encoding)()
         self._rest = b""
 
@@ -136,8 +162,8 @@ class _Converted(io.RawIOBase):
             except UnicodeDecodeError as error:
                 name = self._encoding.upper()
                 raise DataError(
-                    f"data file {self._path}: expected {name}, as its first bytes say, got "
-                    f"something else ({error.reason})"
+                    f"data file {self._path}: expected {name}, as {self._says}, got something "
+                    f"else ({error.reason})"
                 ) from error
             if not block:
                 break
@@ -146,12 +172,24 @@ class _Converted(io.RawIOBase):
         return count
 
 
-def decoded(data: bytes) -> str:
+def decoded(data: bytes, encoding: str = "") -> str:
     """Return what came by a pipe as text: without a byte order mark, with \\n as line ends.
 
     Bytes that are no UTF-8 become surrogates, which every tokenizer refuses.
+
+    Args:
+        encoding: of what has no byte order mark; UTF-8 if empty.
+    Raises:
+        DataError: it is not in the encoding that was named.
     """
-    mark, encoding = next((pair for pair in _MARKS if data.startswith(pair[0])), (b"", "utf-8"))
-    errors = "surrogateescape" if encoding == "utf-8" else "replace"
-    text = data[len(mark) :].decode(encoding, errors)
+    mark, found = _marked(data, encoding)
+    errors = "replace" if mark else "strict"
+    try:
+        text = data[len(mark) :].decode(found or "utf-8", errors if found else "surrogateescape")
+    except UnicodeDecodeError as error:
+        name = found.upper()
+        got = f"something else at byte {error.start} ({error.reason})"
+        raise DataError(
+            f"standard input: expected {name}, as --encoding says, got {got}"
+        ) from error
     return text.replace("\r\n", "\n").replace("\r", "\n")

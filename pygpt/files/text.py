@@ -12,28 +12,32 @@ from pathlib import Path
 from stat import S_ISDIR
 
 from pygpt.errors import DataError
-from pygpt.files.streams import kind_of_binary, reading
+from pygpt.files.streams import check_encoding, kind_of_binary, reading
 
 _DATA = Path(__file__).parents[1] / "data"
 SHIPPED_NAMES = _DATA / "names.txt"
 SHIPPED_SHAKESPEARE = _DATA / "shakespeare.txt"
 BLOCK = 2**18  # bytes that are read at once
+TO_UTF8 = "convert the file to UTF-8"  # how the message about a file in another encoding ends
 LONGEST_LINE = 2**26  # bytes, or characters, of a line, which is read as a whole
 
 
-def read_text(path: str | os.PathLike[str]) -> str:
+def read_text(path: str | os.PathLike[str], encoding: str = "") -> str:
     """Return the text of a file: line ends become \\n, and a byte order mark is left out.
 
     Args:
         path: UTF-8, or UTF-16 with a byte order mark, packed or not (see `pygpt.files.streams`); or
             `shakespeare` or `names` for what comes with pygpt (a file of such a name is `./names`).
+        encoding: of a file without a byte order mark, by Python's name; UTF-8 if empty.
     Raises:
         DataError: no such file, a folder, not readable, binary, not UTF-8, or empty.
+        ConfigError: there is no such encoding.
     """
+    check_encoding(encoding)
     shipped = {"names": SHIPPED_NAMES, "shakespeare": SHIPPED_SHAKESPEARE}
     path = shipped.get(os.fspath(path), Path(path))
     check_file(path)
-    text = "".join(text_blocks(path))
+    text = "".join(text_blocks(path, encoding))
     if not text:
         raise DataError(f"data file {path}: expected text, got an empty file")
     return text
@@ -50,10 +54,10 @@ def check_file(path: Path) -> None:
             raise DataError(f"data file {path}: expected a text file, got a folder")
 
 
-def text_blocks(path: Path) -> Iterator[str]:
+def text_blocks(path: Path, encoding: str = "") -> Iterator[str]:
     """Yield a text file in blocks, as `read_text` has it; a `DataError` if it is no text."""
     decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")(), translate=True)
-    with reading(path) as file:
+    with reading(path, encoding) as file:
         offset = file.tell() if file.seekable() else 0
         head = b""
         for block in chain(iter(lambda: file.read(BLOCK), b""), [b""]):
@@ -69,32 +73,27 @@ def text_blocks(path: Path) -> Iterator[str]:
                 got = f"byte 0x{error.object[error.start]:02x} at offset"
                 raise DataError(
                     f"data file {path}: expected UTF-8, got {got} {offset - kept + error.start}; "
-                    "convert the file to UTF-8"
+                    + TO_UTF8
                 ) from error
             offset += len(block)
 
 
-def text_lines(path: Path) -> Iterator[str]:
-    """Yield the lines of a text file, stripped, without those that are empty or too long."""
-    return (line for _, line in numbered_lines(path))
-
-
-def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+def numbered_lines(path: Path, encoding: str = "") -> Iterator[tuple[int, str]]:
     """Yield the lines of a text file with their numbers, stripped, without those that are empty.
 
     Raises:
         DataError: it is no text, or a line is too long to be read as a whole.
     """
-    for number, line in enumerate(whole_lines(path), start=1):
+    for number, line in enumerate(whole_lines(path, encoding), start=1):
         line = line.strip()
         if line:
             yield number, line
 
 
-def whole_lines(path: Path) -> Iterator[str]:
+def whole_lines(path: Path, encoding: str = "") -> Iterator[str]:
     """Yield the lines of a text file with their ends, none of which is too long."""
     rest = ""
-    for block in text_blocks(path):
+    for block in text_blocks(path, encoding):
         lines = (rest + block).split("\n")
         rest = lines.pop()
         yield from (f"{line}\n" for line in lines)

@@ -28,6 +28,8 @@ from pygpt.tokenizers.template import around
 
 INSTALL = "pip install 'pygpt[tokenizers]'"
 ROLES = ("bos", "eos", "pad")
+OTHER_ROLES = "roles"  # of the model: role -> id, of tokens that are not among the added ones
+AROUND = 64  # characters on either side that say whether a text may be cut between them
 _PARTS = ("normalizer", "pre_tokenizer", "post_processor", "decoder", "model")
 
 
@@ -41,7 +43,8 @@ class Runner(Protocol):
 def names_roles(values: dict[str, Any]) -> bool:
     """Whether a file that `FileTokenizer.save` wrote says which tokens begin and end a text."""
     tokens = values.get("added_tokens") or []
-    return any(token.get(role) is True for token in tokens for role in ROLES)
+    in_added = any(token.get(role) is True for token in tokens for role in ROLES)
+    return in_added or bool(_object(values, "model").get(OTHER_ROLES))
 
 
 class FileTokenizer:
@@ -91,9 +94,12 @@ class FileTokenizer:
         self.strips = self._spelling.strips
 
     def _role(self, role: str) -> int | None:
-        """Return the added token that a file which we wrote names so."""
+        """Return the token that a file which we wrote names so."""
         tokens = zip(self._values["added_tokens"], self._added, strict=True)
-        return next((token.id for json, token in tokens if json.get(role) is True), None)
+        others = self._values["model"].get(OTHER_ROLES)
+        other = others.get(role) if isinstance(others, dict) else None
+        other = other if type(other) is int and other in self._texts else None
+        return next((token.id for json, token in tokens if json.get(role) is True), other)
 
     @property
     def vocab_size(self) -> int:
@@ -125,6 +131,7 @@ class FileTokenizer:
     def fingerprint(self) -> str:
         """SHA-256, in hex, of the parts of the file that decide the ids, as JSON."""
         model = {**self._values["model"]}
+        model.pop(OTHER_ROLES, None)
         if isinstance(model.get("merges"), list):
             model["merges"] = [list(_merge(merge)) for merge in model["merges"]]
         parts = [self._values.get(part) for part in _PARTS[:3]]
@@ -144,6 +151,20 @@ class FileTokenizer:
         """
         utf8(text)
         return self._runner.encode(text, specials)
+
+    def encode_rest(self, text: str) -> list[int]:
+        """Return the ids of a text that goes on where `parts_at` let another one end."""
+        utf8(text)
+        assert isinstance(self._runner, _Steps)
+        return self._runner.encode(text, False, begins=False)
+
+    def parts_at(self, text: str, place: int) -> bool:
+        """Whether the ids of a text are those of its beginning, up to a place, and of its rest.
+
+        What is around the place says so: a word ends there, or no token has both characters.
+        """
+        left, right = text[max(0, place - AROUND) : place], text[place : place + AROUND]
+        return isinstance(self._runner, _Steps) and self._runner.are_apart(left, right)
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of these ids; what is not UTF-8, such as half a character, is U+FFFD."""
@@ -185,7 +206,11 @@ class FileTokenizer:
             plain = {name: value for name, value in token.items() if name not in ROLES}
             named = {role: True for role, i in roles.items() if i == token["id"]}
             tokens.append(plain | named)
-        values = self._values | {"added_tokens": tokens}
+        added = {token.id for token in self._added}
+        model = {name: v for name, v in self._values["model"].items() if name != OTHER_ROLES}
+        others = {role: i for role, i in roles.items() if i not in added}
+        model |= {OTHER_ROLES: others} if others else {}
+        values = self._values | {"added_tokens": tokens, "model": model}
         write_new(Path(path), (json.dumps(values, ensure_ascii=False, indent=1) + "\n").encode())
 
     @classmethod
@@ -225,6 +250,7 @@ class _Steps:
         if not merges:
             raise TokenError("model.merges: expected some, got none")
         self._normalize = normalizer(values.get("normalizer"))
+        self._normalize_rest = normalizer(values.get("normalizer"), begins=False)
         self._cuts, is_spelled = pre_tokenizer(values.get("pre_tokenizer"))
         self._model = MergeModel(
             model["vocab"],
@@ -239,19 +265,33 @@ class _Steps:
         self._plain = Finder([token for token in added if not token.normalized], str)
         self._normal = Finder([token for token in added if token.normalized], self._normalize)
 
-    def encode(self, text: str, specials: bool) -> list[int]:
+    def encode(self, text: str, specials: bool, begins: bool = True) -> list[int]:
+        """Return the ids of a text, or of the rest of one that begins elsewhere."""
         ids: list[int] = []
         for outer in self._plain.parts(text, specials):
             if outer.id is not None:
                 ids.append(outer.id)
                 continue
-            for part in self._normal.parts(self._normalize(outer.text), specials):
+            goes_on = outer.at == 0 and not begins
+            normalize = self._normalize_rest if goes_on else self._normalize
+            for part in self._normal.parts(normalize(outer.text), specials):
                 if part.id is not None:
                     ids.append(part.id)
                 else:
-                    begins = outer.at == 0 and part.at == 0
-                    ids += self._model.encode(self._words(part.text, begins))
+                    is_first = begins and outer.at == 0 and part.at == 0
+                    ids += self._model.encode(self._words(part.text, is_first))
         return ids
+
+    def are_apart(self, left: str, right: str) -> bool:
+        """Whether the ids of both together are those of each, whatever is around them."""
+        ids = self.encode(left, False) + self.encode(right, False, begins=False)
+        if ids != self.encode(left + right, False):
+            return False
+        first = self._words(self._normalize(left), False)
+        second = self._words(self._normalize_rest(right), False)
+        if first + second == self._words(self._normalize(left + right), False):
+            return True
+        return bool(first and second) and self._model.never_joins(first[-1], second[0])
 
     def _words(self, text: str, begins: bool) -> list[str]:
         words = [text]

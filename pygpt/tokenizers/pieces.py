@@ -79,6 +79,14 @@ class MergeModel:
             ids += found
         return ids
 
+    def never_joins(self, left: str, right: str) -> bool:
+        """Whether no token, whatever is around, has what ends one word and begins the other."""
+        if self._suffix or self._spell is not str or not left or not right:
+            return False
+        last, first = left[-1], right[0]
+        are_known = last in self._vocabulary and first in self._vocabulary
+        return are_known and (last, first) not in self._neighbours
+
     def _of(self, word: str) -> tuple[int, ...]:
         if self._takes_words and word in self._vocabulary:
             return (self._vocabulary[word],)

@@ -118,6 +118,13 @@ def begin_and_end(tokenizer: Tokenizer) -> tuple[int, int] | None:
     return (end if tokenizer.bos is None else tokenizer.bos), end
 
 
+def end_markers(tokenizer: Tokenizer) -> tuple[str, ...]:
+    """Return the texts of the special token that ends a text; in text they are text like any other.
+    """
+    around = begin_and_end(tokenizer)
+    return tuple(t for t, i in tokenizer.specials.items() if around is not None and i == around[1])
+
+
 def ends(special: SpecialIds, tokenizer: Tokenizer | None) -> tuple[int, ...]:
     """Return the ids that end a text: those of a model's files, and the tokenizer's."""
     found = None if tokenizer is None else begin_and_end(tokenizer)

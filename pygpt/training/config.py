@@ -166,6 +166,12 @@ class DataConfig(Checked):
         "", "the field or column that has the text in JSON, tables and Parquet; none: text"
     )
     format: str = option("", "what the files are; none: what their names say, and else text")
+    encoding: str = option(
+        "", "the encoding of files without a byte order mark, such as cp1252; none: UTF-8"
+    )
+    separator: str = option(
+        "", "what stands between documents within a text, such as <|endoftext|>"
+    )
     lines: bool | None = option(
         None,
         "take each line of a text file as a document, not the whole file; by default where batches "

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -40,6 +41,7 @@ def finetune(
     prompt_field: str | None = None,
     answer_field: str | None = None,
     skip: bool = False,
+    encoding: str = "",
     on_note: Callable[[str], None] = lambda note: None,
 ) -> Iterator[Trainer]:
     """Yield a trainer of a saved model; use it in a `with` block, which frees both at its end.
@@ -57,7 +59,7 @@ def finetune(
         run, resume, writers: see `Trainer`.
         validation: the part of the pairs that is to validate with.
         backend: see `GPT`.
-        prompt_field, answer_field, skip: see `Pairs.read`.
+        prompt_field, answer_field, skip, encoding: see `Pairs.read`.
         on_note: called with a line for each thing that was cut, left out or added.
     Raises:
         CheckpointError: no such model, it is damaged, or its tokenizer cannot be used.
@@ -65,7 +67,8 @@ def finetune(
         DataError: the data cannot be read.
     """
     config = TrainConfig() if config is None else config
-    reading = {"prompt_field": prompt_field, "answer_field": answer_field}
+    reading: dict[str, Any] = {"prompt_field": prompt_field, "answer_field": answer_field}
+    reading["encoding"] = encoding
     with ExitStack() as stack:
         model = stack.enter_context(load(checkpoint, backend))
         if not os.path.isdir(data) and model.tokenizer is not None:
@@ -97,12 +100,15 @@ def load(checkpoint: str | os.PathLike[str], backend: str = "cpu") -> GPT:
 
 
 def answers_are_lines(
-    data: str | os.PathLike[str], prompt_field: str | None, answer_field: str | None
+    data: str | os.PathLike[str],
+    prompt_field: str | None,
+    answer_field: str | None,
+    encoding: str = "",
 ) -> bool:
     """Whether no answer has a line end, so that one can end it."""
     if not os.path.isfile(data):
         return False
-    for where, values in rows_of(data):
+    for where, values in rows_of(data, encoding=encoding):
         try:
             messages = conversation_of(values, where, prompt_field, answer_field)
         except DataError:
@@ -162,18 +168,24 @@ def data_for(
     prompt_field: str | None = None,
     answer_field: str | None = None,
     skip: bool = False,
+    encoding: str = "",
 ) -> Dataset | PairDataset:
     """Return what a saved model can learn from, or be measured on.
 
     Args:
         data: see `finetune`.
         validation, seed: of pairs, which are to validate with.
-        prompt_field, answer_field, skip: see `Pairs.read`.
+        prompt_field, answer_field, skip, encoding: see `Pairs.read`.
     Raises:
-        ConfigError: the data are of another tokenizer, or there are pairs and the model has none.
+        ConfigError: the data are of another tokenizer, or there are pairs and the model has none;
+            or an option of pairs for data that are prepared.
         DataError: the data cannot be read.
     """
     if os.path.isdir(data):
+        options = {"prompt_field": prompt_field, "answer_field": answer_field, "encoding": encoding}
+        for name, value in options.items():
+            if value:
+                raise ConfigError(name, f"does not go with {data}, which is prepared")
         dataset = Dataset.load(data)
         check_tokenizer(model, dataset.tokenizer)
         return dataset
@@ -189,4 +201,5 @@ def data_for(
         prompt_field=prompt_field,
         answer_field=answer_field,
         skip=skip,
+        encoding=encoding,
     )

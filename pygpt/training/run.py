@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Unpack
 
 from pygpt.checkpoints import folder as checkpoint
 from pygpt.datasets.dataset import TOKENIZER_FILE, TRAIN_FILE, VAL_FILE, Dataset
-from pygpt.datasets.prepare import prepare
+from pygpt.datasets.prepare import Report, prepare
 from pygpt.datasets.sources import fingerprint_of
 from pygpt.errors import CheckpointError, ConfigError, DataError
 from pygpt.fields import from_dict, specs_of
@@ -77,6 +77,8 @@ def train(
     field: str | None = None,
     format: str | None = None,
     lines: bool | None = None,
+    encoding: str | None = None,
+    separator: str | None = None,
     resume: bool = False,
     backend: str = "cpu",
     writers: Sequence[MetricsWriter] = (),
@@ -94,8 +96,8 @@ def train(
         out: the run's folder; by default in `runs`, by the name of the preset or file.
         data: a folder of `prepare`, or a source that `prepare` reads; by default the recipe's.
         tokenizer: which tokenizer reads a source; see `prepare`.
-        field, format, lines: how a source is read; see `prepare`. By default a line of a text is a
-            document where batches are packed.
+        field, format, lines, encoding, separator: how a source is read; see `prepare`. By default a
+            line of a text is a document where batches are packed, unless there is a separator.
         resume: whether to go on from the folder's last checkpoint, if it has one.
         backend: see `GPT`.
         writers: where records go beside the folder.
@@ -110,16 +112,10 @@ def train(
     with open_run(
         recipe,
         options,
-        out=out,
-        data=data,
-        tokenizer=tokenizer,
-        field=field,
-        format=format,
-        lines=lines,
-        resume=resume,
-        backend=backend,
-        writers=writers,
-    ) as run:
+        out=out, data=data, tokenizer=tokenizer,
+        field=field, format=format, lines=lines, encoding=encoding, separator=separator,
+        resume=resume, backend=backend, writers=writers,
+    ) as run:  # fmt: skip
         assert run.trainer is not None
         last = None
         for last in run.trainer:
@@ -160,10 +156,13 @@ def open_run(
     field: str | None = None,
     format: str | None = None,
     lines: bool | None = None,
+    encoding: str | None = None,
+    separator: str | None = None,
     resume: bool = False,
     backend: str = "cpu",
     writers: Sequence[MetricsWriter] = (),
     dry_run: bool = False,
+    on_progress: Report | None = None,
 ) -> Iterator[Run]:
     """Yield a run that is ready to train; the block's end frees its memory and its folder.
 
@@ -171,6 +170,7 @@ def open_run(
 
     Args:
         dry_run: decide everything, but write nothing that stays, and make no trainer.
+        on_progress: see `prepare`; called where text is prepared.
     Args and errors are those of `train`.
     """
     found = find_recipe(os.fspath(recipe))
@@ -178,13 +178,15 @@ def open_run(
     saved = begun_with(folder) if resume else None
     sizes, config = _options(found, options, saved)
     paths = {"source": data, "tokenizer": tokenizer}
+    reading = {"field": field, "format": format, "lines": lines}
+    reading |= {"encoding": encoding, "separator": separator}
     flags: dict[str, Any] = {
         **{name: os.fspath(value) for name, value in paths.items() if value is not None},
-        **_not_none(field=field, format=format, lines=lines),
+        **{name: value for name, value in reading.items() if value is not None},
     }
     with ExitStack() as stack:
         with _place(folder, resume, dry_run) as (place, held):
-            source, dataset = _data(found, flags, place, config.batches, saved)
+            source, dataset = _data(found, flags, place, config.batches, saved, on_progress)
             ids = dataset.tokenizer.vocab_size
             architecture = from_dict(GPTConfig, {"vocab_size": ids, **sizes})
             if dry_run:
@@ -321,7 +323,12 @@ def _place(run: Path, resume: bool, dry_run: bool) -> Iterator[tuple[Path, RunFo
 
 
 def _data(
-    recipe: Recipe, given: Mapping[str, Any], folder: Path, batches: str, saved: Begun | None
+    recipe: Recipe,
+    given: Mapping[str, Any],
+    folder: Path,
+    batches: str,
+    saved: Begun | None,
+    on_progress: Report | None,
 ) -> tuple[DataConfig, Dataset]:
     """Return where the data come from, and the data; text is prepared in `folder`.
 
@@ -334,8 +341,8 @@ def _data(
     where = Path(values.source)
     prepared = any((where / name).is_file() for name in (TRAIN_FILE, VAL_FILE, TOKENIZER_FILE))
     if values.source and prepared:
-        for name in ("tokenizer", "field", "format", "lines"):
-            if given.get(name) or recipe.data.get(name):
+        for name in specs_of(DataConfig):
+            if name != "source" and (given.get(name) or recipe.data.get(name)):
                 has = "has its own" if name == "tokenizer" else "is prepared"
                 raise ConfigError(name, f"does not go with {where}, which {has}")
         return DataConfig(values.source), _as_begun(Dataset.load(where), saved)
@@ -364,7 +371,10 @@ def _data(
         folder,
         field=values.field or None,
         lines=lines,
+        on_progress=on_progress,
         format=values.format,
+        separator=values.separator,
+        encoding=values.encoding,
     )
     text = {"fingerprint": fingerprint_of(values.source)}
     return values, replace(data, source=values.to_dict() | text)
@@ -383,7 +393,7 @@ def _as_begun(data: Dataset, saved: Begun | None) -> Dataset:
 def _check_source(began: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Check that a run is not told to go on with another text than it began with."""
     for name, value in given.items():
-        expected = began.get(name, value)
+        expected = began.get(name, specs_of(DataConfig)[name].default if began else value)
         same = value == expected or (
             name == "source" and os.path.realpath(value) == os.path.realpath(expected)
         )
@@ -396,7 +406,3 @@ def _check_source(began: Mapping[str, Any], given: Mapping[str, Any]) -> None:
             f"data {given['source']}: has changed since the run began; leave it out to go on with "
             "what was prepared then, or begin another run in another folder"
         )
-
-
-def _not_none(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}

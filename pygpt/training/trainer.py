@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from pygpt.checkpoints import folder as checkpoint
-from pygpt.datasets.sampler import Batch, TrainingData
+from pygpt.checkpoints.beside import CHAT_TEMPLATE_FILE, CONFIG_FILE
+from pygpt.checkpoints.weights import WEIGHTS_FILE
+from pygpt.datasets.sampler import Batch, TrainingData, numbered
 from pygpt.errors import CheckpointError, ConfigError, DataError
 from pygpt.files.atomic import write_synced
 from pygpt.model.config import GPTConfig
@@ -35,7 +37,7 @@ MAY_CHANGE = (
     "checkpoint_interval", "keep",
 )  # fmt: skip
 
-FILES = (checkpoint.CONFIG_FILE, checkpoint.WEIGHTS_FILE, tokenizer_json.FILE_NAME, STATE_FILE)
+FILES = (CONFIG_FILE, WEIGHTS_FILE, tokenizer_json.FILE_NAME, STATE_FILE)
 """What a run needs of a checkpoint to go on."""
 
 
@@ -210,13 +212,12 @@ class Trainer:
 
     def evaluate(self) -> Evaluation:
         """Return how well the model predicts `eval_iters` batches of the text to validate with."""
-        batches = self._streams.validation.eval_batches(self.config.eval_iters or None)
-        return evaluate(self.model, self._counted(batches), self._streams.bytes_per_token)
+        count = self.config.eval_iters or None
+        batches = numbered(self._streams.validation, count, self._show_batch)
+        return evaluate(self.model, batches, self._streams.bytes_per_token)
 
-    def _counted(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        for number, batch in enumerate(batches, start=1):
-            self.doing = f"evaluation after step {self.step:,}, batch {number:,}"
-            yield batch
+    def _show_batch(self, which: str) -> None:
+        self.doing = f"evaluation after step {self.step:,}, batch {which}"
 
     @contextmanager
     def _breakable(self) -> Iterator[None]:
@@ -288,7 +289,7 @@ class Trainer:
             self._tokenizer_file = path.read_bytes()  # a large one takes long to make
         if model.chat_template is not None:
             template = model.chat_template.encode()
-            write_synced(folder / checkpoint.CHAT_TEMPLATE_FILE, [template])
+            write_synced(folder / CHAT_TEMPLATE_FILE, [template])
         state = State(
             step=self.step,
             dropout_key=self._training.dropout_key,

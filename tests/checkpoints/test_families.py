@@ -171,6 +171,10 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "types": ("qwen2_window", {"layer_types": ["chunked_attention"] * 3}, "layer_types: expecte"),
     "few": ("qwen2_window", {"layer_types": ["full_attention"]}, "layer_types: expected one for"),
     "code": ("qwen2", {"auto_map": {"A": "b"}, "sinks": 4}, "sinks: expected no such key, which"),
+    "unknown": ("qwen2", {"sinks": 4}, "sinks: expected no such key, which neither transformers"),
+    "pruned": ("gpt2_silu", {"pruned_heads": {"0": [1]}}, "pruned_heads: expected no such key, wh"),
+    "interleaved": ("llama_gelu", {"rope_interleaved": True}, "rope_interleaved: expected no such"),
+    "alias": ("bloom", {"n_embed": 35}, "n_embed: expected hidden_size = 36, which it stands for,"),
     "prelu": ("llama_gelu", {"hidden_act": "prelu"}, "hidden_act: expected one of gelu_new, "),
 }
 
@@ -183,6 +187,39 @@ def test_refused_by_key(name: str, frozen: Params, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError) as caught, checkpoint.opened(folder):
         pass
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+HARMLESS: dict[str, dict[str, Any]] = {
+    "llama_gelu": {
+        "pretraining_tp": 1, "rope_interleaved": False, "is_llama_config": True, "summary": None,
+        "transformers.js_config": {"dtype": "q4"}, "unsloth_version": "2025.1", "max_length": 20,
+        "layer_types": ["full_attention"] * 3,  # another family's, of which transformers sees none
+    },
+    "gpt2_silu": {
+        "n_ctx": 40, "summary_type": "cls_index", "task_specific_params": {"a": {"top_k": 5}},
+        "gradient_checkpointing": False, "pruned_heads": {}, "num_labels": 2, "n_inner": None,
+    },
+    "falcon": {
+        "auto_map": {"AutoConfig": "code.Config"}, "hidden_dropout": 0.0,
+        "apply_residual_connection_post_layernorm": False,
+    },
+    "phi3": {"auto_map": {"AutoConfig": "code.Config"}, "attention_bias": False, "embd_pdrop": 0.1},
+    "bloom": {
+        "n_embed": 36, "hidden_size": ..., "num_attention_heads": 6, "n_head": ...,
+        "offset_alibi": 9, "masked_softmax_fusion": True, "skip_bias_add": True, "unk_token_id": 0,
+    },
+    "gptj": {"rotary": True, "scale_attn_weights": True, "tokenizer_class": "GPT2Tokenizer"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", HARMLESS)
+def test_what_published_files_have_beside(case: str, frozen: Params, tmp_path: Path) -> None:
+    folder = _folder(frozen, case, 1, tmp_path / "model")
+    with checkpoint.opened(folder) as saved:
+        expected = saved.config
+    _edit(folder, **HARMLESS[case])
+    with checkpoint.opened(folder) as saved:
+        assert saved.config == expected
 
 
 def test_two_spellings_of_a_scaling(frozen: Params, tmp_path: Path) -> None:

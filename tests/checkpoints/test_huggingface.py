@@ -508,6 +508,21 @@ def test_a_name_on_the_hub(fake_hub: Any) -> None:
         assert model.config.n_embd == 32
 
 
+def test_pickles_of_the_hub(fake_hub: Any, tmp_path: Path) -> None:
+    """They are fetched where there are no safetensors, and then alone."""
+    asked: list[list[str]] = []
+
+    def fetch(name: str, allow_patterns: list[str]) -> str:
+        asked.append(allow_patterns)
+        return str(tmp_path)
+
+    fake_hub(fetch)
+    assert hub.fetch("org/old") == tmp_path
+    assert "config.json" in asked[0] and not any("pytorch" in name for name in asked[0])
+    expected = ["pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*.bin"]
+    assert asked[1] == expected
+
+
 def test_no_network(fake_hub: Any) -> None:
     def fail(*_: Any, **__: Any) -> str:
         raise ConnectionError("no\nroute")

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from pygpt import GPT, CharTokenizer, GPTConfig
+from pygpt.__main__ import main
 from pygpt.cli import main as cli
 from pygpt.cli import progress
 from pygpt.cli.flags import near_flags
@@ -64,6 +65,46 @@ def _fails(arguments: list[str], status: int, message: str, capsys: Capture) -> 
 )
 def test_did_you_mean(arguments: list[str], meant: str, capsys: Capture) -> None:
     _fails(arguments, 2, meant, capsys)
+
+
+@pytest.mark.parametrize(
+    ("flag", "typed", "meant"),
+    [
+        ("--max-iters", "1e3", "1000"),
+        ("--max-iters", "10,000", "10000"),
+        ("--batch-size", "12.0", "12"),
+        ("--learning-rate", "0,001", "0.001"),
+        ("--n-layer", "1.5", ""),
+        ("--n-layer", "many", ""),
+    ],
+)
+def test_numbers_as_others_write_them(flag: str, typed: str, meant: str, capsys: Capture) -> None:
+    kind = "float" if flag == "--learning-rate" else "int"
+    advice = f"; did you mean {meant}?" if meant else ""
+    message = f"argument {flag}: invalid {kind} value: '{typed}'{advice}\n"
+    _fails([*TINY, flag, typed], 2, message, capsys)
+
+
+def test_addresses_are_no_files(capsys: Capture) -> None:
+    where = "https://example.org/book.txt"
+    advice = f"data file {where}: there is no such file; no addresses are read: fetch the file"
+    _fails(["train", "shakespeare-char", "--data", where], 1, advice, capsys)
+    _fails(["prepare", where, "--tokenizer", "char", "--out", "x"], 1, advice, capsys)
+    _fails(["names", "--data", where], 1, "no addresses are read: fetch the file first", capsys)
+    on_hub = "the files of a data set on the Hugging Face hub are fetched first"
+    _fails(["prepare", "some/stories", "--tokenizer", "char", "--out", "x"], 1, on_hub, capsys)
+    page = "https://huggingface.co/org/tiny/tree/main"
+    _fails(["generate", page, "--prompt", "a"], 1, "give the name alone, org/tiny", capsys)
+
+
+def test_ctrl_c_before_there_is_a_command(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    def interrupted() -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "run", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130 and capsys.readouterr().err == "pygpt: interrupted\n"
 
 
 def test_nothing_is_meant() -> None:

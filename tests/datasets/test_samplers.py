@@ -134,10 +134,12 @@ def test_evaluation_has_everything_once(kind: str, B: int, T: int) -> None:
     }[kind]
     assert sorted(found) == sorted(everything)
     whole = [b.targets.tolist() for b in sampler.eval_batches()]
+    assert 1 <= sampler.eval_count() <= len(whole)
     for count in (1, 2, len(whole), len(whole) + 5):
         few = [b.targets.tolist() for b in sampler.eval_batches(count)]
         assert few == [b.targets.tolist() for b in other.eval_batches(count)]
         assert len(few) <= count
+        assert kind == "packed" or sampler.eval_count(count) == len(few)
         part = Counter(_scored([*sampler.eval_batches(count)]))
         assert not part - Counter(everything)
     assert list(sampler.eval_batches(0)) == []

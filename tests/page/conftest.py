@@ -28,7 +28,7 @@ from pygpt.serve.show import Shown
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests" / "golden" / "hf_gpt2_tiny"
 AXE = ROOT / "page" / "node_modules" / "axe-core" / "axe.min.js"
-TIMEOUT_MS = 30_000
+TIMEOUT_MS = 120_000  # of a busy machine; what comes at once is not waited for
 expect.set_options(timeout=TIMEOUT_MS)
 
 

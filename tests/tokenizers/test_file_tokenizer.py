@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from pygpt import ConfigError, TokenError, load_tokenizer, prepare
+from pygpt import BPETokenizer, ConfigError, TokenError, load_tokenizer, prepare
+from pygpt.datasets import prepare as preparing
 from pygpt.tokenizers.file_tokenizer import FileTokenizer
 from tests.tokenizers.families import OWN, PACKAGE, lines
 
@@ -69,6 +70,31 @@ def test_a_long_text_without_blanks(made: dict[str, Any]) -> None:
         assert load_tokenizer(made["folder"] / name).encode(text) == expected
 
 
+@pytest.mark.parametrize("name", [*OWN, *PACKAGE])
+def test_a_long_text_in_pieces(
+    made: dict[str, Any], tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One text that is encoded in pieces has the ids of the whole, wherever they end."""
+    monkeypatch.setattr(preparing, "PIECE", 211)
+    text = "\n".join(LINES[:160]).replace("\0", "")
+    (tmp_path / "text").write_text(text, encoding="utf-8", newline="")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    tokenizer = load_tokenizer(made["folder"] / name)
+    counts: list[int] = []
+    data = prepare(
+        tmp_path / "text", tokenizer, tmp_path / "data",
+        on_progress=lambda at: counts.append(at.characters),
+    )  # fmt: skip
+    at = len(text) * 9 // 10
+    assert data.train.tokens.tolist() == tokenizer.encode(text[:at])
+    assert data.val.tokens.tolist() == tokenizer.encode(text[at:])
+    if name in IN_PIECES:
+        assert len({*counts}) > 20
+
+
+IN_PIECES = OWN.keys() - {"suffixed", "legacy", "gpt2"}  # tiktoken runs the last
+
+
 # ---- where a text begins and ends ------------------------------------------------------------
 
 
@@ -95,6 +121,36 @@ def test_ends_are_named_beside_it(
     theirs = type(made["llama2"]).from_file(str(tmp_path / "alone.json"))  # who read it, too
     theirs.encode_special_tokens = True
     assert theirs.encode(LINES[1], add_special_tokens=False).ids == again.encode(LINES[1])
+
+
+@pytest.mark.parametrize("name", ["llama2", "gpt2", *PACKAGE])
+def test_ends_that_are_no_added_tokens(made: dict[str, Any], tmp_path: Path, name: str) -> None:
+    """They are kept, and the file is the same to `tokenizers`."""
+    values = json.loads(made[name].to_str())
+    vocabulary = values["model"]["vocab"]
+    texts = list(vocabulary) if isinstance(vocabulary, dict) else [text for text, _ in vocabulary]
+    added = {token["content"] for token in values["added_tokens"]}
+    begin, end = [text for text in texts[5:] if text not in added and len(text) < 3][:2]
+    made[name].save(str(tmp_path / "tokenizer.json"))
+    config = {"bos_token": begin, "eos_token": end}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    tokenizer = load_tokenizer(tmp_path)
+    if name == "gpt2":  # whose ends are special tokens
+        assert isinstance(tokenizer, BPETokenizer)
+        return
+    assert isinstance(tokenizer, FileTokenizer)
+    expected = tokenizer.ids[begin], tokenizer.ids[end]
+    assert (tokenizer.bos, tokenizer.eos) == expected
+    tokenizer.save(tmp_path / "alone.json")
+    again = load_tokenizer(tmp_path / "alone.json")
+    assert again == tokenizer and again.fingerprint == tokenizer.fingerprint
+    assert (again.bos, again.eos) == expected
+    again.save(tmp_path / "twice.json")
+    assert (tmp_path / "twice.json").read_bytes() == (tmp_path / "alone.json").read_bytes()
+    theirs = type(made[name]).from_file(str(tmp_path / "alone.json"))
+    for line in LINES[:50]:
+        found = theirs.encode(line, add_special_tokens=False).ids
+        assert found == made[name].encode(line, add_special_tokens=False).ids
 
 
 def test_special_tokens_of_bytes_that_others_name(made: dict[str, Any], tmp_path: Path) -> None:

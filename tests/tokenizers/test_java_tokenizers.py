@@ -124,9 +124,13 @@ def test_of_others(java: Callable[[Path], Any], name: str, tmp_path: Path) -> No
     check_all(java(tmp_path), load_tokenizer(tmp_path))
 
 
-def test_ends_are_named_beside_it(java: Callable[[Path], Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("begin", "end"), [("<|begin_of_text|>", "<|eot_id|>"), ("x", "y")])
+def test_ends_are_named_beside_it(
+    java: Callable[[Path], Any], begin: str, end: str, tmp_path: Path
+) -> None:
+    """They may be ordinary tokens."""
     OWN["llama3"]().save(str(tmp_path / "tokenizer.json"))
-    roles = {"bos_token": "<|begin_of_text|>", "eos_token": {"content": "<|eot_id|>"}}
+    roles = {"bos_token": begin, "eos_token": {"content": end}}
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(roles))
     tokenizer, python = java(tmp_path), load_tokenizer(tmp_path)
     assert (tokenizer.begin().getAsInt(), tokenizer.end().getAsInt()) == (python.bos, python.eos)

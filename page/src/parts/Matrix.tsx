@@ -16,6 +16,7 @@ interface Props {
   rows: number;
   columns: number;
   value: (row: number, column: number) => number;
+  source: readonly [unknown, unknown]; // it is painted anew where one of these is another
   kind: "signed" | "share";
   largest?: number;
   rowNames?: string[];
@@ -44,7 +45,7 @@ export function Matrix(props: Props) {
     }
     const largest = props.largest ?? largestOf(numbers);
     paint(context, numbers, rows, columns, kind === "share" ? share(largest) : signed(largest));
-  });
+  }, [...props.source, rows, columns, kind, props.largest, theme]);
 
   const at = hover ?? picked ?? null;
   const name = (row: number) => (rowNames ? `${rowNames[row] ?? row}` : `${row}`);
@@ -120,6 +121,8 @@ export function Matrix(props: Props) {
   );
 }
 
+const SHADES = 255; // on each side of 0
+
 /** One pixel a number; the browser makes it as large as its cell. */
 export function paint(
   context: CanvasRenderingContext2D,
@@ -128,10 +131,16 @@ export function paint(
   columns: number,
   scale: Scale,
 ): void {
+  const shades = new Uint8ClampedArray(4 * (2 * SHADES + 1));
+  for (let i = 0; i <= 2 * SHADES; i++) {
+    shades.set([...scale.colour((i - SHADES) / SHADES), 255], 4 * i);
+  }
+  const colours = new Uint32Array(shades.buffer);
   const image = context.createImageData(columns, rows);
+  const pixels = new Uint32Array(image.data.buffer);
   for (let i = 0; i < rows * columns; i++) {
-    const [r, g, b] = scale(numbers[i]!);
-    image.data.set([r, g, b, 255], 4 * i);
+    const part = Math.min(1, Math.max(-1, numbers[i]! / scale.largest));
+    pixels[i] = colours[SHADES + Math.round(SHADES * (part || 0))]!;
   }
   context.putImageData(image, 0, 0);
 }

@@ -1,7 +1,7 @@
 /** Parts of the model switched off. */
 
 import { useState } from "preact/hooks";
-import { css, largestOf, shown, signed } from "../format";
+import { cssOf, largestOf, shown, signed } from "../format";
 import { json } from "../api";
 import { Bars } from "../parts/Bars";
 import { Status } from "../parts/Status";
@@ -27,7 +27,7 @@ export function Ablate() {
   const say = TEXT.ablate;
   const { value, busy, problem } = useJson<Answer>("/api/ablate", {
     ids, checkpoint: place.checkpoint, scales,
-  }); // prettier-ignore
+  }, true); // prettier-ignore
   const rank = () => {
     setBusyRank(true);
     json<{ changes: number[][] }>("/api/rank", { ids, checkpoint: place.checkpoint })
@@ -83,7 +83,7 @@ export function Ablate() {
                         title={loss === undefined ? name : say.worth(name, shown(loss))}
                         data-part={index}
                         data-worth={loss}
-                        style={loss === undefined ? {} : { background: css(colours!(loss)) }}
+                        style={loss === undefined ? {} : { background: cssOf(colours!, loss) }}
                         onClick={() => flip(index)}
                       >
                         {loss === undefined ? (on ? say.on : say.off) : shown(loss)}

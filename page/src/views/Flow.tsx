@@ -72,6 +72,7 @@ function Picture({ layer, stage, picked, setPicked }: PictureProps) {
       rows={layer.T}
       columns={stage.columns}
       value={stage.value}
+      source={[layer.packed, layer.head]}
       kind={stage.kind}
       {...(stage.kind === "share" ? { largest: 1 } : {})}
       rowNames={names}

@@ -92,6 +92,7 @@ function OneHead({ numbers }: { numbers: Float32Array | Int32Array }) {
         rows={T}
         columns={T}
         value={(r, c) => numbers[r * T + c]!}
+        source={[numbers, T]}
         kind="share"
         largest={1}
         rowNames={names}

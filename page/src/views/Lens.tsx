@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import type { Packed } from "../api";
-import { css, percent, share, shown, visible } from "../format";
+import { cssOf, percent, share, shown, visible } from "../format";
 import { Bars } from "../parts/Bars";
 import { Status } from "../parts/Status";
 import { useTheme } from "../parts/theme";
@@ -70,7 +70,7 @@ function Table({ packed }: { packed: Packed }) {
                       <button
                         type="button"
                         class={value > 0.35 ? "guess sure" : "guess"}
-                        style={{ background: css(shade(value)) }}
+                        style={{ background: cssOf(shade, value) }}
                         aria-pressed={r === row && t === column}
                         data-token={top.data[at(r, t)]}
                         data-value={value}

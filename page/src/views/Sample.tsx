@@ -43,6 +43,7 @@ export function Sample() {
   const { value, busy, problem } = useJson<Drawn>(
     "/api/sample",
     askedOfSample(tokens!.ids, place.checkpoint, options),
+    true,
   );
   const set = (change: Partial<Options>) => setOptions((before) => ({ ...before, ...change }));
   const V = about.config.vocab_size;

@@ -144,6 +144,10 @@ public final class TokenizerJson {
           .filter(role -> Boolean.TRUE.equals(((Map<?, ?>) item).get(role)))
           .forEach(role -> roles.put(role, id(role, ((Map<?, ?>) item).get("id"))));
     }
+    Map<?, ?> others = model(values).get("roles") instanceof Map<?, ?> is ? is : Map.of();
+    ROLES.stream() // of tokens that are not among the added ones
+        .filter(role -> others.containsKey(role))
+        .forEach(role -> roles.putIfAbsent(role, id(role, others.get(role))));
     return roles;
   }
 

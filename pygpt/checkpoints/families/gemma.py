@@ -1,12 +1,20 @@
-"""Gemma 1 to 3: what several keys of a config.json say, to fields and back; see readers.py."""
+"""Gemma 1 to 3."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pygpt.checkpoints.readers import (
+from pygpt.checkpoints.families.family import (
+    ATTENTION_BIAS,
+    DEFAULTS,
+    FOUR_NORMS,
+    ONLY,
+    RMSNORM,
+    ROPE,
+    WINDOW,
     Fields,
     dropout_of,
+    llama_like,
     positive,
     read_with_bias,
     write_with_bias,
@@ -117,3 +125,47 @@ def write_gemma3(config: GPTConfig) -> dict[str, Any]:
     local = {"rope_theta": theta, "rope_type": "default"}
     values["rope_parameters"] = {"full_attention": full, "sliding_attention": local}
     return values
+
+
+FAMILIES = {
+    "gemma": llama_like(
+        "GemmaForCausalLM",
+        defaults=DEFAULTS | {"head_dim": 256, "tie_weights": True},
+        only=ONLY | {"use_bidirectional_attention": None},
+        activation=("hidden_act", "gelu_pytorch_tanh", True),
+        reads=(*ROPE, *ATTENTION_BIAS),
+        read=read_gemma,
+        write=write_gemma,
+        gain_offset=1.0,
+    ),
+    "gemma2": llama_like(
+        "Gemma2ForCausalLM",
+        defaults=DEFAULTS | {"head_dim": 256, "tie_weights": True},
+        fixed=RMSNORM | {"branch_norm": True},
+        only=ONLY,
+        activation=("hidden_activation", "gelu_pytorch_tanh", True),
+        reads=(
+            *(*ROPE, *WINDOW, *ATTENTION_BIAS, "query_pre_attn_scalar", "attn_logit_softcapping"),
+            *("final_logit_softcapping", "use_bidirectional_attention"),
+        ),
+        read=read_gemma2,
+        write=write_gemma2,
+        modules=FOUR_NORMS,
+        gain_offset=1.0,
+    ),
+    "gemma3_text": llama_like(
+        "Gemma3ForCausalLM",
+        defaults=DEFAULTS | {"head_dim": 256, "tie_weights": True},
+        fixed=RMSNORM | {"branch_norm": True, "qk_norm": "head"},
+        activation=("hidden_activation", "gelu_pytorch_tanh", True),
+        reads=(
+            *(*ROPE, *WINDOW, *ATTENTION_BIAS, "query_pre_attn_scalar", "attn_logit_softcapping"),
+            *("final_logit_softcapping", "use_bidirectional_attention", "rope_local_base_freq"),
+            "sliding_window_pattern",
+        ),
+        read=read_gemma3,
+        write=write_gemma3,
+        modules=FOUR_NORMS,
+        gain_offset=1.0,
+    ),
+}
