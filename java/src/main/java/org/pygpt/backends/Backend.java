@@ -24,6 +24,8 @@ public enum Backend implements BackendProvider {
   /** System property that names the backend of models for which none is given. */
   public static final String PROPERTY = "pygpt.backend";
 
+  private static final String CARD = "cuda:\\d{1,3}";
+
   /**
    * The backend called {@code name}.
    *
@@ -54,6 +56,9 @@ public enum Backend implements BackendProvider {
         return backend;
       }
     }
+    if (name.matches(CARD)) {
+      return new Card(Integer.parseInt(name.substring(name.indexOf(':') + 1)));
+    }
     ClassLoader jars = Backend.class.getClassLoader();
     for (BackendProvider provider : ServiceLoader.load(BackendProvider.class, jars)) {
       if (provider.backend().equals(name)) {
@@ -61,6 +66,20 @@ public enum Backend implements BackendProvider {
       }
     }
     return null;
+  }
+
+  /** A card of backend cuda that is not the first. */
+  private record Card(int number) implements BackendProvider {
+    @Override
+    public String backend() {
+      return "cuda:" + number;
+    }
+
+    @Override
+    public Kernels kernels(DType dtype, int threads) {
+      checkDtype(dtype, CUDA);
+      return cuda(number);
+    }
   }
 
   /** The backend that the system property {@link #PROPERTY} names, {@code cpu} without one. */
@@ -75,11 +94,7 @@ public enum Backend implements BackendProvider {
 
   @Override
   public Kernels kernels(DType dtype, int threads) {
-    boolean fits = dtype == DType.FLOAT32 || (dtype == DType.FLOAT64 && this == PLAIN);
-    if (!fits) {
-      throw new IllegalArgumentException(
-          "dtype: expected float32 on backend " + this + " (float64 needs plain), got " + dtype);
-    }
+    checkDtype(dtype, this);
     return switch (this) {
       case CPU -> {
         int processors = Runtime.getRuntime().availableProcessors();
@@ -87,13 +102,20 @@ public enum Backend implements BackendProvider {
       }
       case ND4J -> nd4j();
       case PLAIN -> new PlainKernels();
-      case CUDA -> cuda();
+      case CUDA -> cuda(0);
     };
   }
 
-  private static Kernels cuda() {
+  private static void checkDtype(DType dtype, Backend backend) {
+    if (dtype != DType.FLOAT32 && (dtype != DType.FLOAT64 || backend != PLAIN)) {
+      throw new IllegalArgumentException(
+          "dtype: expected float32 on backend " + backend + " (float64 needs plain), got " + dtype);
+    }
+  }
+
+  private static Kernels cuda(int card) {
     try {
-      return new CudaKernels();
+      return new CudaKernels(card);
     } catch (CudaException error) {
       throw new MissingBackendException("backend cuda: " + error.getMessage(), error);
     }

@@ -121,13 +121,16 @@ final class Compiler {
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
       byte[] hash = digest.digest((version() + source).getBytes(UTF_8));
-      return Path.of(folder, HexFormat.of().formatHex(hash, 0, 16) + "-sm_" + capability + ".cubin");
+      return Path.of(
+          folder, HexFormat.of().formatHex(hash, 0, 16) + "-sm_" + capability + ".cubin");
     } catch (NoSuchAlgorithmException error) {
       throw new AssertionError(error);
     }
   }
 
-  /** Writes a file that others see whole or not at all; a folder that cannot be written is no fault. */
+  /**
+   * Writes a file that others see whole or not at all; a folder that cannot be written is no fault.
+   */
   private static void keep(Path file, byte[] image) {
     try {
       Files.createDirectories(file.getParent());
@@ -147,8 +150,7 @@ final class Compiler {
       MemorySegment name = arena.allocateFrom("pygpt.cu");
       MemorySegment none = MemorySegment.NULL;
       check(
-          "nvrtcCreateProgram",
-          () -> (int) create.invokeExact(program, text, name, 0, none, none));
+          "nvrtcCreateProgram", () -> (int) create.invokeExact(program, text, name, 0, none, none));
       long made = program.get(JAVA_LONG, 0);
       try {
         MemorySegment options = arena.allocate(ADDRESS, 2);
@@ -157,8 +159,7 @@ final class Compiler {
         if (status(() -> (int) compile.invokeExact(made, 2, options)) != 0) {
           throw new CudaException("cuda: the kernels do not compile: " + firstError(arena, made));
         }
-        MemorySegment bytes =
-            text(arena, "nvrtcGetCUBIN", imageSize, image, made);
+        MemorySegment bytes = text(arena, "nvrtcGetCUBIN", imageSize, image, made);
         return bytes.toArray(ValueLayout.JAVA_BYTE);
       } finally {
         check("nvrtcDestroyProgram", () -> (int) destroy.invokeExact(program));

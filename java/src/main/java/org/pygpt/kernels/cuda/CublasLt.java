@@ -176,8 +176,7 @@ final class CublasLt {
     long second = layout(product.transposeA() ? m : k, product.transposeA() ? k : m, shape.aStride);
     long result = layout(n, m, shape.cStride);
     try (Arena arena = Arena.ofConfined()) {
-      long wish =
-          made("cublasLtMatmulPreferenceCreate", out -> (int) preference.invokeExact(out));
+      long wish = made("cublasLtMatmulPreferenceCreate", out -> (int) preference.invokeExact(out));
       MemorySegment bytes = arena.allocateFrom(JAVA_LONG, WORKSPACE_BYTES);
       check(
           "cublasLtMatmulPreferenceSetAttribute",
@@ -189,7 +188,15 @@ final class CublasLt {
           () ->
               (int)
                   heuristic.invokeExact(
-                      handle, description, first, second, result, result, wish, 1, algorithm,
+                      handle,
+                      description,
+                      first,
+                      second,
+                      result,
+                      result,
+                      wish,
+                      1,
+                      algorithm,
                       count));
       if (count.get(JAVA_INT, 0) == 0) {
         throw new CudaException("cuda: cuBLASLt has no algorithm for a product of " + product);

@@ -33,24 +33,9 @@ final class CudaAttention implements AutoCloseable {
 
   /** The kernels for heads of up to so many columns, and the side of their tiles. */
   private enum Size {
-    NARROW(
-        64,
-        32,
-        Function.ATTENTION_64,
-        Function.ATTENTION_DQ_64,
-        Function.ATTENTION_DKV_64),
-    MIDDLE(
-        128,
-        32,
-        Function.ATTENTION_128,
-        Function.ATTENTION_DQ_128,
-        Function.ATTENTION_DKV_128),
-    WIDE(
-        256,
-        16,
-        Function.ATTENTION_256,
-        Function.ATTENTION_DQ_256,
-        Function.ATTENTION_DKV_256);
+    NARROW(64, 32, Function.ATTENTION_64, Function.ATTENTION_DQ_64, Function.ATTENTION_DKV_64),
+    MIDDLE(128, 32, Function.ATTENTION_128, Function.ATTENTION_DQ_128, Function.ATTENTION_DKV_128),
+    WIDE(256, 16, Function.ATTENTION_256, Function.ATTENTION_DQ_256, Function.ATTENTION_DKV_256);
 
     private final int columns;
     private final int tile;

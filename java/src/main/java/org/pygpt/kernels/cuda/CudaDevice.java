@@ -15,9 +15,6 @@ import org.pygpt.tensor.Memory;
  * that failed leaves the card's context unusable: every later call says so.
  */
 final class CudaDevice implements Device {
-  /** System property: the number of the card, from 0; as the driver counts them. */
-  static final String DEVICE = "pygpt.cuda.device";
-
   private static final int OLDEST_DRIVER = 13000;
   private static final int OLDEST_CAPABILITY = 75;
   private static final int STAGED_BYTES = 4 << 20;
@@ -39,15 +36,11 @@ final class CudaDevice implements Device {
   private String failure;
 
   /**
-   * The card that the property {@link #DEVICE} names, opened by the first call.
+   * A card, opened by the first call.
    *
    * @throws CudaException if it cannot be used; the message says what to do
    */
-  static CudaDevice open() {
-    return open(Integer.getInteger(DEVICE, 0));
-  }
-
-  private static synchronized CudaDevice open(int number) {
+  static synchronized CudaDevice open(int number) {
     CudaDevice device = DEVICES.get(number);
     if (device == null) {
       device = new CudaDevice(number);
@@ -85,16 +78,13 @@ final class CudaDevice implements Device {
       functions.put(function, driver.entryPoint(module, function.symbol()));
     }
     cublas = new CublasLt(products, this, Boolean.getBoolean("pygpt.cuda.tf32"));
-    versions =
-        String.format(
-            "driver %s, NVRTC %s", dotted(driver.version()), compiler.version());
+    versions = String.format("driver %s, NVRTC %s", dotted(driver.version()), compiler.version());
   }
 
   private Driver driver() {
     SymbolLookup library = Libraries.open("libcuda.so.1");
     if (library == null) {
-      throw new CudaException(
-          "no NVIDIA driver here (libcuda.so.1 is not found); use backend cpu");
+      throw new CudaException("no NVIDIA driver here (libcuda.so.1 is not found); use backend cpu");
     }
     Driver opened = new Driver(library);
     int version = opened.version();

@@ -42,12 +42,13 @@ public final class CudaKernels implements Kernels {
   private final Scratch number;
 
   /**
-   * The kernels of the card that the property {@code pygpt.cuda.device} names, the first without.
+   * The kernels of a card.
    *
+   * @param card its number, from 0, as the driver counts them
    * @throws CudaException if there is no card, driver or library that fits
    */
-  public CudaKernels() {
-    device = CudaDevice.open();
+  public CudaKernels(int card) {
+    device = CudaDevice.open(card);
     launch = new Launch(device);
     attention = new CudaAttention(device, launch);
     tokens = new TokenOrder(device);

@@ -68,10 +68,8 @@ final class Driver {
     allocate = function(cuda, "cuMemAlloc_v2", ADDRESS, JAVA_LONG);
     free = function(cuda, "cuMemFree_v2", JAVA_LONG);
     hostAllocate = function(cuda, "cuMemHostAlloc", ADDRESS, JAVA_LONG, JAVA_INT);
-    upload =
-        function(cuda, "cuMemcpyHtoDAsync_v2", JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_LONG);
-    download =
-        function(cuda, "cuMemcpyDtoHAsync_v2", ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_LONG);
+    upload = function(cuda, "cuMemcpyHtoDAsync_v2", JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_LONG);
+    download = function(cuda, "cuMemcpyDtoHAsync_v2", ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_LONG);
     set = function(cuda, "cuMemsetD8Async", JAVA_LONG, JAVA_BYTE, JAVA_LONG, JAVA_LONG);
     streamCreate = function(cuda, "cuStreamCreate", ADDRESS, JAVA_INT);
     streamSynchronize = function(cuda, "cuStreamSynchronize", JAVA_LONG);
@@ -166,8 +164,7 @@ final class Driver {
   }
 
   long retainContext(int device) {
-    return address(
-        "cuDevicePrimaryCtxRetain", out -> (int) contextRetain.invokeExact(out, device));
+    return address("cuDevicePrimaryCtxRetain", out -> (int) contextRetain.invokeExact(out, device));
   }
 
   void setContext(long context) {

@@ -125,7 +125,6 @@ final class Launch {
   }
 
   void run(int gridX, int gridY, int gridZ, int blockX, int blockY, int sharedBytes) {
-    device.launch(
-        function, gridX, gridY, gridZ, blockX, blockY, sharedBytes, parameters.address());
+    device.launch(function, gridX, gridY, gridZ, blockX, blockY, sharedBytes, parameters.address());
   }
 }

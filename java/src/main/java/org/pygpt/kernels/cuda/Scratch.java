@@ -4,7 +4,9 @@ import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
 
-/** Mutable: memory of a card for what a kernel leaves for the next one; grows, and is used again. */
+/**
+ * Mutable: memory of a card for what a kernel leaves for the next one; grows, and is used again.
+ */
 final class Scratch implements AutoCloseable {
   private final CudaDevice device;
   private Memory memory;

@@ -72,6 +72,7 @@ __device__ __forceinline__ void load_tile(
 
 __device__ __forceinline__ float dot(const float* a, const float* b, int D) {
   float sum = 0;
+#pragma unroll 8
   for (int d = 0; d < D; d++) sum += a[d] * b[d];
   return sum;
 }
@@ -133,6 +134,7 @@ __device__ __forceinline__ void attention_forward(const Attention& a) {
     total = total * before + lanes_sum<8>(sum);
     largest = most;
     __syncwarp();
+#pragma unroll
     for (int i = 0; i < W; i++) sums[i] *= before;
     add_rows<W, TILE>(P, V, D, sums);
   }
@@ -249,15 +251,15 @@ __device__ __forceinline__ void attention_dkv(const Attention& a) {
   }
 }
 
-KERNEL __launch_bounds__(256) attention_64(const Attention a) { attention_forward<8, 32>(a); }
-KERNEL __launch_bounds__(256) attention_128(const Attention a) { attention_forward<16, 32>(a); }
-KERNEL __launch_bounds__(128) attention_256(const Attention a) { attention_forward<32, 16>(a); }
-KERNEL __launch_bounds__(256) attention_dq_64(const Attention a) { attention_dq<8, 32>(a); }
-KERNEL __launch_bounds__(256) attention_dq_128(const Attention a) { attention_dq<16, 32>(a); }
-KERNEL __launch_bounds__(128) attention_dq_256(const Attention a) { attention_dq<32, 16>(a); }
-KERNEL __launch_bounds__(256) attention_dkv_64(const Attention a) { attention_dkv<8, 32>(a); }
-KERNEL __launch_bounds__(256) attention_dkv_128(const Attention a) { attention_dkv<16, 32>(a); }
-KERNEL __launch_bounds__(128) attention_dkv_256(const Attention a) { attention_dkv<32, 16>(a); }
+KERNEL __launch_bounds__(256, 1) attention_64(const Attention a) { attention_forward<8, 32>(a); }
+KERNEL __launch_bounds__(256, 1) attention_128(const Attention a) { attention_forward<16, 32>(a); }
+KERNEL __launch_bounds__(128, 1) attention_256(const Attention a) { attention_forward<32, 16>(a); }
+KERNEL __launch_bounds__(256, 1) attention_dq_64(const Attention a) { attention_dq<8, 32>(a); }
+KERNEL __launch_bounds__(256, 1) attention_dq_128(const Attention a) { attention_dq<16, 32>(a); }
+KERNEL __launch_bounds__(128, 1) attention_dq_256(const Attention a) { attention_dq<32, 16>(a); }
+KERNEL __launch_bounds__(256, 1) attention_dkv_64(const Attention a) { attention_dkv<8, 32>(a); }
+KERNEL __launch_bounds__(256, 1) attention_dkv_128(const Attention a) { attention_dkv<16, 32>(a); }
+KERNEL __launch_bounds__(128, 1) attention_dkv_256(const Attention a) { attention_dkv<32, 16>(a); }
 
 // ---- heads wider than 256 --------------------------------------------------------------------------------------
 //
@@ -271,7 +273,7 @@ __device__ __forceinline__ float warp_dot(const float* a, const float* b, i64 D)
   return lanes_sum<32>(sum);
 }
 
-KERNEL __launch_bounds__(256) attention_wide(const Attention a, float* probabilities) {
+KERNEL __launch_bounds__(256, 1) attention_wide(const Attention a, float* probabilities) {
   __shared__ float shared[THREADS_OF_ROW];
   i64 t = blockIdx.x, h = blockIdx.y, b = blockIdx.z, head = b * gridDim.y + h, kv = h / a.group;
   float* p = probabilities + (head * a.queries + t) * a.keys;
@@ -300,7 +302,7 @@ KERNEL __launch_bounds__(256) attention_wide(const Attention a, float* probabili
   if (a.logsumexp && threadIdx.x == 0) a.logsumexp[head * a.logsumexp_stride + t] = largest + logf(total);
 }
 
-KERNEL __launch_bounds__(256) attention_dq_wide(const Attention a, float* probabilities, float* slopes) {
+KERNEL __launch_bounds__(256, 1) attention_dq_wide(const Attention a, float* probabilities, float* slopes) {
   i64 t = blockIdx.x, h = blockIdx.y, b = blockIdx.z, head = b * gridDim.y + h, kv = h / a.group;
   i64 row = head * a.queries + t;
   const float* q = a.q + (b * a.queries + t) * a.q_stride + h * a.D;
@@ -326,7 +328,7 @@ KERNEL __launch_bounds__(256) attention_dq_wide(const Attention a, float* probab
   }
 }
 
-KERNEL __launch_bounds__(256) attention_dkv_wide(
+KERNEL __launch_bounds__(256, 1) attention_dkv_wide(
     const Attention a, const float* probabilities, const float* slopes) {
   i64 s = blockIdx.x, kv = blockIdx.y, b = blockIdx.z, heads = gridDim.y * a.group;
   for (i64 d = threadIdx.x; d < a.D; d += THREADS_OF_ROW) {
