@@ -24,3 +24,9 @@ CURVE_FLOAT64 = 1e-9
 
 # A key bias without rotary positions has no gradient but what rounding leaves.
 NO_GRADIENT = 1e-6
+
+# Gradients of a small model in bfloat16 beside float32, as the length of the difference over that
+# of a weight's gradient: some fifty roundings of 2^-9 at most, of any sign, lie between a token and
+# a weight's gradient, each of which moves what passes it by 2^-9 / sqrt(3) on average; 50 of them
+# by 2^-9 * sqrt(50 / 3) = 0.008, and norms and softmaxes of small rows make it a few times as much.
+GRADIENT_BFLOAT16 = 0.03

@@ -4,7 +4,8 @@
 
 Five GPT-2s (`workload.py`), from 0.2 to 124 million weights, are trained by
 
-    pygpt            this project
+    pygpt            this project, float32
+    pygpt-bf16       this project, trained with dtype="bfloat16"
     torch            PyTorch, eager, float32
     torch-compile    its forward, loss and backward through torch.compile, float32
     torch-bf16       eager, forward and loss under autocast to bfloat16; AdamW in float32
@@ -43,7 +44,7 @@ from benchmarks.train.measure import measure
 from benchmarks.train.report import as_json, table
 from benchmarks.train.workload import WORKLOADS
 
-SIDES = ("pygpt", "torch", "torch-compile", "torch-bf16")
+SIDES = ("pygpt", "pygpt-bf16", "torch", "torch-compile", "torch-bf16")
 QUICK_SIDES = ("pygpt", "torch")
 
 

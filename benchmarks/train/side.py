@@ -52,10 +52,11 @@ def make_runner(name: str, work: Workload, threads: int) -> Runner:
     Raises:
         UnavailableError: this machine lacks what it needs.
     """
-    if name == "pygpt":
+    if name.startswith("pygpt"):
         from benchmarks.train.pygpt_side import PygptSide
 
-        return Runner(PygptSide(work, threads), work)
+        dtype = "bfloat16" if name == "pygpt-bf16" else "float32"
+        return Runner(PygptSide(work, threads, dtype), work)
     from benchmarks.train.torch_side import TorchSide
 
     compiled, bfloat16 = name == "torch-compile", name == "torch-bf16"

@@ -84,7 +84,12 @@ def folded(words: list[str]) -> str:
 def memory_of(model: GPT, config: TrainConfig) -> TrainingMemory:
     """Return what a run takes, its evaluations included."""
     frozen = frozen_weights(model.config, config.frozen)
-    return model.memory(config.batch_size, frozen=frozen, evaluation=config.eval_interval > 0)
+    return model.memory(
+        config.batch_size,
+        frozen=frozen,
+        evaluation=config.eval_interval > 0,
+        dtype=config.dtype,
+    )
 
 
 def writers_of(given: Mapping[str, Any], live: Live | None = None) -> list[MetricsWriter]:

@@ -24,7 +24,6 @@ BigInteger = NewType("BigInteger", object)
 GPTConfig = NewType("GPTConfig", object)
 AdamW = NewType("AdamW", object)
 SamplingOptions = NewType("SamplingOptions", object)
-Request = NewType("Request", object)
 DoubleSupplier = NewType("DoubleSupplier", object)
 EncoderDecoderConfig = NewType("EncoderDecoderConfig", object)
 TranslateOptions = NewType("TranslateOptions", object)
@@ -141,6 +140,12 @@ class Kernels(Protocol):
     """What computes."""
 
     def description(self) -> object: ...
+    def requireBfloat16(self) -> None: ...
+
+
+@describes("org.pygpt.model.ProductWeights")
+class ProductWeightsClass(Protocol):
+    def byteSize(self, layout: Layout, /) -> int: ...
 
 
 @describes("org.pygpt.graph.Tape")
@@ -181,8 +186,9 @@ class GPT(Closeable, Protocol):
     def weights(self) -> Parameters: ...
     def initialize(self, seed: int, /) -> None: ...
     def quantize(self, weights: str, /) -> None: ...
+    def keepCachesAs(self, dtype: str, /) -> None: ...
     def changed(self) -> None: ...
-    def activationBytes(self, B: int, T: int, layout: Layout, /) -> int: ...
+    def activationBytes(self, B: int, T: int, layout: Layout, dtype: DType, /) -> int: ...
     def evaluationBytes(self, B: int, T: int, /) -> int: ...
     def describeOps(self, B: int, T: int, /) -> Iterable[object]: ...
     def evaluation(self, B: int, T: int, /) -> Session: ...
@@ -202,7 +208,14 @@ class GPTClass(Protocol):
 @describes("org.pygpt.train.AdamW")
 class AdamWClass(Protocol):
     def __call__(
-        self, beta1: float, beta2: float, epsilon: float, weight_decay: float, grad_clip: float, /
+        self,
+        beta1: float,
+        beta2: float,
+        epsilon: float,
+        weight_decay: float,
+        grad_clip: float,
+        muon: bool,
+        /,
     ) -> AdamW: ...
 
 
@@ -223,7 +236,7 @@ class Training(Closeable, Protocol):
 @describes("org.pygpt.train.Training")
 class TrainingClass(Protocol):
     def __call__(
-        self, model: GPT, B: int, T: int, options: AdamW, layout: Layout, /
+        self, model: GPT, B: int, T: int, options: AdamW, layout: Layout, dtype: DType, /
     ) -> Training: ...
 
 
@@ -245,9 +258,14 @@ class DistributionClass(Protocol):
 
 
 @describes("org.pygpt.generate.Request")
-class RequestClass(Protocol):
+class Request(Protocol):
     """A prompt, and how it is continued."""
 
+    def withLookup(self, lookup: bool, /) -> Request: ...
+
+
+@describes("org.pygpt.generate.Request")
+class RequestClass(Protocol):
     def __call__(
         self,
         prompt: Ints,

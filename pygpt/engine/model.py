@@ -17,7 +17,7 @@ from pygpt.engine.arrays import download
 from pygpt.engine.door import java_class, require, translated
 from pygpt.engine.handle import Handle
 from pygpt.engine.probe import Probe
-from pygpt.engine.training import Training, TrainingMemory
+from pygpt.engine.training import Training, TrainingMemory, java_dtype
 from pygpt.errors import ConfigError, ShapeError
 from pygpt.fields import INT_MAX, from_dict
 from pygpt.model.batch import checked_batch, checked_ids
@@ -72,6 +72,15 @@ def check_format(weights: str) -> None:
     if weights not in QUANTIZED_BITS:
         expected = ", ".join(QUANTIZED_BITS)
         raise ConfigError("weights", f"expected one of {expected}, got {weights!r}")
+
+
+def check_kv_cache(kv_cache: str, backend: str) -> None:
+    """Raise ConfigError unless key/value caches can be kept in these numbers."""
+    kept = (dtype_of(backend), "int8") if backend == "cpu" else (dtype_of(backend),)
+    if kv_cache not in kept:
+        raise ConfigError(
+            "kv_cache", f"expected {' or '.join(kept)} on backend {backend}, got {kv_cache!r}"
+        )
 
 
 class Model(Handle[java.GPT]):
@@ -160,6 +169,20 @@ class Model(Handle[java.GPT]):
             self._require_unquantized("load the model again to round it otherwise")
             self.java.quantize(weights)
             self.quantized = weights
+
+    def keep_caches_as(self, kv_cache: str) -> None:
+        """Say in which numbers generation keeps the keys and values of what it has read.
+
+        `int8`, on backend cpu, takes about a quarter of the memory of `float32`: whole numbers
+        with a scale for each head of a position. Requests that are running keep what they have.
+
+        Raises:
+            ConfigError: other numbers than the model's dtype or int8, or int8 on another backend.
+        """
+        if kv_cache != self.dtype:
+            check_kv_cache(kv_cache, self.backend)
+        with self._computing(changes=True):
+            self.java.keepCachesAs(kv_cache)
 
     def _require_unquantized(self, hint: str) -> None:
         if self.quantized is not None:
@@ -356,6 +379,7 @@ class Model(Handle[java.GPT]):
         *,
         frozen: Sequence[str] = (),
         evaluation: bool = False,
+        dtype: str = "float32",
         **options: Unpack[AdamWOptions],
     ) -> Training:
         """Return what trains this model on batches of at most this size; use it in a `with` block.
@@ -365,19 +389,25 @@ class Model(Handle[java.GPT]):
             block_size: positions of each, T; by default the longest.
             frozen: names of weights that stay as they are, bit for bit.
             evaluation: whether there has to be memory to evaluate such batches in between.
+            dtype: `bfloat16`: products are of weights and activations rounded to it, and so are
+                most activations; weights, their gradients, moments, sums, norms and the loss stay
+                float32. `float32` is the model's own dtype, whichever that is.
             options: fields of `AdamWConfig`.
         Raises:
             ShapeError: sizes that do not fit the model.
-            ConfigError: an option that cannot be, a name that is no weight's, or rounded weights.
+            ConfigError: an option that cannot be, a name that is no weight's, rounded weights, or a
+                backend or processor without bfloat16.
             TooLargeError: it does not fit into memory; nothing has been allocated.
         """
         self._require_unquantized("load the model again without rounding it")
-        needed = self.memory(batch_size, block_size, frozen=frozen, evaluation=evaluation)
+        needed = self.memory(
+            batch_size, block_size, frozen=frozen, evaluation=evaluation, dtype=dtype
+        )
         T = self.config.block_size if block_size is None else block_size
         what = f"training on batches of {batch_size} x {T} tokens"
         require(needed.beside_weights_bytes, what)
         config = from_dict(AdamWConfig, options)
-        return Training(self, self.config, batch_size, T, config, frozen)
+        return Training(self, self.config, batch_size, T, config, frozen, dtype)
 
     def memory(
         self,
@@ -386,6 +416,7 @@ class Model(Handle[java.GPT]):
         *,
         frozen: Sequence[str] = (),
         evaluation: bool = False,
+        dtype: str = "float32",
     ) -> TrainingMemory:
         """Return what training takes on batches of this size, allocating none of it.
 
@@ -394,23 +425,29 @@ class Model(Handle[java.GPT]):
             block_size: positions of each, T; by default the longest.
             frozen: names of weights that stay as they are, which have no gradients and moments.
             evaluation: whether the model is evaluated in between, on batches of the same size.
+            dtype: see `training`.
         Raises:
             ShapeError: sizes that do not fit the model.
-            ConfigError: a name that is no weight's.
+            ConfigError: a name that is no weight's, or no such dtype here.
         """
         T = self._checked_length(batch_size, block_size)
         shapes = self.config.weight_shapes()
         for name in set(frozen) - shapes.keys():
             raise ConfigError("frozen", f"expected names of weights, got {name!r}")
         count = self.num_parameters - sum(math.prod(shapes[name]) for name in set(frozen))
-        trained, evaluated = count * np.dtype(self.dtype).itemsize, 0
+        trained, evaluated, copies = count * np.dtype(self.dtype).itemsize, 0, 0
+        computed = java_dtype(self, dtype)
         with translated():
             layout = self.java.weights().layout().freeze(list(frozen))
-            activations = int(self.java.activationBytes(batch_size, T, layout))
+            activations = int(self.java.activationBytes(batch_size, T, layout, computed))
+            if dtype == "bfloat16":
+                copies = int(java_class(java.ProductWeightsClass).byteSize(layout))
             if evaluation:
                 rows = min(batch_size, self._at_once(T))
                 evaluated = int(self.java.evaluationBytes(rows, T))
-        return TrainingMemory(self._weights_bytes, trained, 2 * trained, activations, evaluated)
+        return TrainingMemory(
+            self._weights_bytes, trained, 2 * trained, activations, evaluated, copies
+        )
 
     def ops(self, batch_size: int = 1, block_size: int | None = None) -> list[str]:
         """Return the ops of a training step, first to last, as text."""

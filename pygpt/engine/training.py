@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from jbridge import JavaValueError
 from pygpt.engine import java
 from pygpt.engine.arrays import FlatArrays
 from pygpt.engine.door import EngineError, java_class, translated
@@ -18,7 +19,7 @@ from pygpt.errors import ConfigError, ShapeError
 from pygpt.fields import INT_MAX
 from pygpt.model.batch import checked_batch
 from pygpt.model.config import GPTConfig
-from pygpt.training.config import AdamWConfig
+from pygpt.training.config import DTYPES, AdamWConfig
 
 Losses = Callable[[int, NDArray[np.float64]], None]
 """Called with the number of the first step (from 0) and the losses of the steps since."""
@@ -37,6 +38,7 @@ class TrainingMemory:
         activations_bytes: what forward keeps for backward.
         evaluation_bytes: activations of evaluating in between, which are held beside those; 0 if
             there is no evaluation.
+        copies_bytes: weights in bfloat16, if it is what products are computed in.
     """
 
     weights_bytes: int
@@ -44,6 +46,7 @@ class TrainingMemory:
     moments_bytes: int
     activations_bytes: int
     evaluation_bytes: int = 0
+    copies_bytes: int = 0
 
     @property
     def total_bytes(self) -> int:
@@ -53,7 +56,7 @@ class TrainingMemory:
     @property
     def beside_weights_bytes(self) -> int:
         """What a model that is there needs in addition."""
-        optimizer = self.gradients_bytes + self.moments_bytes
+        optimizer = self.gradients_bytes + self.moments_bytes + self.copies_bytes
         return optimizer + self.activations_bytes + self.evaluation_bytes
 
     def __str__(self) -> str:
@@ -61,11 +64,29 @@ class TrainingMemory:
             (self.weights_bytes, "weights"),
             (self.gradients_bytes, "gradients"),
             (self.moments_bytes, "AdamW's moments"),
+            (self.copies_bytes, "weights in bfloat16"),
             (self.activations_bytes, "activations"),
             (self.evaluation_bytes, "evaluation"),
         )
         listed = " + ".join(f"{size / 1e6:,.1f} {name}" for size, name in parts if size)
         return f"{self.total_bytes / 1e6:,.1f} MB = {listed}"
+
+
+def java_dtype(model: Handle[java.GPT], dtype: str) -> java.DType:
+    """Return what a model is trained in: bfloat16, or, as float32 says, its own dtype.
+
+    Raises:
+        ConfigError: another dtype, or the backend or the processor has no bfloat16.
+    """
+    if dtype not in DTYPES:
+        raise ConfigError("dtype", f"expected one of {', '.join(DTYPES)}, got {dtype!r}")
+    try:
+        with translated():
+            if dtype == "bfloat16":
+                model.java.kernels().requireBfloat16()
+            return java_class(java.DTypeClass).of(dtype if dtype == "bfloat16" else model.dtype)
+    except JavaValueError as error:
+        raise ConfigError("dtype", str(error).partition("dtype: ")[2]) from error
 
 
 class Training(Handle[java.Training]):
@@ -80,6 +101,7 @@ class Training(Handle[java.Training]):
         config: of the model.
         B, T: it trains on batches of at most B * T tokens.
         frozen: names of the weights that stay as they are.
+        dtype: float32 (which stands for the model's own) or bfloat16; see `GPT.training`.
     """
 
     def __init__(
@@ -90,6 +112,7 @@ class Training(Handle[java.Training]):
         T: int,
         options: AdamWConfig,
         frozen: Sequence[str] = (),
+        dtype: str = "float32",
     ) -> None:
         with translated():
             adamw = java_class(java.AdamWClass)(
@@ -98,17 +121,17 @@ class Training(Handle[java.Training]):
                 options.epsilon,
                 options.weight_decay,
                 options.grad_clip,
+                options.optimizer == "muon",
             )
             layout = model.java.weights().layout().freeze(list(frozen))
-            training = java_class(java.TrainingClass)(model.java, B, T, adamw, layout)
+            computed = java_dtype(model, dtype)
+            training = java_class(java.TrainingClass)(model.java, B, T, adamw, layout, computed)
         super().__init__("training", training, model.dtype, model)
         self._config, self._tokens = config, B * T
         self._step_job = java_class(java.StepJobClass)
         self.model = model
 
-    def step(
-        self, ids: ArrayLike, targets: ArrayLike, learning_rate: float
-    ) -> tuple[float, float]:
+    def step(self, ids: ArrayLike, targets: ArrayLike, learning_rate: float) -> tuple[float, float]:
         """Train on one batch.
 
         Args:

@@ -107,7 +107,12 @@ class Trainer:
             evaluation = config.eval_interval > 0
             self._training = stack.enter_context(
                 model.training(
-                    config.batch_size, None, frozen=frozen, evaluation=evaluation, **config.adamw()
+                    config.batch_size,
+                    None,
+                    frozen=frozen,
+                    evaluation=evaluation,
+                    dtype=config.dtype,
+                    **config.adamw(),
                 )
             )
             self._training.resume(0, first_dropout_key(config.seed))

@@ -42,6 +42,7 @@ final class FieldOptions {
       "beta1", "the decay of the first moment",
       "beta2", "the decay of the second moment",
       "grad_clip", "the largest norm of the gradient, which is clipped to it; 0: no limit",
+      "optimizer", "what moves the weights: adamw, or muon for the layers' matrices",
       "warmup_iters", "the updates until the learning rate is reached",
       "lr_decay_iters", "the update at which the rate has fallen to --min-lr; 0: the last one",
       "min_lr", "what the learning rate falls to",
@@ -53,7 +54,8 @@ final class FieldOptions {
       "checkpoint_interval", "the updates between checkpoints; 0: only the best and the last",
       "keep", "how many of the newest checkpoints are kept, beside the best",
       "seed", "the seed of the first weights, the order of the data and dropout",
-      "frozen", "weights that stay as they are: beginnings of names, such as wte,wpe,h.0"
+      "frozen", "weights that stay as they are: beginnings of names, such as wte,wpe,h.0",
+      "dtype", "what products and most activations are computed in: float32, bfloat16"
     };
     for (int i = 0; i < help.length; i += 2) {
       HELP.put(help[i], help[i + 1]);

@@ -23,6 +23,10 @@ public final class Slot {
     this.columns = columns;
   }
 
+  public DType dtype() {
+    return dtype;
+  }
+
   /** Rows planned for: the largest B * T, for an activation. */
   public int rows() {
     return rows;

@@ -1,5 +1,6 @@
 package org.pygpt.graph;
 
+import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -19,6 +20,11 @@ public final class Variable {
     this.columns = value.columns();
     this.value = value;
     this.gradient = gradient;
+  }
+
+  /** Of the activation and its gradient. */
+  public DType dtype() {
+    return value.dtype();
   }
 
   public int columns() {

@@ -25,7 +25,20 @@ public interface Kernels extends AutoCloseable {
 
   // ---- linear layers ---------------------------------------------------------------------------
 
-  /** Matrix product c = op(a) @ op(b), or c += op(a) @ op(b). */
+  /**
+   * Passes if these kernels multiply matrices of bfloat16, and faster than those of float32.
+   *
+   * @throws IllegalArgumentException if they do not; the message says why
+   */
+  default void requireBfloat16() {
+    throw new IllegalArgumentException(
+        "dtype: expected float32 on backend " + name() + " (bfloat16 needs cpu), got bfloat16");
+  }
+
+  /**
+   * Matrix product c = op(a) @ op(b), or c += op(a) @ op(b). Where a and b are bfloat16, sums are
+   * float32, and c is either.
+   */
   void gemm(MatMul shape, Tensor a, Tensor b, Tensor c);
 
   /** Most rows of a step of generation in which each has the same bits as it would have alone. */
@@ -147,8 +160,18 @@ public interface Kernels extends AutoCloseable {
     dropout(rows, dOut, null, mask, dX);
   }
 
-  /** to = from, rows from {@code toRow} on; both of one dtype. */
+  /** to = from, rows from {@code toRow} on, rounded or widened to the dtype of {@code to}. */
   void copy(int rows, Tensor from, Tensor to, int toRow);
+
+  /** Whether {@link #attention} reads keys and values that {@link #roundHeads} wrote. */
+  default boolean hasInt8Heads() {
+    return false;
+  }
+
+  /** to = heads of D columns of from, as {@link Int8Heads}, rows from {@code toRow} on. */
+  default void roundHeads(int rows, int D, Tensor from, Tensor to, int toRow) {
+    throw new UnsupportedOperationException(name() + " has no keys and values of int8");
+  }
 
   // ---- attention -------------------------------------------------------------------------------
 
@@ -157,7 +180,9 @@ public interface Kernels extends AutoCloseable {
    * scores as {@link ScoreSpec} has them. The scores of all queries, (queries, keys), are never in
    * memory at once.
    *
-   * @param in queries (B * queries, H * D), keys and values (B * keys, kvHeads * D)
+   * @param in queries (B * queries, H * D), keys and values (B * keys, kvHeads * D); of one
+   *     sequence keys and values may also be {@link Int8Heads}, where this backend {@link
+   *     #hasInt8Heads}
    * @param mask drops probabilities; null for none
    * @param out (B * queries, H * D)
    * @param logsumexp (B * H, queries): the logarithm of each query's sum of exponentials, for

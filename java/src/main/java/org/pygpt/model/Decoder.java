@@ -25,6 +25,7 @@ import org.pygpt.ops.ResidualNorm.Norm;
 import org.pygpt.ops.Rotary;
 import org.pygpt.ops.Scale;
 import org.pygpt.ops.ShapedLogits;
+import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -46,6 +47,22 @@ final class Decoder {
     LENS
   }
 
+  /**
+   * What a tape trains, and in which dtype.
+   *
+   * @param gradients of the weights that are trained; empty for a tape that only runs forward
+   * @param narrow dtype of what products read and of most of what they write; the residual stream,
+   *     norms' statistics and the loss have the model's
+   * @param products copies of the weights in that type, which products read; null to plan, and
+   *     where they read the weights
+   */
+  record Trained(Map<String, Tensor> gradients, DType narrow, ProductWeights products) {
+    /** For a tape that only runs forward. */
+    static Trained nothing(DType dtype) {
+      return new Trained(Map.of(), dtype, null);
+    }
+  }
+
   private final GPT model;
   private final GPTConfig config;
   private final int B;
@@ -53,6 +70,8 @@ final class Decoder {
   private final int rows;
   private final Purpose purpose;
   private final Map<String, Tensor> gradients;
+  private final DType narrow; // of what only products and element-wise ops read
+  private final ProductWeights products;
   private final double dropout;
   private final Tape tape;
   private final Variable hidden; // what the output matrix reads
@@ -69,7 +88,6 @@ final class Decoder {
   /**
    * Wires and plans; {@link #session} allocates.
    *
-   * @param gradients of the weights that are trained; empty for a tape that only runs forward
    * @param tokens what the tape reads and scores
    * @param taps what is kept of a probe; null for other purposes
    */
@@ -79,7 +97,7 @@ final class Decoder {
       int B,
       int T,
       int rows,
-      Map<String, Tensor> gradients,
+      Trained trained,
       Tokens tokens,
       Taps taps) {
     this.model = model;
@@ -92,7 +110,9 @@ final class Decoder {
     this.rows = rows;
     this.purpose = purpose;
     this.taps = taps;
-    this.gradients = gradients;
+    this.gradients = trained.gradients;
+    this.narrow = trained.narrow;
+    this.products = trained.products;
     this.dropout = purpose == Purpose.TRAINING ? config.dropout() : 0;
     this.tape = new Tape(model.kernels(), model.dtype(), purpose == Purpose.TRAINING);
     int keyColumns = config.nKvHead() * D;
@@ -124,7 +144,7 @@ final class Decoder {
   /** Allocates the tape; the session owns it, and the tokens. */
   Session session(Tokens tokens) {
     tape.allocate();
-    return new Session(model, tape, tokens, hidden, logits, loss, probabilities, taps);
+    return new Session(model, products, tape, tokens, hidden, logits, loss, probabilities, taps);
   }
 
   /** Whether it computes the logits of every token, rather than of the last one alone. */
@@ -153,7 +173,7 @@ final class Decoder {
   private Variable lens() {
     Variable stream = tape.variable(rows, C);
     taps.keep(tape, "stream", stream);
-    return config.finalNorm() ? norm(stream, "ln_f") : stream;
+    return config.finalNorm() ? norm(stream, "ln_f", narrow) : stream;
   }
 
   private Variable embedding(Tensor ids) {
@@ -163,14 +183,14 @@ final class Decoder {
     tape.add(new Embedding(ids, wte, wpe, config.tieWeights(), embedded));
     Variable scaled = scaled(embedded, variant.embeddingScale());
     Variable x = dropout == 0 ? scaled : dropped(scaled, null);
-    return config.embeddingNorm() ? norm(x, "ln_emb") : x;
+    return config.embeddingNorm() ? norm(x, "ln_emb", model.dtype()) : x;
   }
 
   /** All layers; returns what the output matrix reads. */
   private Variable blocks(Variable x) {
     Variable stream = x;
     keep("embedding", x);
-    Variable read = variant.blockNorm() ? norm(stream, "h.0.ln_1") : stream;
+    Variable read = variant.blockNorm() ? norm(stream, "h.0.ln_1", narrow) : stream;
     for (int layer = 0; layer < config.nLayer(); layer++) {
       String prefix = "h." + layer;
       boolean last = layer + 1 == config.nLayer();
@@ -187,7 +207,8 @@ final class Decoder {
       } else {
         // norms come first: in backward they add to the gradient that the branches read
         boolean one = variant.residual() == Variant.Residual.PARALLEL_ONE_NORM;
-        Variable second = one || !variant.blockNorm() ? read : norm(stream, prefix + ".ln_2");
+        boolean other = !one && variant.blockNorm();
+        Variable second = other ? norm(stream, prefix + ".ln_2", narrow) : read;
         Branch attention = attention(layer, prefix + ".attn", read);
         add(layer, false, stream, attention, null);
         stream = attention.sum();
@@ -206,7 +227,7 @@ final class Decoder {
     if (purpose == Purpose.PROBE) {
       return addInSteps(layer, isMlp, stream, branch, norm);
     }
-    Norm spec = norm == null ? null : normOf(branch.sum(), norm);
+    Norm spec = norm == null ? null : normOf(branch.sum(), norm, narrow);
     tape.add(new ResidualNorm(stream, branch, spec));
     return norm == null ? branch.sum() : spec.out();
   }
@@ -222,22 +243,22 @@ final class Decoder {
     tape.add(new ResidualNorm(stream, branch, null));
     taps.scaleBranch(tape, layer, isMlp, stream, branch.sum(), tape.slot(rows, C));
     keep(prefix + (isMlp ? "stream_2" : "stream_1"), branch.sum());
-    return norm == null ? branch.sum() : norm(branch.sum(), norm);
+    return norm == null ? branch.sum() : norm(branch.sum(), norm, narrow);
   }
 
-  private Variable norm(Variable x, String name) {
-    Norm norm = normOf(x, name);
+  private Variable norm(Variable x, String name, DType dtype) {
+    Norm norm = normOf(x, name, dtype);
     tape.add(new ResidualNorm(x, null, norm));
     return norm.out();
   }
 
-  private Norm normOf(Variable x, String name) {
+  private Norm normOf(Variable x, String name, DType dtype) {
     return new Norm(
         normSpec(),
         tape.use(x),
         parameterOrNull(name + ".weight"),
         parameterOrNull(name + ".bias"),
-        tape.variable(rows, C),
+        tape.variable(dtype, rows, C),
         tape.slot(rows, 2));
   }
 
@@ -250,7 +271,7 @@ final class Decoder {
     int kvHeads = config.nKvHead();
     ScoreSpec scores = scores(layer);
     Parameter bias = parameterOrNull(name + ".c_attn.bias");
-    Variable qkv = linear(x, name + ".c_attn", bias, false);
+    Variable qkv = linear(x, name + ".c_attn", bias, false, narrow);
     if (variant.qkNorm() != Variant.QkNorm.NONE) {
       qkv = headNorm(name, qkv);
     }
@@ -269,7 +290,7 @@ final class Decoder {
         taps.keep("h." + layer + ".probabilities", weights);
       }
     }
-    Variable out = tape.variable(rows, H * D);
+    Variable out = tape.variable(narrow, rows, H * D);
     if (purpose == Purpose.GENERATION) {
       tape.add(new CachedAttention(qkv, layer, H, kvHeads, scores, out));
     } else {
@@ -299,7 +320,7 @@ final class Decoder {
     List<HeadNorm.Part> parts = new ArrayList<>();
     addParts(parts, 0, config.nHead(), name + ".q_norm");
     addParts(parts, config.nHead(), config.nKvHead(), name + ".k_norm");
-    Variable out = tape.variable(rows, qkv.columns());
+    Variable out = tape.variable(narrow, rows, qkv.columns());
     Slot statistics = tape.slot(rows, 2 * parts.size());
     tape.add(new HeadNorm(normSpec(), List.copyOf(parts), qkv, statistics, out));
     return out;
@@ -319,8 +340,8 @@ final class Decoder {
   }
 
   private Branch feedForward(int layer, String name, Variable x) {
-    Variable hidden = linear(x, name + ".c_fc", null, false);
-    Variable active = tape.variable(rows, config.nInner());
+    Variable hidden = linear(x, name + ".c_fc", null, false, narrow);
+    Variable active = tape.variable(narrow, rows, config.nInner());
     Parameter bias = parameterOrNull(name + ".c_fc.bias");
     if (taps != null && taps.keepsAll(layer)) {
       taps.copy(tape, "h." + layer + ".hidden", hidden, bias, rows);
@@ -334,10 +355,10 @@ final class Decoder {
   private Branch branch(Variable x, String name) {
     Parameter bias = parameterOrNull(name + ".c_proj.bias");
     boolean isPlain = !variant.branchNorm() && variant.residualScale() == 1;
-    Variable out = linear(x, name + ".c_proj", isPlain ? null : bias, false);
+    Variable out = linear(x, name + ".c_proj", isPlain ? null : bias, false, model.dtype());
     if (!isPlain) {
       bias = null;
-      out = variant.branchNorm() ? norm(out, name + ".ln") : out;
+      out = variant.branchNorm() ? norm(out, name + ".ln", model.dtype()) : out;
       out = scaled(out, variant.residualScale());
     }
     if (dropout == 0) {
@@ -365,7 +386,7 @@ final class Decoder {
     Parameter bias = parameterOrNull("lm_head.bias");
     Variable out;
     if (scoresAll()) {
-      out = linear(x, name, bias, true);
+      out = linear(x, name, bias, true, narrow);
     } else {
       out = tape.variable(B, config.vocabSize());
       tape.add(new LastLogits(x, parameter(name + ".weight"), bias, tape.slot(B, C), out));
@@ -373,22 +394,30 @@ final class Decoder {
     if (variant.logitScale() == 1 && variant.logitSoftcap() == 0) {
       return out;
     }
-    Variable shaped = tape.variable(scoresAll() ? rows : B, config.vocabSize());
+    Variable shaped = tape.variable(narrow, scoresAll() ? rows : B, config.vocabSize());
     tape.add(
         new ShapedLogits(variant.logitScale(), variant.logitSoftcap(), !scoresAll(), out, shaped));
     return shaped;
   }
 
-  private Variable linear(Variable x, String name, Parameter bias, boolean outputsAreRows) {
+  /** A layer whose output has this dtype. */
+  private Variable linear(
+      Variable x, String name, Parameter bias, boolean outputsAreRows, DType dtype) {
     Parameter weight = parameter(name + ".weight");
     int features = outputsAreRows ? weight.value().rows() : weight.value().columns();
-    Variable out = tape.variable(rows, features);
-    tape.add(new Linear(tape.use(x), weight, bias, outputsAreRows, out));
+    Variable out = tape.variable(dtype, rows, features);
+    Linear.Rounding rounding = new Linear.Rounding(rounded(x), rounded(out));
+    tape.add(new Linear(tape.use(x), weight, bias, outputsAreRows, rounding, out));
     return out;
   }
 
+  /** Room for a copy that products read; null where they can read the variable itself. */
+  private Slot rounded(Variable variable) {
+    return variable.dtype() == narrow ? null : tape.slot(narrow, rows, variable.columns());
+  }
+
   private Parameter parameter(String name) {
-    return model.parameter(name, gradients);
+    return model.parameter(name, gradients, products);
   }
 
   private Parameter parameterOrNull(String name) {

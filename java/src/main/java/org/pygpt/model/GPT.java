@@ -9,6 +9,7 @@ import org.pygpt.backends.BackendProvider;
 import org.pygpt.backends.MissingBackendException;
 import org.pygpt.graph.Op;
 import org.pygpt.graph.Tape;
+import org.pygpt.kernels.Int8Heads;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.kernels.PackedMatrix;
 import org.pygpt.kernels.QuantizedMatrix;
@@ -48,6 +49,7 @@ public final class GPT implements Trainable, AutoCloseable {
   private final Parameters weights;
   private final RotaryAngles angles; // null for other positions
   private volatile QuantizedWeights rounded;
+  private volatile DType cacheDType;
   private volatile long version;
   private final Turns turns = new Turns();
 
@@ -61,6 +63,7 @@ public final class GPT implements Trainable, AutoCloseable {
     this.config = config;
     this.kernels = kernels;
     this.weights = new Parameters(kernels.device(), Layout.of(config), dtype);
+    this.cacheDType = dtype;
     this.angles =
         config.positions() == GPTConfig.Positions.ROTARY
             ? new RotaryAngles(kernels.device(), dtype, config)
@@ -162,6 +165,32 @@ public final class GPT implements Trainable, AutoCloseable {
     }
   }
 
+  /**
+   * Says in which numbers key/value caches are kept from now on: {@code int8}, with a scale for
+   * each head of a position, takes about a quarter of the memory. Sequences that are running keep
+   * theirs.
+   *
+   * @param dtype {@code float32}, or {@code float64} where the model is, or {@code int8}
+   * @throws IllegalArgumentException if it is none of these, or this backend has no int8
+   */
+  public void keepCachesAs(String dtype) {
+    boolean whole = dtype.equals(DType.INT8.toString());
+    if (whole ? !kernels.hasInt8Heads() : !dtype.equals(dtype().toString())) {
+      String others = kernels.hasInt8Heads() ? " or int8" : " on backend " + kernels.name();
+      throw new IllegalArgumentException(
+          "kv_cache: expected " + dtype() + others + ", got " + dtype);
+    }
+    try (var _ = turn()) {
+      cacheDType = whole ? DType.INT8 : dtype();
+      changed();
+    }
+  }
+
+  /** The type of numbers in key/value caches. */
+  public DType cacheDType() {
+    return cacheDType;
+  }
+
   /** Whether the weights are rounded; a session that was made before does not read the copy. */
   public boolean isQuantized() {
     return rounded != null;
@@ -204,6 +233,22 @@ public final class GPT implements Trainable, AutoCloseable {
     }
   }
 
+  /**
+   * Passes if the weights may be trained with products and activations of {@code dtype}.
+   *
+   * @throws IllegalArgumentException if there are no such products here
+   * @throws IllegalStateException if the weights are rounded
+   */
+  public void requireTrainable(DType dtype) {
+    requireTrainable();
+    if (dtype == DType.BFLOAT16) {
+      kernels.requireBfloat16();
+    } else if (dtype != dtype()) {
+      throw new IllegalArgumentException(
+          "dtype: expected bfloat16 or " + dtype() + ", as the model has, got " + dtype);
+    }
+  }
+
   public GPTConfig config() {
     return config;
   }
@@ -224,9 +269,11 @@ public final class GPT implements Trainable, AutoCloseable {
   }
 
   /** What an op reads and writes of the weight called {@code name}. */
-  Parameter parameter(String name, Map<String, Tensor> gradients) {
+  Parameter parameter(String name, Map<String, Tensor> gradients, ProductWeights products) {
     PackedMatrix packed = rounded == null ? null : rounded.packed(name);
-    return new Parameter(name, weights.get(name), gradients.get(name), packed);
+    Tensor value = weights.get(name);
+    Tensor product = products == null ? value : products.of(name);
+    return new Parameter(name, value, gradients.get(name), packed, product);
   }
 
   /** The weights by name, shared: writing to them changes the model. */
@@ -239,17 +286,29 @@ public final class GPT implements Trainable, AutoCloseable {
    * Builds a tape for at most (B, T) tokens that runs forward and backward.
    *
    * @param gradients of the weights that are trained; the others are constants
+   * @param dtype of products and most activations: bfloat16, or the model's own
+   * @throws IllegalArgumentException if there are no such products here
    * @throws TooLargeError if its activations do not fit into memory, as in those below
    * @throws IllegalStateException if the weights are rounded
    */
-  public Session training(int B, int T, Parameters gradients) {
-    requireTrainable();
-    return session(B, T, Decoder.Purpose.TRAINING, gradients.views());
+  public Session training(int B, int T, Parameters gradients, DType dtype) {
+    requireTrainable(dtype);
+    ProductWeights products =
+        dtype == dtype() ? null : new ProductWeights(kernels.device(), weights);
+    try {
+      Decoder.Trained trained = new Decoder.Trained(gradients.views(), dtype, products);
+      return session(B, T, Math.multiplyExact(B, T), Decoder.Purpose.TRAINING, trained, null);
+    } catch (RuntimeException | Error error) {
+      if (products != null) {
+        products.close();
+      }
+      throw error;
+    }
   }
 
   /** Builds a tape for at most (B, T) tokens that computes logits and loss. */
   public Session evaluation(int B, int T) {
-    return session(B, T, Decoder.Purpose.EVALUATION, Map.of());
+    return session(B, T, Decoder.Purpose.EVALUATION);
   }
 
   /**
@@ -257,13 +316,16 @@ public final class GPT implements Trainable, AutoCloseable {
    * most {@code longest} tokens of one. It computes the logits of the last token of each.
    */
   public Session generation(int B, int longest) {
-    return session(B, 1, Math.max(B, longest), Decoder.Purpose.GENERATION, Map.of());
+    Decoder.Trained nothing = Decoder.Trained.nothing(dtype());
+    return session(B, 1, Math.max(B, longest), Decoder.Purpose.GENERATION, nothing, null);
   }
 
   /** Size in bytes of the key/value cache of one sequence of T tokens. */
   public long cacheBytes(int T) {
-    long width = (long) config.nKvHead() * config.headSize();
-    return 2L * config.nLayer() * width * T * dtype().bytes();
+    int head = config.headSize();
+    long bytes =
+        cacheDType == DType.INT8 ? Int8Heads.bytes(head) : (long) head * cacheDType.bytes();
+    return 2L * config.nLayer() * config.nKvHead() * bytes * T;
   }
 
   /**
@@ -271,12 +333,12 @@ public final class GPT implements Trainable, AutoCloseable {
    * layer; it computes the logits of the last token.
    */
   public Session attention(int T) {
-    return session(1, T, Decoder.Purpose.ATTENTION, Map.of());
+    return session(1, T, Decoder.Purpose.ATTENTION);
   }
 
   /** Builds a tape for at most (B, T) tokens that keeps the {@link Session#hidden} states. */
   public Session hidden(int B, int T) {
-    return session(B, T, Decoder.Purpose.HIDDEN, Map.of());
+    return session(B, T, Decoder.Purpose.HIDDEN);
   }
 
   /**
@@ -294,18 +356,13 @@ public final class GPT implements Trainable, AutoCloseable {
     return new Probe(this, T, first, end);
   }
 
-  private Session session(int B, int T, Decoder.Purpose purpose, Map<String, Tensor> gradients) {
-    return session(B, T, Math.multiplyExact(B, T), purpose, gradients);
-  }
-
-  private Session session(
-      int B, int T, int rows, Decoder.Purpose purpose, Map<String, Tensor> gradients) {
-    return session(B, T, rows, purpose, gradients, null);
+  private Session session(int B, int T, Decoder.Purpose purpose) {
+    return session(B, T, Math.multiplyExact(B, T), purpose, Decoder.Trained.nothing(dtype()), null);
   }
 
   /** A session that keeps what {@code taps} says; null for none. */
   Session session(
-      int B, int T, int rows, Decoder.Purpose purpose, Map<String, Tensor> gradients, Taps taps) {
+      int B, int T, int rows, Decoder.Purpose purpose, Decoder.Trained trained, Taps taps) {
     String what = Choice.name(purpose) + " on batches of " + B + " x " + T + " tokens";
     long count = 2L * rows; // ids and targets
     long embedded = (long) rows * config.nEmbd(); // not all there is, but before anything is there
@@ -313,7 +370,7 @@ public final class GPT implements Trainable, AutoCloseable {
     kernels.device().require(least.add(BigInteger.valueOf(count * DType.INT32.bytes())), what);
     Tokens tokens = new Tokens(kernels.device(), rows);
     try (var _ = turn()) {
-      Decoder decoder = new Decoder(this, purpose, B, T, rows, gradients, tokens, taps);
+      Decoder decoder = new Decoder(this, purpose, B, T, rows, trained, tokens, taps);
       kernels.device().require(BigInteger.valueOf(decoder.tape().byteSize()), what);
       return decoder.session(tokens);
     } catch (RuntimeException | Error error) {
@@ -326,30 +383,38 @@ public final class GPT implements Trainable, AutoCloseable {
    * Size in bytes of the activations of a training step, without allocating them.
    *
    * @param layout says which weights are trained
+   * @param dtype bfloat16, or the model's own
    */
-  public long activationBytes(int B, int T, Layout layout) {
+  public long activationBytes(int B, int T, Layout layout, DType dtype) {
     Map<String, Tensor> gradients = new HashMap<>(weights.views()); // nothing is written to them
     layout.weights().stream()
         .filter(weight -> !weight.trainable())
         .forEach(weight -> gradients.remove(weight.name()));
-    return plan(B, T, Decoder.Purpose.TRAINING, gradients).byteSize();
+    return plan(B, T, Decoder.Purpose.TRAINING, new Decoder.Trained(gradients, dtype, null))
+        .byteSize();
   }
 
   /** Size in bytes of the activations of an evaluation, without allocating them. */
   public long evaluationBytes(int B, int T) {
-    return plan(B, T, Decoder.Purpose.EVALUATION, Map.of()).byteSize();
+    return plan(B, T, Decoder.Purpose.EVALUATION, Decoder.Trained.nothing(dtype())).byteSize();
+  }
+
+  /** Likewise, in the model's own dtype. */
+  public long activationBytes(int B, int T, Layout layout) {
+    return activationBytes(B, T, layout, dtype());
   }
 
   /** The ops of a training step, first to last, as text. */
   public List<String> describeOps(int B, int T) {
-    Tape tape = plan(B, T, Decoder.Purpose.TRAINING, weights.views());
+    Decoder.Trained all = new Decoder.Trained(weights.views(), dtype(), null);
+    Tape tape = plan(B, T, Decoder.Purpose.TRAINING, all);
     return tape.ops().stream().map(Op::describe).toList();
   }
 
-  private Tape plan(int B, int T, Decoder.Purpose purpose, Map<String, Tensor> gradients) {
+  private Tape plan(int B, int T, Decoder.Purpose purpose, Decoder.Trained trained) {
     try (Tokens tokens = new Tokens(kernels.device(), 1)) { // planning reads none
       int rows = Math.multiplyExact(B, T);
-      return new Decoder(this, purpose, B, T, rows, gradients, tokens, null).tape();
+      return new Decoder(this, purpose, B, T, rows, trained, tokens, null).tape();
     }
   }
 

@@ -1,6 +1,5 @@
 package org.pygpt.model;
 
-import java.util.Map;
 import java.util.Set;
 import org.pygpt.graph.Step;
 import org.pygpt.tensor.Tensor;
@@ -30,7 +29,8 @@ public final class Probe implements AutoCloseable {
     this.model = model;
     this.T = T;
     this.taps = new Taps(model.config(), first, end);
-    this.session = model.session(1, T, T, Decoder.Purpose.PROBE, Map.of(), taps);
+    Decoder.Trained nothing = Decoder.Trained.nothing(model.dtype());
+    this.session = model.session(1, T, T, Decoder.Purpose.PROBE, nothing, taps);
   }
 
   /** What runs forward; its logits are those of every position. */
@@ -89,7 +89,8 @@ public final class Probe implements AutoCloseable {
       if (lens == null || lensRows != rows) {
         closeLens();
         Taps of = new Taps(model.config(), 0, 0);
-        lens = model.session(1, rows, rows, Decoder.Purpose.LENS, Map.of(), of);
+        Decoder.Trained nothing = Decoder.Trained.nothing(model.dtype());
+        lens = model.session(1, rows, rows, Decoder.Purpose.LENS, nothing, of);
         lensRows = rows;
       }
       model.kernels().copy(rows, stream, lens.taps().get("stream"), 0);

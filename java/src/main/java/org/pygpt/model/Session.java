@@ -12,6 +12,7 @@ import org.pygpt.tensor.Tensor;
 /** Mutable: a tape with the memory that it reads its tokens from; for one thread at a time. */
 public final class Session implements Scored {
   private final GPT model;
+  private final ProductWeights products; // null where products read the weights
   private final Tape tape;
   private final Tokens tokens;
   private final Variable hidden;
@@ -20,8 +21,14 @@ public final class Session implements Scored {
   private final List<Slot> probabilities;
   private final Taps taps; // null for others than probes
 
+  /**
+   * A planned and allocated tape.
+   *
+   * @param products copies that are made anew in each step, and freed with this; null for none
+   */
   Session(
       GPT model,
+      ProductWeights products,
       Tape tape,
       Tokens tokens,
       Variable hidden,
@@ -30,6 +37,7 @@ public final class Session implements Scored {
       List<Slot> probabilities,
       Taps taps) {
     this.model = model;
+    this.products = products;
     this.tape = tape;
     this.tokens = tokens;
     this.hidden = hidden;
@@ -95,13 +103,17 @@ public final class Session implements Scored {
   }
 
   /**
-   * Checks the tokens that the next step reads, and uploads them.
+   * Checks the tokens that the next step reads, and uploads them; rounds the weights for products
+   * that read copies, each time, since others may have written to them.
    *
    * @throws IllegalArgumentException if an id is outside [0, V), or a target is V or more
    */
   @Override
   public void load(Step step) {
     tokens.load(step, logits.columns());
+    if (products != null) {
+      products.refresh(model.kernels());
+    }
   }
 
   /**
@@ -122,6 +134,9 @@ public final class Session implements Scored {
     try (var _ = model.lastTurn()) {
       tape.close();
       tokens.close();
+      if (products != null) {
+        products.close();
+      }
     }
   }
 }

@@ -21,9 +21,40 @@ import org.pygpt.tensor.Tensor;
  *
  * @param bias null for none
  * @param outputsAreRows whether the weight is (out, in)
+ * @param rounding of what is wider than the products are
  */
 public record Linear(
-    Input x, Parameter weight, Parameter bias, boolean outputsAreRows, Variable out) implements Op {
+    Input x,
+    Parameter weight,
+    Parameter bias,
+    boolean outputsAreRows,
+    Rounding rounding,
+    Variable out)
+    implements Op {
+  /**
+   * Room for copies of the dtype that products are made in.
+   *
+   * @param x (rows, in); null where x has that dtype
+   * @param dOut (rows, out); null where out has that dtype
+   */
+  public record Rounding(Slot x, Slot dOut) {
+    /** Products of what there is. */
+    public static final Rounding NONE = new Rounding(null, null);
+
+    private static Tensor of(Kernels kernels, int rows, Tensor tensor, Slot slot) {
+      if (slot == null) {
+        return tensor;
+      }
+      kernels.copy(rows, tensor, slot.tensor(), 0);
+      return slot.tensor();
+    }
+  }
+
+  /** A layer whose products are of what there is. */
+  public Linear(Input x, Parameter weight, Parameter bias, boolean outputsAreRows, Variable out) {
+    this(x, weight, bias, outputsAreRows, Rounding.NONE, out);
+  }
+
   /** Binds the op. */
   public Linear {
     out.constantIf(
@@ -42,22 +73,31 @@ public record Linear(
 
   @Override
   public List<Slot> forwardSlots() {
-    return List.of(x.valueSlot(), out.valueSlot());
+    List<Slot> slots = new ArrayList<>(List.of(x.valueSlot(), out.valueSlot()));
+    slots.add(rounding.x);
+    return slots;
   }
 
   @Override
   public List<Slot> backwardSlots() {
     List<Slot> slots = new ArrayList<>();
     slots.add(out.gradientSlot());
-    slots.add(Parameter.isFrozen(weight) ? null : x.valueSlot());
+    slots.add(rounding.dOut);
+    slots.add(Parameter.isFrozen(weight) ? null : keptSlot());
     slots.add(x.variable().isConstant() ? null : x.gradientSlot());
     return slots;
+  }
+
+  /** Where x is, as forward's product read it. */
+  private Slot keptSlot() {
+    return rounding.x == null ? x.valueSlot() : rounding.x;
   }
 
   @Override
   public void forward(Kernels kernels, Step step) {
     int rows = step.rows();
-    weight.multiply(kernels, outputsAreRows, rows, x.value(), out.value());
+    Tensor input = Rounding.of(kernels, rows, x.value(), rounding.x);
+    weight.multiply(kernels, outputsAreRows, rows, input, out.value());
     if (bias != null) {
       kernels.bias(rows, bias.value(), out.value());
     }
@@ -65,7 +105,8 @@ public record Linear(
 
   @Override
   public void backward(Kernels kernels, Step step) {
-    Tensor dOut = out.gradient();
+    Tensor input = keptSlot().tensor();
+    Tensor dOut = Rounding.of(kernels, step.rows(), out.gradient(), rounding.dOut);
     int in = x.variable().columns();
     int features = out.columns();
     int rows = step.rows();
@@ -73,20 +114,20 @@ public record Linear(
     if (dWeight != null && outputsAreRows) {
       // (out, rows) @ (rows, in) -> (out, in)
       MatMul shape = new MatMul(features, in, rows, true, false, dWeight.add());
-      kernels.gemm(shape, dOut, x.value(), dWeight.tensor());
+      kernels.gemm(shape, dOut, input, dWeight.tensor());
     } else if (dWeight != null) {
       // (in, rows) @ (rows, out) -> (in, out)
       MatMul shape = new MatMul(in, features, rows, true, false, dWeight.add());
-      kernels.gemm(shape, x.value(), dOut, dWeight.tensor());
+      kernels.gemm(shape, input, dOut, dWeight.tensor());
     }
     Gradient dBias = Parameter.gradientOf(bias, step);
     if (dBias != null) {
-      kernels.biasBackward(rows, dOut, dBias);
+      kernels.biasBackward(rows, out.gradient(), dBias);
     }
     if (!x.variable().isConstant()) {
       // (rows, out) @ (out, in) -> (rows, in)
       MatMul shape = new MatMul(rows, in, features, false, !outputsAreRows, x.add());
-      kernels.gemm(shape, dOut, weight.value(), x.gradient());
+      kernels.gemm(shape, dOut, weight.product(), x.gradient());
     }
   }
 

@@ -14,8 +14,15 @@ import org.pygpt.tensor.Tensor;
  * @param value (rows, columns)
  * @param gradient of the same shape; null if it is frozen, or on a tape that only runs forward
  * @param packed a smaller copy of a rounded matrix; null for none
+ * @param product what products read: {@code value}, or a copy of it in a narrower type
  */
-public record Parameter(String name, Tensor value, Tensor gradient, PackedMatrix packed) {
+public record Parameter(
+    String name, Tensor value, Tensor gradient, PackedMatrix packed, Tensor product) {
+  /** A weight that products read as it is. */
+  public Parameter(String name, Tensor value, Tensor gradient, PackedMatrix packed) {
+    this(name, value, gradient, packed, value);
+  }
+
   /** The value of a parameter that may be null. */
   static Tensor valueOf(Parameter parameter) {
     return parameter == null ? null : parameter.value;
@@ -41,7 +48,7 @@ public record Parameter(String name, Tensor value, Tensor gradient, PackedMatrix
       packed.multiply(rows, x, out);
     } else {
       MatMul shape = new MatMul(rows, out.columns(), x.columns(), false, outputsAreRows, false);
-      kernels.gemm(shape, x, value, out);
+      kernels.gemm(shape, x, product, out);
     }
   }
 

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import org.pygpt.datasets.Dataset.Batches;
 import org.pygpt.python.LibraryMath;
+import org.pygpt.tensor.DType;
 import org.pygpt.text.Choice;
 import org.pygpt.text.Options;
 import org.pygpt.train.AdamW;
@@ -24,6 +25,7 @@ import org.pygpt.train.AdamW;
  * @param beta1 decay of the first moment
  * @param beta2 decay of the second moment
  * @param gradClip the largest norm of the gradient; 0 for no limit
+ * @param optimizer what moves the weights
  * @param warmupIters updates until the learning rate is reached
  * @param lrDecayIters the update at which the rate has fallen to minLr; 0 for the last one
  * @param minLr what the learning rate falls to
@@ -36,6 +38,7 @@ import org.pygpt.train.AdamW;
  * @param keep how many of the newest checkpoints are kept, beside the best
  * @param seed of the first weights, the order of the data and dropout
  * @param frozen weights that stay as they are: beginnings of names, such as {@code wte,h.0}
+ * @param dtype what products and most activations are computed in: float32 or bfloat16
  * @see <a href="https://github.com/karpathy/nanoGPT">nanoGPT</a>
  */
 public record TrainConfig(
@@ -47,6 +50,7 @@ public record TrainConfig(
     double beta1,
     double beta2,
     double gradClip,
+    Optimizer optimizer,
     int warmupIters,
     int lrDecayIters,
     double minLr,
@@ -58,7 +62,8 @@ public record TrainConfig(
     int checkpointInterval,
     int keep,
     BigInteger seed,
-    String frozen) {
+    String frozen,
+    DType dtype) {
   /** What may change when a run goes on; everything else decides the bits of the steps to come. */
   static final List<String> MAY_CHANGE =
       List.of(
@@ -81,6 +86,7 @@ public record TrainConfig(
           0.9,
           0.99,
           1,
+          Optimizer.ADAMW,
           100,
           0,
           1e-4,
@@ -92,7 +98,14 @@ public record TrainConfig(
           250,
           2,
           BigInteger.valueOf(1337),
-          "");
+          "",
+          DType.FLOAT32);
+
+  /** What moves the weights: AdamW alone, or Muon the matrices of the layers. */
+  public enum Optimizer {
+    ADAMW,
+    MUON
+  }
 
   /** How the learning rate falls. */
   public enum Schedule {
@@ -120,6 +133,8 @@ public record TrainConfig(
     requireLeast("patience", patience, 0);
     requireLeast("checkpoint_interval", checkpointInterval, 0);
     requireLeast("keep", keep, 1);
+    boolean computes = dtype == DType.FLOAT32 || dtype == DType.BFLOAT16;
+    require(computes, "dtype", "one of float32, bfloat16", dtype);
     boolean falls = minLr <= learningRate || schedule == Schedule.CONSTANT;
     require(falls, "min_lr", "at most learning_rate = " + learningRate, minLr);
     require(
@@ -161,6 +176,7 @@ public record TrainConfig(
         options.number("beta1"),
         options.number("beta2"),
         options.number("grad_clip"),
+        options.choice("optimizer", Optimizer.class),
         options.size("warmup_iters", 0),
         options.size("lr_decay_iters", 0),
         options.number("min_lr"),
@@ -172,7 +188,8 @@ public record TrainConfig(
         options.size("checkpoint_interval", 0),
         options.size("keep", 1),
         options.whole("seed"),
-        options.text("frozen"));
+        options.text("frozen"),
+        options.choice("dtype", DType.class));
   }
 
   /**
@@ -197,6 +214,7 @@ public record TrainConfig(
     values.put("beta1", beta1);
     values.put("beta2", beta2);
     values.put("grad_clip", gradClip);
+    values.put("optimizer", Choice.name(optimizer));
     values.put("warmup_iters", warmupIters);
     values.put("lr_decay_iters", decayEnd());
     values.put("min_lr", minLr);
@@ -209,6 +227,7 @@ public record TrainConfig(
     values.put("keep", keep);
     values.put("seed", seed);
     values.put("frozen", frozen);
+    values.put("dtype", Choice.name(dtype));
     return values;
   }
 
@@ -230,7 +249,8 @@ public record TrainConfig(
 
   /** The options of the optimizer. */
   public AdamW adamw() {
-    return new AdamW(beta1, beta2, AdamW.NANOGPT.epsilon(), weightDecay, gradClip);
+    double epsilon = AdamW.NANOGPT.epsilon();
+    return new AdamW(beta1, beta2, epsilon, weightDecay, gradClip, optimizer == Optimizer.MUON);
   }
 
   /**

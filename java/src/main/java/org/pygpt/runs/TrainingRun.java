@@ -20,6 +20,7 @@ import org.pygpt.model.GPT;
 import org.pygpt.model.GPTConfig;
 import org.pygpt.model.Layout;
 import org.pygpt.python.NumpyRandom;
+import org.pygpt.tensor.DType;
 import org.pygpt.text.CharTokenizer;
 import org.pygpt.text.Json;
 import org.pygpt.train.Training;
@@ -74,7 +75,8 @@ public final class TrainingRun implements AutoCloseable {
     layout = model.weights().layout();
     Layout trained =
         layout.freeze(config.frozenAmong(model.weights().names()).toArray(String[]::new));
-    training = new Training(model, config.batchSize(), T, config.adamw(), trained);
+    training =
+        new Training(model, config.batchSize(), T, config.adamw(), trained, dtype(model, config));
     evaluator = new Evaluator(model);
     training.resume(0, NumpyRandom.seedSequence(config.seed(), DROPOUT, 1)[0] >>> 2);
     try {
@@ -87,6 +89,11 @@ public final class TrainingRun implements AutoCloseable {
       training.close();
       throw error;
     }
+  }
+
+  /** What a run computes in: bfloat16, or, as float32 says, the model's own dtype. */
+  private static DType dtype(GPT model, TrainConfig config) {
+    return config.dtype() == DType.BFLOAT16 ? DType.BFLOAT16 : model.dtype();
   }
 
   // ---- steps -----------------------------------------------------------------------------------

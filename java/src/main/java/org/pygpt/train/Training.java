@@ -4,11 +4,14 @@ import java.math.BigInteger;
 import org.pygpt.graph.Step;
 import org.pygpt.model.GPT;
 import org.pygpt.model.Layout;
+import org.pygpt.model.ProductWeights;
 import org.pygpt.model.Session;
+import org.pygpt.tensor.DType;
 import org.pygpt.tensor.TooLargeError;
 
 /**
- * Mutable: trains a model by AdamW; owns gradients, moments and activations, all allocated here.
+ * Mutable: trains a model by AdamW, or by Muon and AdamW; owns gradients, moments and activations,
+ * all allocated here.
  *
  * <p>A step is {@link #setBatch} and {@link #backward}, once or, to accumulate, several times, and
  * {@link #update}. Any thread may use it; what belongs together, such as a batch and its backward,
@@ -24,26 +27,44 @@ public final class Training extends AdamWTraining {
     this(model, B, T, options, model.weights().layout());
   }
 
+  /** Plans the training of {@code model} in its own dtype; see the other constructor. */
+  public Training(GPT model, int B, int T, AdamW options, Layout layout) {
+    this(model, B, T, options, layout, model.dtype());
+  }
+
   /**
    * Plans the training of {@code model} on batches of at most B * T tokens.
    *
    * <p>Weights that are not trainable stay as they are, bit for bit: they do not move, do not
    * decay, have no part in the gradient's norm, and cost neither gradients nor moments.
    *
+   * <p>In bfloat16 products are of numbers rounded to it, weights included, and so are activations
+   * but for the residual stream; weights, their gradients and moments, sums, norms and the loss are
+   * the model's own dtype.
+   *
    * @param layout that of the model's weights, which says what is trainable
+   * @param dtype the model's own, or bfloat16
    * @throws IllegalArgumentException if B or T is not positive, T is above the block size, or B * T
-   *     is no int
+   *     is no int; or if the backend or the processor has no such products
    * @throws IllegalStateException if the weights are rounded
    * @throws TooLargeError if gradients, moments and activations do not fit into memory
    */
-  public Training(GPT model, int B, int T, AdamW options, Layout layout) {
+  public Training(GPT model, int B, int T, AdamW options, Layout layout, DType dtype) {
     checkBatch(model, B, T);
-    model.requireTrainable();
-    long bytes = stateBytes(model, layout) + model.activationBytes(B, T, layout);
+    model.requireTrainable(dtype);
+    long copies = dtype == model.dtype() ? 0 : ProductWeights.byteSize(layout);
+    long activations = model.activationBytes(B, T, layout, dtype);
+    long bytes = stateBytes(model, options, layout) + copies + activations;
     String what = "training on batches of " + B + " x " + T + " tokens";
     model.kernels().device().require(BigInteger.valueOf(bytes), what);
     Session[] built = new Session[1];
-    super(model, options, layout, gradients -> built[0] = model.training(B, T, gradients));
+    Muon.Parts parts = (name, columns) -> Muon.widths(model.config(), name, columns);
+    super(
+        model,
+        options,
+        layout,
+        parts,
+        gradients -> built[0] = model.training(B, T, gradients, dtype));
     program = built[0];
     blockSize = model.config().blockSize();
     maxRows = B * T;

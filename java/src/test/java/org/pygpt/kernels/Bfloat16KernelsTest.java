@@ -1,19 +1,23 @@
 package org.pygpt.kernels;
 
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.pygpt.tensor.DType.BFLOAT16;
 import static org.pygpt.tensor.DType.FLOAT32;
 
+import java.util.List;
 import java.util.function.BiConsumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.pygpt.backends.Backend;
 import org.pygpt.kernels.reference.PlainKernels;
 import org.pygpt.support.Tolerances;
+import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -31,13 +35,17 @@ class Bfloat16KernelsTest {
 
   /** Sums over rows are of terms that may be rounded or not, by a quarter of the tolerance. */
   private void compare(int rows, String what, BiConsumer<Kernels, Tensors> op) {
-    double terms = Math.max(1, rows / 4.0);
+    compare(Tolerances.BFLOAT16, Math.max(1, rows / 4.0), what, op);
+  }
+
+  private void compare(
+      double tolerance, double terms, String what, BiConsumer<Kernels, Tensors> op) {
     for (int padding : new int[] {0, 5}) {
       try (Tensors expected = new Tensors(FLOAT32, padding);
           Tensors got = new Tensors(FLOAT32, padding)) {
         op.accept(new PlainKernels(), expected);
         op.accept(cpu, got);
-        got.assertClose(expected, Tolerances.BFLOAT16, terms, what + ", padding " + padding);
+        got.assertClose(expected, tolerance, terms, what + ", padding " + padding);
       }
     }
   }
@@ -45,6 +53,105 @@ class Bfloat16KernelsTest {
   static Stream<Arguments> rowsAndColumns() {
     return Stream.of(1, 17, 64, 1021)
         .flatMap(columns -> Stream.of(1, 17).map(rows -> Arguments.of(rows, columns)));
+  }
+
+  /** Whether this processor has products; where it has none, that is said. */
+  private boolean hasProducts() {
+    try {
+      cpu.requireBfloat16();
+      return true;
+    } catch (IllegalArgumentException refusal) {
+      assertTrue(refusal.getMessage().contains("this processor has no instructions"));
+      return false;
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1, 1, 1",
+    "1, 17, 3",
+    "17, 1, 3",
+    "2, 3, 5",
+    "16, 16, 16",
+    "64, 27, 16",
+    "3, 7, 1021",
+    "129, 67, 131",
+    "131, 257, 61",
+    "8, 521, 1021"
+  })
+  void products(int m, int n, int k) {
+    if (!hasProducts()) {
+      return;
+    }
+    for (DType dtype : List.of(FLOAT32, BFLOAT16)) {
+      for (int kind = 0; kind < 8; kind++) {
+        boolean transposeA = (kind & 1) > 0;
+        boolean transposeB = (kind & 2) > 0;
+        MatMul shape = new MatMul(m, n, k, transposeA, transposeB, (kind & 4) > 0);
+        compare(
+            dtype == FLOAT32 ? Tolerances.SUM : Tolerances.BFLOAT16,
+            1,
+            shape + " of " + dtype,
+            (kernels, tensors) -> {
+              tensors.of(BFLOAT16);
+              Tensor a = transposeA ? tensors.input(k, m) : tensors.input(m, k);
+              Tensor b = transposeB ? tensors.input(n, k) : tensors.input(k, n);
+              kernels.gemm(shape, a, b, tensors.of(dtype).output(m, n));
+            });
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "2, 5, 3, 3, 5",
+    "1, 17, 4, 2, 16",
+    "2, 67, 2, 1, 64",
+    "1, 131, 2, 2, 48",
+    "1, 64, 2, 2, 61"
+  })
+  void attention(int B, int T, int H, int kvHeads, int D) {
+    if (!hasProducts()) {
+      return;
+    }
+    for (double dropout : new double[] {0, 0.25}) {
+      AttentionSpec spec = AttentionSpec.causal(B, T, H, kvHeads);
+      compare(
+          4 * T, // rows that share keys add to their gradients, each rounded
+          "dropout " + dropout,
+          (kernels, tensors) -> {
+            DropoutMask mask = dropout == 0 ? null : new DropoutMask(dropout);
+            if (mask != null) {
+              mask.setKey(3);
+            }
+            int columns = (H + 2 * kvHeads) * D;
+            tensors.of(BFLOAT16);
+            Heads in = Heads.packed(tensors.input(B * T, columns), H, kvHeads);
+            Tensor out = tensors.output(B * T, H * D);
+            Tensor dOut = tensors.input(B * T, H * D);
+            Heads gradients = Heads.packed(tensors.whole(B * T, columns), H, kvHeads);
+            Tensor logsumexp = tensors.of(FLOAT32).whole(B * H, T);
+            kernels.attention(spec, in, mask, out, logsumexp);
+            kernels.attentionBackward(spec, in, mask, out, logsumexp, dOut, gradients);
+          });
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("rowsAndColumns")
+  void copiesAreRounded(int rows, int columns) {
+    compare(
+        Tolerances.EXACT,
+        1,
+        "copies",
+        (kernels, tensors) -> {
+          Tensor wide = tensors.of(FLOAT32).input(rows, columns);
+          Tensor back = tensors.output(rows, columns);
+          Tensor narrow = tensors.of(BFLOAT16).output(rows, columns);
+          kernels.copy(rows, wide, narrow, 0);
+          kernels.copy(rows, narrow, back, 0);
+          kernels.copy(rows, narrow, tensors.output(rows, columns), 0);
+        });
   }
 
   @ParameterizedTest

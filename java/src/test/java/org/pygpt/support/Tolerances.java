@@ -59,6 +59,13 @@ public final class Tolerances {
   public static final double BFLOAT16_CHAIN = 0x1p-6;
 
   /**
+   * Gradients of a small model in bfloat16 against float64, as the length of the difference: some
+   * hundred roundings of 2^-9 on the way from the tokens to the loss and back, of any sign, are 10
+   * * 2^-9 of what passes them, and large random weights make it more in softmaxes and norms.
+   */
+  public static final double BFLOAT16_MODEL = 0x1p-4;
+
+  /**
    * The step of central differences in float64. Their error is step^2 times a sixth of the third
    * derivative, 1e-10 times some 10, and the rounding of the loss over the step, 1e-15 / 1e-5.
    */

@@ -67,6 +67,20 @@ public final class CpuKernels implements Kernels {
   }
 
   @Override
+  public void requireBfloat16() {
+    if (!GemmLibrary.hasOneDnn()) {
+      throw new IllegalArgumentException(
+          "dtype: expected float32 where oneDNN is not on the class path, got bfloat16");
+    }
+    if (!OneDnn.hasBfloat16()) {
+      throw new IllegalArgumentException(
+          "dtype: expected float32, since this processor has no instructions for bfloat16 "
+              + "(avx512_bf16 or amx_bf16) and would take several times as long with it as with "
+              + "float32, got bfloat16");
+    }
+  }
+
+  @Override
   public void gemm(MatMul shape, Tensor a, Tensor b, Tensor c) {
     gemm.multiply(shape, a, b, c);
   }
@@ -181,12 +195,27 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public void copy(int rows, Tensor from, Tensor to, int toRow) {
-    long bytes = 4L * from.columns();
+    if (from.dtype() != to.dtype()) {
+      new CastKernel(from, to.rows(toRow, rows)).run(workers, rows, from.columns());
+      return;
+    }
+    long bytes = (long) from.dtype().bytes() * from.columns();
     for (int row = 0; row < rows; row++) {
       MemorySegment source = HostMemory.segment(from);
       MemorySegment target = HostMemory.segment(to);
-      MemorySegment.copy(source, from.at(row) * 4, target, to.at(toRow + row) * 4, bytes);
+      int size = from.dtype().bytes();
+      MemorySegment.copy(source, from.at(row) * size, target, to.at(toRow + row) * size, bytes);
     }
+  }
+
+  @Override
+  public boolean hasInt8Heads() {
+    return true;
+  }
+
+  @Override
+  public void roundHeads(int rows, int D, Tensor from, Tensor to, int toRow) {
+    Int8HeadsKernel.round(workers.staging(0), rows, D, from, to, toRow);
   }
 
   @Override

@@ -1,6 +1,7 @@
 package org.pygpt.kernels.cpu;
 
 import org.pygpt.kernels.MatMul;
+import org.pygpt.tensor.DType;
 import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
@@ -27,7 +28,9 @@ final class Gemm implements AutoCloseable {
   /** c (+)= op(a) @ op(b). */
   void multiply(MatMul shape, Tensor a, Tensor b, Tensor c) {
     long work = (long) shape.m() * shape.n() * shape.k();
-    if (Gemv.takes(shape)) {
+    if (a.dtype() == DType.BFLOAT16) {
+      new Bfloat16Gemm(workers, shape, a, b, c).run();
+    } else if (Gemv.takes(shape)) {
       gemv.multiply(shape, a, b, c);
     } else if (work < NATIVE_FROM) {
       workers.count(work);

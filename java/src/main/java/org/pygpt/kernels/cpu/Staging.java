@@ -1,12 +1,12 @@
 package org.pygpt.kernels.cpu;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Flat;
+import org.pygpt.tensor.HostDevice;
 import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
@@ -25,6 +25,7 @@ final class Staging {
   private final int worker;
   private final float[][] slots = new float[16][0];
   private final float[] lanes = new float[2 * VectorMath.LANES];
+  private final HostMemory[] matrices = new HostMemory[2];
 
   Staging(int worker) {
     this.worker = worker;
@@ -46,6 +47,29 @@ final class Staging {
   /** Room for two sums by lane. */
   float[] lanes() {
     return lanes;
+  }
+
+  /** Memory beside the heap of one of two slots, with what was there before. */
+  Tensor matrix(int slot, int rows, int columns) {
+    long bytes = (long) rows * columns * Float.BYTES;
+    if (matrices[slot] == null || matrices[slot].byteSize() < bytes) {
+      free(slot);
+      matrices[slot] = HostDevice.host().allocate(2 * bytes);
+    }
+    return Tensor.of(matrices[slot], DType.FLOAT32, 0, rows, columns);
+  }
+
+  private void free(int slot) {
+    if (matrices[slot] != null) {
+      matrices[slot].close();
+      matrices[slot] = null;
+    }
+  }
+
+  /** Frees what lies beside the heap. */
+  void close() {
+    free(0);
+    free(1);
   }
 
   /** How many rows of {@code columns} columns are staged at once. */
@@ -120,9 +144,7 @@ final class Staging {
       MemorySegment.copy(memory, JAVA_FLOAT, from * Float.BYTES, to, start, count);
     } else {
       requireBfloat16(dtype);
-      for (int i = 0; i < count; i++) {
-        to[start + i] = DType.fromBfloat16(memory.getAtIndex(JAVA_SHORT, from + i));
-      }
+      Bfloat16.widen(WarmUp.isProcessWarm(), memory, from, to, start, count);
     }
   }
 
@@ -133,9 +155,7 @@ final class Staging {
       MemorySegment.copy(from, start, memory, JAVA_FLOAT, to * Float.BYTES, count);
     } else {
       requireBfloat16(dtype);
-      for (int i = 0; i < count; i++) {
-        memory.setAtIndex(JAVA_SHORT, to + i, DType.toBfloat16(from[start + i]));
-      }
+      Bfloat16.round(WarmUp.isProcessWarm(), from, start, memory, to, count);
     }
   }
 

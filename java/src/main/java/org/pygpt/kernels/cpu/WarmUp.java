@@ -67,7 +67,7 @@ final class WarmUp {
 
   private static final int ROW = 64;
 
-  private static WarmUp process;
+  private static volatile WarmUp process;
 
   private final Policy policy;
   private final CountDownLatch warm = new CountDownLatch(1);
@@ -90,6 +90,12 @@ final class WarmUp {
       process = new WarmUp(Policy.of(System.getProperty(PROPERTY, "auto")));
     }
     return process;
+  }
+
+  /** Whether this process uses the vector bodies, without beginning to prepare them. */
+  static boolean isProcessWarm() {
+    WarmUp current = process;
+    return current != null && current.ready;
   }
 
   Policy policy() {
@@ -176,6 +182,10 @@ final class WarmUp {
         Softmax.backward(true, a, b, 16, 16, 16, 0.25f, w);
         TiledKernel.int8(true, words, 0, b, 0, n, tile, tile);
         TiledKernel.bfloat16(true, words, 0, b, 0, n, tile, tile);
+        Bfloat16.widen(true, words, 0, c, 0, n);
+        Bfloat16.round(true, b, 0, words, 0, n);
+        Int8HeadsKernel.vectorWiden(
+            words, 0, 2 * ROW, words, n % 8 + 1, VectorMath.LANES, VectorMath.LANES);
         Int4Tile.sums(true, words, 0, b, 0, n, tile, scratch);
         rows(a, b, c, w, scratch, call);
       }

@@ -15,11 +15,13 @@ final class Workers implements AutoCloseable {
   private final WarmUp warmUp = WarmUp.ofProcess();
   private final Team team;
   private final Staging[] stagings;
+  private final Bfloat16Products[] products; // made when they are first needed
 
   /** A team of this many threads, the caller's included. */
   Workers(int threads) {
     team = new Team(threads, warmUp::running);
     stagings = new Staging[threads];
+    products = new Bfloat16Products[threads];
     for (int worker = 0; worker < threads; worker++) {
       stagings[worker] = new Staging(worker);
     }
@@ -32,6 +34,14 @@ final class Workers implements AutoCloseable {
   /** Scratch arrays of a worker; the caller's thread is number 0. */
   Staging staging(int worker) {
     return stagings[worker];
+  }
+
+  /** Products of bfloat16 of a worker, for whichever thread does its part. */
+  Bfloat16Products products(int worker) {
+    if (products[worker] == null) {
+      products[worker] = new Bfloat16Products();
+    }
+    return products[worker];
   }
 
   /** Whether to use vector bodies now; asked once for each pass over the data. */
@@ -68,5 +78,14 @@ final class Workers implements AutoCloseable {
   @Override
   public void close() {
     team.close();
+    for (Staging staging : stagings) {
+      staging.close();
+    }
+    for (int worker = 0; worker < products.length; worker++) {
+      if (products[worker] != null) {
+        products[worker].close();
+        products[worker] = null;
+      }
+    }
   }
 }

@@ -48,6 +48,10 @@ public final class PlainKernels implements Kernels {
     return HostDevice.host();
   }
 
+  /** These are the reference of what rounding does, and slow with any type. */
+  @Override
+  public void requireBfloat16() {}
+
   /** c[i, j] (+)= sum over p of op(a)[i, p] * op(b)[p, j]: (m, k) @ (k, n) -> (m, n). */
   @Override
   public void gemm(MatMul shape, Tensor a, Tensor b, Tensor c) {
