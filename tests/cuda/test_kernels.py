@@ -14,7 +14,7 @@ from pygpt.application import CUDA_LIBRARIES
 
 ROOT = Path(__file__).parents[2]
 KERNELS = ROOT / "java" / "src" / "main" / "resources" / "org" / "pygpt" / "kernels" / "cuda"
-COMPILER = KERNELS.parents[5] / "java" / "org" / "pygpt" / "kernels" / "cuda" / "Compiler.java"
+COMPILER = ROOT / "java/src/main/java/org/pygpt/kernels/cuda/Compiler.java"
 MOST_STATIC_SHARED = 48 << 10
 REGISTERS = 65536  # of a multiprocessor; a block has at most 256 threads
 
@@ -35,7 +35,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("host-access", 3, ""),
         ("missing-wait", 3, ""),
         ("no_barrier", 2, ""),  # in one order every neighbour has written by chance
-        ("divergent", 3, "kernel planted_divergent: a barrier that 24 of 64 threads miss, line 13"),
+        ("divergent", 3, "kernel planted_divergent: a barrier that 24 of 64 threads miss, line 12"),
         ("out_of_bounds", 3, ""),
     ],
 )
