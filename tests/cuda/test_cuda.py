@@ -73,7 +73,8 @@ def test_a_missing_library(python: RUN, fake: Path, tmp_path: Path) -> None:
     result = python("-m", "pygpt", *NAMES, "cuda", PYGPT_CUDA=str(tmp_path / "only"))
     assert result.returncode == 1
     assert re.match(
-        NO_CUDA + r"lib\S+\.so\.13 is not found in .*: pip install 'pygpt\[cuda\]'\n$", result.stderr
+        NO_CUDA + r"lib\S+\.so\.13 is not found in .*: pip install 'pygpt\[cuda\]'\n$",
+        result.stderr,
     ), result.stderr
 
 
@@ -104,6 +105,5 @@ def test_training_and_generation(pygpt_on_cuda: RUN, tmp_path: Path) -> None:
     generate = ["generate", "run", "--prompt", "to be", "--max-new-tokens", "20", "--seed", "3"]
     texts = [pygpt_on_cuda(*generate, "--backend", name).stdout for name in ("cuda", "cpu")]
     assert texts[0] and texts[0] == texts[1]
-    resume = ["train", "--resume", "--out", "run", "--max-iters", "12", "--quiet"]
-    result = pygpt_on_cuda(*resume, "--backend", "cpu")
+    result = pygpt_on_cuda(*train, "--resume", "--max-iters", "12", "--backend", "cpu")
     assert result.returncode == 0, result.stderr

@@ -55,7 +55,9 @@ def _compiled(architecture: str) -> str:
     folders = [Path(path) / CUDA_LIBRARIES for path in sys.path]
     folder = next(folder for folder in folders if folder.is_dir())
     nvrtc = ctypes.CDLL(str(folder / "libnvrtc.so.13"))
-    names = re.findall(r'"(\w+\.cuh?)"', COMPILER.read_text(encoding="utf-8"))
+    listed = re.search(r"SOURCES =\s+List\.of\((.*?)\);", COMPILER.read_text(), re.DOTALL)
+    assert listed
+    names = re.findall(r'"(.*?)"', listed[1])
     source = "".join(f'#line 1 "{name}"\n' + (KERNELS / name).read_text() for name in names)
     program = ctypes.c_void_p()
     nvrtc.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"pygpt.cu", 0, None, None)
