@@ -65,8 +65,8 @@ _ROOMS = {
     "datasets.token_file": "TokenFile",
     "datasets.sampler": "WindowSampler",
     "datasets.sources": "read_documents",
-    "errors": "CheckpointError ClosedError ConfigError DataError DeviceError OutputError PygptError "
-    "ShapeError TokenError TooLargeError",
+    "errors": "CheckpointError ClosedError ConfigError DataError DeviceError OutputError "
+    "PygptError ShapeError TokenError TooLargeError",
     "files.text": "read_text",
     "generate.chat": "Conversation",
     "generate.config": "GenerateConfig",
