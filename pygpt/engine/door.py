@@ -23,7 +23,7 @@ from jbridge.jvm import (
 )
 from pygpt.application import APPLICATION
 from pygpt.engine import java
-from pygpt.errors import ClosedError, PygptError, TooLargeError
+from pygpt.errors import ClosedError, DeviceError, PygptError, TooLargeError
 
 __all__ = [
     "EngineError", "environment_for_mpi", "jar_resource", "jars", "java_class", "mpi_processes",
@@ -37,6 +37,7 @@ jbridge.use(APPLICATION)
 
 JAVA_CLOSED = "org.pygpt.tensor.ClosedException"
 JAVA_TOO_LARGE = "org.pygpt.tensor.TooLargeError"
+JAVA_CUDA = "org.pygpt.kernels.cuda.CudaException"
 
 
 class EngineError(PygptError, JBridgeError):
@@ -57,6 +58,13 @@ class EngineClosedError(ClosedError, EngineError, JavaError):
         return self.message.partition(": ")[2]  # after the name of Java's class
 
 
+class EngineDeviceError(DeviceError, EngineError, JavaError):
+    """What a graphics card or its driver refused."""
+
+    def __str__(self) -> str:
+        return self.message.partition(": ")[2]
+
+
 _OURS: dict[type[JBridgeError], type[EngineError]] = {
     kind: type(kind.__name__, (EngineError, kind), {"__module__": __name__})
     for kind in vars(jbridge.errors).values()
@@ -66,6 +74,7 @@ _OURS: dict[type[JBridgeError], type[EngineError]] = {
 _NAMED: dict[str | None, type[EngineError]] = {
     JAVA_CLOSED: EngineClosedError,
     JAVA_TOO_LARGE: EngineTooLargeError,
+    JAVA_CUDA: EngineDeviceError,
 }
 
 

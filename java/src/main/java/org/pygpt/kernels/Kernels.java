@@ -1,5 +1,7 @@
 package org.pygpt.kernels;
 
+import java.lang.foreign.MemorySegment;
+import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Device;
 import org.pygpt.tensor.Flat;
 import org.pygpt.tensor.Tensor;
@@ -238,8 +240,25 @@ public interface Kernels extends AutoCloseable {
    * @param factor 1 or -1, so that nothing is rounded but the sum
    * @param add whether to add to {@code to} rather than to overwrite it
    * @param rounded whether the result is rounded to the nearest bfloat16, ties to even
+   * @implSpec By way of the host, float32; a backend does it where the elements are.
    */
-  void addScaled(double factor, Flat x, Flat to, boolean add, boolean rounded);
+  default void addScaled(double factor, Flat x, Flat to, boolean add, boolean rounded) {
+    int at = 1 << 18; // elements that are on the host at once
+    float[] sums = new float[at];
+    float[] values = new float[at];
+    for (long start = 0; start < to.length(); start += at) {
+      int count = (int) Math.min(at, to.length() - start);
+      MemorySegment sum = MemorySegment.ofArray(sums).asSlice(0, 4L * count);
+      MemorySegment value = MemorySegment.ofArray(values).asSlice(0, 4L * count);
+      to.memory().read(to.dtype(), to.from() + start, sum);
+      x.memory().read(x.dtype(), x.from() + start, value);
+      for (int i = 0; i < count; i++) {
+        sums[i] = (add ? sums[i] : 0) + (float) factor * values[i];
+        sums[i] = rounded ? DType.fromBfloat16(DType.toBfloat16(sums[i])) : sums[i];
+      }
+      to.memory().write(to.dtype(), to.from() + start, sum);
+    }
+  }
 
   @Override
   default void close() {}
