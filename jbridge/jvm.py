@@ -162,7 +162,11 @@ def _start_jvm(new: Started, muted: bool) -> None:
     except ImportError as error:
         raise JvmStartError(f"cannot import jpype ({error}); pip install jpype1") from error
     if jpype.isJVMStarted():
-        raise JvmStartError("this process has a JVM already, which jbridge did not start")
+        raise JvmStartError(
+            "this process has a JVM already, which jbridge did not start and whose flags it needs; "
+            "call jbridge.start(), or make the first model, before jpype.startJVM: others use that "
+            "JVM through jpype, too, with their jars by jpype.addClassPath"
+        )
 
     def launch() -> None:
         jpype.startJVM(

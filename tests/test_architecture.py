@@ -26,9 +26,10 @@ ORDER = (
     "tokenizers.template", "tokenizers.tokenizer_json", "tokenizers.char", "tokenizers.words",
     "tokenizers.bpe",
     "tokenizers.published", "tokenizers.added", "tokenizers.pieces", "tokenizers.steps",
-    "tokenizers.file_tokenizer", "tokenizers.beside", "tokenizers.load", "tokenizers.explain",
-    "tokenizers.chat_template", "datasets.cut", "datasets.separate", "datasets.json_text",
-    "datasets.readers", "datasets.sources", "datasets.validation", "datasets.token_file",
+    "tokenizers.file_tokenizer", "tokenizers.beside", "tokenizers.load", "tokenizers.gguf",
+    "tokenizers.explain", "tokenizers.chat_template", "datasets.cut", "datasets.separate",
+    "datasets.json_text", "datasets.readers", "datasets.sources", "datasets.validation",
+    "datasets.token_file",
     "datasets.sampler", "datasets.rows", "datasets.dataset", "datasets.prepare",
     "datasets.conversations", "datasets.pairs", "checkpoints.safetensors",
     "checkpoints.torch_files", "checkpoints.nanogpt",
@@ -36,7 +37,8 @@ ORDER = (
     "checkpoints.families.llama", "checkpoints.families.qwen", "checkpoints.families.olmo",
     "checkpoints.families.gemma", "checkpoints.families.neo", "checkpoints.families.phi",
     "checkpoints.families.bloom", "checkpoints.families",
-    "checkpoints.layouts", "checkpoints.huggingface", "checkpoints.hub", "checkpoints.foreign",
+    "checkpoints.layouts", "checkpoints.huggingface", "checkpoints.ggml", "checkpoints.gguf",
+    "checkpoints.gguf_models", "checkpoints.hub", "checkpoints.foreign",
     "checkpoints.beside", "checkpoints.weights", "checkpoints.written",
     "checkpoints.pair_folder", "checkpoints.folder",
     "generate.text_stream", "model.encoder_decoder", "model.embeddings", "model.documents",
@@ -57,7 +59,8 @@ ORDER = (
     "cli.display", "cli.signals", "plot", "cli.checkpoint", "cli.flags", "cli.names",
     "cli.prepare", "cli.tokenizer", "cli.stopping", "cli.training", "cli.live",
     "cli.translation", "cli.generate", "cli.serve", "cli.train", "cli.finetune", "cli.evaluate",
-    "cli.info", "cli.plot", "cli.chat", "cli.show", "cli.completion", "cli.main", "__main__",
+    "cli.info", "cli.plot", "cli.chat", "cli.show", "cli.export", "cli.completion", "cli.main",
+    "__main__",
 )  # fmt: skip
 
 JAVA = ROOT / "java" / "src" / "main" / "java" / "org" / "pygpt"

@@ -20,7 +20,7 @@ TOKENS_AT_ONCE = 1 << 14
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
-    """Evaluate the checkpoint three times; print a line for each.
+    """Evaluate the checkpoint in each format; print a line for each.
 
     Raises:
         PygptError: the checkpoint or the dataset cannot be used.
@@ -33,7 +33,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     dataset = Dataset.load(options.dataset)
     print("weights    loss      perplexity", flush=True)
-    for weights in (None, "bfloat16", "int8"):
+    for weights in (None, "bfloat16", "int8", "int4"):
         with GPT.from_pretrained(options.checkpoint, weights=weights) as model:
             T = model.config.block_size
             config = TrainConfig(batch_size=max(1, TOKENS_AT_ONCE // T))

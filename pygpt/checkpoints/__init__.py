@@ -7,6 +7,9 @@
     huggingface.py  a config.json and its tensors to ours and back
     torch_files.py  PyTorch's files, without running what they hold
     nanogpt.py      nanoGPT's ckpt.pt
+    ggml.py         numbers as ggml has them, blocks with a scale among them
+    gguf.py         GGUF files, checked before they are believed, and written
+    gguf_models.py  GPT-2's and Llama's in such files, to ours and back
     hub.py          models by name on the Hugging Face hub
     beside.py       config.json, and what else stands beside the weights
     weights.py      the files that have the weights, in the forms that people have them

@@ -18,7 +18,15 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pygpt.checkpoints import foreign, huggingface, layouts, nanogpt, pair_folder, torch_files
+from pygpt.checkpoints import (
+    foreign,
+    gguf_models,
+    huggingface,
+    layouts,
+    nanogpt,
+    pair_folder,
+    torch_files,
+)
 from pygpt.checkpoints.beside import (
     CONFIG_FILE,
     GENERATION_FILE,
@@ -29,6 +37,7 @@ from pygpt.checkpoints.beside import (
     read_tokenizer,
 )
 from pygpt.checkpoints.families import FAMILIES
+from pygpt.checkpoints.gguf import GgufTensor
 from pygpt.checkpoints.safetensors import Place, StoredTensor
 from pygpt.checkpoints.weights import (
     WEIGHTS_FILE,
@@ -45,6 +54,7 @@ from pygpt.checkpoints.written import write_files as write_files
 from pygpt.errors import CheckpointError, ConfigError, TokenError
 from pygpt.files import checksums
 from pygpt.model.config import GPTConfig
+from pygpt.tokenizers import gguf as gguf_tokenizers
 from pygpt.tokenizers.protocol import NO_SPECIAL_IDS, SpecialIds, Tokenizer
 
 TORCH_SUFFIX = ".pt"
@@ -60,7 +70,7 @@ class Saved:
     special_ids: SpecialIds
     chat_template: str | None
     _places: Mapping[str, Place]
-    _stored: Mapping[str, StoredTensor]
+    _stored: Mapping[str, StoredTensor | GgufTensor]
 
     @property
     def dtypes(self) -> list[str]:
@@ -80,12 +90,16 @@ def opened(source: Path) -> Iterator[Saved]:
 
     Args:
         source: the folder, or its file of weights, whose name ends in .safetensors; or nanoGPT's
-            ckpt.pt, or another file whose name ends in .pt.
+            ckpt.pt, or another file whose name ends in .pt; or a file of llama.cpp's, .gguf.
     Raises:
         CheckpointError: it is missing, damaged, or a model that the engine does not have.
     """
     if source.suffix == TORCH_SUFFIX and source.is_file():
         with _nanogpt(source) as saved:
+            yield saved
+        return
+    if source.suffix == gguf_models.SUFFIX and source.is_file():
+        with _gguf(source) as saved:
             yield saved
         return
     folder, file = source, None
@@ -117,6 +131,18 @@ def _nanogpt(path: Path) -> Iterator[Saved]:
         raise CheckpointError(f"{where}{separator}{error}") from error
     except OSError as error:
         raise CheckpointError(f"{where}: cannot be read: {error}") from error
+
+
+@contextmanager
+def _gguf(path: Path) -> Iterator[Saved]:
+    """Give what a file of llama.cpp's holds."""
+    with gguf_models.opened(path) as (config, metadata, places, stored):
+        check_tensors(path.name, config, stored, places)
+        ids = gguf_tokenizers.special_ids(metadata)
+        tokenizer, problem = gguf_models.read_tokenizer(path, metadata, config)
+        template = metadata.get(gguf_tokenizers.CHAT_TEMPLATE)
+        template = template if isinstance(template, str) else None
+        yield Saved(config, tokenizer, problem, ids, template, places, stored)
 
 
 @contextmanager

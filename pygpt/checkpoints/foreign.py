@@ -13,7 +13,7 @@ _IN_FOLDERS = {  # how a file's name ends -> what its folder then is, where conf
     "params.json": "it has Llama's original files: transformers' convert_llama_weights_to_hf.py "
     "makes a model folder of them",
     "train.bin": "it is a dataset, which is for train, finetune and eval beside a model",
-    ".gguf": "it has GGUF, llama.cpp's form: take the folder of safetensors that was its source",
+    ".gguf": "it has GGUF, llama.cpp's form: give that file, not its folder",
 }
 
 
@@ -26,7 +26,7 @@ def no_folder(path: Path) -> str:
         home = "; ~ is not expanded: os.path.expanduser does" if path.parts[:1] == ("~",) else ""
         return f"does not exist{home}"
     if _first_bytes(path, len(_GGUF)) == _GGUF:
-        return "is GGUF, llama.cpp's form: take the folder of safetensors that was its source"
+        return "is GGUF, llama.cpp's form: take the file under a name that ends in .gguf"
     if path.suffix in (".bin", ".json"):
         return f"is no folder: give the one that it lies in, {path.parent}"
     return "is no folder"

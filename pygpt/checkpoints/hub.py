@@ -25,7 +25,7 @@ def is_name(source: str | os.PathLike[str]) -> bool:
     return (
         isinstance(source, str)
         and _NAME.fullmatch(source) is not None
-        and not source.endswith((".safetensors", ".pt"))
+        and not source.endswith((".safetensors", ".pt", ".gguf"))
         and not os.path.lexists(source)
     )
 

@@ -23,7 +23,11 @@ Columns = slice | NDArray[np.int64] | EllipsisType
 
 def layout(config: GPTConfig, family: str) -> dict[str, Place]:
     """Return name there, with its prefix -> where it lies here."""
-    row = FAMILIES[family]
+    return layout_of(config, FAMILIES[family])
+
+
+def layout_of(config: GPTConfig, row: Family) -> dict[str, Place]:
+    """Return the same of any row of such a table."""
     modules = {**row.modules, **row.renamed(config)}
     places: dict[str, Place] = {}
     for name in config.weight_shapes():

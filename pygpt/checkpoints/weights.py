@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from pygpt.checkpoints import foreign, huggingface, torch_files
+from pygpt.checkpoints import foreign, ggml, huggingface, torch_files
 from pygpt.checkpoints import safetensors as tensors
 from pygpt.checkpoints.beside import read_json
 from pygpt.checkpoints.families import Family
+from pygpt.checkpoints.gguf import GgufTensor
 from pygpt.checkpoints.safetensors import Place, StoredTensor
 from pygpt.errors import CheckpointError
 from pygpt.model.config import GPTConfig
@@ -111,7 +112,7 @@ def use_second_head(
 def check_tensors(
     where: str,
     config: GPTConfig,
-    stored: Mapping[str, StoredTensor],
+    stored: Mapping[str, StoredTensor] | Mapping[str, GgufTensor],
     places: Mapping[str, Place],
 ) -> None:
     """Check names, shapes and dtypes, so that the numbers can be copied."""
@@ -124,6 +125,6 @@ def check_tensors(
         if tensor.shape != expected:
             problem = f"expected shape {expected}, got {tensor.shape}"
             raise CheckpointError(f"{where}: {name}: {problem}")
-        if tensor.dtype not in tensors.READ_DTYPES:
+        if tensor.dtype not in tensors.READ_DTYPES and tensor.dtype not in ggml.KINDS:
             problem = f"expected {', '.join(tensors.READ_DTYPES)}, got {tensor.dtype}"
             raise CheckpointError(f"{where}: {name}: {problem}")

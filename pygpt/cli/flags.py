@@ -14,7 +14,7 @@ from pygpt.model.config import BACKEND, BACKENDS
 
 CHECKPOINT = (
     "a model folder, a training run's folder (its best model, or else its last), a .safetensors "
-    "file, or a name on the Hugging Face hub"
+    "or .gguf file, or a name on the Hugging Face hub"
 )
 
 
@@ -81,15 +81,20 @@ def near_choice(message: str) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
+_FACTORS = {"%": 0.01, "k": 1e3, "m": 1e6}
+
+
 def near_number(message: str) -> str:
     """Return `; did you mean 1000?` for argparse's message about `1e3`, or nothing."""
     match = re.search(r"invalid (int|float) value: '(.*)'$", message)
     if match is None:
         return ""
     kind, text = match.groups()
+    factor = _FACTORS.get(text[-1:].lower(), 1)
+    text = text if factor == 1 else text[:-1]
     thousands = re.fullmatch(r"\d{1,3}(,\d{3})+", text) and not text.startswith("0")
     try:
-        number = float(text.replace(",", "" if thousands else "."))
+        number = round(float(text.replace(",", "" if thousands else ".")) * factor, 9)
     except ValueError:
         return ""
     whole = number.is_integer()

@@ -135,6 +135,13 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
         help="round the weights to this format: with fewer bits tokens come faster (default: "
         "float32)",
     )
+    parser.add_argument(
+        "--kv-cache",
+        default="float32",
+        choices=["float32", "int8"],
+        help="the numbers in which keys and values of what was read are kept: int8 takes a quarter "
+        "of the memory (default: float32)",
+    )
 
 
 def add_option_flags(parser: argparse.ArgumentParser, without: Collection[str] = ()) -> None:
@@ -172,6 +179,7 @@ def load_model(arguments: argparse.Namespace) -> GPT:
                 backend=arguments.backend,
                 threads=arguments.threads,
                 weights=None if arguments.weights == "float32" else arguments.weights,
+                kv_cache=None if arguments.kv_cache == "float32" else arguments.kv_cache,
             )
     except UserWarning as warning:
         raise CheckpointError(str(warning)) from None

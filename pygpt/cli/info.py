@@ -78,7 +78,7 @@ def found(what: str) -> dict[str, Any]:
     for name, describe in ((CONFIG_FILE, _model), (TRAIN_FILE, _dataset), (LOCK_FILE, _run)):
         if (path / name).is_file():
             return describe(path)
-    if path.suffix in (".safetensors", ".pt") and path.is_file():
+    if path.suffix in (".safetensors", ".pt", ".gguf") and path.is_file():
         return _model(path)
     state = "exists, but is none" if os.path.exists(what) else "there is none"
     known = ", ".join(PRESETS)

@@ -21,6 +21,7 @@ from pygpt.cli import (
     chat,
     completion,
     evaluate,
+    export,
     finetune,
     generate,
     info,
@@ -40,6 +41,7 @@ from pygpt.files.text import TO_UTF8
 
 COMMANDS = (
     names, show, generate, chat, serve, prepare, train, finetune, evaluate, info, plot, tokenizer,
+    export,
 )  # fmt: skip
 ERROR, USAGE, INTERRUPTED, NO_READER = 1, 2, 130, 141
 EXAMPLES = (

@@ -109,9 +109,9 @@ def generate(arguments: argparse.Namespace, folder: str, text: str) -> None:
     for name in specs_of(GenerateConfig):
         if name in given and name not in specs_of(TranslateConfig):
             raise UsageError(f"{flag(name)} does not go with an encoder-decoder transformer")
-    if arguments.samples != 1 or arguments.weights != "float32":
-        name = "samples" if arguments.samples != 1 else "weights"
-        raise UsageError(f"{flag(name)} does not go with an encoder-decoder transformer")
+    for name, usual in (("samples", 1), ("weights", "float32"), ("kv_cache", "float32")):
+        if getattr(arguments, name) != usual:
+            raise UsageError(f"{flag(name)} does not go with an encoder-decoder transformer")
 
     from pygpt.cli.progress import alive
     from pygpt.fields import from_dict

@@ -291,6 +291,7 @@ class PairTraining(Handle[java.PairTraining]):
                 options.epsilon,
                 options.weight_decay,
                 options.grad_clip,
+                options.optimizer == "muon",
             )
             training = java_class(java.PairTrainingClass)(model.java, B, S, T, adamw)
         super().__init__("training", training, model.dtype, model)

@@ -74,6 +74,7 @@ class SampledPrompt(NamedTuple):
         slides: whether prompt and new tokens may be more than the context.
         top_count: how many of the likeliest tokens are kept for each new one.
         seed: of the random numbers, below 2^63.
+        lookup: whether tokens are guessed from those before them.
     """
 
     prompt: NDArray[np.int32]
@@ -84,6 +85,7 @@ class SampledPrompt(NamedTuple):
     slides: bool
     top_count: int
     seed: int
+    lookup: bool
 
 
 class EngineGenerator(Handle[java.Generator]):
@@ -131,7 +133,7 @@ class EngineGenerator(Handle[java.Generator]):
                     requests.seeded(
                         p.prompt, p.max_new_tokens, sampling, ends, never, p.slides, p.top_count,
                         p.seed,
-                    )
+                    ).withLookup(p.lookup)
                 )  # fmt: skip
             submitted = self.java.submit(group)
             return [

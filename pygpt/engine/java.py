@@ -24,7 +24,6 @@ BigInteger = NewType("BigInteger", object)
 GPTConfig = NewType("GPTConfig", object)
 AdamW = NewType("AdamW", object)
 SamplingOptions = NewType("SamplingOptions", object)
-Request = NewType("Request", object)
 DoubleSupplier = NewType("DoubleSupplier", object)
 EncoderDecoderConfig = NewType("EncoderDecoderConfig", object)
 TranslateOptions = NewType("TranslateOptions", object)
@@ -187,6 +186,7 @@ class GPT(Closeable, Protocol):
     def weights(self) -> Parameters: ...
     def initialize(self, seed: int, /) -> None: ...
     def quantize(self, weights: str, /) -> None: ...
+    def keepCachesAs(self, dtype: str, /) -> None: ...
     def changed(self) -> None: ...
     def activationBytes(self, B: int, T: int, layout: Layout, dtype: DType, /) -> int: ...
     def evaluationBytes(self, B: int, T: int, /) -> int: ...
@@ -208,7 +208,14 @@ class GPTClass(Protocol):
 @describes("org.pygpt.train.AdamW")
 class AdamWClass(Protocol):
     def __call__(
-        self, beta1: float, beta2: float, epsilon: float, weight_decay: float, grad_clip: float, /
+        self,
+        beta1: float,
+        beta2: float,
+        epsilon: float,
+        weight_decay: float,
+        grad_clip: float,
+        muon: bool,
+        /,
     ) -> AdamW: ...
 
 
@@ -251,9 +258,14 @@ class DistributionClass(Protocol):
 
 
 @describes("org.pygpt.generate.Request")
-class RequestClass(Protocol):
+class Request(Protocol):
     """A prompt, and how it is continued."""
 
+    def withLookup(self, lookup: bool, /) -> Request: ...
+
+
+@describes("org.pygpt.generate.Request")
+class RequestClass(Protocol):
     def __call__(
         self,
         prompt: Ints,

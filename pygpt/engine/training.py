@@ -121,6 +121,7 @@ class Training(Handle[java.Training]):
                 options.epsilon,
                 options.weight_decay,
                 options.grad_clip,
+                options.optimizer == "muon",
             )
             layout = model.java.weights().layout().freeze(list(frozen))
             computed = java_dtype(model, dtype)

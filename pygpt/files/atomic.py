@@ -28,12 +28,15 @@ def check_new(path: Path) -> None:
         staged.unlink()
 
 
-def write_new(path: Path, data: bytes, overwrite: bool = False) -> None:
+def write_new(
+    path: Path, data: bytes | Iterable[bytes], overwrite: bool = False
+) -> None:
     """Write a file: beside its place first, then renamed; an `OutputError` if that cannot be.
 
     Folders above it are made.
 
     Args:
+        data: all of it, or one part after another.
         overwrite: whether a file that is there is replaced.
     """
     if not overwrite:
@@ -41,7 +44,7 @@ def write_new(path: Path, data: bytes, overwrite: bool = False) -> None:
     staged = _beside(path)
     with _writing(path), _folders(path.parent):
         try:
-            write_synced(staged, [data])
+            write_synced(staged, [data] if isinstance(data, bytes) else data)
             (os.replace if overwrite else os.rename)(staged, path)
         finally:
             staged.unlink(missing_ok=True)

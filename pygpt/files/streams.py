@@ -45,6 +45,23 @@ _OTHERS = (
     (b"GIF8", "a picture (GIF)"),
     (b"SQLite format 3\0", "a database (SQLite): export it as CSV first"),
     (b"\xd0\xcf\x11\xe0", "a document of an old Office: save it as text or CSV first"),
+    (b"\x1f\x9d", f"a file packed with compress: {_UNPACK}"),
+    (b"\x04\x22\x4d\x18", f"a file packed with LZ4: {_UNPACK}"),
+)
+_PARQUET = "write it as Parquet or JSON-lines first"
+_BINARY = (  # those that text might begin with, too: they have a zero byte soon
+    (b"\x93NUMPY", "an array of NumPy"),
+    (b"ARROW1", f"Arrow (Feather): {_PARQUET}"),
+    (b"\xff\xff\xff\xff", f"Arrow, as a data set of Hugging Face's has it: {_PARQUET}"),
+    (b"Obj\x01", f"Avro: {_PARQUET}"),
+    (b"ORC", f"ORC: {_PARQUET}"),
+    (b"\x89HDF", "HDF5: write its texts as JSON-lines first"),
+    *((b"\x80" + bytes([version]), "a pickle of Python") for version in range(2, 6)),
+    (b"GGUF", "a model (GGUF)"),
+    (b"\x7fELF", "a program (ELF)"),
+    (b"RIFF", "a sound, picture or film (RIFF)"),
+    (b"ID3", "a sound (MP3)"),
+    (b"OggS", "a sound (Ogg)"),
 )
 
 
@@ -75,7 +92,8 @@ def reading(path: Path, encoding: str = "") -> Iterator[BinaryIO]:
             unpacked = stack.enter_context(_packer(packer, path).open(file, "rb"))
             file = io.BufferedReader(unpacked)
             head = _peeked(file)
-        other = next((what for magic, what in _OTHERS if head.startswith(magic)), None)
+        kinds = (*_OTHERS, *(_BINARY if b"\0" in head else ()))
+        other = next((what for magic, what in kinds if head.startswith(magic)), None)
         if other is None and head[257:262] == b"ustar":
             other = f"a tar archive: {_UNPACK}"
         if other is not None:

@@ -32,6 +32,9 @@ class GenerateConfig(Checked):
             without it, it is an error.
         slide: prompt and new tokens may be more than block_size: then the model sees the last
             block_size of them, and reads those anew for each token, as nanoGPT does.
+        lookup: where the last tokens stood before, what followed them there is read at once as a
+            guess, and kept as far as it is what would have been chosen: the same tokens, sooner
+            where text repeats itself or the prompt. For up to seven sequences at a time.
         specials: special tokens in a prompt of text, such as `<|endoftext|>`, count as such; if
             not, they are text like any other.
     Raises:
@@ -67,6 +70,9 @@ class GenerateConfig(Checked):
     top_logprobs: int = size(0, "how many of the likeliest tokens to report at each step", 0)
     truncate: bool = option(False, "cut off the beginning of a prompt that is too long")
     slide: bool = option(False, "let text be longer than the context; the model sees its end")
+    lookup: bool = option(
+        False, "guess tokens from what was there before: the same text, sooner where it repeats"
+    )
     specials: bool = option(False, "let special tokens in the prompt, such as <|endoftext|>, count")
 
     @property
@@ -91,4 +97,5 @@ class GenerateOptions(TypedDict, total=False):
     top_logprobs: int
     truncate: bool
     slide: bool
+    lookup: bool
     specials: bool

@@ -248,6 +248,7 @@ class Generator:
                     config.slide,
                     top_count,
                     seed + b,
+                    config.lookup,
                 )
                 for b, row in enumerate(read)
             ]

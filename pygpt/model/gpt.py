@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pygpt.checkpoints import folder as checkpoint
-from pygpt.checkpoints import hub, pair_folder
+from pygpt.checkpoints import gguf_models, hub, pair_folder
 from pygpt.engine.generation import EngineGenerator, drawn_from, sample_documents
-from pygpt.engine.model import Model, check_format
+from pygpt.engine.model import Model, check_format, check_kv_cache
 from pygpt.engine.training import Losses
 from pygpt.errors import ConfigError, ShapeError
 from pygpt.fields import from_dict
@@ -178,9 +178,7 @@ class GPT(Model):
             raise ConfigError("tokenizer", "expected one with BOS, which begins a document")
         uniform = rng.random
         uniforms = np.fromiter((uniform() for _ in range(count * length)), np.float64)
-        sampled = sample_documents(
-            self, tokenizer.bos, count, length, temperature, uniforms
-        )
+        sampled = sample_documents(self, tokenizer.bos, count, length, temperature, uniforms)
         return [tokenizer.decode(ids) for ids in sampled]
 
     @overload
@@ -294,9 +292,7 @@ class GPT(Model):
         Raises:
             ConfigError: parallel is out of range.
         """
-        return Generator(
-            self, self.tokenizer, parallel, exact, special_ids=self.special_ids
-        )
+        return Generator(self, self.tokenizer, parallel, exact, special_ids=self.special_ids)
 
     def _generation(
         self,
@@ -322,9 +318,7 @@ class GPT(Model):
             raise ConfigError("tokenizer", "expected one of characters, which documents are")
         return tokenizer
 
-    def save_pretrained(
-        self, folder: str | os.PathLike[str], format: str | None = None
-    ) -> None:
+    def save_pretrained(self, folder: str | os.PathLike[str], format: str | None = None) -> None:
         """Write the model to a folder, its weights as float32.
 
         A folder that pygpt wrote before is replaced, in one step; anything else is refused.
@@ -346,6 +340,28 @@ class GPT(Model):
             format=format,
         )
 
+    def export_gguf(self, path: str | os.PathLike[str], *, weights: str = "float32") -> None:
+        """Write the model with its tokenizer to a new file that llama.cpp runs, and pygpt too.
+
+        Args:
+            path: whose name ends in .gguf.
+            weights: what matrices are rounded to: `float32`, `float16`, `bfloat16`, `q8_0` or
+                `q4_0`.
+        Raises:
+            ConfigError: another format, or an architecture that is neither GPT-2's nor Llama's.
+            TokenError: GGUF has no form for the tokenizer.
+            OutputError: the file exists, or cannot be written.
+        """
+        gguf_models.write(
+            Path(path),
+            self.config,
+            self.parameters(),
+            kind=weights,
+            tokenizer=self.tokenizer,
+            special_ids=self.special_ids,
+            chat_template=self.chat_template,
+        )
+
     @classmethod
     def from_pretrained(
         cls,
@@ -355,22 +371,27 @@ class GPT(Model):
         dtype: str | None = None,
         threads: int = 0,
         weights: str | None = None,
+        kv_cache: str | None = None,
     ) -> GPT:
         """Return a saved model, its numbers converted to `dtype` while they are copied.
 
         Args:
             source: a folder that `save_pretrained` or Java's `org.pygpt.Names` wrote, or with a
                 family of Hugging Face's that docs/models.md lists (float32, float16 or bfloat16);
-                or its .safetensors file, or nanoGPT's ckpt.pt; or, as text, a name on the Hugging
-                Face hub if there is no such folder.
+                or its .safetensors file, or nanoGPT's ckpt.pt, or a .gguf file of llama.cpp's with
+                GPT-2's or Llama's architecture (also Q8_0 and Q4_0); or, as text, a name on the
+                Hugging Face hub if there is no such folder.
             backend: and dtype and threads: as in the constructor.
-            weights: what to round them to, as `quantize` does: `int8`, `bfloat16`, or None.
+            weights: what to round them to, as `quantize` does: `int4`, `int8`, `bfloat16`, or None.
+            kv_cache: `int8` for smaller key/value caches, as in `keep_caches_as`; None: as `dtype`.
         Raises:
             CheckpointError: it is missing, damaged, or a model that the engine does not have.
             ConfigError, TooLargeError, EngineError: as in the constructor and in `quantize`.
         """
         if weights is not None:
             check_format(weights)
+        if kv_cache is not None:
+            check_kv_cache(kv_cache, backend)
         path = hub.fetch(source) if isinstance(source, str) and hub.is_name(source) else source
         with checkpoint.opened(Path(path)) as saved:
             model = cls(saved.config, seed=None, backend=backend, dtype=dtype, threads=threads)
@@ -379,6 +400,8 @@ class GPT(Model):
                 model.weights_changed()
                 if weights is not None:
                     model.quantize(weights)
+                if kv_cache is not None:
+                    model.keep_caches_as(kv_cache)
             except BaseException:
                 model.close()
                 raise
@@ -396,18 +419,24 @@ def load(
     dtype: str | None = None,
     threads: int = 0,
     weights: str | None = None,
+    kv_cache: str | None = None,
 ) -> GPT | EncoderDecoder:
     """Return any saved model that pygpt knows; see `GPT.from_pretrained`.
 
-    A folder of an encoder-decoder transformer gives an `EncoderDecoder`, which cannot be rounded.
+    A folder of an encoder-decoder transformer gives an `EncoderDecoder`, which cannot be rounded,
+    nor its caches.
     """
     if pair_folder.is_pair_folder(source):
-        if weights is not None:
-            problem = f"expected None for an encoder-decoder transformer, got {weights!r}"
-            raise ConfigError("weights", problem)
-        return EncoderDecoder.from_pretrained(
-            source, backend=backend, dtype=dtype, threads=threads
-        )
+        for name, value in (("weights", weights), ("kv_cache", kv_cache)):
+            if value is not None:
+                problem = f"expected None for an encoder-decoder transformer, got {value!r}"
+                raise ConfigError(name, problem)
+        return EncoderDecoder.from_pretrained(source, backend=backend, dtype=dtype, threads=threads)
     return GPT.from_pretrained(
-        source, backend=backend, dtype=dtype, threads=threads, weights=weights
+        source,
+        backend=backend,
+        dtype=dtype,
+        threads=threads,
+        weights=weights,
+        kv_cache=kv_cache,
     )

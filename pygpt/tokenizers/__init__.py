@@ -11,6 +11,7 @@
     added.py, pieces.py, steps.py, template.py   the parts of a tokenizer.json of others, run here
     file_tokenizer.py   FileTokenizer: such a file, or the package `tokenizers` in its place
     beside.py        which tokens begin and end a text; vocab.json with merges.txt
+    gguf.py          GGUF's metadata of a tokenizer, to ours and back
     load.py          load_tokenizer: a published one or a saved one
     chat_template.py a conversation as text, and as tokens to learn from
     explain.py       the merges of one text, one after another

@@ -13,17 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from pygpt.errors import TokenError
+from pygpt.tokenizers.pretokenize import QWEN2
 
 TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
 _NAMES = (TOKENIZER_CONFIG_FILE, "special_tokens_map.json")
 _IDS = ("generation_config.json", "config.json")
 VOCABULARY_FILE, MERGES_FILE = "vocab.json", "merges.txt"
 _BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
-# https://huggingface.co/Qwen/Qwen2-7B/blob/main/tokenizer.json
-_QWEN2 = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
-    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
 
 
 def roles_in(folder: Path, ids: Mapping[str, int]) -> dict[str, int]:
@@ -65,7 +61,7 @@ def from_parts(folder: Path) -> dict[str, Any]:
     split: dict[str, Any] = {**_BYTE_LEVEL, "use_regex": True}
     normalizer = None
     if name == "Qwen2Tokenizer":
-        pattern = {"Regex": _QWEN2}
+        pattern = {"Regex": QWEN2}
         cut = {"type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": False}
         steps = [cut, {**_BYTE_LEVEL, "use_regex": False}]
         split, normalizer = {"type": "Sequence", "pretokenizers": steps}, {"type": "NFC"}

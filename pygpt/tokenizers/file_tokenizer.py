@@ -112,6 +112,11 @@ class FileTokenizer:
         return tuple(i for i in range(self.vocab_size) if i not in self._texts)
 
     @property
+    def content(self) -> Mapping[str, Any]:
+        """What the file holds."""
+        return MappingProxyType(self._values)
+
+    @property
     def ids(self) -> Mapping[str, int]:
         """Token, as the file writes it -> id."""
         return MappingProxyType(self._ids)

@@ -44,6 +44,12 @@ SPLITS = {
     ),
 }
 
+# https://huggingface.co/Qwen/Qwen2-7B/blob/main/tokenizer.json
+QWEN2 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
 
 def split_of(name: str) -> Split:
     """Return the rule of this name; a `ConfigError` if there is none."""

@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 from pygpt.errors import ConfigError
 from pygpt.fields import Checked, option, same_as, size
 
+OPTIMIZERS = ("adamw", "muon")
 SCHEDULES = ("cosine", "linear", "constant")
 DTYPES = ("float32", "bfloat16")
 BATCHES = ("windows", "packed")
@@ -28,6 +29,11 @@ class AdamWConfig(Checked):
     grad_clip: float = option(
         1.0, "the largest norm of the gradient, which is clipped to it; 0: no limit", minimum=0
     )
+    optimizer: str = option(
+        "adamw",
+        "what moves the weights: adamw, or muon for the layers' matrices and adamw for the rest",
+        choices=OPTIMIZERS,
+    )
 
 
 class AdamWOptions(TypedDict, total=False):
@@ -38,6 +44,7 @@ class AdamWOptions(TypedDict, total=False):
     epsilon: float
     weight_decay: float
     grad_clip: float
+    optimizer: str
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,7 @@ class TrainConfig(Checked):
     beta1: float = same_as(AdamWConfig, "beta1")
     beta2: float = same_as(AdamWConfig, "beta2", default=0.99)
     grad_clip: float = same_as(AdamWConfig, "grad_clip")
+    optimizer: str = same_as(AdamWConfig, "optimizer")
     warmup_iters: int = size(100, "the updates until the learning rate is reached", minimum=0)
     lr_decay_iters: int = size(
         0, "the update at which the rate has fallen to --min-lr; 0: the last one", minimum=0
@@ -117,6 +125,7 @@ class TrainConfig(Checked):
             "beta2": self.beta2,
             "weight_decay": self.weight_decay,
             "grad_clip": self.grad_clip,
+            "optimizer": self.optimizer,
         }
 
 
@@ -144,6 +153,7 @@ class TrainOptions(TypedDict, total=False):
     beta1: float
     beta2: float
     grad_clip: float
+    optimizer: str
     warmup_iters: int
     lr_decay_iters: int
     min_lr: float

@@ -17,11 +17,12 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from pygpt.errors import ConfigError, DataError
-from pygpt.fields import Checked, check_some, from_dict
+from pygpt.fields import Checked, check_some, from_dict, specs_of
 from pygpt.files.text import text_blocks
 from pygpt.model.config import GPTConfig
 from pygpt.model.presets import PRESETS, TABLES, tables_of
@@ -74,6 +75,8 @@ def find_recipe(where: str) -> Recipe:
         found = "there is none"
         if os.path.isdir(where):
             found = "got a folder; a run is gone on with by PRESET --out RUN --resume"
+        near = get_close_matches(where.lower().replace("_", "-"), PRESETS, 1, 0.8)
+        found += f"; did you mean {near[0]}?" if near else ""
         raise DataError(f"recipe {where}: expected one of {known}, or a TOML file; {found}")
     return _read(Path(where))
 
@@ -93,7 +96,9 @@ def _read(path: Path) -> Recipe:
     for key, value in values.items():
         if key not in ("preset", *tables):
             expected = ", ".join(("preset", *(f"[{table}]" for table in tables)))
-            raise DataError(f"{what}: {key}: expected one of {expected}{_python(path)}")
+            homes = [table for table, kind in tables.items() if key in specs_of(kind)]
+            where = f"; {key} goes into [{homes[0]}]" if homes else ""
+            raise DataError(f"{what}: {key}: expected one of {expected}{where}{_python(path)}")
         if key == "preset":
             if value not in PRESETS:
                 expected = ", ".join(PRESETS)

@@ -114,7 +114,7 @@ def test_perplexity(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         model.save_pretrained(tmp_path / "model")
     perplexity.run([str(tmp_path / "model"), str(tmp_path / "data")])
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["weights", "float32", "bfloat16", "int8"]
+    assert [line.split()[0] for line in lines] == ["weights", "float32", "bfloat16", "int8", "int4"]
     for line in lines[1:]:
         _, loss, e_to_it = line.split()
         assert float(e_to_it) == pytest.approx(np.exp(float(loss)), rel=1e-4)

@@ -74,6 +74,8 @@ def test_did_you_mean(arguments: list[str], meant: str, capsys: Capture) -> None
         ("--max-iters", "10,000", "10000"),
         ("--batch-size", "12.0", "12"),
         ("--learning-rate", "0,001", "0.001"),
+        ("--learning-rate", "10%", "0.1"),
+        ("--max-iters", "50k", "50000"),
         ("--n-layer", "1.5", ""),
         ("--n-layer", "many", ""),
     ],
@@ -105,6 +107,26 @@ def test_ctrl_c_before_there_is_a_command(monkeypatch: pytest.MonkeyPatch, capsy
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 130 and capsys.readouterr().err == "pygpt: interrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("[model]\nn_layers = 2\n", "; did you mean n_layer?\n"),
+        ("[data]\nseperator = '#'\n", "; did you mean separator?\n"),
+        ("n_layer = 2\n", "; n_layer goes into [model]\n"),
+        ("max_iters = 2\n", "; max_iters goes into [train]\n"),
+    ],
+)
+def test_keys_that_are_almost_right(text: str, meant: str, capsys: Capture) -> None:
+    Path("mine.toml").write_text(text)
+    assert cli.run(["train", "mine.toml"]) == 1
+    assert capsys.readouterr().err.endswith(meant)
+
+
+def test_presets_that_are_almost_right(capsys: Capture) -> None:
+    for name in ("shakespeare_char", "Shakespear-char"):
+        _fails(["train", name], 1, "; did you mean shakespeare-char?", capsys)
 
 
 def test_nothing_is_meant() -> None:

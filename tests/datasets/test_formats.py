@@ -102,12 +102,24 @@ def _fails_to_read(name: str, problem: str) -> None:
         (b"\xff\xd8\xff\xe0", "a picture (JPEG)"),
         (b"PAR1" + bytes(8), "Parquet, whose name does not say so"),
         (bytes(257) + b"ustar\x0000", "a tar archive: unpack it first"),
+        (b"\x93NUMPY\1\0v\0{'descr'", "an array of NumPy"),
+        (b"\x80\4\x95" + bytes(8), "a pickle of Python"),
+        (b"ARROW1\0\0", "Arrow (Feather): write it as Parquet or JSON-lines first"),
+        (b"\xff\xff\xff\xff\x10\0\0\0", "Arrow, as a data set of Hugging Face's has it: write"),
+        (b"RIFF\x24\0\0\0WAVE", "a sound, picture or film (RIFF)"),
+        (b"GGUF\3\0\0\0", "a model (GGUF)"),
     ],
 )
 def test_what_is_no_text_is_named(data: bytes, problem: str) -> None:
     Path("file").write_bytes(data)
     _fails("file", problem)
     _fails_to_read("file", problem)
+
+
+def test_texts_that_begin_as_other_files_do() -> None:
+    for text in ("ORC and elf", "ID3, a tree", "RIFF-RAFF", "Objects"):
+        Path("file").write_text(text)
+        assert read_text("file") == text
 
 
 # ---- packed files and pipes ------------------------------------------------------------------

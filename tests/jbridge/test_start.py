@@ -81,6 +81,21 @@ def test_second_start_must_agree_with_the_first(run: Run, tmp_path: Path) -> Non
     assert "runs without -Dc=d" in result.stdout and f"not of {tmp_path}" in result.stdout
 
 
+def test_a_jvm_of_somebody_else_is_refused_with_what_to_do(works: Works) -> None:
+    printed = works(
+        "import jbridge, jpype\n"
+        "options = ['--enable-native-access=ALL-UNNAMED']\n"
+        "jpype.startJVM(*options, jvmpath=str(jbridge.find_jdk().libjvm), convertStrings=False)\n"
+        "try:\n    jbridge.start()\n"
+        "except jbridge.JvmStartError as error:\n    print(error)\n"
+        "print(jpype.java.util.ArrayList().size())\n"
+    )
+    first, second = printed.splitlines()
+    assert first.startswith("this process has a JVM already, which jbridge did not start")
+    assert "call jbridge.start(), or make the first model, before jpype.startJVM" in first
+    assert second == "0"  # which goes on
+
+
 def test_bad_option_is_an_error_with_its_name(run: Run) -> None:
     result = run(
         "import jbridge\n"

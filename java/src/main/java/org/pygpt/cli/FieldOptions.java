@@ -42,6 +42,7 @@ final class FieldOptions {
       "beta1", "the decay of the first moment",
       "beta2", "the decay of the second moment",
       "grad_clip", "the largest norm of the gradient, which is clipped to it; 0: no limit",
+      "optimizer", "what moves the weights: adamw, or muon for the layers' matrices",
       "warmup_iters", "the updates until the learning rate is reached",
       "lr_decay_iters", "the update at which the rate has fallen to --min-lr; 0: the last one",
       "min_lr", "what the learning rate falls to",

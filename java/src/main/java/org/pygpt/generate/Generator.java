@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.SequencedSet;
+import java.util.stream.IntStream;
 import org.pygpt.graph.Step;
 import org.pygpt.model.GPT;
 import org.pygpt.model.Session;
@@ -18,8 +19,9 @@ import org.pygpt.tensor.ClosedException;
  * once only for equal ones that follow each other. After that a step is one token of every sequence
  * whose prompt is read, so that each weight is read once for all of them; steps take turns with
  * parts of prompts, and short prompts with those of a long one. A sequence that ends leaves the
- * step, and its cache to others. What follows a prompt is what would follow it alone: see
- * docs/generate.md.
+ * step, and its cache to others. While few run, a step also reads what those that want it are
+ * guessed to go on with ({@link PromptLookup}), as further rows. What follows a prompt is what
+ * would follow it alone: see docs/generate.md.
  *
  * <p>Any thread may at any time call any method, and those of a {@link Sequence}: {@link #submit},
  * {@link #cancel}, {@link #queued} and {@link #interrupt} at once, the others in a {@link GPT#turn}
@@ -333,7 +335,7 @@ public final class Generator implements AutoCloseable {
     }
   }
 
-  /** One more token of each running sequence. */
+  /** One more token of each running sequence, or several where they were guessed. */
   private void step() {
     int blockSize = model.config().blockSize();
     List<Sequence> within = new ArrayList<>();
@@ -344,18 +346,42 @@ public final class Generator implements AutoCloseable {
         within.add(sequence);
       }
     }
-    int count = within.size();
-    int[] last = within.stream().mapToInt(Sequence::last).toArray();
-    if (count == 0 || !prepare(count, count, within.getLast())) {
+    List<int[]> guesses = guesses(within);
+    int[] ids = IntStream.range(0, within.size()).flatMap(i -> read(within, guesses, i)).toArray();
+    if (ids.length == 0 || !prepare(ids.length, ids.length, within.getLast())) {
       return;
     }
-    session.setIds(last);
-    session.tape().forward(Step.forward(1, within.stream().map(Sequence::cache).toList()));
-    for (int row = 0; row < count; row++) {
-      Sequence sequence = within.get(row);
-      sequence.cache().add(last, row, 1);
-      sequence.add(sampler, session.logits(), row);
+    List<Step.Past> pasts = new ArrayList<>();
+    for (int i = 0; i < within.size(); i++) {
+      KeyValueCache cache = within.get(i).cache();
+      IntStream.rangeClosed(0, guesses.get(i).length).forEach(n -> pasts.add(cache.ahead(n)));
     }
+    session.setIds(ids);
+    session.tape().forward(Step.forward(1, pasts));
+    int row = 0;
+    for (int i = 0; i < within.size(); i++) {
+      Sequence sequence = within.get(i);
+      int added = sequence.add(sampler, session.logits(), row, guesses.get(i));
+      sequence.cache().add(ids, row, added);
+      row += 1 + guesses.get(i).length;
+    }
+  }
+
+  /** For each sequence what follows its last token in a step whose rows are as they are alone. */
+  private List<int[]> guesses(List<Sequence> sequences) {
+    int room = Math.min(PromptLookup.MOST + 1, model.rowsAlike()) - sequences.size();
+    List<int[]> guesses = new ArrayList<>();
+    for (Sequence sequence : sequences) {
+      int[] guess = sequence.guess(Math.max(0, room));
+      room -= guess.length;
+      guesses.add(guess);
+    }
+    return guesses;
+  }
+
+  /** What a step reads of sequence i: its last token, and what may follow it. */
+  private static IntStream read(List<Sequence> sequences, List<int[]> guesses, int i) {
+    return IntStream.concat(IntStream.of(sequences.get(i).last()), Arrays.stream(guesses.get(i)));
   }
 
   /** One more token of a sequence that is longer than the context, whose end is read anew. */

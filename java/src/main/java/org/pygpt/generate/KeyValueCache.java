@@ -2,6 +2,7 @@ package org.pygpt.generate;
 
 import java.util.Arrays;
 import org.pygpt.graph.Step;
+import org.pygpt.kernels.Int8Heads;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.model.GPT;
 import org.pygpt.model.GPTConfig;
@@ -12,7 +13,7 @@ import org.pygpt.tensor.Tensor;
 /** Mutable: keys and values of one sequence's positions in every layer, and its tokens there. */
 public final class KeyValueCache implements Step.Past, AutoCloseable {
   private final Memory memory;
-  private final Tensor[] keys; // of each layer, (positions, kvHeads * D)
+  private final Tensor[] keys; // of each layer, (positions, kvHeads * D), or as Int8Heads
   private final Tensor[] values; // likewise
   private final int[] tokens;
   private int length;
@@ -21,9 +22,10 @@ public final class KeyValueCache implements Step.Past, AutoCloseable {
   /** Allocates room for {@code positions} tokens, with none in it. */
   public KeyValueCache(GPT model, int positions) {
     GPTConfig config = model.config();
-    int width = config.nKvHead() * config.headSize();
+    DType dtype = model.cacheDType();
+    int head = config.headSize();
+    int width = config.nKvHead() * (dtype == DType.INT8 ? Int8Heads.bytes(head) : head);
     long size = (long) positions * width; // of one layer's keys
-    DType dtype = model.dtype();
     memory = model.kernels().device().allocate(dtype, 2 * config.nLayer() * size);
     keys = new Tensor[config.nLayer()];
     values = new Tensor[config.nLayer()];
@@ -36,6 +38,31 @@ public final class KeyValueCache implements Step.Past, AutoCloseable {
   @Override
   public int length() {
     return length;
+  }
+
+  /**
+   * What the row {@code count} rows further on in the same step has behind it: this, and the
+   * positions that those rows write here before it is attended to.
+   */
+  Step.Past ahead(int count) {
+    return count == 0 ? this : new Ahead(this, count);
+  }
+
+  private record Ahead(KeyValueCache cache, int count) implements Step.Past {
+    @Override
+    public int length() {
+      return cache.length + count;
+    }
+
+    @Override
+    public Tensor keys(int layer) {
+      return cache.keys[layer];
+    }
+
+    @Override
+    public Tensor values(int layer) {
+      return cache.values[layer];
+    }
   }
 
   @Override

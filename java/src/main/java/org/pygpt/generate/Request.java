@@ -16,6 +16,8 @@ import org.pygpt.python.PythonRandom;
  * @param slides whether the tokens may be more than the context: then the last {@code block_size}
  *     of them are read again for each new one, from position 0, as nanoGPT does
  * @param topCount how many of the likeliest tokens are kept for each new one, at most V
+ * @param lookup whether a step also reads guesses from what came before, so that it may give
+ *     several tokens, the same ones: see {@link PromptLookup}
  * @param uniforms gives a number in [0, 1) for each token; none is taken if the temperature is 0
  */
 public record Request(
@@ -26,6 +28,7 @@ public record Request(
     int[] neverTokens,
     boolean slides,
     int topCount,
+    boolean lookup,
     DoubleSupplier uniforms) {
   private static final int[] NONE = {};
 
@@ -37,7 +40,7 @@ public record Request(
       int[] stopTokens,
       int topCount,
       DoubleSupplier uniforms) {
-    this(prompt, maxNewTokens, sampling, stopTokens, NONE, false, topCount, uniforms);
+    this(prompt, maxNewTokens, sampling, stopTokens, NONE, false, topCount, false, uniforms);
   }
 
   /** A request whose numbers are those of {@code random.Random(seed)}. */
@@ -63,7 +66,21 @@ public record Request(
       long seed) {
     DoubleSupplier uniforms = sampling.isRandom() ? new PythonRandom(seed)::random : () -> 0;
     return new Request(
-        prompt, maxNewTokens, sampling, stopTokens, neverTokens, slides, topCount, uniforms);
+        prompt, maxNewTokens, sampling, stopTokens, neverTokens, slides, topCount, false, uniforms);
+  }
+
+  /** This request with guesses, or without. */
+  public Request withLookup(boolean lookup) {
+    return new Request(
+        prompt,
+        maxNewTokens,
+        sampling,
+        stopTokens,
+        neverTokens,
+        slides,
+        topCount,
+        lookup,
+        uniforms);
   }
 
   /** The numbers of an array, in order, for requests that share them; the array is shared too. */

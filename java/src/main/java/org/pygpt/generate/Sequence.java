@@ -11,6 +11,7 @@ import org.pygpt.tensor.Tensor;
  */
 public final class Sequence {
   private static final int FIRST_CAPACITY = 16;
+  private static final int[] NONE = {};
 
   private final Request request;
   private final Object group; // the same one for those that were submitted together
@@ -18,6 +19,7 @@ public final class Sequence {
   private final BitSet stops;
   private final BitSet never; // what is not chosen; null if that is nothing
   private final BitSet seen; // what the repetition penalty is for; null if there is none
+  private final PromptLookup lookup; // null if nothing is guessed
   private int[] tokens = new int[FIRST_CAPACITY];
   private double[] logProbabilities = new double[FIRST_CAPACITY];
   private int[] topTokens;
@@ -35,6 +37,7 @@ public final class Sequence {
     stops = bits(request.stopTokens());
     never = request.neverTokens().length == 0 ? null : bits(request.neverTokens());
     seen = request.sampling().repetitionPenalty() == 1 ? null : new BitSet();
+    lookup = request.lookup() ? new PromptLookup(request.prompt()) : null;
     topTokens = new int[FIRST_CAPACITY * request.topCount()];
     topLogProbabilities = new double[topTokens.length];
   }
@@ -101,6 +104,35 @@ public final class Sequence {
     return tokens[length - 1];
   }
 
+  /**
+   * What may follow the last token, to be read together with it; at most {@code room} tokens, none
+   * beyond its end.
+   */
+  int[] guess(int room) {
+    int left = request.maxNewTokens() - length - 1; // after the token that any step adds
+    int fits = Math.min(room, Math.min(left, cache.capacity() - cache.length() - 1));
+    return lookup == null ? NONE : lookup.guess(Math.max(fits, 0));
+  }
+
+  /**
+   * Adds a token for each row of logits from {@code row} on, those of its last token and of what
+   * was guessed, up to the first token that was not guessed.
+   *
+   * @return how many were added, at least 1
+   */
+  int add(TokenSampler sampler, Tensor logits, int row, int[] guesses) {
+    int right = 0;
+    add(sampler, logits, row);
+    while (!ended && right < guesses.length && last() == guesses[right]) {
+      right++;
+      add(sampler, logits, row + right);
+    }
+    if (guesses.length > 0) {
+      lookup.learn(guesses.length, right);
+    }
+    return right + 1;
+  }
+
   /** Adds the token that a row of logits gives. */
   void add(TokenSampler sampler, Tensor logits, int row) {
     if (length == 0 && seen != null) {
@@ -136,6 +168,9 @@ public final class Sequence {
         choice.topLogProbabilities(), 0, topLogProbabilities, length * topCount, topCount);
     if (seen != null) {
       seen.set(choice.token());
+    }
+    if (lookup != null) {
+      lookup.add(choice.token());
     }
     length++;
     ended = stops.get(choice.token()) || length == request.maxNewTokens();

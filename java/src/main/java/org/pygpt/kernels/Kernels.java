@@ -163,6 +163,16 @@ public interface Kernels extends AutoCloseable {
   /** to = from, rows from {@code toRow} on, rounded or widened to the dtype of {@code to}. */
   void copy(int rows, Tensor from, Tensor to, int toRow);
 
+  /** Whether {@link #attention} reads keys and values that {@link #roundHeads} wrote. */
+  default boolean hasInt8Heads() {
+    return false;
+  }
+
+  /** to = heads of D columns of from, as {@link Int8Heads}, rows from {@code toRow} on. */
+  default void roundHeads(int rows, int D, Tensor from, Tensor to, int toRow) {
+    throw new UnsupportedOperationException(name() + " has no keys and values of int8");
+  }
+
   // ---- attention -------------------------------------------------------------------------------
 
   /**
@@ -170,7 +180,9 @@ public interface Kernels extends AutoCloseable {
    * scores as {@link ScoreSpec} has them. The scores of all queries, (queries, keys), are never in
    * memory at once.
    *
-   * @param in queries (B * queries, H * D), keys and values (B * keys, kvHeads * D)
+   * @param in queries (B * queries, H * D), keys and values (B * keys, kvHeads * D); of one
+   *     sequence keys and values may also be {@link Int8Heads}, where this backend {@link
+   *     #hasInt8Heads}
    * @param mask drops probabilities; null for none
    * @param out (B * queries, H * D)
    * @param logsumexp (B * H, queries): the logarithm of each query's sum of exponentials, for

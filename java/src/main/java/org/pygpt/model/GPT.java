@@ -9,6 +9,7 @@ import org.pygpt.backends.BackendProvider;
 import org.pygpt.backends.MissingBackendException;
 import org.pygpt.graph.Op;
 import org.pygpt.graph.Tape;
+import org.pygpt.kernels.Int8Heads;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.kernels.PackedMatrix;
 import org.pygpt.kernels.QuantizedMatrix;
@@ -48,6 +49,7 @@ public final class GPT implements Trainable, AutoCloseable {
   private final Parameters weights;
   private final RotaryAngles angles; // null for other positions
   private volatile QuantizedWeights rounded;
+  private volatile DType cacheDType;
   private volatile long version;
   private final Turns turns = new Turns();
 
@@ -61,6 +63,7 @@ public final class GPT implements Trainable, AutoCloseable {
     this.config = config;
     this.kernels = kernels;
     this.weights = new Parameters(kernels.device(), Layout.of(config), dtype);
+    this.cacheDType = dtype;
     this.angles =
         config.positions() == GPTConfig.Positions.ROTARY
             ? new RotaryAngles(kernels.device(), dtype, config)
@@ -160,6 +163,32 @@ public final class GPT implements Trainable, AutoCloseable {
       rounded = new QuantizedWeights(chosen, weights, kernels);
       changed();
     }
+  }
+
+  /**
+   * Says in which numbers key/value caches are kept from now on: {@code int8}, with a scale for
+   * each head of a position, takes about a quarter of the memory. Sequences that are running keep
+   * theirs.
+   *
+   * @param dtype {@code float32}, or {@code float64} where the model is, or {@code int8}
+   * @throws IllegalArgumentException if it is none of these, or this backend has no int8
+   */
+  public void keepCachesAs(String dtype) {
+    boolean whole = dtype.equals(DType.INT8.toString());
+    if (whole ? !kernels.hasInt8Heads() : !dtype.equals(dtype().toString())) {
+      String others = kernels.hasInt8Heads() ? " or int8" : " on backend " + kernels.name();
+      throw new IllegalArgumentException(
+          "kv_cache: expected " + dtype() + others + ", got " + dtype);
+    }
+    try (var _ = turn()) {
+      cacheDType = whole ? DType.INT8 : dtype();
+      changed();
+    }
+  }
+
+  /** The type of numbers in key/value caches. */
+  public DType cacheDType() {
+    return cacheDType;
   }
 
   /** Whether the weights are rounded; a session that was made before does not read the copy. */
@@ -293,8 +322,10 @@ public final class GPT implements Trainable, AutoCloseable {
 
   /** Size in bytes of the key/value cache of one sequence of T tokens. */
   public long cacheBytes(int T) {
-    long width = (long) config.nKvHead() * config.headSize();
-    return 2L * config.nLayer() * width * T * dtype().bytes();
+    int head = config.headSize();
+    long bytes =
+        cacheDType == DType.INT8 ? Int8Heads.bytes(head) : (long) head * cacheDType.bytes();
+    return 2L * config.nLayer() * config.nKvHead() * bytes * T;
   }
 
   /**

@@ -9,14 +9,16 @@ import org.pygpt.kernels.AttentionSpec;
 import org.pygpt.kernels.Heads;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.kernels.ScoreSpec;
+import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Tensor;
 
 /**
  * Causal attention to each sequence's past and its own positions, whose keys and values it adds to
  * the past, for generation. Forward only.
  *
- * <p>Sequences are attended to one by one, as their pasts differ in length: what a sequence gets
- * does not depend on the others of the step.
+ * <p>Sequences are attended to one by one, in their order, as their pasts differ in length: what a
+ * sequence gets does not depend on the others of the step. Those that share a past see what those
+ * before them have added to it.
  *
  * @param layer of the pasts
  * @param scores what becomes of the products of queries and keys
@@ -41,13 +43,21 @@ public record CachedAttention(
     int length = past.length() + T;
     Tensor keys = past.keys(layer);
     Tensor values = past.values(layer);
-    kernels.copy(T, heads.k().rows(row, T), keys, past.length());
-    kernels.copy(T, heads.v().rows(row, T), values, past.length());
+    add(kernels, T, heads.k().rows(row, T), keys, past.length());
+    add(kernels, T, heads.v().rows(row, T), values, past.length());
     int seen = scores.window() == 0 ? length : Math.min(length, scores.window() + T - 1);
     int first = length - seen; // no query looks before it
     Heads all = new Heads(heads.q().rows(row, T), keys.rows(first, seen), values.rows(first, seen));
     AttentionSpec spec = new AttentionSpec(1, T, seen, H, kvHeads, true, scores);
     kernels.attention(spec, all, null, out.value().rows(row, T), null);
+  }
+
+  private void add(Kernels kernels, int T, Tensor from, Tensor to, int position) {
+    if (to.dtype() == DType.INT8) {
+      kernels.roundHeads(T, from.columns() / kvHeads, from, to, position);
+    } else {
+      kernels.copy(T, from, to, position);
+    }
   }
 
   @Override

@@ -25,6 +25,7 @@ import org.pygpt.train.AdamW;
  * @param beta1 decay of the first moment
  * @param beta2 decay of the second moment
  * @param gradClip the largest norm of the gradient; 0 for no limit
+ * @param optimizer what moves the weights
  * @param warmupIters updates until the learning rate is reached
  * @param lrDecayIters the update at which the rate has fallen to minLr; 0 for the last one
  * @param minLr what the learning rate falls to
@@ -49,6 +50,7 @@ public record TrainConfig(
     double beta1,
     double beta2,
     double gradClip,
+    Optimizer optimizer,
     int warmupIters,
     int lrDecayIters,
     double minLr,
@@ -84,6 +86,7 @@ public record TrainConfig(
           0.9,
           0.99,
           1,
+          Optimizer.ADAMW,
           100,
           0,
           1e-4,
@@ -97,6 +100,12 @@ public record TrainConfig(
           BigInteger.valueOf(1337),
           "",
           DType.FLOAT32);
+
+  /** What moves the weights: AdamW alone, or Muon the matrices of the layers. */
+  public enum Optimizer {
+    ADAMW,
+    MUON
+  }
 
   /** How the learning rate falls. */
   public enum Schedule {
@@ -167,6 +176,7 @@ public record TrainConfig(
         options.number("beta1"),
         options.number("beta2"),
         options.number("grad_clip"),
+        options.choice("optimizer", Optimizer.class),
         options.size("warmup_iters", 0),
         options.size("lr_decay_iters", 0),
         options.number("min_lr"),
@@ -204,6 +214,7 @@ public record TrainConfig(
     values.put("beta1", beta1);
     values.put("beta2", beta2);
     values.put("grad_clip", gradClip);
+    values.put("optimizer", Choice.name(optimizer));
     values.put("warmup_iters", warmupIters);
     values.put("lr_decay_iters", decayEnd());
     values.put("min_lr", minLr);
@@ -238,7 +249,8 @@ public record TrainConfig(
 
   /** The options of the optimizer. */
   public AdamW adamw() {
-    return new AdamW(beta1, beta2, AdamW.NANOGPT.epsilon(), weightDecay, gradClip);
+    double epsilon = AdamW.NANOGPT.epsilon();
+    return new AdamW(beta1, beta2, epsilon, weightDecay, gradClip, optimizer == Optimizer.MUON);
   }
 
   /**

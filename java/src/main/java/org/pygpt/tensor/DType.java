@@ -1,5 +1,6 @@
 package org.pygpt.tensor;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_DOUBLE_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
@@ -14,6 +15,8 @@ public enum DType {
   FLOAT64(8),
   /** The upper half of a float32: its sign, its 8 bits of exponent, 7 of the fraction. */
   BFLOAT16(2),
+  /** Bytes: whole numbers, and what lies among them (see {@link org.pygpt.kernels.Int8Heads}). */
+  INT8(1),
   INT32(4);
 
   /** Half of what bfloat16 cuts off, less one: with the last kept bit it rounds ties to even. */
@@ -48,6 +51,7 @@ public enum DType {
       case FLOAT64 -> bytes.getAtIndex(JAVA_DOUBLE_UNALIGNED, index);
       case BFLOAT16 -> fromBfloat16(bytes.getAtIndex(JAVA_SHORT_UNALIGNED, index));
       case INT32 -> bytes.getAtIndex(JAVA_INT_UNALIGNED, index);
+      case INT8 -> bytes.get(JAVA_BYTE, index);
     };
   }
 
@@ -58,6 +62,7 @@ public enum DType {
       case FLOAT64 -> bytes.setAtIndex(JAVA_DOUBLE_UNALIGNED, index, value);
       case BFLOAT16 -> bytes.setAtIndex(JAVA_SHORT_UNALIGNED, index, toBfloat16((float) value));
       case INT32 -> bytes.setAtIndex(JAVA_INT_UNALIGNED, index, (int) value);
+      case INT8 -> bytes.set(JAVA_BYTE, index, (byte) value);
     }
   }
 

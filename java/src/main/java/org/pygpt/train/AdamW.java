@@ -1,17 +1,18 @@
 package org.pygpt.train;
 
 /**
- * Options of the optimizer.
+ * Options of the optimizer: AdamW's, and whether {@link Muon} moves what it is for.
  *
  * @param beta1 decay of the first moment
  * @param beta2 decay of the second moment
  * @param epsilon added to the root of the second moment
  * @param weightDecay decoupled decay of matrices; vectors are not decayed
  * @param gradClip the largest norm of the gradient; 0 for no limit
+ * @param muon whether Muon moves the matrices of the layers, and AdamW only the rest
  * @see <a href="https://arxiv.org/abs/1711.05101">Loshchilov and Hutter 2017</a>
  */
 public record AdamW(
-    double beta1, double beta2, double epsilon, double weightDecay, double gradClip) {
+    double beta1, double beta2, double epsilon, double weightDecay, double gradClip, boolean muon) {
   /** nanoGPT's. */
   public static final AdamW NANOGPT = new AdamW(0.9, 0.95, 1e-8, 0.1, 1);
 
@@ -20,6 +21,11 @@ public record AdamW(
 
   /** Added to the norm before the limit is divided by it, as PyTorch does. */
   static final double CLIP_EPSILON = 1e-6;
+
+  /** AdamW for all weights. */
+  public AdamW(double beta1, double beta2, double epsilon, double weightDecay, double gradClip) {
+    this(beta1, beta2, epsilon, weightDecay, gradClip, false);
+  }
 
   /**
    * Checks the ranges.

@@ -15,8 +15,8 @@ import org.pygpt.tensor.ClosedException;
 import org.pygpt.tensor.Flat;
 
 /**
- * Mutable: what trainings by AdamW share, whatever the model: gradients, moments, accumulation and
- * updates; owns gradients, moments and the program that computes them.
+ * Mutable: what trainings by AdamW, or by Muon and AdamW, share, whatever the model: gradients,
+ * moments, accumulation and updates; owns gradients, moments and the program that computes them.
  *
  * <p>Weights that are not trainable stay as they are, bit for bit: they do not move, do not decay,
  * have no part in the gradient's norm, and cost neither gradients nor moments.
@@ -29,6 +29,7 @@ public abstract class AdamWTraining implements AutoCloseable {
   private final Parameters gradients;
   private final Parameters m;
   private final Parameters v;
+  private final Muon muon; // null for AdamW alone
   private final Scored program;
   private final List<Range> trained;
   private long updates;
@@ -58,8 +59,10 @@ public abstract class AdamWTraining implements AutoCloseable {
    * Allocates gradients and moments, and builds the program.
    *
    * @param layout that of the model's weights, which says what is trainable
+   * @param parts which matrices lie in one, for Muon
    */
-  AdamWTraining(Trainable model, AdamW options, Layout layout, Programs programs) {
+  AdamWTraining(
+      Trainable model, AdamW options, Layout layout, Muon.Parts parts, Programs programs) {
     this.model = model;
     this.options = options;
     kernels = model.kernels();
@@ -68,6 +71,8 @@ public abstract class AdamWTraining implements AutoCloseable {
     m = zeros(layout);
     v = zeros(layout);
     try {
+      double decay = options.weightDecay();
+      muon = options.muon() ? new Muon(kernels, parts, layout, decay, weights, gradients, m) : null;
       program = programs.of(gradients);
     } catch (RuntimeException | Error error) {
       closeState();
@@ -76,13 +81,17 @@ public abstract class AdamWTraining implements AutoCloseable {
     trained = ranges(layout);
   }
 
-  /** Size in bytes of gradients and moments. */
-  static long stateBytes(Trainable model, Layout layout) {
+  /** Size in bytes of gradients, moments and what Muon needs beside them. */
+  static long stateBytes(Trainable model, AdamW options, Layout layout) {
     long count = layout.trainable().stream().mapToLong(Layout.Weight::size).sum();
-    return 3 * count * model.dtype().bytes();
+    long scratch = options.muon() ? Muon.byteSize(layout, model.dtype()) : 0;
+    return 3 * count * model.dtype().bytes() + scratch;
   }
 
   private void closeState() {
+    if (muon != null) {
+      muon.close();
+    }
     v.close();
     m.close();
     gradients.close();
@@ -93,14 +102,15 @@ public abstract class AdamWTraining implements AutoCloseable {
     return Parameters.trainable(kernels.device(), layout, model.dtype(), block);
   }
 
-  /** What an update moves: as few ranges as there can be, in the order of the flat arrays. */
+  /** What AdamW moves: as few ranges as there can be, in the order of the flat arrays. */
   private List<Range> ranges(Layout layout) {
     List<Layout.Weight> byOffset = new ArrayList<>(layout.weights());
     byOffset.sort(Comparator.comparingLong(weight -> weights.get(weight.name()).offset()));
     List<Range> ranges = new ArrayList<>();
     boolean joins = false; // whether the weight before this one is in the last range
     for (Layout.Weight weight : byOffset) {
-      if (weight.trainable()) {
+      boolean moves = weight.trainable() && (muon == null || !Muon.moves(weight));
+      if (moves) {
         long from = weights.get(weight.name()).offset();
         long state = gradients.get(weight.name()).offset();
         double decay = weight.decays() ? options.weightDecay() : 0;
@@ -112,7 +122,7 @@ public abstract class AdamWTraining implements AutoCloseable {
         }
         ranges.add(new Range(from, state, end - from, decay));
       }
-      joins = weight.trainable();
+      joins = moves;
     }
     return ranges;
   }
@@ -150,7 +160,7 @@ public abstract class AdamWTraining implements AutoCloseable {
   }
 
   /**
-   * One AdamW update of the weights by the mean of the gradients since the last.
+   * One update of the weights by the mean of the gradients since the last.
    *
    * @param learningRate of this step
    * @throws IllegalStateException if there was no backward since the last
@@ -176,6 +186,9 @@ public abstract class AdamWTraining implements AutoCloseable {
     model.changed();
     double correction1 = 1 / (1 - Math.pow(options.beta1(), updates));
     double correction2 = 1 / (1 - Math.pow(options.beta2(), updates));
+    if (muon != null) {
+      muon.update(learningRate, scale);
+    }
     for (Range range : trained) {
       AdamStep step =
           new AdamStep(
@@ -214,12 +227,12 @@ public abstract class AdamWTraining implements AutoCloseable {
     return gradients;
   }
 
-  /** AdamW's first moments of the trained weights, shared. */
+  /** AdamW's first moments of the trained weights, and Muon's momentum, shared. */
   public final Parameters firstMoments() {
     return m;
   }
 
-  /** AdamW's second moments of the trained weights, shared. */
+  /** AdamW's second moments of the trained weights, shared; 0 where Muon moves them. */
   public final Parameters secondMoments() {
     return v;
   }

@@ -33,7 +33,8 @@ public final class PairTraining extends AdamWTraining {
   public PairTraining(EncoderDecoder model, int B, int S, int T, AdamW options) {
     Size size = new Size(B, S, T);
     check(size, model.config(), Integer.MAX_VALUE, Integer.MAX_VALUE);
-    long bytes = stateBytes(model, model.weights().layout()) + model.activationBytes(B, S, T);
+    long bytes =
+        stateBytes(model, options, model.weights().layout()) + model.activationBytes(B, S, T);
     String what = "training on batches of " + B + " x (" + S + ", " + T + ") tokens";
     model.kernels().device().require(BigInteger.valueOf(bytes), what);
     PairSession[] built = new PairSession[1];
@@ -41,6 +42,7 @@ public final class PairTraining extends AdamWTraining {
         model,
         options,
         model.weights().layout(),
+        (_, columns) -> new int[] {columns},
         gradients -> built[0] = model.training(B, S, T, gradients));
     program = built[0];
     config = model.config();

@@ -10,7 +10,8 @@ import org.pygpt.tensor.DType;
 import org.pygpt.tensor.TooLargeError;
 
 /**
- * Mutable: trains a model by AdamW; owns gradients, moments and activations, all allocated here.
+ * Mutable: trains a model by AdamW, or by Muon and AdamW; owns gradients, moments and activations,
+ * all allocated here.
  *
  * <p>A step is {@link #setBatch} and {@link #backward}, once or, to accumulate, several times, and
  * {@link #update}. Any thread may use it; what belongs together, such as a batch and its backward,
@@ -53,11 +54,17 @@ public final class Training extends AdamWTraining {
     model.requireTrainable(dtype);
     long copies = dtype == model.dtype() ? 0 : ProductWeights.byteSize(layout);
     long activations = model.activationBytes(B, T, layout, dtype);
-    long bytes = stateBytes(model, layout) + copies + activations;
+    long bytes = stateBytes(model, options, layout) + copies + activations;
     String what = "training on batches of " + B + " x " + T + " tokens";
     model.kernels().device().require(BigInteger.valueOf(bytes), what);
     Session[] built = new Session[1];
-    super(model, options, layout, gradients -> built[0] = model.training(B, T, gradients, dtype));
+    Muon.Parts parts = (name, columns) -> Muon.widths(model.config(), name, columns);
+    super(
+        model,
+        options,
+        layout,
+        parts,
+        gradients -> built[0] = model.training(B, T, gradients, dtype));
     program = built[0];
     blockSize = model.config().blockSize();
     maxRows = B * T;

@@ -60,8 +60,9 @@ abstract class AttentionHead {
       return b * keys();
     }
 
+    /** 0 where the keys are one head's alone. */
     int keyColumn() {
-      return g * D();
+      return call.in().k().columns() == D() ? 0 : g * D();
     }
 
     /** Row of logsumexp, which is also the head's number in the dropout mask. */

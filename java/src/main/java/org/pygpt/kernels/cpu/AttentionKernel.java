@@ -57,6 +57,14 @@ record AttentionKernel(
         : spec.queries() * D >= NATIVE_FROM;
   }
 
+  /** The same call on keys and values of one head, of the only sequence, as float32. */
+  private AttentionKernel widened(boolean vectors, Staging staging, int g) {
+    Tensor k = Int8HeadsKernel.widen(vectors, staging, 0, D, in.k(), g);
+    Tensor v = Int8HeadsKernel.widen(vectors, staging, 1, D, in.v(), g);
+    Heads wide = new Heads(in.q(), k, v);
+    return new AttentionKernel(workers, spec, D, wide, mask, out, logsumexp, null, null);
+  }
+
   @Override
   public void run(int worker, int from, int to) {
     boolean vectors = workers.vectors();
@@ -67,9 +75,10 @@ record AttentionKernel(
     for (int unit = from; unit < to; unit++) {
       int b = unit / spec.kvHeads();
       int g = unit % spec.kvHeads();
+      AttentionKernel call = in.k().dtype() == DType.INT8 ? widened(vectors, staging, g) : this;
       for (int h = g * group; h < (g + 1) * group; h++) {
         AttentionHead.Place place =
-            new AttentionHead.Place(this, vectors, staging, b, h, g, h == g * group);
+            new AttentionHead.Place(call, vectors, staging, b, h, g, h == g * group);
         if (dOut != null) {
           head.backward(place);
         } else if (isOneQuery()) {

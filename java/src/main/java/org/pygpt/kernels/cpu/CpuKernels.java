@@ -209,6 +209,16 @@ public final class CpuKernels implements Kernels {
   }
 
   @Override
+  public boolean hasInt8Heads() {
+    return true;
+  }
+
+  @Override
+  public void roundHeads(int rows, int D, Tensor from, Tensor to, int toRow) {
+    Int8HeadsKernel.round(workers.staging(0), rows, D, from, to, toRow);
+  }
+
+  @Override
   public void attention(
       AttentionSpec spec, Heads in, DropoutMask mask, Tensor out, Tensor logsumexp) {
     int D = in.q().columns() / spec.H();

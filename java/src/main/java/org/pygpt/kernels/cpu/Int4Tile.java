@@ -17,18 +17,17 @@ import org.pygpt.kernels.WeightFormat;
  * A tile of int4: sums[o] = Σ_g scale(g, o) Σ_p x[p] code(p, o), where p counts the inputs of group
  * g.
  *
- * <p>A group lies in one piece: its scales, two vectors of words, and then its codes, {@value
- * #INPUTS} inputs in four vectors of words at a time. Word l of vector v holds output v * LANES +
- * l, the first input in its lowest four bits. Of scales, which are float16, word l of vector v
- * holds output 2 v * LANES + l in its lower half, and output (2 v + 1) * LANES + l in its upper
- * one. Inputs are filled up with zeros to whole words.
+ * <p>A group lies in one piece: its scales, as float32 so that a loop need not widen them, and then
+ * its codes, {@value #INPUTS} inputs in four vectors of words at a time. Word l of vector v holds
+ * output v * LANES + l, the first input in its highest four bits, where its sign is the word's.
+ * Inputs are filled up with zeros to whole words.
  */
 final class Int4Tile {
   /** Inputs of a word. */
   static final int INPUTS = 8;
 
   /** Words of a group's scales. */
-  static final int SCALES = 2 * LANES;
+  static final int SCALES = 4 * LANES;
 
   /** Words of {@link #INPUTS} inputs. */
   static final int CODES = 4 * LANES;
@@ -39,13 +38,8 @@ final class Int4Tile {
   private static final int HIGHEST = 0xf0000000; // code of a word, where its sign is the word's
   private static final int TOP = Integer.SIZE - BITS;
 
-  /** What a code in the highest place is too large by. */
-  private static final float UNIT = 1f / (1 << TOP);
-
-  private static final int HALF_SIGN = 0x8000; // of a float16
-  private static final int HALF_REST = 0x7fff;
-  private static final int HALF_SHIFT = 13; // from a float16's fraction to a float32's
-  private static final float HALF_BIAS = 0x1p112f; // exponents of the two differ by that
+  /** What a code in the highest place is too large by; scales are divided by it. */
+  static final float UNIT = 1 << TOP;
 
   private Int4Tile() {}
 
@@ -70,6 +64,11 @@ final class Int4Tile {
     return scalesOf(input) + SCALES + input % WeightFormat.GROUP / INPUTS * CODES;
   }
 
+  /** How far to the left the code of an input lies in its word. */
+  static int shiftOf(int input) {
+    return TOP - BITS * (input % INPUTS);
+  }
+
   /**
    * The sums of one row.
    *
@@ -86,16 +85,17 @@ final class Int4Tile {
       int k,
       float[] sums,
       float[] group) {
+    if (vectors) {
+      vectorSums(words, at, x, from, padded(k), INPUTS, sums);
+      return;
+    }
     Arrays.fill(sums, 0, WIDTH, 0);
     for (int first = 0; first < k; first += WeightFormat.GROUP) {
       int inputs = padded(Math.min(WeightFormat.GROUP, k - first));
-      long scales = at + scalesOf(first);
-      if (vectors) {
-        vectorGroup(words, scales + SCALES, x, from + first, inputs, INPUTS, group);
-        vectorScale(words, scales, group, sums);
-      } else {
-        group(words, scales + SCALES, x, from + first, inputs, group);
-        scale(words, scales, group, sums);
+      group(words, at + codesOf(first), x, from + first, inputs, group);
+      for (int o = 0; o < WIDTH; o++) {
+        float scale = words.getAtIndex(ValueLayout.JAVA_FLOAT, at + scalesOf(first) + o);
+        sums[o] = Math.fma(group[o], scale, sums[o]);
       }
     }
   }
@@ -105,7 +105,7 @@ final class Int4Tile {
     Arrays.fill(group, 0, WIDTH, 0);
     for (int p = 0; p < inputs; p++) {
       long first = at + p / INPUTS * CODES;
-      int shift = TOP - BITS * (p % INPUTS);
+      int shift = TOP - shiftOf(p);
       for (int o = 0; o < WIDTH; o++) {
         int word = words.getAtIndex(ValueLayout.JAVA_INT, first + o);
         group[o] = Math.fma((float) (word << shift & HIGHEST), x[from + p], group[o]);
@@ -113,58 +113,56 @@ final class Int4Tile {
     }
   }
 
-  private static void scale(MemorySegment words, long at, float[] group, float[] sums) {
-    for (int o = 0; o < WIDTH; o++) {
-      int pair = o / LANES; // vector of outputs
-      int word = words.getAtIndex(ValueLayout.JAVA_INT, at + pair / 2 * LANES + o % LANES);
-      short half = (short) (pair % 2 == 0 ? word : word >>> 16);
-      sums[o] = Math.fma(group[o], Float.float16ToFloat(half) * UNIT, sums[o]);
-    }
-  }
-
-  private static void vectorGroup(
-      MemorySegment words, long at, float[] x, int from, int inputs, int step, float[] group) {
-    FloatVector s0 = VectorMath.broadcast(0);
-    FloatVector s1 = s0;
-    FloatVector s2 = s0;
-    FloatVector s3 = s0;
-    for (int p = 0; p < inputs; p += step) {
-      long first = 4 * (at + p / INPUTS * CODES);
-      IntVector w0 = IntVector.fromMemorySegment(WORDS, words, first, ORDER);
-      IntVector w1 = IntVector.fromMemorySegment(WORDS, words, first + 4 * LANES, ORDER);
-      IntVector w2 = IntVector.fromMemorySegment(WORDS, words, first + 8 * LANES, ORDER);
-      IntVector w3 = IntVector.fromMemorySegment(WORDS, words, first + 12 * LANES, ORDER);
-      for (int i = 0; i < INPUTS; i++) {
-        int shift = TOP - BITS * i;
-        FloatVector factor = VectorMath.broadcast(x[from + p + i]);
-        s0 = numbers(w0.lanewise(VectorOperators.LSHL, shift)).fma(factor, s0);
-        s1 = numbers(w1.lanewise(VectorOperators.LSHL, shift)).fma(factor, s1);
-        s2 = numbers(w2.lanewise(VectorOperators.LSHL, shift)).fma(factor, s2);
-        s3 = numbers(w3.lanewise(VectorOperators.LSHL, shift)).fma(factor, s3);
+  private static void vectorSums(
+      MemorySegment words, long at, float[] x, int from, int inputs, int step, float[] sums) {
+    FloatVector zero = VectorMath.broadcast(0);
+    FloatVector s0 = zero;
+    FloatVector s1 = zero;
+    FloatVector s2 = zero;
+    FloatVector s3 = zero;
+    long bytes = 4 * at;
+    for (int first = 0; first < inputs; first += WeightFormat.GROUP) {
+      long scales = bytes;
+      int end = Math.min(first + WeightFormat.GROUP, inputs);
+      FloatVector g0 = zero;
+      FloatVector g1 = zero;
+      FloatVector g2 = zero;
+      FloatVector g3 = zero;
+      for (int p = first; p < end; p += step) {
+        bytes += 4 * CODES; // codes follow the scales, which have as many words
+        IntVector w0 = IntVector.fromMemorySegment(WORDS, words, bytes, ORDER);
+        IntVector w1 = IntVector.fromMemorySegment(WORDS, words, bytes + 4 * LANES, ORDER);
+        IntVector w2 = IntVector.fromMemorySegment(WORDS, words, bytes + 8 * LANES, ORDER);
+        IntVector w3 = IntVector.fromMemorySegment(WORDS, words, bytes + 12 * LANES, ORDER);
+        for (int i = p; i < p + INPUTS; i++) {
+          FloatVector factor = VectorMath.broadcast(x[from + i]);
+          g0 = numbers(w0).fma(factor, g0);
+          g1 = numbers(w1).fma(factor, g1);
+          g2 = numbers(w2).fma(factor, g2);
+          g3 = numbers(w3).fma(factor, g3);
+          w0 = w0.lanewise(VectorOperators.LSHL, BITS);
+          w1 = w1.lanewise(VectorOperators.LSHL, BITS);
+          w2 = w2.lanewise(VectorOperators.LSHL, BITS);
+          w3 = w3.lanewise(VectorOperators.LSHL, BITS);
+        }
       }
+      bytes += 4 * CODES;
+      s0 = g0.fma(scale(words, scales), s0);
+      s1 = g1.fma(scale(words, scales + 4 * LANES), s1);
+      s2 = g2.fma(scale(words, scales + 8 * LANES), s2);
+      s3 = g3.fma(scale(words, scales + 12 * LANES), s3);
     }
-    s0.intoArray(group, 0);
-    s1.intoArray(group, LANES);
-    s2.intoArray(group, 2 * LANES);
-    s3.intoArray(group, 3 * LANES);
+    s0.intoArray(sums, 0);
+    s1.intoArray(sums, LANES);
+    s2.intoArray(sums, 2 * LANES);
+    s3.intoArray(sums, 3 * LANES);
   }
 
   private static FloatVector numbers(IntVector words) {
     return (FloatVector) words.and(HIGHEST).convert(VectorOperators.I2F, 0);
   }
 
-  private static void vectorScale(MemorySegment words, long at, float[] group, float[] sums) {
-    for (int vector = 0; vector < 4; vector++) {
-      long first = 4 * (at + vector / 2 * LANES);
-      IntVector word = IntVector.fromMemorySegment(WORDS, words, first, ORDER);
-      IntVector half = word.lanewise(VectorOperators.LSHR, 16 * (vector % 2));
-      IntVector sign = half.and(HALF_SIGN).lanewise(VectorOperators.LSHL, 16);
-      IntVector rest = half.and(HALF_REST).lanewise(VectorOperators.LSHL, HALF_SHIFT);
-      FloatVector scale = rest.or(sign).reinterpretAsFloats().mul(HALF_BIAS).mul(UNIT);
-      int o = vector * LANES;
-      FloatVector sum = FloatVector.fromArray(FloatVector.SPECIES_PREFERRED, group, o);
-      sum.fma(scale, FloatVector.fromArray(FloatVector.SPECIES_PREFERRED, sums, o))
-          .intoArray(sums, o);
-    }
+  private static FloatVector scale(MemorySegment words, long bytes) {
+    return FloatVector.fromMemorySegment(FloatVector.SPECIES_PREFERRED, words, bytes, ORDER);
   }
 }

@@ -69,6 +69,7 @@ final class OneDnnProducts implements AutoCloseable {
     void reserve(int numbers, boolean exact) {
       if (exact && digits.length < numbers) {
         digits = new byte[numbers];
+        whole = new int[Math.max(whole.length, numbers)];
       } else if (!exact && parts.length < numbers) {
         parts = new short[numbers];
       }
@@ -230,7 +231,7 @@ final class OneDnnProducts implements AutoCloseable {
         int n = x.columns();
         if (exact) {
           products.units[row] = Terms.unit(values, n);
-          Terms.digits(values, n, products.units[row], scratch.digits, padded);
+          Terms.digits(values, n, products.units[row], scratch.whole, scratch.digits, padded);
         } else {
           Terms.split(values, n, scratch.parts, padded);
         }

@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Flat;
+import org.pygpt.tensor.HostDevice;
 import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
@@ -24,6 +25,7 @@ final class Staging {
   private final int worker;
   private final float[][] slots = new float[16][0];
   private final float[] lanes = new float[2 * VectorMath.LANES];
+  private final HostMemory[] matrices = new HostMemory[2];
 
   Staging(int worker) {
     this.worker = worker;
@@ -45,6 +47,29 @@ final class Staging {
   /** Room for two sums by lane. */
   float[] lanes() {
     return lanes;
+  }
+
+  /** Memory beside the heap of one of two slots, with what was there before. */
+  Tensor matrix(int slot, int rows, int columns) {
+    long bytes = (long) rows * columns * Float.BYTES;
+    if (matrices[slot] == null || matrices[slot].byteSize() < bytes) {
+      free(slot);
+      matrices[slot] = HostDevice.host().allocate(2 * bytes);
+    }
+    return Tensor.of(matrices[slot], DType.FLOAT32, 0, rows, columns);
+  }
+
+  private void free(int slot) {
+    if (matrices[slot] != null) {
+      matrices[slot].close();
+      matrices[slot] = null;
+    }
+  }
+
+  /** Frees what lies beside the heap. */
+  void close() {
+    free(0);
+    free(1);
   }
 
   /** How many rows of {@code columns} columns are staged at once. */

@@ -20,16 +20,13 @@ final class Terms {
   /** Bits of the largest whole number. */
   private static final int BITS = 22;
 
-  /** 1.5 * 2^23: a float32 of this size has a last place of 1, so that adding it rounds. */
-  private static final float ROUNDING = 12582912;
-
   /**
    * Smallest exponent of a row's largest number that is told from 0, of its unit that of 2^-122.
    */
   private static final int LEAST_EXPONENT = -100;
 
-  private static final double SECOND = 256;
-  private static final double FIRST = 256 * 256;
+  private static final float SECOND = 256;
+  private static final float FIRST = 256 * 256;
 
   private Terms() {}
 
@@ -46,26 +43,35 @@ final class Terms {
     return Math.scalb(1f, exponent + 1 - BITS);
   }
 
-  /** The digits of a row, the highest first, {@code plane} bytes apart. */
-  static void digits(float[] x, int n, float unit, byte[] digits, int plane) {
+  /**
+   * The digits of a row, the highest first, {@code plane} bytes apart; in loops of one step each,
+   * of which C2 makes vectors.
+   *
+   * @param whole scratch space of n numbers
+   */
+  static void digits(float[] x, int n, float unit, int[] whole, byte[] digits, int plane) {
     float inverse = 1 / unit;
     for (int i = 0; i < n; i++) {
-      float rounded = x[i] * inverse + ROUNDING;
-      int whole = Float.floatToRawIntBits(rounded) - Float.floatToRawIntBits(ROUNDING);
-      int low = (byte) whole;
-      int rest = whole - low >> 8;
-      int middle = (byte) rest;
-      digits[i] = (byte) (rest - middle >> 8);
-      digits[plane + i] = (byte) middle;
-      digits[2 * plane + i] = (byte) low;
+      whole[i] = Math.round(x[i] * inverse);
+    }
+    for (int term = COUNT - 1; term >= 0; term--) {
+      int to = term * plane;
+      for (int i = 0; i < n; i++) {
+        digits[to + i] = (byte) whole[i];
+      }
+      for (int i = 0; i < n; i++) {
+        int low = whole[i] << 24 >> 24; // as a byte has it
+        whole[i] = whole[i] - low >> 8;
+      }
     }
   }
 
   /** out[o] = the number that sums of the digits' products make, times unit and scale. */
   static void join(int[] sums, int n, float unit, float[] scales, int first, float[] out) {
     for (int o = 0; o < n; o++) {
-      double sum = sums[o] * FIRST + sums[n + o] * SECOND + sums[2 * n + o];
-      out[o] = (float) (sum * ((double) scales[first + o] * unit));
+      float scale = scales[first + o] * unit;
+      float low = sums[2 * n + o] * scale;
+      out[o] = Math.fma(sums[o], FIRST * scale, Math.fma(sums[n + o], SECOND * scale, low));
     }
   }
 

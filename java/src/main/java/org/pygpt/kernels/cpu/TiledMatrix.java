@@ -44,24 +44,19 @@ record TiledMatrix(
   private void fillInt4(QuantizedMatrix matrix) {
     MemorySegment segment = words.segment(); // zeroed
     for (int output = 0; output < outputs; output++) {
-      int lane = output % LANES;
-      int vector = output % WIDTH / LANES;
       long tile = firstWord(output / WIDTH);
       for (int p = 0; p < inputs; p++) {
         if (p % WeightFormat.GROUP == 0) {
-          short scale = Float.floatToFloat16(matrix.scale(output, p));
-          long word = tile + Int4Tile.scalesOf(p) + vector / 2 * LANES + lane;
-          add(segment, word, scale & 0xffff, 16 * (vector % 2));
+          long word = tile + Int4Tile.scalesOf(p) + output % WIDTH;
+          float scale = matrix.scale(output, p) / Int4Tile.UNIT;
+          segment.setAtIndex(ValueLayout.JAVA_FLOAT, word, scale);
         }
-        long word = tile + Int4Tile.codesOf(p) + vector * LANES + lane;
-        add(segment, word, matrix.code(output, p) & 15, 4 * (p % Int4Tile.INPUTS));
+        long word = tile + Int4Tile.codesOf(p) + output % WIDTH;
+        int code = (matrix.code(output, p) & 15) << Int4Tile.shiftOf(p);
+        int others = segment.getAtIndex(ValueLayout.JAVA_INT, word);
+        segment.setAtIndex(ValueLayout.JAVA_INT, word, others | code);
       }
     }
-  }
-
-  private static void add(MemorySegment segment, long word, int bits, int shift) {
-    int before = segment.getAtIndex(ValueLayout.JAVA_INT, word);
-    segment.setAtIndex(ValueLayout.JAVA_INT, word, before | bits << shift);
   }
 
   private void fill(QuantizedMatrix matrix) {

@@ -184,6 +184,8 @@ final class WarmUp {
         TiledKernel.bfloat16(true, words, 0, b, 0, n, tile, tile);
         Bfloat16.widen(true, words, 0, c, 0, n);
         Bfloat16.round(true, b, 0, words, 0, n);
+        Int8HeadsKernel.vectorWiden(
+            words, 0, 2 * ROW, words, n % 8 + 1, VectorMath.LANES, VectorMath.LANES);
         Int4Tile.sums(true, words, 0, b, 0, n, tile, scratch);
         rows(a, b, c, w, scratch, call);
       }

@@ -78,6 +78,9 @@ final class Workers implements AutoCloseable {
   @Override
   public void close() {
     team.close();
+    for (Staging staging : stagings) {
+      staging.close();
+    }
     for (int worker = 0; worker < products.length; worker++) {
       if (products[worker] != null) {
         products[worker].close();

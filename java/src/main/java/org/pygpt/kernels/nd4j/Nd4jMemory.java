@@ -1,5 +1,6 @@
 package org.pygpt.kernels.nd4j;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
@@ -59,6 +60,7 @@ final class Nd4jMemory extends Memory {
       case FLOAT64 -> DataType.DOUBLE;
       case BFLOAT16 -> DataType.BFLOAT16;
       case INT32 -> DataType.INT32;
+      case INT8 -> DataType.INT8;
     };
   }
 
@@ -89,6 +91,7 @@ final class Nd4jMemory extends Memory {
       case FLOAT32 -> Nd4j.createFromArray(from.toArray(JAVA_FLOAT));
       case FLOAT64 -> Nd4j.createFromArray(from.toArray(JAVA_DOUBLE));
       case INT32 -> Nd4j.createFromArray(from.toArray(JAVA_INT));
+      case INT8 -> Nd4j.createFromArray(from.toArray(JAVA_BYTE));
       case BFLOAT16 -> {
         short[] bits = from.toArray(JAVA_SHORT);
         float[] wide = new float[bits.length];
@@ -112,6 +115,7 @@ final class Nd4jMemory extends Memory {
             case FLOAT32 -> MemorySegment.ofArray(from.toFloatVector());
             case FLOAT64 -> MemorySegment.ofArray(from.toDoubleVector());
             case INT32 -> MemorySegment.ofArray(from.toIntVector());
+            case INT8 -> throw new UnsupportedOperationException("int8 is not read back");
             case BFLOAT16 -> {
               float[] wide = from.castTo(DataType.FLOAT).toFloatVector();
               short[] bits = new short[wide.length];

@@ -91,6 +91,26 @@ class VectorBodiesTest {
   }
 
   @ParameterizedTest
+  @ValueSource(ints = {1, 8, 33, 207})
+  void int4Tiles(int k) {
+    float[] x = random(OFFSET + Int4Tile.padded(k));
+    float[] group = new float[TiledKernel.WIDTH];
+    float[] expected = random(TiledKernel.WIDTH);
+    float[] got = random(TiledKernel.WIDTH);
+    int length = 2 * Int4Tile.words(k);
+    try (Arena arena = Arena.ofShared()) {
+      MemorySegment words = arena.allocate(ValueLayout.JAVA_INT, length);
+      for (int i = 0; i < length; i++) { // as a float32 a scale is finite
+        words.setAtIndex(ValueLayout.JAVA_INT, i, random.nextInt() & 0xbfffffff);
+      }
+      int second = Int4Tile.words(k);
+      Int4Tile.sums(false, words, second, x, OFFSET, k, expected, group);
+      Int4Tile.sums(true, words, second, x, OFFSET, k, got, group);
+    }
+    assertArrayEquals(expected, got);
+  }
+
+  @ParameterizedTest
   @MethodSource("lengths")
   void sums(int n) {
     float[] x = random(OFFSET + n);
