@@ -47,7 +47,7 @@ public record Recipe(
   static final String DATA = "data";
   private static final List<String> TABLES = List.of(MODEL, TRAIN, DATA);
   private static final List<String> DATA_NAMES =
-      List.of("source", "tokenizer", "field", "format", "lines");
+      List.of("source", "tokenizer", "field", "format", "encoding", "separator", "lines");
   private static final String PRESET = "preset";
 
   /**

@@ -70,6 +70,31 @@ class OpenGeneratorTest {
     return requests;
   }
 
+  /** Rounded weights: as many rows as are alike have the bits of one alone. */
+  @ParameterizedTest
+  @CsvSource({"int4", "int8", "bfloat16"})
+  void rowsThatAreAlikeHaveTheBitsOfOneAlone(String weights) {
+    GPTConfig config = GPTConfig.gpt2(900, 101, 2, 3, 48);
+    try (GPT model = Models.create(config, "cpu", DType.FLOAT32, 2)) {
+      model.quantize(weights);
+      int most = Math.min(Generator.AT_ONCE, model.rowsAlike());
+      List<Sequence> alone;
+      try (Generator generator = new Generator(model, 1, true)) {
+        alone = requests(101).stream().limit(most).map(generator::submit).toList();
+        while (generator.advance()) {}
+      }
+      List<Sequence> together;
+      try (Generator generator = new Generator(model, most, true)) {
+        together = requests(101).stream().limit(most).map(generator::submit).toList();
+        while (generator.advance()) {}
+      }
+      for (int b = 0; b < most; b++) {
+        assertArrayEquals(alone.get(b).tokens(0), together.get(b).tokens(0));
+        assertArrayEquals(alone.get(b).logProbabilities(), together.get(b).logProbabilities());
+      }
+    }
+  }
+
   @ParameterizedTest
   @CsvSource({"cpu, none", "cpu, int8", "cpu, bfloat16", "nd4j, none", "plain, none"})
   void requestsThatJoinOthersGetWhatTheyGetAlone(String backend, String weights) {
