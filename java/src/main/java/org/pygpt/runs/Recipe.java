@@ -37,6 +37,7 @@ public record Recipe(
           "microgpt",
           "makemore",
           "shakespeare-char",
+          "shakespeare-muon",
           "gpt2",
           "gpt2-medium",
           "gpt2-large",
