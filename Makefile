@@ -15,6 +15,8 @@ PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check
 ENGINE_SOURCES := build.gradle settings.gradle pyproject.toml $(wildcard pygpt/data/*.txt pygpt/model/layouts/* pygpt/model/presets/*.toml) \
     $(shell find java/src/main 2> /dev/null)
 ENGINE := jbridge/jars/.stamp
+CUDA_SOURCES := java/src/main/resources/org/pygpt/kernels/cuda
+CUDA_FAKE := build/cuda-fake/libcuda.so.1
 PAGE_SOURCES := $(shell find page -name node_modules -prune -o -type f -print 2> /dev/null)
 PAGE := pygpt/serve/page/index.html
 JBRIDGE = $(PYTHON) -m jbridge --application pygpt.application
@@ -24,7 +26,7 @@ APT = as_root=$$(test "$$(id -u)" = 0 || echo sudo) && $$as_root apt-get update 
     $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
 .DEFAULT_GOAL := help
-.PHONY: help names java-names java-jar show page browser pictures test lint format bench bench-against bench-generate bench-java bench-names bench-quick bench-recipe bench-serve wheel clean gradle jdk FORCE
+.PHONY: cuda-fake help names java-names java-jar show page browser pictures test lint format bench bench-against bench-generate bench-java bench-names bench-quick bench-recipe bench-serve wheel clean gradle jdk FORCE
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -45,10 +47,10 @@ java-jar: build/pygpt.jar  ## build/pygpt.jar, all in one: java -jar build/pygpt
 build/pygpt.jar: $(ENGINE_SOURCES) $(wildcard java/src/launcher/java/org/pygpt/launcher/*) pygpt/data/java.flags
 	@$(RUN_GRADLE) javaJar
 
-test: lint browser  ## lint, then run pytest and JUnit; the counts come last
+test: lint browser $(CUDA_FAKE)  ## lint, then run pytest and JUnit; the counts come last
 	@rm -f build/pytest.xml; status=0; \
 	$(VENV_PYTHON) -m pytest --junitxml=build/pytest.xml $(ARGS) || status=1; \
-	{ $(RUN_GRADLE) junit; } || status=1; \
+	{ export PYGPT_CUDA="$(CURDIR)/build/cuda-fake"; $(RUN_GRADLE) junit; } || status=1; \
 	$(VENV_PYTHON) tests/packaging/counts.py build/pytest.xml build/junit || status=1; \
 	exit $$status
 
@@ -61,6 +63,17 @@ lint: .venv/.installed-test $(ENGINE) $(PAGE)  ## ruff, mypy, javac's warnings, 
 format: .venv/.installed-test $(ENGINE)  ## format Java, sort Python's imports
 	@$(VENV_PYTHON) -m ruff check --fix-only --select I .
 	@$(RUN_GRADLE) format
+
+cuda-fake: $(CUDA_FAKE)  ## build/cuda-fake: CUDA's libraries played on the host, for tests of backend cuda
+
+$(CUDA_FAKE): $(wildcard java/src/test/cpp/*) $(wildcard $(CUDA_SOURCES)/*)
+	@command -v g++ > /dev/null || { $(APT) g++; }
+	@mkdir -p build/cuda-fake
+	@g++ -std=c++20 -O2 -g -fPIC -shared -fvisibility=hidden -Wall -Wextra -Werror -Wno-unused-parameter \
+	    -Wno-sign-compare -Wno-unknown-pragmas -Ijava/src/test/cpp -I$(CUDA_SOURCES) \
+	    -o build/cuda-fake/libfake.so java/src/test/cpp/fake_cuda.cpp
+	@cd build/cuda-fake && for name in libcublasLt.so.13 libnvrtc.so.13 libcuda.so.1; do ln -sf libfake.so $$name; done
+	@touch -h $@
 
 pictures: .venv/.installed-test $(ENGINE) $(PAGE) browser  ## make the pictures of docs/page.md anew
 	@$(VENV_PYTHON) -m tests.page.make_pictures

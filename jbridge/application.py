@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +22,14 @@ class Application:
         jars: the folder whose jars make the class path, unless NAME_JARS names another.
         flags: a file of JVM flags, one a line, as `java @FILE` reads it; None for none.
         how_to_get_jars: ends the message that there are none.
+        more_flags: gives flags that are known when the JVM starts, such as where libraries are.
     """
 
     name: str = "jbridge"
     jars: Path = Path(__file__).absolute().parent / "jars"
     flags: Path | None = None
     how_to_get_jars: str = "name their folder with JBRIDGE_JARS"
+    more_flags: Callable[[], tuple[str, ...]] = tuple
 
     def variable(self, name: str) -> str:
         """Return the full name of an environment variable."""
@@ -35,9 +38,10 @@ class Application:
     def options(self) -> tuple[str, ...]:
         """Return the JVM's flags."""
         if self.flags is None:
-            return ()
+            return self.more_flags()
         lines = self.flags.read_text(encoding="utf-8").splitlines()
-        return tuple(line.strip() for line in lines if line.strip() and line[0] != "#")
+        flags = (line.strip() for line in lines if line.strip() and line[0] != "#")
+        return (*flags, *self.more_flags())
 
 
 _used: list[Application] = []

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pygpt.errors import ClosedError as ClosedError
     from pygpt.errors import ConfigError as ConfigError
     from pygpt.errors import DataError as DataError
+    from pygpt.errors import DeviceError as DeviceError
     from pygpt.errors import OutputError as OutputError
     from pygpt.errors import PygptError as PygptError
     from pygpt.errors import ShapeError as ShapeError
@@ -64,8 +65,8 @@ _ROOMS = {
     "datasets.token_file": "TokenFile",
     "datasets.sampler": "WindowSampler",
     "datasets.sources": "read_documents",
-    "errors": "CheckpointError ClosedError ConfigError DataError OutputError PygptError ShapeError "
-    "TokenError TooLargeError",
+    "errors": "CheckpointError ClosedError ConfigError DataError DeviceError OutputError "
+    "PygptError ShapeError TokenError TooLargeError",
     "files.text": "read_text",
     "generate.chat": "Conversation",
     "generate.config": "GenerateConfig",

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 from jbridge.application import Application
+
+CUDA_LIBRARIES = Path("nvidia", "cu13", "lib")
+"""Where NVIDIA's packages have cuBLASLt and NVRTC, in a folder of Python packages."""
+
+
+def cuda_flags() -> tuple[str, ...]:
+    """Return the flag that tells the engine where NVIDIA's packages are; none without them."""
+    folders = (Path(folder) / CUDA_LIBRARIES for folder in sys.path if folder)
+    found = [str(folder) for folder in folders if folder.is_dir()]
+    return (f"-Dpygpt.cuda.path={os.pathsep.join(found)}",) if found else ()
+
 
 APPLICATION = Application(
     name="pygpt",
     flags=Path(__file__).absolute().parent / "data" / "java.flags",
     how_to_get_jars="run `make names` in pygpt's source tree, or install pygpt again with pip",
+    more_flags=cuda_flags,
 )

@@ -49,6 +49,10 @@ class ClosedError(PygptError):
     """A model that was used after it was closed."""
 
 
+class DeviceError(PygptError):
+    """A graphics card that failed while it computed; the process has to be started again."""
+
+
 class OutputError(PygptError):
     """A file or folder that cannot be written."""
 

@@ -67,8 +67,8 @@ JAVA = ROOT / "java" / "src" / "main" / "java" / "org" / "pygpt"
 # A package of Java may import those before it; "" is `org.pygpt` itself.
 JAVA_ORDER = (
     "python", "text", "tensor", "kernels", "kernels.reference", "kernels.nd4j", "kernels.cpu",
-    "backends", "graph", "ops", "model", "train", "generate", "jobs", "files", "datasets", "runs",
-    "names", "", "cli",
+    "kernels.cuda", "backends", "graph", "ops", "model", "train", "generate", "jobs", "files",
+    "datasets", "runs", "names", "", "cli",
 )  # fmt: skip
 JAVA_FILES = sorted(JAVA.rglob("*.java"))
 

@@ -37,7 +37,7 @@ def flag(name: str) -> str:
 # ---- flags that are almost right -------------------------------------------------------------
 
 _ELSEWHERE = {  # what other programs call them, nanoGPT first
-    "--out-dir": "--out", "--output-dir": "--out", "--dataset": "--data", "--device": "--backend",
+    "--out-dir": "--out", "--output-dir": "--out", "--dataset": "--data",
     "--lr": "--learning-rate", "--epochs": "--max-iters", "--steps": "--max-iters",
     "--layers": "--n-layer", "--heads": "--n-head", "--start": "--prompt",
     "--num-samples": "--samples", "--max-tokens": "--max-new-tokens", "--column": "--field",
@@ -184,6 +184,26 @@ def add_backend(parser: Any, **options: Any) -> None:
         help=f"{BACKEND.help} (default: cpu)",
         **options,
     )
+    parser.add_argument(
+        "--device",
+        type=int,
+        metavar="N",
+        help="the card of backend cuda, as the driver counts them (default: 0)",
+    )
+
+
+def choose_device(arguments: argparse.Namespace) -> None:
+    """Put the card of --device, if one is named, into the name of the backend, as in cuda:1.
+
+    Raises:
+        UsageError: the backend has no cards.
+    """
+    device = getattr(arguments, "device", None)
+    if device is not None:
+        backend = getattr(arguments, "backend", None) or "cpu"
+        if backend != "cuda":
+            raise UsageError(f"--device {device}: expected --backend cuda beside it, got {backend}")
+        arguments.backend = f"cuda:{device}"
 
 
 def _shown(default: Any) -> str:

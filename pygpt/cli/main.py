@@ -33,7 +33,15 @@ from pygpt.cli import (
     tokenizer,
     train,
 )
-from pygpt.cli.flags import UsageError, flag, flags_of, near_choice, near_flags, near_number
+from pygpt.cli.flags import (
+    UsageError,
+    choose_device,
+    flag,
+    flags_of,
+    near_choice,
+    near_flags,
+    near_number,
+)
 from pygpt.cli.progress import shown_warnings
 from pygpt.cli.signals import STOPPING, handled_by
 from pygpt.errors import ConfigError, PygptError, TooLargeError
@@ -109,6 +117,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             if unknown:
                 problem = f"unrecognized arguments: {' '.join(unknown)}"
                 raise UsageError(problem + near_flags(unknown, flags))
+            choose_device(parsed)
             with shown_warnings():
                 parsed.run(parsed)
             return 0

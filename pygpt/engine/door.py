@@ -15,7 +15,7 @@ from jbridge import JarsNotFoundError, JavaError, JavaMemoryError, JBridgeError
 from jbridge.jvm import find_jars
 from pygpt.application import APPLICATION
 from pygpt.engine import java
-from pygpt.errors import ClosedError, PygptError, TooLargeError
+from pygpt.errors import ClosedError, DeviceError, PygptError, TooLargeError
 
 __all__ = ["EngineError", "jar_resource", "java_class", "require", "translated", "view", "wait"]
 
@@ -26,6 +26,7 @@ jbridge.use(APPLICATION)
 
 JAVA_CLOSED = "org.pygpt.tensor.ClosedException"
 JAVA_TOO_LARGE = "org.pygpt.tensor.TooLargeError"
+JAVA_CUDA = "org.pygpt.kernels.cuda.CudaException"
 
 
 class EngineError(PygptError, JBridgeError):
@@ -46,6 +47,13 @@ class EngineClosedError(ClosedError, EngineError, JavaError):
         return self.message.partition(": ")[2]  # after the name of Java's class
 
 
+class EngineDeviceError(DeviceError, EngineError, JavaError):
+    """What a graphics card or its driver refused."""
+
+    def __str__(self) -> str:
+        return self.message.partition(": ")[2]
+
+
 _OURS: dict[type[JBridgeError], type[EngineError]] = {
     kind: type(kind.__name__, (EngineError, kind), {"__module__": __name__})
     for kind in vars(jbridge.errors).values()
@@ -55,6 +63,7 @@ _OURS: dict[type[JBridgeError], type[EngineError]] = {
 _NAMED: dict[str | None, type[EngineError]] = {
     JAVA_CLOSED: EngineClosedError,
     JAVA_TOO_LARGE: EngineTooLargeError,
+    JAVA_CUDA: EngineDeviceError,
 }
 
 

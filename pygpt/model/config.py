@@ -11,8 +11,11 @@ from pygpt.fields import INT_MAX, Checked, Rule, option, size, specs_of
 from pygpt.model import layout
 from pygpt.model.presets import PRESETS, tables_of
 
-BACKENDS = ("cpu", "nd4j", "plain")
-BACKEND = Rule("cpu is fast, nd4j is ND4J's own operations, plain the reference", choices=BACKENDS)
+BACKENDS = ("cpu", "nd4j", "plain", "cuda")
+BACKEND = Rule(
+    "cpu is fast, cuda runs on an NVIDIA card, nd4j is ND4J's own operations, plain the reference",
+    choices=BACKENDS,
+)
 NORMS = ("layernorm", "rmsnorm")
 FUNCTIONS = (
     *("gelu", "gelu_exact", "relu", "relu2", "silu", "quick_gelu", "gelu_10", "sigmoid", "tanh"),

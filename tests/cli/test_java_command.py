@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from jbridge import jvm
 from pygpt import GPT, BPETokenizer, GPTConfig, read_text
@@ -76,3 +79,32 @@ def test_info(model: Path) -> None:
 )
 def test_bad_usage(arguments: str, status: int, problem: str) -> None:
     assert java(*arguments.split()) == (status, "", f"pygpt: error: {problem}\n")
+
+
+def test_generate_json(model: Path) -> None:
+    options = ["--prompt", "To be", "--max-new-tokens", "6", "--seed", "3", "--samples", "2"]
+    options += ["--json", "--top-logprobs", "3", "--stop-tokens", "400", "--stop-tokens", "7"]
+    done = completed([sys.executable, "-m", "pygpt", "generate", str(model), *options])
+    status, out, err = java("generate", str(model), *options)
+    assert (status, err) == (done.returncode, "")
+    lines = [[json.loads(line) for line in text.splitlines()] for text in (out, done.stdout)]
+    assert lines[0] == lines[1]
+
+
+def test_weights_in_several_files_of_16_bits(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "shards"
+    shutil.copytree(model, folder)
+    tensors = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    places = {}
+    for i, name in enumerate(sorted(tensors)):
+        places[name] = f"model-{i % 2}.safetensors"
+    for file in set(places.values()):
+        own = {name: tensors[name].astype("f2") for name in tensors if places[name] == file}
+        save_file(own, folder / file)
+    index = {"metadata": {}, "weight_map": places}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with GPT.from_pretrained(folder) as python:
+        expected = python.generate("To be", 9, seed=3)
+    options = ("--prompt", "To be", "--max-new-tokens", "9", "--seed", "3")
+    assert java("generate", str(folder), *options) == (0, f"{expected}\n", "")

@@ -28,6 +28,7 @@ from pygpt.serve.show import Shown
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests" / "golden" / "hf_gpt2_tiny"
 AXE = ROOT / "page" / "node_modules" / "axe-core" / "axe.min.js"
+CHROMIUM_FLAGS = ["--no-sandbox", "--disable-dev-shm-usage"]  # as root, in a container
 TIMEOUT_MS = 120_000  # of a busy machine; what comes at once is not waited for
 expect.set_options(timeout=TIMEOUT_MS)
 
@@ -125,7 +126,7 @@ def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     assert chromium is not None and AXE.is_file(), "make browser page"
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        started = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
         yield started
         started.close()
 

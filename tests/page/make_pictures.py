@@ -17,7 +17,7 @@ import pygpt
 from pygpt import GPT
 from pygpt.serve.live import RunFeed
 from pygpt.serve.show import Shown
-from tests.page.conftest import ROOT, Site, serving
+from tests.page.conftest import CHROMIUM_FLAGS, ROOT, Site, serving
 
 FOLDER = ROOT / "docs" / "pictures"
 TEXT = "To be, or not to b"
@@ -94,7 +94,7 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     with _site() as site, sync_playwright() as playwright:
         chromium = shutil.which("chromium")
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
         for view, (prepare, height) in PICTURES.items():
             size = {"width": 1200, "height": height}
             context = browser.new_context(viewport=size, reduced_motion="reduce")

@@ -147,3 +147,21 @@ def test_what_java_lacks_is_refused(
     OWN[name]().save(str(tmp_path / "tokenizer.json"))
     with pytest.raises(Exception, match=r"tokenizer file .*: (decoder|model\.\w+): expected"):
         java(tmp_path)
+
+
+def test_vocabulary_and_merges(java: Callable[[Path], Any], tmp_path: Path) -> None:
+    values = json.loads(read_golden())
+    (tmp_path / "vocab.json").write_text(json.dumps(values["model"]["vocab"]))
+    merges = [merge if isinstance(merge, str) else " ".join(merge)
+              for merge in values["model"]["merges"]]  # fmt: skip
+    (tmp_path / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n")
+    for name in ("GPT2Tokenizer", "Qwen2TokenizerFast"):
+        config = {"tokenizer_class": name, "eos_token": "<|endoftext|>"}
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+        found, expected = java(tmp_path), load_tokenizer(tmp_path)
+        check(found, expected, [*TEXTS, *RANDOM[:200]])
+
+
+def read_golden() -> str:
+    """Return a tokenizer.json of GPT-2's kind."""
+    return (Path(__file__).parents[1] / "golden/hugging_face.json").read_text(encoding="utf-8")

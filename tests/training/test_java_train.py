@@ -190,7 +190,9 @@ def test_what_python_refuses_java_refuses(
     text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    folder = f" --out {tmp_path}/runs/run"  # Java's process has another folder
     lines = [line.format(text=text) for line in BAD]
+    lines = [line + (folder if line and "--out" not in line else "") for line in lines]
     expected = [python_command(["train", *line.split()]) for line in lines]
     capsys.readouterr()
     main = jbridge.java_class("org.pygpt.cli.Main")

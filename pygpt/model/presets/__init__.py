@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 PRESETS = (
-    "microgpt", "makemore", "shakespeare-char", "gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl",
+    "microgpt", "makemore", "shakespeare-char", "shakespeare-muon", "gpt2", "gpt2-medium",
+    "gpt2-large", "gpt2-xl",
 )  # fmt: skip
 """The names of the files, the smallest model first."""
 

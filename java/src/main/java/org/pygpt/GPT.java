@@ -4,8 +4,14 @@ import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Spliterator;
+import java.util.Spliterators;
+import java.util.concurrent.Flow;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
 import org.pygpt.backends.Backend;
 import org.pygpt.backends.MissingBackendException;
 import org.pygpt.files.FileException;
@@ -91,6 +97,11 @@ public final class GPT implements AutoCloseable {
     return tokenizer;
   }
 
+  /** The ids that end a text, by the model's files and its tokenizer, copied. */
+  public int[] ends() {
+    return ends.clone();
+  }
+
   /** The model itself: weights, backend, sessions; closed with this. */
   public org.pygpt.model.GPT engine() {
     return model;
@@ -117,45 +128,73 @@ public final class GPT implements AutoCloseable {
    * @return the new tokens, with the one that ended them
    */
   public int[] generate(String prompt, GenerateOptions options, Consumer<String> pieces) {
-    Sequence sequence = generator.submit(request(prompt, options));
-    TextStream text = new TextStream(options.stop());
-    int spelt = 0;
-    try {
-      for (boolean isLast = false; !isLast; ) {
-        generator.advance();
-        sequence.throwIfFailed();
-        boolean hasEnded = sequence.ended(); // before the tokens are read
-        for (int token : sequence.tokens(spelt)) {
-          if (!text.stopped()) {
-            text.add(isSilent(token) ? new byte[0] : tokenizer.decodeBytes(token));
-            spelt++;
-          }
-        }
-        isLast = hasEnded || text.stopped();
-        String piece = text.take(isLast);
-        if (!piece.isEmpty()) {
-          pieces.accept(piece);
-        }
-      }
-      return Arrays.copyOf(sequence.tokens(0), spelt);
-    } finally {
-      generator.cancel(sequence);
+    try (Continuation text = begin(prompt, options)) {
+      text.forEachRemaining(pieces);
+      return text.tokens();
     }
   }
 
-  private boolean isSilent(int token) {
-    IntStream ids = IntStream.concat(tokenizer.begin().stream(), tokenizer.end().stream());
-    return IntStream.concat(ids, Arrays.stream(ends)).anyMatch(id -> id == token);
+  /**
+   * What follows a prompt, as it is taken; closing the stream ends it.
+   *
+   * <pre>{@code
+   * try (Stream<String> pieces = model.stream("To be", GenerateOptions.DEFAULT)) {
+   *   pieces.limit(20).forEach(System.out::print);
+   * }
+   * }</pre>
+   *
+   * <p>Errors are those of {@link #generate}; those of the prompt come at once.
+   */
+  public Stream<String> stream(String prompt, GenerateOptions options) {
+    Continuation text = begin(prompt, options);
+    int kind = Spliterator.ORDERED | Spliterator.NONNULL;
+    return StreamSupport.stream(Spliterators.spliteratorUnknownSize(text, kind), false)
+        .onClose(text::close);
   }
 
-  private Request request(String prompt, GenerateOptions options) {
-    int[] ids = cut(encoded(prompt, options.specials()), options);
+  /** What follows a prompt, as each subscriber asks for it, on a thread of its own. */
+  public Flow.Publisher<String> publisher(String prompt, GenerateOptions options) {
+    return new TextPublisher(() -> begin(prompt, options));
+  }
+
+  /** What follows a prompt, to be taken piece by piece and closed; see {@link #generate}. */
+  public Continuation begin(String prompt, GenerateOptions options) {
+    return begin(encoded(prompt, options.specials()), options);
+  }
+
+  /** What follows the ids of a prompt; see the other method. */
+  public Continuation begin(int[] prompt, GenerateOptions options) {
+    int[] stops = options.stopTokens().map(GPT::ints).orElse(ends);
+    Sequence sequence = generator.submit(request(cut(prompt, options), stops, options));
+    IntStream around = IntStream.concat(tokenizer.begin().stream(), tokenizer.end().stream());
+    int[] silent = IntStream.concat(around, Arrays.stream(stops)).toArray();
+    return new Continuation(
+        generator,
+        sequence,
+        tokenizer,
+        new TextStream(options.stop()),
+        id -> Arrays.stream(silent).anyMatch(other -> other == id),
+        id -> Arrays.stream(stops).anyMatch(other -> other == id));
+  }
+
+  private static int[] ints(List<Integer> ids) {
+    return ids.stream().mapToInt(id -> id).toArray();
+  }
+
+  private Request request(int[] ids, int[] stops, GenerateOptions options) {
     long seed = options.seed().orElseGet(() -> new SecureRandom().nextLong(1L << 62));
     int[] beyond = IntStream.range(tokenizer.vocabSize(), config().vocabSize()).toArray();
     int[] never =
         IntStream.concat(Arrays.stream(tokenizer.unused()), Arrays.stream(beyond)).toArray();
     return Request.seeded(
-        ids, options.maxNewTokens(), options.sampling(), ends, never, options.slide(), 0, seed);
+        ids,
+        options.maxNewTokens(),
+        options.sampling(),
+        stops,
+        never,
+        options.slide(),
+        options.topLogprobs(),
+        seed);
   }
 
   /**

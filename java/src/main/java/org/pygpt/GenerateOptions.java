@@ -1,6 +1,7 @@
 package org.pygpt;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import org.pygpt.generate.SamplingOptions;
 
@@ -21,6 +22,8 @@ import org.pygpt.generate.SamplingOptions;
  *     beginning
  * @param slide whether prompt and new tokens may be more than the context, whose end the model sees
  * @param specials whether special tokens in a prompt, such as {@code <|endoftext|>}, count as such
+ * @param stopTokens the ids after which it ends; empty for the model's
+ * @param topLogprobs how many of the likeliest tokens a {@link Continuation} tells of
  */
 public record GenerateOptions(
     int maxNewTokens,
@@ -29,7 +32,9 @@ public record GenerateOptions(
     List<String> stop,
     boolean truncate,
     boolean slide,
-    boolean specials) {
+    boolean specials,
+    Optional<List<Integer>> stopTokens,
+    int topLogprobs) {
   private static final long SEED_MAX = 1L << 62;
 
   /** 50 tokens at temperature 1, unseeded. */
@@ -41,7 +46,9 @@ public record GenerateOptions(
           List.of(),
           false,
           false,
-          false);
+          false,
+          Optional.empty(),
+          0);
 
   /** Checks the options. */
   public GenerateOptions {
@@ -49,6 +56,7 @@ public record GenerateOptions(
     require(maxNewTokens >= 1, "max_new_tokens", "at least 1", maxNewTokens);
     long number = seed.orElse(0);
     require(number >= 0 && number <= SEED_MAX, "seed", "0 to " + SEED_MAX, number);
+    require(topLogprobs >= 0, "top_logprobs", "at least 0", topLogprobs);
     require(!stop.contains(""), "stop", "texts", "an empty one");
   }
 
@@ -60,12 +68,12 @@ public record GenerateOptions(
 
   /** These options with at most so many new tokens. */
   public GenerateOptions withMaxNewTokens(int count) {
-    return new GenerateOptions(count, sampling, seed, stop, truncate, slide, specials);
+    return with(count, sampling, seed, stop, slide, stopTokens);
   }
 
   /** These options with tokens chosen so. */
   public GenerateOptions withSampling(SamplingOptions sampling) {
-    return new GenerateOptions(maxNewTokens, sampling, seed, stop, truncate, slide, specials);
+    return with(maxNewTokens, sampling, seed, stop, slide, stopTokens);
   }
 
   /** These options at another temperature; 0 takes the likeliest token. */
@@ -81,18 +89,32 @@ public record GenerateOptions(
 
   /** These options with the numbers of {@code random.Random(seed)}. */
   public GenerateOptions withSeed(long seed) {
-    OptionalLong given = OptionalLong.of(seed);
-    return new GenerateOptions(maxNewTokens, sampling, given, stop, truncate, slide, specials);
+    return with(maxNewTokens, sampling, OptionalLong.of(seed), stop, slide, stopTokens);
   }
 
   /** These options with texts that end it. */
   public GenerateOptions withStop(String... stop) {
-    List<String> texts = List.of(stop);
-    return new GenerateOptions(maxNewTokens, sampling, seed, texts, truncate, slide, specials);
+    return with(maxNewTokens, sampling, seed, List.of(stop), slide, stopTokens);
+  }
+
+  /** These options with ids after which it ends, instead of the model's. */
+  public GenerateOptions withStopTokens(Integer... ids) {
+    return with(maxNewTokens, sampling, seed, stop, slide, Optional.of(List.of(ids)));
   }
 
   /** These options where text may be longer than the context. */
   public GenerateOptions sliding() {
-    return new GenerateOptions(maxNewTokens, sampling, seed, stop, truncate, true, specials);
+    return with(maxNewTokens, sampling, seed, stop, true, stopTokens);
+  }
+
+  private GenerateOptions with(
+      int maxNewTokens,
+      SamplingOptions sampling,
+      OptionalLong seed,
+      List<String> stop,
+      boolean slide,
+      Optional<List<Integer>> stopTokens) {
+    return new GenerateOptions(
+        maxNewTokens, sampling, seed, stop, truncate, slide, specials, stopTokens, topLogprobs);
   }
 }

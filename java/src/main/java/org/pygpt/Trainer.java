@@ -71,7 +71,10 @@ public final class Trainer implements AutoCloseable {
       return data("source", source.toString());
     }
 
-    /** A field of the table {@code [data]}: source, tokenizer, field, format or lines. */
+    /**
+     * A field of the table {@code [data]}: source, tokenizer, field, format, encoding, separator or
+     * lines.
+     */
     public Builder data(String name, Object value) {
       data.put(name, value);
       return this;

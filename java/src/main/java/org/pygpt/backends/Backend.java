@@ -3,6 +3,8 @@ package org.pygpt.backends;
 import java.util.ServiceLoader;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.kernels.cpu.CpuKernels;
+import org.pygpt.kernels.cuda.CudaException;
+import org.pygpt.kernels.cuda.CudaKernels;
 import org.pygpt.kernels.nd4j.Nd4jKernels;
 import org.pygpt.kernels.reference.PlainKernels;
 import org.pygpt.tensor.DType;
@@ -15,10 +17,14 @@ public enum Backend implements BackendProvider {
   /** Every matrix operation is one ND4J call: the readable one. */
   ND4J,
   /** Scalar loops: the reference. */
-  PLAIN;
+  PLAIN,
+  /** Our own kernels on an NVIDIA card. */
+  CUDA;
 
   /** System property that names the backend of models for which none is given. */
   public static final String PROPERTY = "pygpt.backend";
+
+  private static final String CARD = "cuda:\\d{1,3}";
 
   /**
    * The backend called {@code name}.
@@ -50,6 +56,9 @@ public enum Backend implements BackendProvider {
         return backend;
       }
     }
+    if (name.matches(CARD)) {
+      return new Card(Integer.parseInt(name.substring(name.indexOf(':') + 1)));
+    }
     ClassLoader jars = Backend.class.getClassLoader();
     for (BackendProvider provider : ServiceLoader.load(BackendProvider.class, jars)) {
       if (provider.backend().equals(name)) {
@@ -57,6 +66,20 @@ public enum Backend implements BackendProvider {
       }
     }
     return null;
+  }
+
+  /** A card of backend cuda that is not the first. */
+  private record Card(int number) implements BackendProvider {
+    @Override
+    public String backend() {
+      return "cuda:" + number;
+    }
+
+    @Override
+    public Kernels kernels(DType dtype, int threads) {
+      checkDtype(dtype, CUDA);
+      return cuda(number);
+    }
   }
 
   /** The backend that the system property {@link #PROPERTY} names, {@code cpu} without one. */
@@ -71,11 +94,7 @@ public enum Backend implements BackendProvider {
 
   @Override
   public Kernels kernels(DType dtype, int threads) {
-    boolean fits = dtype == DType.FLOAT32 || (dtype == DType.FLOAT64 && this == PLAIN);
-    if (!fits) {
-      throw new IllegalArgumentException(
-          "dtype: expected float32 on backend " + this + " (float64 needs plain), got " + dtype);
-    }
+    checkDtype(dtype, this);
     return switch (this) {
       case CPU -> {
         int processors = Runtime.getRuntime().availableProcessors();
@@ -83,7 +102,23 @@ public enum Backend implements BackendProvider {
       }
       case ND4J -> nd4j();
       case PLAIN -> new PlainKernels();
+      case CUDA -> cuda(0);
     };
+  }
+
+  private static void checkDtype(DType dtype, Backend backend) {
+    if (dtype != DType.FLOAT32 && (dtype != DType.FLOAT64 || backend != PLAIN)) {
+      throw new IllegalArgumentException(
+          "dtype: expected float32 on backend " + backend + " (float64 needs plain), got " + dtype);
+    }
+  }
+
+  private static Kernels cuda(int card) {
+    try {
+      return new CudaKernels(card);
+    } catch (CudaException error) {
+      throw new MissingBackendException("backend cuda: " + error.getMessage(), error);
+    }
   }
 
   private static Kernels nd4j() {

@@ -125,7 +125,8 @@ final class FieldOptions {
     String name = end < 0 ? "" : message.substring(0, end);
     boolean isOption =
         HELP.containsKey(name)
-            || List.of("data", "tokenizer", "field", "format", "lines").contains(name);
+            || List.of("data", "tokenizer", "field", "format", "encoding", "separator", "lines")
+                .contains(name);
     return isOption ? flag(name) + message.substring(end) : message;
   }
 }

@@ -9,15 +9,21 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
+import org.pygpt.Continuation;
 import org.pygpt.GPT;
 import org.pygpt.GenerateOptions;
 import org.pygpt.files.FileException;
 import org.pygpt.generate.SamplingOptions;
+import org.pygpt.text.Json;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -32,6 +38,8 @@ import picocli.CommandLine.Spec;
     sortOptions = false)
 final class GenerateCommand implements Callable<Integer> {
   private static final String SEPARATOR = "-".repeat(8); // between samples
+
+  private static final List<String> FORMATS = List.of("float32", "bfloat16", "int8");
 
   @Spec private CommandSpec spec;
 
@@ -98,6 +106,19 @@ final class GenerateCommand implements Callable<Integer> {
   @Option(names = "--stop", paramLabel = "TEXT", description = "end before this text")
   private List<String> stop = new ArrayList<>();
 
+  @Option(
+      names = "--stop-tokens",
+      paramLabel = "N",
+      description = "end after the token with this id; may be repeated")
+  private List<Integer> stopTokens;
+
+  @Option(
+      names = "--top-logprobs",
+      paramLabel = "N",
+      defaultValue = "0",
+      description = "how many of the likeliest tokens to report at each step, with --json")
+  private int topLogprobs;
+
   @Option(names = "--truncate", description = "cut off the beginning of a prompt that is too long")
   private boolean truncate;
 
@@ -119,6 +140,19 @@ final class GenerateCommand implements Callable<Integer> {
   private int samples;
 
   @Option(
+      names = "--json",
+      description =
+          "print each sample as a line of JSON: prompt, text, ids, log_probabilities, stopped")
+  private boolean isJson;
+
+  @Option(
+      names = "--weights",
+      paramLabel = "float32|bfloat16|int8",
+      defaultValue = "float32",
+      description = "round the weights to this format: with fewer bits tokens come faster")
+  private String weights;
+
+  @Option(
       names = "--backend",
       paramLabel = "NAME",
       defaultValue = "cpu",
@@ -136,30 +170,71 @@ final class GenerateCommand implements Callable<Integer> {
   public Integer call() throws Exception {
     requireOnePrompt(); // before anything is read
     GenerateOptions options = options();
+    if (!FORMATS.contains(weights)) {
+      throw new IllegalArgumentException(
+          "weights: expected one of " + String.join(", ", FORMATS) + ", got " + weights);
+    }
     if (samples < 1) {
       throw new IllegalArgumentException("samples: expected at least 1, got " + samples);
     }
     String prompt = promptText();
     try (GPT model = GPT.load(checkpoint, backend, threads)) {
+      if (!weights.equals("float32")) {
+        model.engine().quantize(weights);
+      }
       options = withRoom(model, prompt, options);
-      PrintWriter out = spec.commandLine().getOut();
       for (int i = 0; i < samples; i++) {
         boolean isSeeded = options.seed().isPresent();
         var each = isSeeded ? options.withSeed(options.seed().getAsLong() + i) : options;
-        boolean isFirst = i == 0;
-        boolean[] begun = {false}; // a prompt that it refuses is not printed
-        model.generate(
-            prompt,
-            each,
-            piece -> {
-              out.print(begun[0] ? piece : before(isFirst) + prompt + piece);
-              out.flush();
-              begun[0] = true;
-            });
-        out.println(begun[0] ? "" : before(isFirst) + prompt);
+        if (isJson) {
+          printJson(model, prompt, each);
+        } else {
+          print(model, prompt, each, i == 0);
+        }
       }
     }
     return 0;
+  }
+
+  private void print(GPT model, String prompt, GenerateOptions options, boolean isFirst) {
+    PrintWriter out = spec.commandLine().getOut();
+    try (Continuation text = model.begin(prompt, options)) { // what it refuses is not printed
+      out.print(before(isFirst) + prompt);
+      out.flush();
+      text.forEachRemaining(piece -> {
+        out.print(piece);
+        out.flush();
+      });
+      out.println();
+    }
+  }
+
+  private void printJson(GPT model, String prompt, GenerateOptions options) {
+    Map<String, Object> line = new LinkedHashMap<>();
+    try (Continuation text = model.begin(prompt, options)) {
+      StringBuilder all = new StringBuilder();
+      text.forEachRemaining(all::append);
+      line.put("prompt", prompt);
+      line.put("text", all.toString());
+      line.put("ids", Arrays.stream(text.tokens()).boxed().toList());
+      line.put("log_probabilities", Arrays.stream(text.logProbabilities()).boxed().toList());
+      line.put("stopped", text.stopped());
+      if (topLogprobs > 0) {
+        line.put("top_ids", rows(Arrays.stream(text.topTokens(topLogprobs)).boxed().toList()));
+        line.put(
+            "top_log_probabilities",
+            rows(Arrays.stream(text.topLogProbabilities(topLogprobs)).boxed().toList()));
+      }
+    }
+    spec.commandLine().getOut().println(Json.write(line));
+  }
+
+  private <T> List<List<T>> rows(List<T> all) {
+    List<List<T>> rows = new ArrayList<>();
+    for (int i = 0; i < all.size(); i += topLogprobs) {
+      rows.add(all.subList(i, i + topLogprobs));
+    }
+    return rows;
   }
 
   private void requireOnePrompt() {
@@ -183,7 +258,9 @@ final class GenerateCommand implements Callable<Integer> {
         stop,
         truncate,
         slide,
-        specials);
+        specials,
+        Optional.ofNullable(stopTokens),
+        topLogprobs);
   }
 
   private String promptText() throws FileException {

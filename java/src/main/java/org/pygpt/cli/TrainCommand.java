@@ -68,6 +68,18 @@ final class TrainCommand implements Callable<Integer> {
   private String format;
 
   @Option(
+      names = "--encoding",
+      paramLabel = "TEXT",
+      description = "the encoding of files without a byte order mark, such as cp1252")
+  private String encoding;
+
+  @Option(
+      names = "--separator",
+      paramLabel = "TEXT",
+      description = "what stands between documents within a text, such as <|endoftext|>")
+  private String separator;
+
+  @Option(
       names = "--lines",
       description = "take each line of a text file as a document, not the whole file")
   private Boolean lines;
@@ -132,6 +144,8 @@ final class TrainCommand implements Callable<Integer> {
     from.put("tokenizer", tokenizer);
     from.put("field", field);
     from.put("format", format);
+    from.put("encoding", encoding);
+    from.put("separator", separator);
     from.put("lines", noLines ? Boolean.FALSE : lines);
     from.forEach((name, value) -> {
       if (value != null) {

@@ -3,6 +3,7 @@ package org.pygpt.datasets;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.io.IOException;
+import java.nio.charset.Charset;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
@@ -11,6 +12,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.pygpt.files.Checksums;
 import org.pygpt.files.Documents;
@@ -27,36 +29,51 @@ public final class Source {
   /** What ships with pygpt. */
   public static final List<String> SHIPPED = List.of("shakespeare", "names");
 
+  private static final Pattern LINE_ENDS = Pattern.compile("\\A[\r\n]+|[\r\n]+\\z");
   private static final String FIELD = "text"; // where most collections of documents have it
   private static final List<String> ONLY_IN_PYTHON =
       List.of(".json", ".csv", ".tsv", ".tab", ".parquet", ".pq", ".zst", ".bz2", ".xz");
 
   private final String name;
-  private final String field;
-  private final Boolean lines;
-  private final String format;
+  private final Reading reading;
+
+  /**
+   * How text is read; empty texts stand for what is usual.
+   *
+   * @param field where JSON-lines have the text; {@code text} by default
+   * @param format {@code text} or {@code jsonl}, whatever the files' names say
+   * @param encoding of files without a byte order mark; UTF-8 by default
+   * @param separator what stands between documents within a text
+   * @param lines whether each line of a text is a document, and not the file; null for yes where
+   *     there is text
+   */
+  public record Reading(
+      String field, String format, String encoding, String separator, Boolean lines) {
+    /** Each text file is a document. */
+    public static final Reading USUAL = new Reading("", "", "", "", false);
+
+    /** Checks the names. */
+    public Reading {
+      if (!List.of("", "text", "jsonl").contains(format)) {
+        throw new IllegalArgumentException(
+            "format: expected one of text, jsonl in Java, got " + format);
+      }
+      if (!encoding.isEmpty() && !Charset.isSupported(encoding)) {
+        throw new IllegalArgumentException(
+            "encoding: expected one such as utf-8, cp1252, got " + encoding);
+      }
+    }
+  }
 
   /**
    * The source of a name.
    *
    * @param name {@code shakespeare} or {@code names}; a file; {@code -}; or a folder, whose files
    *     are read in the order of their paths
-   * @param field where JSON-lines have the text; null for {@code text}
-   * @param lines whether each line of a text is a document, and not the file; null for yes where
-   *     there is text
-   * @param format {@code text} or {@code jsonl}, whatever the files' names say; null or empty for
-   *     what they say
    */
-  public Source(String name, String field, Boolean lines, String format) {
+  public Source(String name, Reading reading) {
     this.name = name;
-    this.field = field;
-    this.lines = lines;
-    this.format = format == null ? "" : format;
-    boolean known = this.format.isEmpty() || List.of("text", "jsonl").contains(this.format);
-    if (!known) {
-      throw new IllegalArgumentException(
-          "format: expected one of text, jsonl in Java, got " + format);
-    }
+    this.reading = reading;
   }
 
   /**
@@ -79,6 +96,7 @@ public final class Source {
         read(file, documents);
       }
     }
+    documents.removeIf(String::isEmpty);
     if (documents.isEmpty()) {
       throw new FileException("data " + name + ": expected text, got none");
     }
@@ -137,7 +155,7 @@ public final class Source {
   private void read(Path file, List<String> documents) {
     String name = file == null ? "" : file.getFileName().toString().toLowerCase(Locale.ROOT);
     String plain = name.endsWith(".gz") ? name.substring(0, name.length() - 3) : name;
-    if (format.isEmpty() && ONLY_IN_PYTHON.stream().anyMatch(plain::endsWith)) {
+    if (reading.format.isEmpty() && ONLY_IN_PYTHON.stream().anyMatch(plain::endsWith)) {
       throw new FileException(
           "data file "
               + file
@@ -145,17 +163,18 @@ public final class Source {
               + " it that Java reads");
     }
     boolean isJson =
-        format.isEmpty()
+        reading.format.isEmpty()
             ? Stream.of(".jsonl", ".ndjson", ".jsonlines").anyMatch(plain::endsWith)
-            : format.equals("jsonl");
-    String text = file == null ? Documents.standardInput() : Documents.text(file);
+            : reading.format.equals("jsonl");
+    Charset charset = reading.encoding.isEmpty() ? UTF_8 : Charset.forName(reading.encoding);
+    String text = file == null ? Documents.standardInput(charset) : Documents.text(file, charset);
     if (isJson) {
-      if (Boolean.TRUE.equals(lines)) {
+      if (Boolean.TRUE.equals(reading.lines)) {
         throw new IllegalArgumentException("lines: expected text files, got JSON-lines: " + file);
       }
       addRows("data file " + file, text, documents);
     } else {
-      if (field != null) {
+      if (!reading.field.isEmpty()) {
         throw new IllegalArgumentException("field: expected JSON-lines, got text: " + file);
       }
       add(text, documents);
@@ -163,15 +182,28 @@ public final class Source {
   }
 
   private void add(String text, List<String> documents) {
-    if (lines == null || lines) {
-      documents.addAll(Documents.lines(text));
-    } else if (!text.isEmpty()) {
+    if (reading.lines == null || reading.lines) {
+      Documents.lines(text).forEach(line -> addParts(line, documents));
+    } else {
+      addParts(text, documents);
+    }
+  }
+
+  /** Adds a text, or the documents that separators divide it into. */
+  private void addParts(String text, List<String> documents) {
+    if (reading.separator.isEmpty()) {
       documents.add(text);
+      return;
+    }
+    for (String part : text.split(Pattern.quote(reading.separator), -1)) {
+      if (!part.isBlank()) {
+        documents.add(LINE_ENDS.matcher(part).replaceAll(""));
+      }
     }
   }
 
   private void addRows(String where, String text, List<String> documents) {
-    String key = field == null ? FIELD : field;
+    String key = reading.field.isEmpty() ? FIELD : reading.field;
     int number = 0;
     for (String line : text.split("\n")) {
       number++;
@@ -186,12 +218,11 @@ public final class Source {
             throw new FileException(
                 at + ": " + key + ": expected whole characters, got half a surrogate pair");
           }
-          documents.add(found);
+          addParts(found, documents);
         } catch (IllegalArgumentException error) {
           throw new FileException(at + ": expected a JSON object: " + error.getMessage());
         }
       }
     }
-    documents.removeIf(String::isEmpty);
   }
 }

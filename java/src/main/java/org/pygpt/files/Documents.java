@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
+import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -54,24 +55,29 @@ public final class Documents {
    * @throws FileException if it cannot be read, or is no text
    */
   public static String text(Path path) {
+    return text(path, StandardCharsets.UTF_8);
+  }
+
+  /** The text of a file that is in this encoding unless it has a byte order mark. */
+  public static String text(Path path, Charset charset) {
     String where = "data file " + path;
     try (InputStream file = Files.newInputStream(path)) {
-      return text(file, where);
+      return text(file, charset, where);
     } catch (IOException error) {
       throw new FileException(where + ": cannot be read", error);
     }
   }
 
-  /** The text of standard input; see {@link #text(Path)}. */
-  public static String standardInput() {
+  /** The text of standard input; see {@link #text(Path, Charset)}. */
+  public static String standardInput(Charset charset) {
     try {
-      return text(System.in, "data -");
+      return text(System.in, charset, "data -");
     } catch (IOException error) {
       throw new FileException("data -: cannot be read", error);
     }
   }
 
-  private static String text(InputStream file, String where) throws IOException {
+  private static String text(InputStream file, Charset charset, String where) throws IOException {
     byte[] bytes = file.readAllBytes();
     if (bytes.length > 1 && bytes[0] == 0x1f && bytes[1] == (byte) 0x8b) {
       try (InputStream unpacked = new GZIPInputStream(new ByteArrayInputStream(bytes))) {
@@ -84,7 +90,11 @@ public final class Documents {
         bytes.length > 1
             && (bytes[0] == (byte) 0xff && bytes[1] == (byte) 0xfe
                 || bytes[0] == (byte) 0xfe && bytes[1] == (byte) 0xff);
-    String text = isUtf16 ? new String(bytes, StandardCharsets.UTF_16) : decode(bytes, where);
+    boolean isOther = !isUtf16 && !charset.equals(StandardCharsets.UTF_8);
+    String text =
+        isUtf16 || isOther
+            ? new String(bytes, isOther ? charset : StandardCharsets.UTF_16)
+            : decode(bytes, where);
     return text.replace("\r\n", "\n").replace('\r', '\n');
   }
 

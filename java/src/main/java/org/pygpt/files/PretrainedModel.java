@@ -10,6 +10,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.pygpt.files.HuggingFace.WeightPart;
@@ -23,11 +24,12 @@ import org.pygpt.text.Tokenizer;
 /**
  * What a folder holds that Python's {@code pygpt.GPT.save} wrote: a model in pygpt's own form, or
  * in that of Hugging Face's GPT-2 or Llama, with its tokenizer; also a training run's, and folders
- * of {@code transformers} whose weights are float32 in one file.
+ * of {@code transformers}, with weights of float32, float16 or bfloat16 in one file or several.
  */
 public final class PretrainedModel {
   private static final String CONFIG_FILE = "config.json";
   private static final String WEIGHTS_FILE = "model.safetensors";
+  private static final String INDEX_FILE = "model.safetensors.index.json"; // of several files
   private static final String GENERATION_FILE = "generation_config.json";
 
   private final GPTConfig config;
@@ -126,7 +128,7 @@ public final class PretrainedModel {
     }
     HuggingFace form = new HuggingFace(family, values);
     GPTConfig config = form.config();
-    var stored = form.weights(SafeTensors.read(folder.resolve(WEIGHTS_FILE), arena), config);
+    var stored = form.weights(tensors(folder, arena), config);
     Map<String, List<WeightPart>> parts = new HashMap<>();
     Map<String, List<Long>> shapes = Layout.of(config).shapes();
     shapes.forEach((name, shape) -> {
@@ -145,6 +147,38 @@ public final class PretrainedModel {
         config, beside(folder, config), ids("eos_token_id", eos), stored, parts);
   }
 
+  /** The tensors of a folder, whose weights may lie in several files. */
+  private static Map<String, SafeTensors.Array> tensors(Path folder, Arena arena)
+      throws IOException {
+    Path index = folder.resolve(INDEX_FILE);
+    if (Files.isRegularFile(folder.resolve(WEIGHTS_FILE)) || !Files.isRegularFile(index)) {
+      return SafeTensors.readAny(folder.resolve(WEIGHTS_FILE), arena);
+    }
+    if (!(JsonFiles.read(index).get("weight_map") instanceof Map<?, ?> places)) {
+      throw new IllegalArgumentException(INDEX_FILE + ": weight_map: expected an object");
+    }
+    Map<String, SafeTensors.Array> all = new HashMap<>();
+    for (Object file : Set.copyOf(places.values())) {
+      boolean isName = file instanceof String name && Path.of(name).getNameCount() == 1;
+      if (!isName) {
+        throw new IllegalArgumentException(INDEX_FILE + ": expected names of files, got " + file);
+      }
+      SafeTensors.readAny(folder.resolve((String) file), arena)
+          .forEach((name, array) -> {
+            if (file.equals(places.get(name))) {
+              all.put(name, array);
+            }
+          });
+    }
+    for (Object name : places.keySet()) {
+      if (!all.containsKey(name)) {
+        throw new IllegalArgumentException(
+            INDEX_FILE + ": " + name + ": expected in " + places.get(name) + ", which lacks it");
+      }
+    }
+    return all;
+  }
+
   private static void check(
       WeightPart part, List<Long> shape, Map<String, SafeTensors.Array> stored) {
     SafeTensors.Array array = stored.get(part.name());
@@ -161,7 +195,7 @@ public final class PretrainedModel {
   }
 
   private static Tokenizer beside(Path folder, GPTConfig config) throws FileException {
-    if (!Files.isRegularFile(folder.resolve(TokenizerFiles.TOKENIZER_FILE))) {
+    if (!TokenizerFiles.isIn(folder)) {
       return null;
     }
     Tokenizer tokenizer = TokenizerFiles.load(folder);

@@ -22,12 +22,13 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.BiFunction;
+import java.util.stream.Collectors;
 import org.pygpt.text.Json;
 
 /**
  * Files of named arrays: 8 bytes with the length of the header, the header (JSON with dtype, shape
- * and place of each array), then all arrays, little-endian, with nothing between them. Here all are
- * of float32.
+ * and place of each array), then all arrays, little-endian, with nothing between them. What is
+ * written is float32.
  *
  * @see <a href="https://github.com/huggingface/safetensors#format">the format</a>
  */
@@ -40,27 +41,50 @@ public final class SafeTensors {
 
   private static final ValueLayout.OfLong LONG =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort SHORT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private SafeTensors() {}
+
+  /** What the elements of an array are. */
+  public enum Type {
+    F32,
+    F16,
+    BF16;
+
+    int bytes() {
+      return this == F32 ? 4 : 2;
+    }
+  }
 
   /**
    * One array, shared: its bytes are those of the memory that it was made of.
    *
    * @param shape any number of dimensions
    * @param bytes the elements, little-endian, in row-major order
+   * @param type of the elements
    */
-  public record Array(List<Long> shape, MemorySegment bytes) {
+  public record Array(List<Long> shape, MemorySegment bytes, Type type) {
+    /** One of float32. */
+    public Array(List<Long> shape, MemorySegment bytes) {
+      this(shape, bytes, Type.F32);
+    }
+
     /** Zeros. */
     public static Array ofFloats(Arena arena, List<Long> shape) {
       long size = shape.stream().reduce(1L, Math::multiplyExact);
       return new Array(List.copyOf(shape), arena.allocate(Math.multiplyExact(4, size)));
     }
 
-    /** Element i in row-major order. */
+    /** Element i in row-major order, widened. */
     public float getFloat(long i) {
-      return bytes.get(FLOAT, 4 * i);
+      return switch (type) {
+        case F32 -> bytes.get(FLOAT, 4 * i);
+        case F16 -> Float.float16ToFloat(bytes.get(SHORT, 2 * i));
+        case BF16 -> Float.intBitsToFloat(bytes.get(SHORT, 2 * i) << 16);
+      };
     }
 
     /** Sets element i. */
@@ -125,7 +149,12 @@ public final class SafeTensors {
 
   /** Maps a file's arrays into memory; IllegalArgumentException: where in it something is wrong. */
   public static Map<String, Array> read(Path file, Arena arena) throws IOException {
-    return withHeader(file, arena, SafeTensors::arrays);
+    return withHeader(file, arena, (header, data) -> arrays(header, data, List.of(Type.F32)));
+  }
+
+  /** Maps a file's arrays, which may also be of 16 bits; see {@link #read}. */
+  static Map<String, Array> readAny(Path file, Arena arena) throws IOException {
+    return withHeader(file, arena, (header, data) -> arrays(header, data, List.of(Type.values())));
   }
 
   /** The texts of a file's metadata; IllegalArgumentException as {@link #read}. */
@@ -176,14 +205,15 @@ public final class SafeTensors {
   }
 
   /** Where an array is, in bytes from the end of the header. */
-  private record Place(String name, List<Long> shape, long from, long to) {}
+  private record Place(String name, List<Long> shape, Type type, long from, long to) {}
 
   /** The arrays, once it is sure that they fill the data without gap or overlap. */
-  private static Map<String, Array> arrays(Map<String, Object> header, MemorySegment data) {
+  private static Map<String, Array> arrays(
+      Map<String, Object> header, MemorySegment data, List<Type> allowed) {
     List<Place> places = new ArrayList<>();
     header.forEach((name, value) -> {
       if (!name.equals(METADATA)) {
-        places.add(place(name, value instanceof Map<?, ?> is ? is : Map.of()));
+        places.add(place(name, value instanceof Map<?, ?> is ? is : Map.of(), allowed));
       }
     });
     places.sort(Comparator.comparingLong(Place::from).thenComparingLong(Place::to));
@@ -200,26 +230,28 @@ public final class SafeTensors {
           place.to);
       offset = place.to;
       MemorySegment bytes = data.asSlice(place.from, place.to - place.from);
-      arrays.put(place.name, new Array(place.shape, bytes));
+      arrays.put(place.name, new Array(place.shape, bytes, place.type));
     }
     String problem = "data: expected %d bytes after the header, got %d";
     require(offset == data.byteSize(), problem, offset, data.byteSize());
     return arrays;
   }
 
-  private static Place place(String name, Map<?, ?> value) {
+  private static Place place(String name, Map<?, ?> value, List<Type> allowed) {
     Object dtype = value.get("dtype");
-    require("F32".equals(dtype), "%s: expected F32, got %s", name, dtype);
+    Type type = allowed.stream().filter(one -> one.name().equals(dtype)).findFirst().orElse(null);
+    String expected = allowed.stream().map(Type::name).collect(Collectors.joining(", "));
+    require(type != null, "%s: expected %s, got %s", name, expected, dtype);
     List<Long> shape = numbers(name, "shape", value);
     List<Long> offsets = numbers(name, "data_offsets", value);
-    BigInteger bytes = BigInteger.valueOf(4);
+    BigInteger bytes = BigInteger.valueOf(type.bytes());
     for (long size : shape) {
       bytes = bytes.multiply(BigInteger.valueOf(size));
     }
     boolean fits =
         offsets.size() == 2 && BigInteger.valueOf(offsets.get(1) - offsets.get(0)).equals(bytes);
     require(fits, "%s: expected data_offsets %d apart, got %s", name, bytes, offsets);
-    return new Place(name, shape, offsets.get(0), offsets.get(1));
+    return new Place(name, shape, type, offsets.get(0), offsets.get(1));
   }
 
   private static List<Long> numbers(String name, String field, Map<?, ?> array) {

@@ -29,8 +29,9 @@ public final class TokenizerFiles {
   /**
    * A published tokenizer, or a saved one.
    *
-   * @param where one of {@link PublishedTokenizer#names}; or a tokenizer.json, or a folder with
-   *     one, beside which Hugging Face's files may name the tokens that begin and end a text
+   * @param where one of {@link PublishedTokenizer#names}; or a tokenizer.json, or a folder with one
+   *     or with vocab.json and merges.txt, beside which Hugging Face's files may name the tokens
+   *     that begin and end a text
    * @throws FileException if it is missing, damaged, or of a kind that is not known here
    */
   public static Tokenizer load(String where) throws FileException {
@@ -38,12 +39,18 @@ public final class TokenizerFiles {
     return isPublished ? PublishedTokenizer.named(where) : load(Path.of(where));
   }
 
+  /** Whether a folder has a tokenizer. */
+  static boolean isIn(Path folder) {
+    return Files.isRegularFile(folder.resolve(TOKENIZER_FILE)) || TokenizerParts.areIn(folder);
+  }
+
   /** The tokenizer of a folder or file; see the other method. */
   public static Tokenizer load(Path where) throws FileException {
     Path file = Files.isDirectory(where) ? where.resolve(TOKENIZER_FILE) : where;
-    String name = "tokenizer file " + file;
+    boolean isDivided = !Files.exists(file) && TokenizerParts.areIn(where);
+    String name = isDivided ? "tokenizer folder " + where : "tokenizer file " + file;
     try {
-      Map<String, Object> values = JsonFiles.read(file);
+      Map<String, Object> values = isDivided ? TokenizerParts.read(where) : JsonFiles.read(file);
       return TokenizerJson.read(values, ids -> roles(file.toAbsolutePath().getParent(), ids));
     } catch (NoSuchFileException error) {
       String names = String.join(", ", PublishedTokenizer.names());

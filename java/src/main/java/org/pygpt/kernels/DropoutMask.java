@@ -34,6 +34,16 @@ public final class DropoutMask {
     return (float) (1 / (1 - probability));
   }
 
+  /** The hashed key of what is kept now, for kernels that compute {@link #factor} themselves. */
+  public int key() {
+    return key;
+  }
+
+  /** A hash whose upper 31 bits are below this drops its element. */
+  public int threshold() {
+    return threshold;
+  }
+
   /** {@link #scale} if the element is kept, else 0. */
   public float factor(long element) {
     int block = (int) (element >>> 32);

@@ -100,7 +100,8 @@ final class Origins {
    */
   static void checkSource(Map<?, ?> began, Map<String, Object> given) {
     given.forEach((name, value) -> {
-      Object expected = began.containsKey(name) ? began.get(name) : value;
+      Object byDefault = began.isEmpty() ? value : name.equals("lines") ? null : "";
+      Object expected = began.containsKey(name) ? began.get(name) : byDefault;
       boolean isSame =
           value.equals(expected)
               || name.equals("source")
@@ -113,7 +114,7 @@ final class Origins {
       }
     });
     if (given.get("source") instanceof String source) {
-      String now = new Source(source, null, null, "").fingerprint();
+      String now = new Source(source, Source.Reading.USUAL).fingerprint();
       Object then = began.get("fingerprint");
       if (!now.isEmpty() && then != null && !then.equals(now)) {
         throw new FileException(

@@ -37,6 +37,7 @@ public record Recipe(
           "microgpt",
           "makemore",
           "shakespeare-char",
+          "shakespeare-muon",
           "gpt2",
           "gpt2-medium",
           "gpt2-large",
@@ -47,7 +48,7 @@ public record Recipe(
   static final String DATA = "data";
   private static final List<String> TABLES = List.of(MODEL, TRAIN, DATA);
   private static final List<String> DATA_NAMES =
-      List.of("source", "tokenizer", "field", "format", "lines");
+      List.of("source", "tokenizer", "field", "format", "encoding", "separator", "lines");
   private static final String PRESET = "preset";
 
   /**

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Collection;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -46,7 +47,7 @@ final class RunFolder implements AutoCloseable {
 
   private final Path path;
   private final String what;
-  private final boolean isNew;
+  private final List<Path> made; // the folder, and those above it, that were not there
   private final RunLock lock;
 
   /**
@@ -58,7 +59,8 @@ final class RunFolder implements AutoCloseable {
     what = "run folder " + given;
     check(given);
     path = ModelFolder.real(given);
-    isNew = !Files.exists(path);
+    made =
+        Stream.iterate(path, Objects::nonNull, Path::getParent).filter(Files::notExists).toList();
     try {
       Files.createDirectories(path);
       lock = new RunLock(path.resolve(LOCK_FILE), what);
@@ -251,9 +253,12 @@ final class RunFolder implements AutoCloseable {
   /** Removes what a run that could not begin has left, if the folder was not there before. */
   void undo() {
     close();
-    if (isNew) {
+    if (!made.isEmpty()) {
       try {
         FileUtils.deleteDirectory(path.toFile());
+        for (Path folder : made.subList(1, made.size())) {
+          Files.delete(folder);
+        }
       } catch (IOException error) {
         // it stays, and is a run's folder without checkpoints
       }

@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.apache.commons.io.FileUtils;
@@ -25,7 +26,7 @@ import org.pygpt.tensor.DType;
  *     that differ from the recipe's
  * @param out the run's folder; null for one in {@code runs}, by the name of the preset or file
  * @param data fields of the table {@code [data]} that differ from the recipe's: source, tokenizer,
- *     field, format, lines
+ *     field, format, encoding, separator, lines
  * @param resume whether to go on from the folder's last checkpoint, if it has one
  * @param backend of the model
  * @param threads of backend cpu; 0 for one a processor
@@ -251,21 +252,28 @@ public record RunPlan(
               + source
               + " is text");
     }
-    Boolean lines = (Boolean) values.get("lines");
-    Boolean areLines = lines;
-    if (lines == null && config.batches() == Batches.WINDOWS) {
-      areLines = false;
-    }
-    String field = Objects.toString(values.get("field"), "");
-    String format = Objects.toString(values.get("format"), "");
-    Source text = new Source(source, field.isEmpty() ? null : field, areLines, format);
-    Dataset made = Preparation.prepare(text, source, tokenizer, folder);
-    Map<String, Object> from = new LinkedHashMap<>();
+    Map<String, Object> from = new LinkedHashMap<>(); // in the order of Python's
     from.put("source", source);
     from.put("tokenizer", tokenizer);
-    from.put("field", field);
-    from.put("format", format);
+    for (String name : List.of("field", "format", "encoding", "separator")) {
+      from.put(name, Objects.toString(values.get(name), ""));
+    }
+    Boolean lines = (Boolean) values.get("lines");
     from.put("lines", lines);
+    boolean isDivided = config.batches() == Batches.WINDOWS || !from.get("separator").equals("");
+    if (lines == null && isDivided) {
+      lines = false;
+    }
+    Source text =
+        new Source(
+            source,
+            new Source.Reading(
+                (String) from.get("field"),
+                (String) from.get("format"),
+                (String) from.get("encoding"),
+                (String) from.get("separator"),
+                lines));
+    Dataset made = Preparation.prepare(text, source, tokenizer, folder);
     from.put("fingerprint", text.fingerprint());
     return made.from(from);
   }

@@ -15,7 +15,7 @@ import org.pygpt.tensor.DType;
  * without each optional argument.
  */
 @ParameterizedClass(name = "{0}, {1} threads")
-@CsvSource({"CPU, 1", "CPU, 2", "CPU, 3", "ND4J, 1"})
+@CsvSource({"CPU, 1", "CPU, 2", "CPU, 3", "ND4J, 1", "CUDA, 1"})
 abstract class KernelsTest {
   static final boolean[] NO_AND_YES = {false, true};
   private static final Kernels PLAIN = new PlainKernels();

@@ -1,0 +1,130 @@
+package org.pygpt.kernels.cuda;
+
+import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import org.pygpt.tensor.Tensor;
+
+/**
+ * Mutable: the arguments of a kernel, given one after another, and its start. One object serves all
+ * kernels of a backend, one after another, and allocates nothing: the driver copies the arguments
+ * when a kernel is started.
+ */
+final class Launch {
+  private static final int MOST = 64;
+  private static final int WARP = 32;
+  private static final int THREADS = 256;
+
+  private final CudaDevice device;
+  private final MemorySegment values; // eight bytes each
+  private final MemorySegment parameters; // addresses of values
+  private int slot;
+  private int parameter;
+  private Function function;
+
+  Launch(CudaDevice device) {
+    this.device = device;
+    Arena arena = Arena.ofAuto();
+    values = arena.allocate(8L * MOST, 8);
+    parameters = arena.allocate(8L * MOST, 8);
+  }
+
+  /** Begins anew. */
+  Launch of(Function function) {
+    this.function = function;
+    slot = 0;
+    parameter = 0;
+    return this;
+  }
+
+  private void next() {
+    parameters.setAtIndex(JAVA_LONG, parameter++, values.address() + 8L * slot);
+  }
+
+  Launch add(int value) {
+    next();
+    values.set(JAVA_INT, 8L * slot++, value);
+    return this;
+  }
+
+  Launch add(long value) {
+    next();
+    return append(value);
+  }
+
+  Launch add(double value) {
+    next();
+    values.set(JAVA_FLOAT, 8L * slot++, (float) value);
+    return this;
+  }
+
+  Launch add(boolean value) {
+    return add(value ? 1 : 0);
+  }
+
+  /** The address of a tensor, or 0 for null. */
+  Launch address(Tensor tensor) {
+    return add(CudaMemory.address(tensor));
+  }
+
+  /** The address of a tensor and the distance between its rows; 0 and 0 for null. */
+  Launch matrix(Tensor tensor) {
+    address(tensor);
+    return add(tensor == null ? 0L : (long) tensor.rowStride());
+  }
+
+  /** Begins a structure, whose members are appended. */
+  Launch structure() {
+    next();
+    return this;
+  }
+
+  Launch append(long value) {
+    values.set(JAVA_LONG, 8L * slot++, value);
+    return this;
+  }
+
+  Launch append(double value) {
+    values.set(JAVA_DOUBLE, 8L * slot++, value);
+    return this;
+  }
+
+  /** A matrix as two members of a structure; 0 and 0 for null. */
+  Launch append(Tensor tensor) {
+    append(CudaMemory.address(tensor));
+    return append(tensor == null ? 0L : (long) tensor.rowStride());
+  }
+
+  // ---- starts ----------------------------------------------------------------------------------
+
+  /** Blocks of (columns, rows) threads, as many as cover all rows. */
+  void overRows(long rows, int columns) {
+    int width = Math.clamp(Integer.highestOneBit(Math.max(columns, 2) * 2 - 1), WARP, THREADS);
+    int height = THREADS / width;
+    run(Math.toIntExact(Math.ceilDiv(rows, height)), 1, 1, width, height, 0);
+  }
+
+  /** A warp for each row. */
+  void warpARow(long rows) {
+    int height = THREADS / WARP;
+    run(Math.toIntExact(Math.ceilDiv(rows, height)), 1, 1, WARP, height, 0);
+  }
+
+  /** A thread for each element. */
+  void overElements(long length) {
+    run(Math.toIntExact(Math.ceilDiv(length, THREADS)), 1, 1, THREADS, 1, 0);
+  }
+
+  /** Blocks of 256 threads. */
+  void blocks(int x, int y) {
+    run(x, y, 1, THREADS, 1, 0);
+  }
+
+  void run(int gridX, int gridY, int gridZ, int blockX, int blockY, int sharedBytes) {
+    device.launch(function, gridX, gridY, gridZ, blockX, blockY, sharedBytes, parameters.address());
+  }
+}

@@ -1,0 +1,54 @@
+// What all kernels share. The same sources are compiled by NVRTC for a card and, in tests, by a C++ compiler over a
+// shim: nothing of CUDA's headers is used.
+//
+// A matrix is a pointer to its element (0, 0) and the distance between its rows in elements. Blocks of element-wise
+// kernels are (columns, rows): consecutive threads take consecutive columns of a row.
+
+#define KERNEL extern "C" __global__ void
+
+typedef long long i64;
+
+constexpr unsigned ALL_LANES = 0xffffffffu;
+
+__device__ __forceinline__ float infinity() { return __int_as_float(0x7f800000); }
+
+// The row of a thread in a kernel whose blocks are (columns, rows).
+__device__ __forceinline__ i64 row_of_thread() {
+  return (i64)blockIdx.x * blockDim.y + threadIdx.y;
+}
+
+// Sums over the `width` neighbouring lanes that a thread belongs to; each of them gets the sum. In a fixed order.
+template <int width>
+__device__ __forceinline__ float lanes_sum(float x) {
+  for (int o = width / 2; o > 0; o /= 2) x += __shfl_xor_sync(ALL_LANES, x, o);
+  return x;
+}
+
+template <int width>
+__device__ __forceinline__ float lanes_max(float x) {
+  for (int o = width / 2; o > 0; o /= 2) x = fmaxf(x, __shfl_xor_sync(ALL_LANES, x, o));
+  return x;
+}
+
+// The hash of DropoutMask: lowbias32 of Wellons 2018.
+__device__ __forceinline__ unsigned lowbias32(unsigned x) {
+  x ^= x >> 16;
+  x *= 0x7feb352du;
+  x ^= x >> 15;
+  x *= 0x846ca68bu;
+  return x ^ x >> 16;
+}
+
+// What element number `element` is multiplied by: 0 if it is dropped, else `scale` = 1 / (1 - p).
+__device__ __forceinline__ float kept(i64 element, unsigned key, unsigned threshold, float scale) {
+  unsigned block = (unsigned)(element >> 32);
+  unsigned word = lowbias32((unsigned)element ^ (block == 0 ? key : lowbias32(key + block)));
+  return word >> 1 >= threshold ? scale : 0.0f;
+}
+
+// Memory that the threads of a block share, as large as the launch says.
+#ifdef __CUDACC_RTC__
+#define DYNAMIC_SHARED(name) extern __shared__ float name[]
+#else
+#define DYNAMIC_SHARED(name) float* name = shim::dynamic_shared()
+#endif

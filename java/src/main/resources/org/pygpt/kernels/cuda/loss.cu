@@ -1,0 +1,106 @@
+// Cross-entropy and its gradient, sums for the loss and for the gradient's norm, AdamW.
+
+constexpr int THREADS_OF_ROW = 256;
+
+// The sum over a block of THREADS_OF_ROW threads, in a fixed order; every thread gets it.
+template <class Number>
+__device__ __forceinline__ Number block_sum(Number x, Number* shared) {
+  shared[threadIdx.x] = x;
+  __syncthreads();
+  for (int o = THREADS_OF_ROW / 2; o > 0; o /= 2) {
+    if (threadIdx.x < o) shared[threadIdx.x] += shared[threadIdx.x + o];
+    __syncthreads();
+  }
+  x = shared[0];
+  __syncthreads();
+  return x;
+}
+
+__device__ __forceinline__ float block_max(float x, float* shared) {
+  shared[threadIdx.x] = x;
+  __syncthreads();
+  for (int o = THREADS_OF_ROW / 2; o > 0; o /= 2) {
+    if (threadIdx.x < o) shared[threadIdx.x] = fmaxf(shared[threadIdx.x], shared[threadIdx.x + o]);
+    __syncthreads();
+  }
+  x = shared[0];
+  __syncthreads();
+  return x;
+}
+
+// count = how many targets are not negative; one block
+KERNEL count_scored(int rows, const int* targets, i64 stride, int* count) {
+  __shared__ int shared[THREADS_OF_ROW];
+  int mine = 0;
+  for (int row = threadIdx.x; row < rows; row += THREADS_OF_ROW) mine += targets[row * stride] >= 0;
+  mine = block_sum(mine, shared);
+  if (threadIdx.x == 0) *count = mine;
+}
+
+// A block for each row: its loss; its term of the total; and, if dLogits is given, weight * share / divisor *
+// (softmax(logits) - onehot(target)), where without weights the divisor is the number of scored rows.
+KERNEL cross_entropy(
+    int columns, const float* logits, i64 logits_stride, const int* targets, i64 targets_stride,
+    const int* count, const float* weights, i64 weights_stride, float share, float* losses,
+    i64 losses_stride, float* dLogits, i64 dLogits_stride, double* terms) {
+  __shared__ float shared[THREADS_OF_ROW];
+  i64 row = blockIdx.x;
+  const float* in = logits + row * logits_stride;
+  int target = targets[row * targets_stride];
+  float largest = -infinity();
+  for (int c = threadIdx.x; c < columns; c += THREADS_OF_ROW) largest = fmaxf(largest, in[c]);
+  largest = block_max(largest, shared);
+  float sum = 0;
+  for (int c = threadIdx.x; c < columns; c += THREADS_OF_ROW) sum += expf(in[c] - largest);
+  sum = block_sum(sum, shared);
+  float chosen = target < 0 ? 0.0f : in[target];
+  __syncthreads();  // dLogits may be the logits
+  double loss = target < 0 ? 0.0 : (double)largest + logf(sum) - chosen;
+  float weight = target < 0 ? 0.0f : weights ? weights[row * weights_stride] : 1.0f;
+  double divisor = weights ? 1.0 : *count > 0 ? *count : 1;
+  if (threadIdx.x == 0) {
+    terms[row] = weight * loss / divisor;
+    if (losses) losses[row * losses_stride] = (float)loss;
+  }
+  if (dLogits) {
+    float factor = (float)(weight * (weights ? 1.0f : share) / divisor);
+    for (int c = threadIdx.x; c < columns; c += THREADS_OF_ROW) {
+      float probability = expf(in[c] - largest) / sum;
+      dLogits[row * dLogits_stride + c] = factor * (probability - (c == target ? 1.0f : 0.0f));
+    }
+  }
+}
+
+// total = the sum of terms, in a fixed order; one block
+KERNEL sum_terms(int length, const double* terms, double* total) {
+  __shared__ double shared[THREADS_OF_ROW];
+  double sum = 0;
+  for (int i = threadIdx.x; i < length; i += THREADS_OF_ROW) sum += terms[i];
+  sum = block_sum(sum, shared);
+  if (threadIdx.x == 0) *total = sum;
+}
+
+// terms[block] = the sum of the squares of `length` elements from block * length on
+KERNEL sum_of_squares(i64 all, int length, const float* x, double* terms) {
+  __shared__ double shared[THREADS_OF_ROW];
+  i64 first = (i64)blockIdx.x * length;
+  i64 end = min(all, first + length);
+  double sum = 0;
+  for (i64 i = first + threadIdx.x; i < end; i += THREADS_OF_ROW) sum += (double)x[i] * x[i];
+  sum = block_sum(sum, shared);
+  if (threadIdx.x == 0) terms[blockIdx.x] = sum;
+}
+
+KERNEL adamw(
+    i64 length, float rate, float beta1, float beta2, float epsilon, float decay, float correction1,
+    float correction2, float gradient_scale, float* weights, const float* gradients, float* m, float* v) {
+  i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= length) return;
+  float g = gradients[i] * gradient_scale;
+  float first = beta1 * m[i] + (1 - beta1) * g;
+  float second = beta2 * v[i] + (1 - beta2) * g * g;
+  m[i] = first;
+  v[i] = second;
+  float move = first * correction1 / (sqrtf(second * correction2) + epsilon) + decay * weights[i];
+  weights[i] -= rate * move;
+}

@@ -1,0 +1,431 @@
+// Test code: the entry points of libcuda, NVRTC and cuBLASLt that the backend `cuda` uses, played on the host.
+//
+// Kernels are the ones of the backend, compiled into this library. A stream's work is done when somebody waits for it
+// and not before, device memory cannot be touched between, and each allocation ends at a page that nobody may touch.
+// PYGPT_FAKE_CUDA holds options, separated by commas:
+//   order=ascending|descending|random    of the threads of a block, and of the blocks
+//   memory=BYTES                         of the device (default 2 GiB)
+//   driver=12040                         the version that the driver gives
+//   devices=0                            how many there are
+//   capability=75                        compute capability
+//   fail=NAME                            launches of this kernel fail
+//   nothing                              launches and copies do nothing, to measure what calls cost
+#include "shim.h"
+
+#include <deque>
+#include <map>
+#include <mutex>
+#include <string>
+#include <sys/mman.h>
+
+#include "common.cuh"
+#include "elements.cu"
+#include "activation.cu"
+#include "embedding.cu"
+#include "norm.cu"
+#include "loss.cu"
+#include "attention.cu"
+#ifdef PLANTED
+#include "planted.cu"
+#endif
+
+#define API extern "C" __attribute__((visibility("default"))) int
+
+namespace {
+
+// ---- options -------------------------------------------------------------------------------------------------
+
+std::string option(const std::string& name, const std::string& otherwise) {
+  const char* given = getenv("PYGPT_FAKE_CUDA");
+  std::string all = given ? given : "";
+  for (size_t at = 0; at <= all.size();) {
+    size_t end = std::min(all.find(',', at), all.size());
+    std::string one = all.substr(at, end - at);
+    if (one == name) return "yes";
+    if (one.rfind(name + "=", 0) == 0) return one.substr(name.size() + 1);
+    at = end + 1;
+  }
+  return otherwise;
+}
+
+long number(const std::string& name, long otherwise) {
+  std::string given = option(name, "");
+  return given.empty() ? otherwise : std::stol(given);
+}
+
+bool does_nothing() {
+  static bool nothing = option("nothing", "") == "yes";
+  return nothing;
+}
+
+// ---- kernels ---------------------------------------------------------------------------------------------------
+
+using Work = std::function<void()>;
+
+struct Entry {
+  const char* name;
+  std::function<Work(Dim, Dim, unsigned, void**)> bind;
+};
+
+template <class... P, size_t... I>
+std::tuple<P...> read(void** parameters, std::index_sequence<I...>) {
+  return {*(std::remove_const_t<P>*)parameters[I]...};
+}
+
+template <class... P>
+Entry entry(const char* name, void (*kernel)(P...)) {
+  return {name, [=](Dim grid, Dim block, unsigned shared, void** parameters) -> Work {
+            auto arguments = read<P...>(parameters, std::index_sequence_for<P...>());
+            return [=] { shim::launch(name, grid, block, shared, kernel, arguments); };
+          }};
+}
+
+#define ENTRY(kernel) entry(#kernel, kernel)
+std::vector<Entry> kernels = {
+    ENTRY(bias), ENTRY(column_sums), ENTRY(add_parts), ENTRY(residual), ENTRY(scale), ENTRY(copy32),
+    ENTRY(copy16), ENTRY(dropout), ENTRY(rotary), ENTRY(activation), ENTRY(activation_backward),
+    ENTRY(embedding), ENTRY(embedding_backward), ENTRY(position_backward), ENTRY(norm_forward),
+    ENTRY(norm_backward), ENTRY(norm_weight_sums), ENTRY(count_scored), ENTRY(cross_entropy),
+    ENTRY(sum_terms), ENTRY(sum_of_squares), ENTRY(adamw), ENTRY(attention_delta), ENTRY(attention_64),
+    ENTRY(attention_128), ENTRY(attention_256), ENTRY(attention_dq_64), ENTRY(attention_dq_128),
+    ENTRY(attention_dq_256), ENTRY(attention_dkv_64), ENTRY(attention_dkv_128), ENTRY(attention_dkv_256),
+    ENTRY(attention_wide), ENTRY(attention_dq_wide), ENTRY(attention_dkv_wide),
+#ifdef PLANTED
+    ENTRY(planted_no_barrier), ENTRY(planted_divergent), ENTRY(planted_out_of_bounds),
+#endif
+};
+
+// ---- memory and the stream ----------------------------------------------------------------------------------------
+
+enum Status { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, NOT_FOUND = 500, LAUNCH_FAILED = 719 };
+
+constexpr size_t PAGE = 4096;
+
+struct Allocation {
+  char* mapped;
+  size_t pages;  // without the one at the end that nobody may touch
+  size_t bytes;
+};
+
+std::mutex lock;
+std::map<uintptr_t, Allocation> allocations;  // by the address that was given out
+size_t used;
+std::deque<Work> stream;
+
+size_t total_bytes() { return number("memory", 2L << 30); }
+
+void protect(int how) {
+  for (auto& [_, a] : allocations) mprotect(a.mapped, a.pages, how);
+}
+
+// Does all that was asked of the stream, in its order.
+void drain() {
+  if (stream.empty()) return;
+  protect(PROT_READ | PROT_WRITE);
+  while (!stream.empty()) {
+    stream.front()();
+    stream.pop_front();
+  }
+  protect(PROT_NONE);
+}
+
+void enqueue(Work work) {
+  if (!does_nothing()) stream.push_back(std::move(work));
+}
+
+}  // namespace
+
+// ---- libcuda ----------------------------------------------------------------------------------------------------
+
+API cuInit(unsigned) {
+  std::string order = option("order", "ascending");
+  shim::order = order == "random" ? shim::Order::RANDOM
+                : order == "descending" ? shim::Order::DESCENDING
+                                        : shim::Order::ASCENDING;
+  return number("devices", 1) == 0 ? NO_DEVICE : SUCCESS;
+}
+
+API cuDriverGetVersion(int* version) {
+  *version = (int)number("driver", 13000);
+  return SUCCESS;
+}
+
+API cuDeviceGetCount(int* count) {
+  *count = (int)number("devices", 1);
+  return SUCCESS;
+}
+
+API cuDeviceGet(int* device, int ordinal) {
+  *device = ordinal;
+  return ordinal < number("devices", 1) ? SUCCESS : INVALID_VALUE;
+}
+
+API cuDeviceGetName(char* name, int length, int device) {
+  snprintf(name, length, "Fake GPU %d", device);
+  return SUCCESS;
+}
+
+API cuDeviceGetAttribute(int* value, int attribute, int) {
+  int capability = (int)number("capability", 90);
+  switch (attribute) {
+    case 75: *value = capability / 10; return SUCCESS;
+    case 76: *value = capability % 10; return SUCCESS;
+    case 16: *value = 2; return SUCCESS;        // multiprocessors
+    case 97: *value = 227 << 10; return SUCCESS;  // shared memory of a block, at most
+    default: return INVALID_VALUE;
+  }
+}
+
+API cuDevicePrimaryCtxRetain(void** context, int) {
+  *context = (void*)1;
+  return SUCCESS;
+}
+
+API cuCtxSetCurrent(void*) { return SUCCESS; }
+
+API cuMemGetInfo_v2(size_t* free, size_t* total) {
+  std::lock_guard guard(lock);
+  *total = total_bytes();
+  *free = *total - std::min(used, *total);
+  return SUCCESS;
+}
+
+API cuMemAlloc_v2(uintptr_t* address, size_t bytes) {
+  std::lock_guard guard(lock);
+  if (bytes == 0) return INVALID_VALUE;
+  if (used + bytes > total_bytes()) return OUT_OF_MEMORY;
+  size_t aligned = (bytes + 255) / 256 * 256;  // the card aligns to this
+  size_t pages = (aligned + PAGE - 1) / PAGE * PAGE;
+  char* mapped = (char*)mmap(nullptr, pages + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapped == MAP_FAILED) return OUT_OF_MEMORY;
+  memset(mapped, 0xff, pages);  // NaN
+  mprotect(mapped, pages + PAGE, PROT_NONE);
+  *address = (uintptr_t)mapped + pages - aligned;
+  allocations[*address] = {mapped, pages, bytes};
+  used += bytes;
+  return SUCCESS;
+}
+
+API cuMemFree_v2(uintptr_t address) {
+  std::lock_guard guard(lock);
+  drain();  // as the driver does
+  auto found = allocations.find(address);
+  if (found == allocations.end()) return INVALID_VALUE;
+  Allocation& a = found->second;
+  mprotect(a.mapped, a.pages, PROT_READ);
+  for (char* p = (char*)address + a.bytes; p < a.mapped + a.pages; p++) {
+    if (*p != (char)0xff) shim::fail("a write %d bytes behind an allocation", (int)(p - (char*)address - a.bytes), 0, 0);
+  }
+  munmap(a.mapped, a.pages + PAGE);
+  used -= a.bytes;
+  allocations.erase(found);
+  return SUCCESS;
+}
+
+API cuMemHostAlloc(void** address, size_t bytes, unsigned) {
+  *address = aligned_alloc(64, (bytes + 63) / 64 * 64);
+  return SUCCESS;
+}
+
+API cuMemFreeHost(void* address) {
+  free(address);
+  return SUCCESS;
+}
+
+API cuMemcpyHtoDAsync_v2(uintptr_t to, const void* from, size_t bytes, void*) {
+  std::lock_guard guard(lock);
+  enqueue([=] { memcpy((void*)to, from, bytes); });
+  return SUCCESS;
+}
+
+API cuMemcpyDtoHAsync_v2(void* to, uintptr_t from, size_t bytes, void*) {
+  std::lock_guard guard(lock);
+  enqueue([=] { memcpy(to, (void*)from, bytes); });
+  return SUCCESS;
+}
+
+API cuMemsetD8Async(uintptr_t to, unsigned char value, size_t bytes, void*) {
+  std::lock_guard guard(lock);
+  enqueue([=] { memset((void*)to, value, bytes); });
+  return SUCCESS;
+}
+
+API cuStreamCreate(void** made, unsigned) {
+  *made = (void*)2;
+  return SUCCESS;
+}
+
+API cuStreamSynchronize(void*) {
+  std::lock_guard guard(lock);
+  drain();
+  return SUCCESS;
+}
+
+API cuModuleLoadData(void** module, const void*) {
+  *module = (void*)3;
+  return SUCCESS;
+}
+
+API cuModuleGetFunction(void** function, void*, const char* name) {
+  for (Entry& one : kernels) {
+    if (strcmp(one.name, name) == 0) {
+      *function = &one;
+      return SUCCESS;
+    }
+  }
+  return NOT_FOUND;
+}
+
+API cuFuncSetAttribute(void*, int, int) { return SUCCESS; }
+
+API cuLaunchKernel(
+    void* function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared,
+    void*, void** parameters, void**) {
+  if (does_nothing()) return SUCCESS;
+  Entry& one = *(Entry*)function;
+  static std::string failing = option("fail", "");
+  if (failing == one.name) return LAUNCH_FAILED;
+  if (bx * by * bz > 1024 || gy > 65535 || gz > 65535 || shared > 227u << 10 || gx * gy * gz == 0) return INVALID_VALUE;
+  Work work = one.bind({gx, gy, gz}, {bx, by, bz}, shared, parameters);
+  std::lock_guard guard(lock);
+  stream.push_back(std::move(work));
+  return SUCCESS;
+}
+
+API cuGetErrorName(int status, const char** name) {
+  switch (status) {
+    case INVALID_VALUE: *name = "CUDA_ERROR_INVALID_VALUE"; break;
+    case OUT_OF_MEMORY: *name = "CUDA_ERROR_OUT_OF_MEMORY"; break;
+    case NO_DEVICE: *name = "CUDA_ERROR_NO_DEVICE"; break;
+    case NOT_FOUND: *name = "CUDA_ERROR_NOT_FOUND"; break;
+    case LAUNCH_FAILED: *name = "CUDA_ERROR_LAUNCH_FAILED"; break;
+    default: *name = "CUDA_ERROR_UNKNOWN";
+  }
+  return SUCCESS;
+}
+
+// ---- NVRTC ------------------------------------------------------------------------------------------------------
+
+API nvrtcVersion(int* major, int* minor) {
+  *major = 0;  // of no real one, so that no real one's compiled kernels are taken for these
+  *minor = 1;
+  return SUCCESS;
+}
+
+API nvrtcCreateProgram(void** program, const char*, const char*, int, const char* const*, const char* const*) {
+  *program = (void*)4;
+  return SUCCESS;
+}
+
+API nvrtcCompileProgram(void*, int, const char* const*) { return SUCCESS; }
+API nvrtcGetProgramLogSize(void*, size_t* size) {
+  *size = 1;
+  return SUCCESS;
+}
+API nvrtcGetProgramLog(void*, char* log) {
+  *log = 0;
+  return SUCCESS;
+}
+API nvrtcGetCUBINSize(void*, size_t* size) {
+  *size = 4;
+  return SUCCESS;
+}
+API nvrtcGetCUBIN(void*, char* cubin) {
+  memcpy(cubin, "FAKE", 4);
+  return SUCCESS;
+}
+API nvrtcDestroyProgram(void**) { return SUCCESS; }
+
+// ---- cuBLASLt: column-major products in float32 -------------------------------------------------------------------
+
+namespace {
+struct Description {
+  int transpose_a = 0, transpose_b = 0;
+};
+struct Layout {
+  uint64_t rows, columns;
+  int64_t stride;
+};
+}  // namespace
+
+API cublasLtCreate(void** handle) {
+  *handle = (void*)5;
+  return SUCCESS;
+}
+
+API cublasLtMatmulDescCreate(void** made, int, int) {
+  *made = new Description();
+  return SUCCESS;
+}
+
+API cublasLtMatmulDescSetAttribute(void* description, int attribute, const void* value, size_t) {
+  Description& d = *(Description*)description;
+  int given;
+  memcpy(&given, value, 4);
+  switch (attribute) {
+    case 3: d.transpose_a = given; return SUCCESS;
+    case 4: d.transpose_b = given; return SUCCESS;
+    default: return 7;
+  }
+}
+
+API cublasLtMatmulDescDestroy(void* description) {
+  delete (Description*)description;
+  return SUCCESS;
+}
+
+API cublasLtMatrixLayoutCreate(void** made, int, uint64_t rows, uint64_t columns, int64_t stride) {
+  if ((int64_t)rows > stride) return 7;
+  *made = new Layout{rows, columns, stride};
+  return SUCCESS;
+}
+
+API cublasLtMatrixLayoutDestroy(void* layout) {
+  delete (Layout*)layout;
+  return SUCCESS;
+}
+
+API cublasLtMatmulPreferenceCreate(void** made) {
+  *made = (void*)6;
+  return SUCCESS;
+}
+API cublasLtMatmulPreferenceSetAttribute(void*, int, const void*, size_t) { return SUCCESS; }
+API cublasLtMatmulPreferenceDestroy(void*) { return SUCCESS; }
+
+API cublasLtMatmulAlgoGetHeuristic(void*, void*, void*, void*, void*, void*, void*, int, void* result, int* count) {
+  memset(result, 0, 96);
+  *count = 1;
+  return SUCCESS;
+}
+
+API cublasLtMatmul(
+    void*, void* description, const void* alpha, const void* a, void* a_layout, const void* b, void* b_layout,
+    const void* beta, const void* c, void* c_layout, void* d, void* d_layout, const void*, void*, size_t, void*) {
+  Description how = *(Description*)description;
+  Layout la = *(Layout*)a_layout, lb = *(Layout*)b_layout, ld = *(Layout*)d_layout;
+  uint64_t k = how.transpose_a ? la.rows : la.columns;
+  uint64_t m = how.transpose_a ? la.columns : la.rows;
+  uint64_t n = how.transpose_b ? lb.rows : lb.columns;
+  if (m != ld.rows || n != ld.columns || k != (how.transpose_b ? lb.columns : lb.rows) || c != d) return 7;
+  float scale = *(const float*)alpha, keep = *(const float*)beta;
+  std::lock_guard guard(lock);
+  enqueue([=] {
+    const float* A = (const float*)a;
+    const float* B = (const float*)b;
+    float* D = (float*)d;
+    for (uint64_t j = 0; j < n; j++) {
+      for (uint64_t i = 0; i < m; i++) {
+        double sum = 0;
+        for (uint64_t p = 0; p < k; p++) {
+          double left = how.transpose_a ? A[i * la.stride + p] : A[p * la.stride + i];
+          double right = how.transpose_b ? B[p * lb.stride + j] : B[j * lb.stride + p];
+          sum += left * right;
+        }
+        float* to = D + j * ld.stride + i;
+        *to = (float)(scale * sum + (keep == 0 ? 0.0 : (double)keep * *to));
+      }
+    }
+  });
+  return SUCCESS;
+}
+
