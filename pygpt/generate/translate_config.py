@@ -31,13 +31,13 @@ class TranslateConfig(Checked):
     seed: int | None = same_as(GenerateConfig, "seed")
     beams: int = option(
         1,
-        "of an encoder-decoder: follow this many unfinished targets at once",
+        "encoder-decoders follow this many unfinished targets at once",
         minimum=1,
         maximum=MOST_BEAMS,
     )
     length_penalty: float = option(
         1.0,
-        "of an encoder-decoder: beams are compared by their log-probability over this power of "
+        "encoder-decoders: beams are compared by their log-probability over this power of "
         "their length",
     )
 

@@ -41,7 +41,7 @@ BAD_USAGE = {
     "nan": (["names", "--temperature", "nan"], "--temperature: expected a finite number, got nan"),
     "cold": (["names", "--temperature", "0"], "--temperature: expected more than 0, got 0.0"),
     "rate": (["names", "--learning-rate", "-1"], "--learning-rate: expected more than 0, got -1.0"),
-    "backend": (["names", "--backend", "gpu"], "--backend: expected one of cpu, nd4j, plain, got "),
+    "backend": (["names", "--backend", "gpu"], "--backend: expected one of cpu, nd4j, plain, cuda"),
     "no_path": (["names", "--out", ""], "--out: expected a path, got ''"),
     "log_on_data": (
         ["names", "--data", "words.txt", "--log", "./words.txt"],

@@ -202,8 +202,8 @@ BAD_USAGE = {
     "top_p": ([*COLD, "--top-p", "1.5"], "--top-p: expected at most 1, got 1.5"),
     "stop": ([*COLD, "--stop", ""], "--stop: expected texts that are not empty, got ['']"),
     "samples": ([*COLD, "--samples", "0"], "--samples: expected at least 1, got 0"),
-    "weights": ([*COLD, "--weights", "int4"], "--weights: invalid choice: 'int4'"),
-    "backend": ([*COLD, "--backend", "gpu"], "--backend: expected one of cpu, nd4j, plain, got"),
+    "weights": ([*COLD, "--weights", "int2"], "--weights: invalid choice: 'int2'"),
+    "backend": ([*COLD, "--backend", "gpu"], "--backend: expected one of cpu, nd4j, plain, cuda"),
 }
 BAD_INPUT = {
     "unknown": (["model", "--prompt", "a!"], "text: expected known characters, got '!'"),

@@ -111,7 +111,8 @@ def test_an_unknown_backend_needs_no_java(
         raise error("not there")
 
     monkeypatch.setattr("jbridge.java_class", missing)
-    with pytest.raises(ConfigError, match="^backend: expected one of cpu, nd4j, plain, got 'gpu'"):
+    expected = "^backend: expected one of cpu, nd4j, plain, cuda, got 'gpu'"
+    with pytest.raises(ConfigError, match=expected):
         GPT(CONFIG, backend="gpu")
 
 

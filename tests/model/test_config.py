@@ -77,7 +77,7 @@ def test_presets() -> None:
         ({"temperature": float("nan")}, "temperature: expected a finite number, got nan"),
         ({"learning_rate": float("inf")}, "learning_rate: expected a finite number, got inf"),
         ({"learning_rate": 10**400}, "learning_rate: expected a finite number, got inf"),
-        ({"backend": "gpu"}, "backend: expected one of cpu, nd4j, plain, got 'gpu'"),
+        ({"backend": "gpu"}, "backend: expected one of cpu, nd4j, plain, cuda, got 'gpu'"),
         ({"steps": 0}, "steps: expected at least 1, got 0"),
         ({"samples": -1}, "samples: expected at least 0, got -1"),
         ({"n_embd": 18}, "n_embd: expected a multiple of n_head = 4, got 18"),

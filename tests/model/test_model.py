@@ -93,7 +93,7 @@ def test_sampling_draws_all_its_numbers_first(model: GPT) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"backend": "gpu"}, "backend: expected one of cpu, nd4j, plain, got 'gpu'"),
+        ({"backend": "gpu"}, "backend: expected one of cpu, nd4j, plain, cuda, got 'gpu'"),
         ({"dtype": "float64"}, "dtype: expected float32 on backend cpu, got 'float64'"),
         ({"dtype": "int8", "backend": "plain"}, "dtype: expected float32 or float64 on backend "),
         ({"tokenizer": CharTokenizer("ab")}, "vocab_size: expected 3, as the tokenizer has, got 4"),

@@ -156,7 +156,9 @@ final class GenerateCommand implements Callable<Integer> {
       names = "--backend",
       paramLabel = "NAME",
       defaultValue = "cpu",
-      description = "cpu is fast, nd4j is ND4J's own operations, plain the reference")
+      description =
+          "cpu is fast, cuda runs on an NVIDIA card, nd4j is ND4J's own operations, plain the"
+              + " reference")
   private String backend;
 
   @Option(

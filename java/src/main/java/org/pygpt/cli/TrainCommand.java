@@ -101,9 +101,11 @@ final class TrainCommand implements Callable<Integer> {
 
   @Option(
       names = "--backend",
-      paramLabel = "cpu|nd4j|plain",
+      paramLabel = "cpu|nd4j|plain|cuda",
       defaultValue = "cpu",
-      description = "cpu is fast, nd4j is ND4J's own operations, plain the reference")
+      description =
+          "cpu is fast, cuda runs on an NVIDIA card, nd4j is ND4J's own operations, plain the"
+              + " reference")
   private String backend;
 
   @Option(

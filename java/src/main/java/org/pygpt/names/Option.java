@@ -21,7 +21,11 @@ enum Option {
   N_HEAD(Kind.SIZE, "4", "attention heads of each block"),
   BLOCK_SIZE(Kind.SIZE, "16", "longest context, in characters"),
   LEARNING_RATE(Kind.POSITIVE, "0.01", "learning rate of the first step; falls linearly to 0"),
-  BACKEND(Kind.BACKEND, "cpu", "cpu is fast, nd4j is ND4J's own operations, plain the reference"),
+  BACKEND(
+      Kind.BACKEND,
+      "cpu",
+      "cpu is fast, cuda runs on an NVIDIA card, nd4j is ND4J's own operations, plain the"
+          + " reference"),
   DATA(Kind.FILE, null, "UTF-8 text, one document a line (default: 32,033 names)"),
   LOG(Kind.FILE, null, "write losses and names as lines of JSON"),
   OUT(Kind.FOLDER, null, "save the model there: model.safetensors and config.json"),
@@ -40,7 +44,7 @@ enum Option {
     COUNT("N", "a whole number from 0 to 2147483647", text -> whole(text, 0)),
     SEED("N", "a whole number", BigInteger::new),
     POSITIVE("X", "a finite number above 0", Kind::positive),
-    BACKEND("cpu|nd4j|plain", "a name", text -> text),
+    BACKEND("cpu|nd4j|plain|cuda", "a name", text -> text),
     FILE("FILE", "a path", Path::of),
     FOLDER("DIR", "a path", Path::of),
     SWITCH("", null, null);

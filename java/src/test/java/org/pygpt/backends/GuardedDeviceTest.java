@@ -128,6 +128,6 @@ class GuardedDeviceTest {
   void anUnknownBackendIsRefused() {
     String message =
         assertThrows(IllegalArgumentException.class, () -> Backend.named("gpu")).getMessage();
-    assertEquals("backend: expected one of cpu, nd4j, plain, got gpu", message);
+    assertEquals("backend: expected one of cpu, nd4j, plain, cuda, got gpu", message);
   }
 }

@@ -92,7 +92,7 @@ class NamesConfigTest {
         "--temperature=0       | --temperature: expected a finite number above 0, got 0",
         "--temperature=nan     | --temperature: expected a finite number above 0, got nan",
         "--learning-rate=1e999 | --learning-rate: expected a finite number above 0, got 1e999",
-        "--backend=gpu         | backend: expected one of cpu, nd4j, plain, got gpu",
+        "--backend=gpu         | backend: expected one of cpu, nd4j, plain, cuda, got gpu",
         "--n-embd=18           | n_embd: expected a multiple of n_head = 4, got 18",
         "--n-head=3            | n_embd: expected a multiple of n_head = 3, got 16",
         "--n-embd=2000000000   | n_embd: expected at most 536870911 where n_inner is 4 * n_embd,"
