@@ -92,7 +92,7 @@ def serving(
             thread.join(20)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def names_model() -> Iterator[GPT]:
     """Freshly trained."""
     with NamesRun(NamesConfig(steps=300), read_documents()) as run:
@@ -100,13 +100,13 @@ def names_model() -> Iterator[GPT]:
         yield run.model
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def names(names_model: GPT) -> Iterator[Site]:
     with serving(names_model, "names", "kamo") as site:
         yield site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tiny() -> Iterator[Site]:
     with GPT.from_pretrained(TINY) as model:
         model.tokenizer = CharTokenizer("".join(map(chr, range(28, 128))))
@@ -121,8 +121,9 @@ def site(request: pytest.FixtureRequest) -> Site:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Chromium. It ends with the module: while Playwright is on, this thread has an event loop."""
     chromium = shutil.which("chromium")
     assert chromium is not None and AXE.is_file(), "make browser page"
     with sync_playwright() as playwright:
