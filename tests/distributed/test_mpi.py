@@ -64,9 +64,10 @@ def test_one_line_names_the_worker_that_ends_all(
 def test_a_worker_that_is_killed_and_a_run_that_goes_on(
     python_environment: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.run([*TRAIN, "--out", str(tmp_path / "whole")]) == 0
+    train = [*TRAIN, "--max-iters", "150"]  # long enough to be killed in
+    assert cli.run([*train, "--out", str(tmp_path / "whole")]) == 0
     alone = capsys.readouterr()
-    command = [sys.executable, "-m", "pygpt", "launch", "-n", "2", "--max-restarts", "1", *TRAIN]
+    command = [sys.executable, "-m", "pygpt", "launch", "-n", "2", "--max-restarts", "1", *train]
     process = subprocess.Popen(
         [*command, "--out", "run"],
         env=python_environment,

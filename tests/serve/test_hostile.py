@@ -123,7 +123,7 @@ def test_many_long_bodies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/v1/completions", 405), ("DELETE", "/v1/models", 405), ("GET", "/", 404),
+    [("GET", "/v1/completions", 405), ("DELETE", "/v1/models", 405), ("POST", "/", 405),
      ("GET", "/v1/models/other", 404), ("GET", "/v1/models/../../etc/passwd", 404),
      ("GET", "/v1/models/%2e%2e%2f%00", 404), ("POST", "/v1/responses", 404),
      ("GET", "/docs", 404)],
