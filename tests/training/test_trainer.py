@@ -65,7 +65,7 @@ def test_options() -> None:
     assert options.lr_decay_iters == 7  # what 0 stands for
     assert from_dict(TrainConfig, options.to_dict()) == options
     assert TrainConfig().adamw() == {
-        "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.1, "grad_clip": 1.0
+        "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.1, "grad_clip": 1.0, "optimizer": "adamw"
     }  # fmt: skip
 
 
