@@ -115,7 +115,14 @@ final class Nd4jMemory extends Memory {
             case FLOAT32 -> MemorySegment.ofArray(from.toFloatVector());
             case FLOAT64 -> MemorySegment.ofArray(from.toDoubleVector());
             case INT32 -> MemorySegment.ofArray(from.toIntVector());
-            case INT8 -> throw new UnsupportedOperationException("int8 is not read back");
+            case INT8 -> {
+              int[] wide = from.castTo(DataType.INT32).toIntVector();
+              byte[] bytes = new byte[wide.length];
+              for (int i = 0; i < bytes.length; i++) {
+                bytes[i] = (byte) wide[i];
+              }
+              yield MemorySegment.ofArray(bytes);
+            }
             case BFLOAT16 -> {
               float[] wide = from.castTo(DataType.FLOAT).toFloatVector();
               short[] bits = new short[wide.length];
