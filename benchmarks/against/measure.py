@@ -73,7 +73,9 @@ def measure(row: Row, trees: Sequence[Tree], note: Note) -> tuple[Result, Result
 def start(row: Row, tree: Tree) -> Peer:
     """Start a process of a tree."""
     make, arguments = f"benchmarks.against.side:{row.make}", (tree.path, *row.arguments)
-    return Peer(tree.name, make, arguments, os.environ | {"PYGPT_JARS": str(tree.jars)})
+    variables = os.environ | {"PYGPT_JARS": str(tree.jars)}
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its bytecode
+    return Peer(tree.name, make, arguments, variables)
 
 
 def _fresh(row: Row, sides: Sequence[tuple[Tree, Result]], note: Note) -> None:

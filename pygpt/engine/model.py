@@ -6,7 +6,7 @@ import json
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,13 +16,15 @@ from pygpt.engine import java
 from pygpt.engine.arrays import download
 from pygpt.engine.door import java_class, require, translated
 from pygpt.engine.handle import Handle
-from pygpt.engine.probe import Probe
 from pygpt.engine.training import Training, TrainingMemory, java_dtype
 from pygpt.errors import ConfigError, ShapeError
 from pygpt.fields import INT_MAX, from_dict
 from pygpt.model.batch import checked_batch, checked_ids
 from pygpt.model.config import BACKENDS, GPTConfig
 from pygpt.training.config import AdamWConfig, AdamWOptions
+
+if TYPE_CHECKING:
+    from pygpt.engine.probe import Probe
 
 _log = logging.getLogger("pygpt")
 
@@ -368,6 +370,8 @@ class Model(Handle[java.GPT]):
         first, end = layers or (0, L)
         if not 0 <= first <= end <= L:
             raise ConfigError("layers", f"expected some of 0 to {L}, got {first} to {end}")
+        from pygpt.engine.probe import Probe
+
         return Probe(self, self.config, T, (first, end))
 
     # ---- training --------------------------------------------------------------------------------

@@ -7,13 +7,11 @@ import os
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Unpack, overload
+from typing import TYPE_CHECKING, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pygpt.checkpoints import folder as checkpoint
-from pygpt.checkpoints import gguf_models, hub, pair_folder
 from pygpt.engine.generation import EngineGenerator, drawn_from, sample_documents
 from pygpt.engine.model import Model, check_format, check_kv_cache
 from pygpt.engine.training import Losses
@@ -26,9 +24,11 @@ from pygpt.generate.prompts import Prompt, is_texts, needed, never_tokens, promp
 from pygpt.model.config import GPTConfig
 from pygpt.model.documents import MICROGPT, document_batches
 from pygpt.model.embeddings import Embeddings
-from pygpt.model.encoder_decoder import EncoderDecoder
 from pygpt.tokenizers.char import CharTokenizer
 from pygpt.tokenizers.protocol import NO_SPECIAL_IDS, Tokenizer
+
+if TYPE_CHECKING:
+    from pygpt.model.encoder_decoder import EncoderDecoder
 
 
 class GPT(Model):
@@ -330,7 +330,9 @@ class GPT(Model):
             ConfigError: Hugging Face has no such architecture, or the format is unknown.
             OutputError: the folder is not pygpt's, or cannot be written.
         """
-        checkpoint.save(
+        from pygpt.checkpoints import written
+
+        written.save(
             Path(folder),
             self.config,
             self.parameters(),
@@ -352,6 +354,8 @@ class GPT(Model):
             TokenError: GGUF has no form for the tokenizer.
             OutputError: the file exists, or cannot be written.
         """
+        from pygpt.checkpoints import gguf_models
+
         gguf_models.write(
             Path(path),
             self.config,
@@ -388,6 +392,9 @@ class GPT(Model):
             CheckpointError: it is missing, damaged, or a model that the engine does not have.
             ConfigError, TooLargeError, EngineError: as in the constructor and in `quantize`.
         """
+        from pygpt.checkpoints import folder as checkpoint
+        from pygpt.checkpoints import hub
+
         if weights is not None:
             check_format(weights)
         if kv_cache is not None:
@@ -426,6 +433,9 @@ def load(
     A folder of an encoder-decoder transformer gives an `EncoderDecoder`, which cannot be rounded,
     nor its caches.
     """
+    from pygpt.checkpoints import pair_folder
+    from pygpt.model.encoder_decoder import EncoderDecoder
+
     if pair_folder.is_pair_folder(source):
         for name, value in (("weights", weights), ("kv_cache", kv_cache)):
             if value is not None:

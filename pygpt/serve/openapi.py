@@ -92,10 +92,17 @@ def _post(
     operation = _operation(summary, _ref(answer), _POSTED)
     operation["requestBody"] = {"required": True, "content": _content(_ref(body))}
     if event is not None:
-        about = f"Lines `data: …`, each a {event.__name__}, then `data: [DONE]`; with `stream`."
-        events = {"schema": {"type": "string", "description": about}}
-        operation["responses"]["200"]["content"]["text/event-stream"] = events
+        operation["responses"]["200"]["content"]["text/event-stream"] = {"schema": _event(event)}
     return {"post": operation}
+
+
+def _event(data: type[Struct]) -> dict[str, Any]:
+    """Describe one of the events that come with `stream`, since a stream as a whole is no JSON."""
+    parts = [_ref(data), _ref(schema.Error)]
+    part = {"contentMediaType": "application/json", "contentSchema": {"anyOf": parts}}
+    about = f"A {data.__name__}, or what went wrong; after the last one, `[DONE]`."
+    either = {"type": "string", "anyOf": [{"const": "[DONE]"}, part], "description": about}
+    return {"type": "object", "required": ["data"], "properties": {"data": either}}
 
 
 def _operation(

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pygpt.errors import TokenError
-from pygpt.tokenizers import tokenizer_json
-from pygpt.tokenizers.protocol import fingerprint
+from pygpt.tokenizers.protocol import BOS, fingerprint
 
 
 class CharTokenizer:
@@ -70,7 +69,7 @@ class CharTokenizer:
     @property
     def specials(self) -> Mapping[str, int]:
         """`<|bos|>` -> the id of BOS, if there is one."""
-        return {} if self.bos is None else {tokenizer_json.BOS: self.bos}
+        return {} if self.bos is None else {BOS: self.bos}
 
     def encode(self, text: str, specials: bool = False) -> list[int]:
         """Return the id of each character, without BOS; a `TokenError` for one that has none.
@@ -78,8 +77,8 @@ class CharTokenizer:
         Args:
             specials: whether `<|bos|>` in the text is BOS, and not seven characters.
         """
-        if specials and self.bos is not None and tokenizer_json.BOS in text:
-            first, *others = map(self.encode, text.split(tokenizer_json.BOS))
+        if specials and self.bos is not None and BOS in text:
+            first, *others = map(self.encode, text.split(BOS))
             return first + [i for part in others for i in (self.bos, *part)]
         try:
             return [self._ids[character] for character in text]
@@ -106,12 +105,16 @@ class CharTokenizer:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a new file in the form of Hugging Face's tokenizer.json; see `Tokenizer.save`."""
+        from pygpt.tokenizers import tokenizer_json
+
         content = tokenizer_json.Characters(self.characters, self.bos is not None)
         tokenizer_json.write(Path(path), content, self.fingerprint)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> CharTokenizer:
         """Return the tokenizer of a file that `save` wrote; see `Tokenizer.load`."""
+        from pygpt.tokenizers import tokenizer_json
+
         return tokenizer_json.load(Path(path), {tokenizer_json.Characters: cls})
 
     def __eq__(self, other: object) -> bool:

@@ -21,7 +21,7 @@ from pygpt.tokenizers.char import CharTokenizer
 from pygpt.tokenizers.file_tokenizer import FileTokenizer
 from pygpt.tokenizers.load import AnyTokenizer
 from pygpt.tokenizers.pretokenize import QWEN2, SPLITS
-from pygpt.tokenizers.protocol import SpecialIds, Tokenizer
+from pygpt.tokenizers.protocol import BOS, SpecialIds, Tokenizer
 
 PREFIX = "tokenizer.ggml."
 CHAT_TEMPLATE = "tokenizer.chat_template"
@@ -125,7 +125,7 @@ def _characters(
     tokens: Sequence[str], kinds: Sequence[int], metadata: Mapping[str, Any]
 ) -> CharTokenizer | None:
     """Return a tokenizer of characters, if these are one's."""
-    bos = kinds[-1] == _CONTROL and tokens[-1] == tokenizer_json.BOS
+    bos = kinds[-1] == _CONTROL and tokens[-1] == BOS
     rest = [token.replace(_MARK, " ") for token in (tokens[:-1] if bos else tokens)]
     plain = {*kinds[: len(rest)]} == {_NORMAL} and {*map(len, rest)} == {1}
     if not plain or rest != sorted(rest) or metadata.get(f"{PREFIX}add_space_prefix") is not False:

@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, Self
 
+BOS = "<|bos|>"  # how files, and texts that name special tokens, write the BOS of characters
+
 
 class Tokenizer(Protocol):
     """Immutable: a vocabulary, and the way from text to its ids and back.

@@ -21,11 +21,10 @@ from pygpt.files.atomic import write_new
 from pygpt.tokenizers.alphabet import spell, unspell
 from pygpt.tokenizers.merging import merges_of
 from pygpt.tokenizers.pretokenize import SPLITS
-from pygpt.tokenizers.protocol import Tokenizer
+from pygpt.tokenizers.protocol import BOS, Tokenizer
 from pygpt.tokenizers.template import around
 
 FILE_NAME = "tokenizer.json"
-BOS = "<|bos|>"  # how the file names the BOS of characters
 _BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
 _GPT2 = {**_BYTE_LEVEL, "use_regex": True}  # `tokenizers` has GPT-2's split built in
 _FLAGS = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}

@@ -164,7 +164,17 @@ def test_bodies_from_the_document(server: Server, http: httpx2.Client) -> None:
         _try(operation.as_strategy(generation_mode=GenerationMode.POSITIVE), checks)
         if operation.method == "post":
             _try(operation.as_strategy(generation_mode=GenerationMode.NEGATIVE), checks)
+    for path, body in STREAMS.items():
+        post = schema[path]["POST"]
+        case = post.Case(body=body | {"stream": True}, media_type="application/json")
+        case.call_and_validate(checks=checks)
     assert http.get("/health").json()["status"] == "ok"
+
+
+STREAMS: dict[str, dict[str, Any]] = {
+    "/v1/completions": {"prompt": "a", "max_tokens": 3, "logprobs": 2},
+    "/v1/chat/completions": {"messages": [{"role": "user", "content": "a"}], "max_tokens": 3},
+}
 
 
 def _try(cases: Any, checks: list[Any]) -> None:
