@@ -76,7 +76,8 @@ class Player:
             got = printed.getvalue()
             self._say(got)
             if not _MATCH(example.want, got, _FLAGS):
-                self.wrong.append(f"{lines[0]} printed {got.strip()!r}, not {example.want.strip()!r}")
+                expected = example.want.strip()
+                self.wrong.append(f"{lines[0]} printed {got.strip()!r}, not {expected!r}")
         self._say("\n")
         self._line("Enter goes on ")
 

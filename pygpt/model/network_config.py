@@ -25,7 +25,7 @@ class Dense(Checked):
     units: int = size(1, "numbers that it returns for each row")
     activation: str = option(
         "linear",
-        "what is done to each sum; softmax, which makes them probabilities, in the last layer alone",
+        "what is done to each sum; softmax, which makes probabilities, in the last layer alone",
         choices=(*FUNCTIONS, "softmax"),
     )
     bias: bool = option(True, "whether a trained number is added to each sum")

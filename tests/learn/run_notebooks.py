@@ -31,13 +31,12 @@ async def run(folder: str, names: list[str]) -> None:
             client.nb = made
             await client.km.restart_kernel(now=True)
             await client.kc.wait_for_ready(timeout=TIMEOUT_S)
-        count = 0
-        for index, cell in enumerate(made.cells):
-            if cell.cell_type == "code":
-                await client.async_execute_cell(cell, index)
-                count += 1
-        assert made.cells[-1].outputs[0].text.startswith("not yet")
-        print(f"{name}: {count} cells")
+        cells = [(i, cell) for i, cell in enumerate(made.cells) if cell.cell_type == "code"]
+        for index, cell in cells:
+            await client.async_execute_cell(cell, index)
+        _, check = cells[-1]
+        assert check.outputs[0].text.startswith("not yet")
+        print(f"{name}: {len(cells)} cells")
     await client._async_cleanup_kernel()
 
 
