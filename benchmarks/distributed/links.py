@@ -80,7 +80,7 @@ def hosts() -> Iterator[None]:
 def limit(rate: str) -> None:
     """Limit what each host sends, as `tc` writes rates: `1gbit`."""
     for name in HOSTS:
-        shape = ["root", "tbf", "rate", rate, "burst", "64kb", "latency", "50ms"]
+        shape = ["root", "tbf", "rate", rate, "burst", "1mb", "latency", "500ms"]
         subprocess.run(["tc", "-n", name, "qdisc", "replace", "dev", "pylink", *shape], check=True)
 
 
