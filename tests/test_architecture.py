@@ -19,9 +19,11 @@ ORDER = (
     "generate.config", "names.config", "files.streams", "files.text", "files.lock", "files.atomic",
     "files.checksums",
     "model.batch", "model.encoder_decoder_config", "model.pair_batch", "generate.translate_config",
-    "engine.turns", "engine.java", "engine.door", "engine.arrays", "engine.freeing",
+    "engine.turns", "engine.java", "engine.java_vectors", "engine.door", "engine.arrays",
+    "engine.freeing",
     "engine.handle", "engine.training", "engine.probe",
-    "engine.model", "engine.encoder_decoder", "engine.generation", "engine",
+    "engine.model", "engine.encoder_decoder", "engine.generation", "engine.word_vectors",
+    "engine",
     "tokenizers.protocol", "tokenizers.alphabet", "tokenizers.pretokenize", "tokenizers.merging",
     "tokenizers.template", "tokenizers.tokenizer_json", "tokenizers.char", "tokenizers.words",
     "tokenizers.bpe",
@@ -44,6 +46,9 @@ ORDER = (
     "generate.text_stream", "model.encoder_decoder", "model.embeddings", "model.documents",
     "generate.prompts",
     "generate.generator", "generate.generation", "model.gpt", "generate.chat", "names.protocol",
+    "vectors.config", "vectors.words", "vectors.statistics", "vectors.evaluate",
+    "vectors.planted", "vectors.formats", "vectors.keyed", "vectors.word2vec", "vectors.chunks",
+    "vectors.search", "vectors",
     "cli.progress",
     "distributed.group", "distributed.cost", "distributed.step", "distributed.state",
     "distributed.same", "distributed.beats", "distributed.mpi", "distributed.gloo",
@@ -61,6 +66,7 @@ ORDER = (
     "serve.openapi", "serve.app", "serve.server",
     "cli.display", "cli.signals", "plot", "cli.checkpoint", "cli.flags", "cli.workers", "cli.names",
     "cli.prepare", "cli.tokenizer", "cli.stopping", "cli.training", "cli.live",
+    "cli.vectors", "cli.search",
     "cli.translation", "cli.generate", "cli.serve", "cli.train", "cli.finetune", "cli.launch",
     "cli.evaluate", "cli.info", "cli.plot", "cli.chat", "cli.show", "cli.export", "cli.completion",
     "cli.main",
@@ -71,8 +77,8 @@ JAVA = ROOT / "java" / "src" / "main" / "java" / "org" / "pygpt"
 # A package of Java may import those before it; "" is `org.pygpt` itself.
 JAVA_ORDER = (
     "python", "text", "tensor", "kernels", "kernels.reference", "kernels.nd4j", "kernels.cpu",
-    "kernels.cuda", "backends", "graph", "ops", "model", "train", "generate", "jobs", "files",
-    "datasets", "runs", "names", "", "cli",
+    "kernels.cuda", "backends", "vectors", "graph", "ops", "model", "train", "generate", "jobs",
+    "files", "datasets", "runs", "names", "", "cli",
 )  # fmt: skip
 JAVA_FILES = sorted(JAVA.rglob("*.java"))
 

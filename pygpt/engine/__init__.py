@@ -2,6 +2,7 @@
 
     door.py        Java's classes and errors, files in the jars; starts the JVM when it must
     java.py        Protocols of the Java classes that are called
+    java_vectors.py  those of word vectors
     arrays.py      all weights, gradients or moments as NumPy arrays
     turns.py       who of many threads is next
     freeing.py     memory of what nobody refers to any more
@@ -9,6 +10,7 @@
     training.py    updates of a model's weights
     model.py       the weights, and what is computed of token ids
     generation.py  what follows prompts
+    word_vectors.py  training of word vectors
 
 Nothing here knows of text, files or schedules.
 """
