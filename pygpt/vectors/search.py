@@ -157,10 +157,9 @@ def own_embedding(texts: Sequence[str], seed: int = 1) -> Embed:
     Raises:
         DataError: the texts have no word.
     """
-    several = sum(len(text) for text in texts) > 20_000
-    model = Word2Vec(
-        [*sentences(texts)], sg=1, min_count=2 if several else 1, epochs=5 if several else 20, seed=seed
-    )
+    is_long = sum(map(len, texts)) > 20_000
+    least, epochs = (2, 5) if is_long else (1, 20)
+    model = Word2Vec([*sentences(texts)], sg=1, min_count=least, epochs=epochs, seed=seed)
     return word_embedding(model.wv, texts)
 
 

@@ -11,14 +11,13 @@ import pytest
 import jbridge
 from jbridge import JarsNotFoundError, JBridgeError, JdkNotFoundError, JvmStartError
 from pygpt import GPT, GPTConfig, PygptError
-from pygpt.engine import EngineError, jar_resource, java, java_vectors
+from pygpt.engine import EngineError, jar_resource, java, java_network, java_vectors
 from pygpt.engine.arrays import FlatArrays
 from pygpt.engine.generation import EngineGenerator
 from pygpt.engine.model import Model
 from pygpt.errors import ConfigError, ShapeError, TooLargeError
 
 CONFIG = GPTConfig(block_size=5, vocab_size=7, n_layer=1, n_head=1, n_embd=3)
-assert java_vectors.WordVectorTrainingClass in java.NAMES  # that module's are there, too
 
 
 def _found(java_class: Any, name: str, is_static: bool) -> set[int]:
@@ -31,6 +30,10 @@ def _found(java_class: Any, name: str, is_static: bool) -> set[int]:
         for found in java_class.getMethods()
         if found.getName() == name and modifier.isStatic(found.getModifiers()) == is_static
     }
+
+
+assert java_network.NetworkClass in java.NAMES  # importing it has added its own
+assert java_vectors.WordVectorTrainingClass in java.NAMES
 
 
 @pytest.mark.parametrize("protocol", java.NAMES, ids=lambda protocol: protocol.__name__)
