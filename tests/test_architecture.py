@@ -70,7 +70,7 @@ ORDER = (
 JAVA = ROOT / "java" / "src" / "main" / "java" / "org" / "pygpt"
 # A package of Java may import those before it; "" is `org.pygpt` itself.
 JAVA_ORDER = (
-    "python", "text", "tensor", "kernels", "kernels.reference", "kernels.nd4j", "kernels.cpu",
+    "python", "text", "chat", "tensor", "kernels", "kernels.reference", "kernels.nd4j", "kernels.cpu",
     "kernels.cuda", "backends", "graph", "ops", "model", "train", "generate", "jobs", "files",
     "datasets", "runs", "names", "", "cli",
 )  # fmt: skip

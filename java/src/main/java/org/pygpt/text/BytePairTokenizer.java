@@ -201,7 +201,7 @@ public final class BytePairTokenizer implements Tokenizer {
     for (int id : ids) {
       String token = texts.get(id);
       if (token == null) {
-        throw new IllegalArgumentException(
+        throw new TextException(
             "ids: expected 0 to " + (vocabSize() - 1) + ", got " + id);
       }
       boolean isText = isPlain && specials.containsKey(token);

@@ -189,7 +189,7 @@ public final class PublishedTokenizer implements Tokenizer {
         one.add(id);
         bytes.writeBytes(encoding().decodeBytes(one));
       } else {
-        throw new IllegalArgumentException(
+        throw new TextException(
             "ids: expected 0 to " + (vocabSize() - 1) + ", got " + id);
       }
     }
