@@ -69,3 +69,7 @@ def main() -> None:
     print(", ".join(f"{name} {value}" for name, value in about.items()))
     if options.json is not None:
         write(options.json, {"machine": about, "seconds": seconds})
+
+
+if __name__ == "__main__":
+    main()

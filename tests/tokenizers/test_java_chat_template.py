@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from jbridge import JavaError, jvm
+from jbridge import JavaError, jvm, translate
 from pygpt import CharTokenizer, TokenError
 from pygpt.tokenizers.chat_template import ChatForm
 
-TOKENIZER = CharTokenizer("".join(map(chr, range(10, 127))))
+TOKENIZER = CharTokenizer("".join(map(chr, [*range(9, 0x180), 0x1F404])))
 MESSAGES = [
     {"role": "system", "content": "Be brief.\n", "n": 3, "x": [1, 2.5, "a", None, True]},
     {"role": "user", "content": "  Où est <the> \"river\"? 🐄 don't \n"},
@@ -82,7 +82,7 @@ SAME = [
     "{{ 'hello wORLD'.title() }} {{ 'a</t>b'.split('</t>')[-1].lstrip('\\n') }}"
     "{{ '12'.isdigit() }}",
     "{{ messages[0].x }} {{ messages[0].x|string|length }} {{ dict(a=1).a }}"
-    "{{ {'a': 1}.items()|list }}",
+    "{{ {'a': 1}.items()|list|length }}",
 ]  # fmt: skip
 REFUSED = [
     "{% for m in messages %}",
@@ -119,11 +119,9 @@ def test_java_renders_as_jinja_does(template: str) -> None:
 
 @pytest.mark.parametrize("template", REFUSED)
 def test_java_refuses_what_jinja_refuses(template: str) -> None:
-    from jbridge import calls
-
     with pytest.raises(TokenError) as python:
         ChatForm(TOKENIZER, template).render(MESSAGES)
-    with pytest.raises(JavaError, match="^chat template: [^\n]*$") as java, calls.translate():
+    with pytest.raises(JavaError, match="^chat template: .") as java, translate():
         _java(template)
     if template in SAID:
-        assert str(java.value) == str(python.value)
+        assert str(java.value).partition("\n")[0] == str(python.value)

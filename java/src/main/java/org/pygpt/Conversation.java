@@ -116,6 +116,9 @@ public final class Conversation {
     @Override
     public String next() {
       String piece = text.next();
+      if (taken.isEmpty()) { // the tokenizer's own blanks before a text
+        piece = piece.replaceFirst("^ {0," + model.tokenizer().strips() + "}", "");
+      }
       taken.append(piece);
       return piece;
     }

@@ -111,16 +111,7 @@ public record GenerateOptions(
   /** These options where a prompt that is too long loses its beginning. */
   public GenerateOptions truncated() {
     return new GenerateOptions(
-        maxNewTokens,
-        sampling,
-        seed,
-        stop,
-        true,
-        slide,
-        specials,
-        stopTokens,
-        topLogprobs,
-        lookup);
+        maxNewTokens, sampling, seed, stop, true, slide, specials, stopTokens, topLogprobs, lookup);
   }
 
   private GenerateOptions with(

@@ -88,8 +88,7 @@ class ExamplesTest {
     try (var files = tool.getStandardFileManager(null, null, UTF_8);
         var own = Files.list(folder)) {
       List<Path> sources = own.filter(file -> file.toString().endsWith(".java")).toList();
-      files.setLocationFromPaths(
-          DocumentationTool.Location.DOCUMENTATION_OUTPUT, List.of(made));
+      files.setLocationFromPaths(DocumentationTool.Location.DOCUMENTATION_OUTPUT, List.of(made));
       List<String> options =
           List.of("-quiet", "-Xdoclint:all,-missing", "-Werror", "--snippet-path", "java/examples");
       var messages = new StringWriter();

@@ -49,7 +49,10 @@ final class Requests {
     boolean hasTools = asked.toolSpecifications() != null && !asked.toolSpecifications().isEmpty();
     boolean wantsJson =
         asked.responseFormat() != null && asked.responseFormat().type() != ResponseFormatType.TEXT;
-    if (hasTools || wantsJson || asked.frequencyPenalty() != null || asked.presencePenalty() != null) {
+    if (hasTools
+        || wantsJson
+        || asked.frequencyPenalty() != null
+        || asked.presencePenalty() != null) {
       throw new UnsupportedFeatureException(
           "request: expected no tools, JSON or penalties, which pygpt's models do not know");
     }
@@ -66,7 +69,9 @@ final class Requests {
       options = options.withMaxNewTokens(asked.maxOutputTokens());
     }
     List<String> stops = asked.stopSequences();
-    return stops == null || stops.isEmpty() ? options : options.withStop(stops.toArray(String[]::new));
+    return stops == null || stops.isEmpty()
+        ? options
+        : options.withStop(stops.toArray(String[]::new));
   }
 
   /** What came of a request. */

@@ -85,8 +85,7 @@ class LangChain4jTest {
     assertEquals(new PygptChatModel(model, OPTIONS).chat(request()), response);
     assertEquals(response.aiMessage().text(), pieces.toString());
     CompletableFuture<ChatResponse> refused = new CompletableFuture<>();
-    stream(
-        ChatRequest.builder().messages(UserMessage.from("\u00e9")).build(), pieces, refused);
+    stream(ChatRequest.builder().messages(UserMessage.from("\u00e9")).build(), pieces, refused);
     Throwable error = assertThrows(Exception.class, refused::get).getCause();
     assertInstanceOf(TextException.class, error);
   }

@@ -25,12 +25,8 @@ final class ClassArchive {
   private final String ofJar; // how the names of all archives of this jar begin
   private final File file;
 
-  /** The archive of a jar, in the folder that {@code PYGPT_CACHE} names, or javacpp's. */
-  ClassArchive(File jar) {
-    String named = System.getenv("PYGPT_CACHE");
-    String home = System.getProperty("user.home");
-    File cache =
-        named == null || named.isEmpty() ? new File(home, ".javacpp/cache") : new File(named);
+  /** The archive of a jar in a folder. */
+  ClassArchive(File jar, File cache) {
     boolean isUsable = (cache.isDirectory() || cache.mkdirs()) && cache.canWrite();
     folder = isUsable ? cache : null;
     String jvm = System.getProperty("java.home") + System.getProperty("java.vm.version");

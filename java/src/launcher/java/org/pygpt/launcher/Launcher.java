@@ -33,10 +33,13 @@ public final class Launcher {
       System.exit(ERROR);
     }
     File jar = new File(Launcher.class.getProtectionDomain().getCodeSource().getLocation().toURI());
-    ClassArchive archive = new ClassArchive(jar);
+    File cache = cache();
+    ClassArchive archive = new ClassArchive(jar, cache);
+    announceUnpacking(jar, cache);
     List<String> java = new ArrayList<>();
     java.add(new File(home, "bin/java").getPath());
     java.addAll(flags());
+    java.add("-Dorg.bytedeco.javacpp.cachedir=" + cache);
     java.addAll(Arrays.asList("-cp", jar.getPath()));
     List<String> command = new ArrayList<>(java);
     command.addAll(1, archive.flags());
@@ -58,6 +61,32 @@ public final class Launcher {
       archive.make(java);
     }
     System.exit(status);
+  }
+
+  /**
+   * Where native libraries are unpacked, by javacpp, which lets one process at a time do it: the
+   * folder that {@code PYGPT_CACHE} names; else one in the home, or of this user among the
+   * temporary files where that cannot be written.
+   */
+  private static File cache() {
+    String named = System.getenv("PYGPT_CACHE");
+    if (named != null && !named.isEmpty()) {
+      return new File(named).getAbsoluteFile();
+    }
+    File inHome = new File(System.getProperty("user.home"), ".javacpp/cache");
+    if ((inHome.isDirectory() || inHome.mkdirs()) && inHome.canWrite()) {
+      return inHome;
+    }
+    String user = "javacpp-" + System.getProperty("user.name");
+    return new File(System.getProperty("java.io.tmpdir"), user + "/cache");
+  }
+
+  /** Says once that the first use takes longer; javacpp makes a folder of the jar's name. */
+  private static void announceUnpacking(File jar, File cache) {
+    if (!new File(cache, jar.getName()).isDirectory()) {
+      System.err.println(
+          "pygpt: native libraries are unpacked to " + cache + " when they are first used");
+    }
   }
 
   /** Passes on what the program says, without the notice that nothing turns off. */

@@ -55,16 +55,20 @@ public final class ChatTemplate {
 
   private static Map<String, Values.Function> functions() {
     Map<String, Values.Function> all = new LinkedHashMap<>();
-    all.put("raise_exception", (given, _) -> {
-      throw new TemplateException(Values.text(given.getFirst()));
-    });
+    all.put(
+        "raise_exception",
+        (given, _) -> {
+          throw new TemplateException(Values.text(given.getFirst()));
+        });
     all.put("strftime_now", (given, _) -> now(Values.text(given.getFirst())));
-    all.put("namespace", (given, named) -> {
-      Map<String, Object> fields = new LinkedHashMap<>();
-      given.forEach(one -> ((Map<?, ?>) one).forEach((k, v) -> fields.put(Values.text(k), v)));
-      fields.putAll(named);
-      return new Values.Namespace(fields);
-    });
+    all.put(
+        "namespace",
+        (given, named) -> {
+          Map<String, Object> fields = new LinkedHashMap<>();
+          given.forEach(one -> ((Map<?, ?>) one).forEach((k, v) -> fields.put(Values.text(k), v)));
+          fields.putAll(named);
+          return new Values.Namespace(fields);
+        });
     all.put("dict", (_, named) -> new LinkedHashMap<Object, Object>(named));
     all.put("range", (given, _) -> range(given));
     return all;

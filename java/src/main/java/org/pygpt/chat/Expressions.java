@@ -63,9 +63,7 @@ final class Expressions {
       Expression yes = value;
       Expression condition = or();
       Expression no =
-          cursor.takesName("else")
-              ? one()
-              : _ -> new Values.Undefined("the condition has no else");
+          cursor.takesName("else") ? one() : _ -> new Values.Undefined("the condition has no else");
       value = scope -> (Values.isTrue(condition.value(scope)) ? yes : no).value(scope);
     }
     return value;
@@ -77,10 +75,11 @@ final class Expressions {
     while (cursor.takesName("or")) {
       Expression a = left;
       Expression b = and();
-      left = scope -> {
-        Object value = a.value(scope);
-        return Values.isTrue(value) ? value : b.value(scope);
-      };
+      left =
+          scope -> {
+            Object value = a.value(scope);
+            return Values.isTrue(value) ? value : b.value(scope);
+          };
     }
     return left;
   }
@@ -90,10 +89,11 @@ final class Expressions {
     while (cursor.takesName("and")) {
       Expression a = left;
       Expression b = not();
-      left = scope -> {
-        Object value = a.value(scope);
-        return Values.isTrue(value) ? b.value(scope) : value;
-      };
+      left =
+          scope -> {
+            Object value = a.value(scope);
+            return Values.isTrue(value) ? b.value(scope) : value;
+          };
     }
     return left;
   }
@@ -127,9 +127,10 @@ final class Expressions {
       Expression b = sum();
       Expression before = all;
       String kind = operator;
-      all = scope ->
-          (before == null || Values.isTrue(before.value(scope)))
-              && compare(kind, a.value(scope), b.value(scope));
+      all =
+          scope ->
+              (before == null || Values.isTrue(before.value(scope)))
+                  && compare(kind, a.value(scope), b.value(scope));
       left = b;
     }
   }
@@ -167,7 +168,8 @@ final class Expressions {
 
   private Expression binary(Supplier<Expression> part, String... operators) {
     Expression left = part.get();
-    while (cursor.peek().kind() == Kind.OPERATOR && List.of(operators).contains(cursor.peek().text())) {
+    while (cursor.peek().kind() == Kind.OPERATOR
+        && List.of(operators).contains(cursor.peek().text())) {
       String operator = cursor.next().text();
       Expression a = left;
       Expression b = part.get();
@@ -197,7 +199,8 @@ final class Expressions {
       case NAME -> named(token.text());
       case NUMBER -> {
         boolean isWhole = token.text().indexOf('.') < 0;
-        Object number = isWhole ? (Object) Long.valueOf(token.text()) : Double.valueOf(token.text());
+        Object number =
+            isWhole ? (Object) Long.valueOf(token.text()) : Double.valueOf(token.text());
         yield _ -> number;
       }
       case STRING -> {
@@ -208,12 +211,13 @@ final class Expressions {
         String all = text.toString();
         yield _ -> all;
       }
-      default -> switch (token.text()) {
-        case "(" -> inBrackets();
-        case "[" -> list();
-        case "{" -> dictionary();
-        default -> throw new TemplateException("expected a value, got '" + token.text() + "'");
-      };
+      default ->
+          switch (token.text()) {
+            case "(" -> inBrackets();
+            case "[" -> list();
+            case "{" -> dictionary();
+            default -> throw new TemplateException("expected a value, got '" + token.text() + "'");
+          };
     };
   }
 
@@ -281,8 +285,7 @@ final class Expressions {
         value = itemOrSlice(whole);
       } else if (cursor.isOperator("(")) {
         Arguments given = arguments();
-        value = scope ->
-            Values.call(whole.value(scope), given.placed(scope), given.named(scope));
+        value = scope -> Values.call(whole.value(scope), given.placed(scope), given.named(scope));
       } else {
         return value;
       }
@@ -304,8 +307,7 @@ final class Expressions {
     Expression last = bounds.get(1);
     Expression step = bounds.size() > 2 ? bounds.get(2) : _ -> null;
     return scope ->
-        Values.slice(
-            whole.value(scope), first.value(scope), last.value(scope), step.value(scope));
+        Values.slice(whole.value(scope), first.value(scope), last.value(scope), step.value(scope));
   }
 
   /** What a call is given, in its brackets. */
@@ -336,8 +338,8 @@ final class Expressions {
       if (cursor.takes("|")) {
         String name = Filters.known(cursor.name());
         Arguments given = cursor.isOperator("(") ? arguments() : Arguments.NONE;
-        value = scope ->
-            Filters.apply(name, of.value(scope), given.placed(scope), given.named(scope));
+        value =
+            scope -> Filters.apply(name, of.value(scope), given.placed(scope), given.named(scope));
       } else if (cursor.takesName("is")) {
         value = test(of);
       } else if (cursor.isOperator("(") || cursor.isOperator(".") || cursor.isOperator("[")) {

@@ -12,10 +12,42 @@ import org.pygpt.text.PythonJson;
 final class Filters {
   private static final Set<String> KNOWN =
       Set.of(
-          "trim", "tojson", "length", "count", "upper", "lower", "title", "capitalize", "join",
-          "default", "d", "first", "last", "list", "string", "int", "float", "replace", "reverse",
-          "sort", "unique", "map", "select", "reject", "selectattr", "rejectattr", "items",
-          "indent", "safe", "e", "escape", "abs", "round", "sum", "min", "max");
+          "trim",
+          "tojson",
+          "length",
+          "count",
+          "upper",
+          "lower",
+          "title",
+          "capitalize",
+          "join",
+          "default",
+          "d",
+          "first",
+          "last",
+          "list",
+          "string",
+          "int",
+          "float",
+          "replace",
+          "reverse",
+          "sort",
+          "unique",
+          "map",
+          "select",
+          "reject",
+          "selectattr",
+          "rejectattr",
+          "items",
+          "indent",
+          "safe",
+          "e",
+          "escape",
+          "abs",
+          "round",
+          "sum",
+          "min",
+          "max");
 
   private Filters() {}
 
@@ -77,8 +109,7 @@ final class Filters {
       }
       case "unique" -> items.stream().distinct().collect(Collectors.toList());
       case "map" -> mapped(items, given, named);
-      case "sum" ->
-          items.stream().reduce(0L, (sum, item) -> Values.arithmetic("+", sum, item));
+      case "sum" -> items.stream().reduce(0L, (sum, item) -> Values.arithmetic("+", sum, item));
       case "min", "max" -> {
         int sign = name.equals("min") ? 1 : -1;
         yield items.stream().min((a, b) -> sign * Values.compare(a, b)).orElseGet(Filters::none);
@@ -91,8 +122,7 @@ final class Filters {
     return new Values.Undefined("No first item, sequence was empty.");
   }
 
-  private static Object mapped(
-      List<Object> items, List<Object> given, Map<String, Object> named) {
+  private static Object mapped(List<Object> items, List<Object> given, Map<String, Object> named) {
     if (named.containsKey("attribute")) {
       return each(items, Values.text(named.get("attribute")));
     }
@@ -140,7 +170,8 @@ final class Filters {
       return Values.compare(value, 0L) < 0 ? Values.arithmetic("-", 0L, value) : value;
     }
     try {
-      double number = value instanceof Number is ? is.doubleValue() : Double.parseDouble(text(value));
+      double number =
+          value instanceof Number is ? is.doubleValue() : Double.parseDouble(text(value));
       if (name.equals("round")) {
         int digits = given.isEmpty() ? 0 : ((Long) given.getFirst()).intValue();
         double scale = Math.pow(10, digits);

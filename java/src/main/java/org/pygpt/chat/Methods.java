@@ -28,10 +28,11 @@ final class Methods {
       case "keys" -> (_, _) -> new ArrayList<>(members.keySet());
       case "values" -> (_, _) -> new ArrayList<>(members.values());
       case "items" -> (_, _) -> pairs(members);
-      case "get" -> (given, _) ->
-          members.containsKey(given.getFirst())
-              ? members.get(given.getFirst())
-              : given.size() > 1 ? given.get(1) : null;
+      case "get" ->
+          (given, _) ->
+              members.containsKey(given.getFirst())
+                  ? members.get(given.getFirst())
+                  : given.size() > 1 ? given.get(1) : null;
       default -> null;
     };
   }
@@ -55,19 +56,19 @@ final class Methods {
       case "splitlines" -> (_, _) -> text.lines().collect(Collectors.toList());
       case "startswith" -> (given, _) -> any(given.getFirst()).anyMatch(text::startsWith);
       case "endswith" -> (given, _) -> any(given.getFirst()).anyMatch(text::endsWith);
-      case "removeprefix" -> (given, _) ->
-          text.startsWith(one(given)) ? text.substring(one(given).length()) : text;
-      case "removesuffix" -> (given, _) ->
-          text.endsWith(one(given))
-              ? text.substring(0, text.length() - one(given).length())
-              : text;
+      case "removeprefix" ->
+          (given, _) -> text.startsWith(one(given)) ? text.substring(one(given).length()) : text;
+      case "removesuffix" ->
+          (given, _) ->
+              text.endsWith(one(given))
+                  ? text.substring(0, text.length() - one(given).length())
+                  : text;
       case "replace" -> (given, _) -> replace(text, given);
       case "find" -> (given, _) -> place(text, text.indexOf(one(given)));
       case "rfind" -> (given, _) -> place(text, text.lastIndexOf(one(given)));
       case "count" -> (given, _) -> (long) text.split(Pattern.quote(one(given)), -1).length - 1;
       case "join" -> (given, _) -> join(given.getFirst(), text);
-      case "isdigit" -> (_, _) ->
-          !text.isEmpty() && text.codePoints().allMatch(Character::isDigit);
+      case "isdigit" -> (_, _) -> !text.isEmpty() && text.codePoints().allMatch(Character::isDigit);
       default -> null;
     };
   }
@@ -80,8 +81,7 @@ final class Methods {
   }
 
   private static Stream<String> any(Object given) {
-    return (given instanceof List<?> several ? several : List.of(given))
-        .stream().map(Values::text);
+    return (given instanceof List<?> several ? several : List.of(given)).stream().map(Values::text);
   }
 
   static String join(Object items, String between) {

@@ -197,8 +197,11 @@ final class Statements {
     loop.put("first", i == 0);
     loop.put("last", i == size - 1);
     loop.put("length", size);
-    loop.put("previtem", i > 0 ? items.get(i - 1) : new Values.Undefined("there is no previous item"));
-    loop.put("nextitem", i < size - 1 ? items.get(i + 1) : new Values.Undefined("there is no next item"));
+    loop.put(
+        "previtem", i > 0 ? items.get(i - 1) : new Values.Undefined("there is no previous item"));
+    loop.put(
+        "nextitem",
+        i < size - 1 ? items.get(i + 1) : new Values.Undefined("there is no next item"));
     Values.Function cycle = (given, _) -> given.get(i % given.size());
     loop.put("cycle", cycle);
     return loop;
@@ -215,16 +218,18 @@ final class Statements {
     if (inBrackets) {
       cursor.expect(")");
     }
-    return all.size() == 1 ? all.getFirst() : (scope, value) -> {
-      List<Object> items = Values.items(value);
-      if (items.size() != all.size()) {
-        throw new TemplateException(
-            "expected " + all.size() + " values to unpack, got " + items.size());
-      }
-      for (int i = 0; i < items.size(); i++) {
-        all.get(i).set(scope, items.get(i));
-      }
-    };
+    return all.size() == 1
+        ? all.getFirst()
+        : (scope, value) -> {
+          List<Object> items = Values.items(value);
+          if (items.size() != all.size()) {
+            throw new TemplateException(
+                "expected " + all.size() + " values to unpack, got " + items.size());
+          }
+          for (int i = 0; i < items.size(); i++) {
+            all.get(i).set(scope, items.get(i));
+          }
+        };
   }
 
   private Target target() {
@@ -275,27 +280,28 @@ final class Statements {
     }
     Part body = inside("endmacro");
     return (scope, _) -> {
-      Values.Function function = (given, named) -> {
-        if (given.size() > parameters.size()) {
-          throw new TemplateException(
-              "macro '" + name + "' takes not more than " + parameters.size() + " argument(s)");
-        }
-        Scope own = new Scope(scope);
-        int i = 0;
-        for (var parameter : parameters.entrySet()) {
-          Object value =
-              i < given.size()
-                  ? given.get(i)
-                  : named.containsKey(parameter.getKey())
-                      ? named.get(parameter.getKey())
-                      : parameter.getValue().value(own);
-          own.set(parameter.getKey(), value);
-          i++;
-        }
-        StringBuilder text = new StringBuilder();
-        body.write(own, text);
-        return text.toString();
-      };
+      Values.Function function =
+          (given, named) -> {
+            if (given.size() > parameters.size()) {
+              throw new TemplateException(
+                  "macro '" + name + "' takes not more than " + parameters.size() + " argument(s)");
+            }
+            Scope own = new Scope(scope);
+            int i = 0;
+            for (var parameter : parameters.entrySet()) {
+              Object value =
+                  i < given.size()
+                      ? given.get(i)
+                      : named.containsKey(parameter.getKey())
+                          ? named.get(parameter.getKey())
+                          : parameter.getValue().value(own);
+              own.set(parameter.getKey(), value);
+              i++;
+            }
+            StringBuilder text = new StringBuilder();
+            body.write(own, text);
+            return text.toString();
+          };
       scope.set(name, function);
       return Flow.ON;
     };

@@ -8,13 +8,38 @@ import java.util.Set;
 final class Tests {
   private static final Set<String> ALONE =
       Set.of(
-          "defined", "undefined", "none", "string", "mapping", "iterable", "sequence", "number",
-          "integer", "float", "boolean", "true", "false", "odd", "even", "callable", "upper",
+          "defined",
+          "undefined",
+          "none",
+          "string",
+          "mapping",
+          "iterable",
+          "sequence",
+          "number",
+          "integer",
+          "float",
+          "boolean",
+          "true",
+          "false",
+          "odd",
+          "even",
+          "callable",
+          "upper",
           "lower");
   private static final Set<String> WITH_ONE =
       Set.of(
-          "divisibleby", "eq", "equalto", "ne", "lt", "lessthan", "le", "gt", "greaterthan", "ge",
-          "in", "sameas");
+          "divisibleby",
+          "eq",
+          "equalto",
+          "ne",
+          "lt",
+          "lessthan",
+          "le",
+          "gt",
+          "greaterthan",
+          "ge",
+          "in",
+          "sameas");
 
   private Tests() {}
 

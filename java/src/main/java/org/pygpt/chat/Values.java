@@ -181,8 +181,7 @@ final class Values {
       return text.repeat((int) Math.max(0, count));
     }
     if (operator.equals("+") && left instanceof String) {
-      throw new TemplateException(
-          "can only concatenate str (not \"" + type(right) + "\") to str");
+      throw new TemplateException("can only concatenate str (not \"" + type(right) + "\") to str");
     }
     throw unsupported(operator, left, right);
   }
@@ -266,7 +265,7 @@ final class Values {
       return otherwise;
     }
     long place = index < 0 ? index + size : index;
-    return (int) Math.clamp(place, by > 0 ? 0 : -1, by > 0 ? size : size - 1);
+    return Math.clamp(place, by > 0 ? 0 : -1, by > 0 ? size : size - 1);
   }
 
   /** {@code value(...)}. */

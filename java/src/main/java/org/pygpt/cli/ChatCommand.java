@@ -39,8 +39,7 @@ final class ChatCommand implements Callable<Integer> {
     COMMANDS.put("/help", "show these lines");
     COMMANDS.put("/reset", "forget what was said, with --remember");
     COMMANDS.put("/seed N", "set the seed of the answers to come");
-    COMMANDS.put(
-        "/temperature X", "0 takes the likeliest token, 1 the model's own probabilities");
+    COMMANDS.put("/temperature X", "0 takes the likeliest token, 1 the model's own probabilities");
     COMMANDS.put("/quit", "end; so does Ctrl-D. Ctrl-C stops an answer");
   }
 
@@ -173,7 +172,9 @@ final class ChatCommand implements Callable<Integer> {
         out.println();
       }
     } catch (IllegalArgumentException error) {
-      throw error instanceof TextException ? error : new IllegalArgumentException("--" + flag(error));
+      throw error instanceof TextException
+          ? error
+          : new IllegalArgumentException("--" + flag(error));
     }
   }
 

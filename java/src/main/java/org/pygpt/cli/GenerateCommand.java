@@ -174,7 +174,7 @@ final class GenerateCommand implements Callable<Integer> {
   /** Settles how many tokens are added by default, and whether the context has to slide. */
   private GenerateOptions withRoom(GPT model, String prompt, GenerateOptions options) {
     int size = model.config().blockSize();
-    int room = size - model.encoded(prompt, specials).length;
+    int room = size - model.encoded(prompt, options.specials()).length;
     if (truncate && options.maxNewTokens() < size) {
       return options;
     }
@@ -186,7 +186,7 @@ final class GenerateCommand implements Callable<Integer> {
           size, room);
       return options.withMaxNewTokens(room);
     }
-    if (options.maxNewTokens() > room && !slide) {
+    if (options.maxNewTokens() > room && !options.slide()) {
       err.printf("(longer than the context: the model sees the last %d tokens)%n", size);
       return options.sliding();
     }

@@ -66,7 +66,8 @@ final class SamplingFlags {
 
   @Option(
       names = "--lookup",
-      description = "guess tokens from what was there before: the same text, sooner where it repeats")
+      description =
+          "guess tokens from what was there before: the same text, sooner where it repeats")
   private boolean lookup;
 
   @Option(

@@ -118,7 +118,7 @@ public final class PretrainedModel {
   }
 
   private static PretrainedModel own(Path folder, Map<String, Object> values, Arena arena)
-      throws FileException {
+      throws IOException, FileException {
     ModelFolder.Saved saved = ModelFolder.load(folder, arena);
     Map<?, ?> ids = values.get("special_ids") instanceof Map<?, ?> is ? is : Map.of();
     Map<String, List<WeightPart>> parts = new HashMap<>();

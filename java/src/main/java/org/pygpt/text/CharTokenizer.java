@@ -166,8 +166,7 @@ public final class CharTokenizer implements Tokenizer {
   public String decode(int... ids) {
     for (int id : ids) {
       if (id < 0 || id >= characters.length) {
-        throw new TextException(
-            "ids: expected 0 to " + (characters.length - 1) + ", got " + id);
+        throw new TextException("ids: expected 0 to " + (characters.length - 1) + ", got " + id);
       }
     }
     return text(Arrays.stream(ids).map(id -> characters[id]).toArray());

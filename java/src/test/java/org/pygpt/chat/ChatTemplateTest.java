@@ -46,8 +46,10 @@ class ChatTemplateTest {
   }
 
   private static ChatForm form(String template) {
-    String characters = IntStream.range(10, 127).collect(
-        StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append).toString();
+    String characters =
+        IntStream.range(10, 127)
+            .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
+            .toString();
     CharTokenizer tokenizer = new CharTokenizer(characters, true);
     int[] ends = tokenizer.end().stream().toArray();
     return new ChatForm(tokenizer, template, ends, OptionalInt.empty(), OptionalInt.empty());
