@@ -15,7 +15,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 COMMANDS = ("data.md", "tokenizers.md", "cli.md", "cli-generate.md")
 PYTHON = (
     *("data.md", "tokenizers.md", "generate.md", "training.md", "embeddings.md"),
-    *("page.md", "encoder-decoder.md"),
+    *("page.md", "encoder-decoder.md", "network.md"),
 )
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 MATCH = doctest.OutputChecker().check_output

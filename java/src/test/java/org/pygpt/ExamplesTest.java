@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import examples.Microgpt;
 import examples.Snippets;
 import examples.TrainNames;
+import examples.Xor;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.io.StringWriter;
@@ -51,6 +52,14 @@ class ExamplesTest {
     assertEquals(10, output.out.size());
     List<String> steps = output.err.stream().map(line -> line.split(":")[0]).toList();
     assertEquals(List.of("step 0", "step 100", "step 200"), steps);
+  }
+
+  @Test
+  void xor() throws Exception {
+    Output output = run(Xor::main);
+    List<String> expected =
+        List.of("[0.0, 0.0] 0", "[0.0, 1.0] 1", "[1.0, 0.0] 1", "[1.0, 1.0] 0", "right: 1.0");
+    assertEquals(expected, output.out);
   }
 
   @Test
