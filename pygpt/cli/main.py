@@ -30,10 +30,12 @@ from pygpt.cli import (
     names,
     plot,
     prepare,
+    search,
     serve,
     show,
     tokenizer,
     train,
+    vectors,
 )
 from pygpt.cli.flags import (
     UsageError,
@@ -51,7 +53,7 @@ from pygpt.files.text import TO_UTF8
 
 COMMANDS = (
     names, show, generate, chat, serve, prepare, train, finetune, launch, evaluate, info, plot,
-    tokenizer, export, learn,
+    tokenizer, vectors, search, export, learn,
 )  # fmt: skip
 ERROR, USAGE, INTERRUPTED, NO_READER = 1, 2, 130, 141
 EXAMPLES = (
