@@ -79,10 +79,9 @@ ORDER = (
 JAVA = ROOT / "java" / "src" / "main" / "java" / "org" / "pygpt"
 # A package of Java may import those before it; "" is `org.pygpt` itself.
 JAVA_ORDER = (
-    "python", "text", "tensor", "kernels", "kernels.reference", "kernels.nd4j", "kernels.cpu",
-    "kernels.cuda", "backends", "vectors", "graph", "ops", "model", "train", "generate", "network",
-    "jobs",
-    "files", "datasets", "runs", "names", "", "cli",
+    "python", "text", "chat", "tensor", "kernels", "kernels.reference", "kernels.nd4j",
+    "kernels.cpu", "kernels.cuda", "backends", "vectors", "graph", "ops", "model", "train",
+    "generate", "network", "jobs", "files", "datasets", "runs", "names", "", "cli",
 )  # fmt: skip
 JAVA_FILES = sorted(JAVA.rglob("*.java"))
 
