@@ -28,6 +28,7 @@ from pygpt.cli import (
     launch,
     names,
     plot,
+    prefer,
     prepare,
     serve,
     show,
@@ -49,8 +50,8 @@ from pygpt.errors import ConfigError, PygptError, TooLargeError
 from pygpt.files.text import TO_UTF8
 
 COMMANDS = (
-    names, show, generate, chat, serve, prepare, train, finetune, launch, evaluate, info, plot,
-    tokenizer, export,
+    names, show, generate, chat, serve, prepare, train, finetune, prefer, launch, evaluate, info,
+    plot, tokenizer, export,
 )  # fmt: skip
 ERROR, USAGE, INTERRUPTED, NO_READER = 1, 2, 130, 141
 EXAMPLES = (

@@ -19,6 +19,7 @@ from pygpt.distributed.group import Alone, Group
 from pygpt.distributed.step import with_microbatches, with_threads
 from pygpt.errors import CheckpointError, ConfigError, DataError
 from pygpt.model.gpt import GPT
+from pygpt.model.lora import LoraConfig
 from pygpt.tokenizers.bpe import BPETokenizer
 from pygpt.tokenizers.char import CharTokenizer
 from pygpt.tokenizers.chat_template import ChatForm, plain_template
@@ -58,7 +59,8 @@ def finetune(
             of conversations, where the loss is that of the answers alone; see `Pairs.read`. They
             are put into the form of the model's chat template, if it has one. A model whose
             tokenizer has nothing to end an answer with gets an id for that: see `with_end`.
-        config: the run's options; `frozen` names what stays as it is.
+        config: the run's options; `frozen` names what stays as it is; with `lora` an adapter is
+            trained and saved alone, and the model stays as it is.
         run, resume, writers, group: see `Trainer`.
         validation: the part of the pairs that is to validate with.
         backend: see `GPT`.
@@ -76,20 +78,48 @@ def finetune(
     reading["encoding"] = encoding
     with ExitStack() as stack:
         model = stack.enter_context(load(checkpoint, backend, config.threads))
+        without_adapter(model, config, on_note)
         if not os.path.isdir(data) and model.tokenizer is not None:
             if not ends(model.special_ids, model.tokenizer):
+                vocab_size = model.config.vocab_size
                 in_lines = answers_are_lines(data, **reading)
                 ended = with_end(model, backend, in_lines, on_note, config.threads)
                 model = stack.enter_context(ended)
+                if config.lora and model.config.vocab_size != vocab_size:
+                    problem = "expected a model whose tokenizer has something to end an answer with"
+                    raise ConfigError("lora", f"{problem}, since an adapter adds no id")
         learned = data_for(model, data, validation, config.seed, **reading, skip=skip)
         if isinstance(learned, PairDataset):
             for note in learned.train.notes:
                 on_note(note)
             if model.chat_template is None:
                 model.chat_template = plain_template(learned.tokenizer)
+        if config.lora:
+            model.add_adapter(adapter_of(config), seed=config.seed)
         to: dict[str, Any] = {"run": run, "resume": resume, "writers": writers, "group": group}
         with Trainer(model, learned, config, **to) as trainer:
             yield trainer
+
+
+def without_adapter(model: GPT, config: TrainConfig, on_note: Callable[[str], None]) -> None:
+    """Merge the adapter that a checkpoint has.
+
+    Raises:
+        ConfigError: another one is to be trained, whose base there would be nowhere.
+    """
+    if model.adapter is None:
+        return
+    if config.lora:
+        problem = "expected a checkpoint without an adapter; save it merged, and train on that"
+        raise ConfigError("lora", problem)
+    model.merge_and_unload()
+    on_note("the adapter of the checkpoint is merged into its weights")
+
+
+def adapter_of(config: TrainConfig) -> LoraConfig:
+    """Return the adapter that a run's options say."""
+    targets = tuple(filter(None, (part.strip() for part in config.lora_targets.split(","))))
+    return LoraConfig(config.lora, config.lora_alpha, config.lora_dropout, targets)
 
 
 def load(

@@ -42,7 +42,7 @@ from pygpt.training.run_folder import (
     steps_in,
 )
 from pygpt.training.state import Best, read_state
-from pygpt.training.trainer import FILES, Trainer, check_origin
+from pygpt.training.trainer import ADAPTER_FILES, FILES, Trainer, check_origin
 
 
 class RunOptions(GPTOptions, TrainOptions, total=False):
@@ -185,6 +185,8 @@ def open_run(
     saved = begun_as_first(folder, group) if resume else None
     sizes, config = _options(found, options, saved)
     config = with_threads(with_microbatches(config, group.size), group)
+    if config.lora:
+        raise ConfigError("lora", "expected 0, since there is no model yet to adapt; see finetune")
     paths = {"source": data, "tokenizer": tokenizer}
     reading = {"field": field, "format": format, "lines": lines}
     reading |= {"encoding": encoding, "separator": separator}
@@ -237,7 +239,7 @@ def begun_with(run: Path) -> Begun | None:
     check_run(run)
     if not os.path.isdir(run):
         return None
-    folder = newest_in(run, FILES)
+    folder = newest_in(run, FILES, ADAPTER_FILES)
     if folder is not None:
         with checkpoint.opened(folder) as saved:
             state = read_state(folder)
