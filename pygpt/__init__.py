@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pygpt.datasets.sampler import WindowSampler as WindowSampler
     from pygpt.datasets.sources import read_documents as read_documents
     from pygpt.datasets.token_file import TokenFile as TokenFile
+    from pygpt.engine.network import Network as Network
     from pygpt.errors import CheckpointError as CheckpointError
     from pygpt.errors import ClosedError as ClosedError
     from pygpt.errors import ConfigError as ConfigError
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from pygpt.model.gpt import GPT as GPT
     from pygpt.model.gpt import load as load
     from pygpt.model.lora import LoraConfig as LoraConfig
+    from pygpt.model.network_config import Dense as Dense
     from pygpt.names.config import NamesConfig as NamesConfig
     from pygpt.names.protocol import NamesRun as NamesRun
     from pygpt.plot import plot_runs as plot_runs
@@ -74,6 +76,7 @@ _ROOMS = {
     "datasets.token_file": "TokenFile",
     "datasets.sampler": "WindowSampler",
     "datasets.sources": "read_documents",
+    "engine.network": "Network",
     "errors": "CheckpointError ClosedError ConfigError DataError DeviceError OutputError "
     "PygptError ShapeError TokenError TooLargeError",
     "files.text": "read_text",
@@ -84,6 +87,7 @@ _ROOMS = {
     "model.encoder_decoder_config": "EncoderDecoderConfig",
     "model.gpt": "GPT load",
     "model.lora": "LoraConfig",
+    "model.network_config": "Dense",
     "names.config": "NamesConfig",
     "names.protocol": "NamesRun",
     "plot": "plot_runs",

@@ -18,10 +18,12 @@ ORDER = (
     "fields", "model.layout", "model.presets", "model.config", "model.lora", "training.config",
     "generate.config", "names.config", "files.streams", "files.text", "files.lock", "files.atomic",
     "files.checksums",
-    "model.batch", "model.encoder_decoder_config", "model.pair_batch", "generate.translate_config",
-    "engine.turns", "engine.java", "engine.door", "engine.arrays", "engine.freeing",
+    "model.batch", "model.network_config", "model.encoder_decoder_config", "model.pair_batch",
+    "generate.translate_config",
+    "engine.turns", "engine.java", "engine.java_network", "engine.door", "engine.arrays",
+    "engine.freeing",
     "engine.handle", "engine.training", "engine.probe",
-    "engine.model", "engine.encoder_decoder", "engine.generation", "engine",
+    "engine.model", "engine.encoder_decoder", "engine.generation", "engine.network", "engine",
     "tokenizers.protocol", "tokenizers.alphabet", "tokenizers.pretokenize", "tokenizers.merging",
     "tokenizers.template", "tokenizers.tokenizer_json", "tokenizers.char", "tokenizers.words",
     "tokenizers.bpe",
@@ -46,9 +48,9 @@ ORDER = (
     "generate.generator", "generate.generation", "model.adapted", "model.gpt", "generate.chat",
     "names.protocol",
     "cli.progress",
-    "distributed.group", "distributed.cost", "distributed.step", "distributed.state",
-    "distributed.same", "distributed.beats", "distributed.mpi", "distributed.gloo",
-    "distributed.launch", "distributed",
+    "distributed.group", "distributed.cost", "distributed.exchange", "distributed.step",
+    "distributed.state", "distributed.same", "distributed.beats", "distributed.mpi",
+    "distributed.gloo", "distributed.launch", "distributed",
     "training.schedule", "training.evaluation", "training.metrics", "training.state",
     "training.run_folder", "training.trainer", "training.finetune", "training.recipes",
     "training.run",
@@ -57,6 +59,7 @@ ORDER = (
     "preferences.prefer", "preferences",
     "translation.names", "translation.numbers", "translation.dates", "translation.tasks",
     "translation.train", "translation",
+    "learn.lesson", "learn.play", "learn.notebook", "learn",
     "serve.config", "serve.errors", "serve.schema", "serve.metrics", "serve.engine",
     "serve.spelling", "serve.prompts", "serve.scores", "serve.answers", "serve.service",
     "serve.live", "serve.packed", "serve.looks", "serve.show_schema", "serve.others",
@@ -67,7 +70,8 @@ ORDER = (
     "cli.prepare", "cli.tokenizer", "cli.stopping", "cli.training", "cli.live",
     "cli.translation", "cli.generate", "cli.serve", "cli.train", "cli.finetune", "cli.prefer",
     "cli.launch",
-    "cli.evaluate", "cli.info", "cli.plot", "cli.chat", "cli.show", "cli.export", "cli.completion",
+    "cli.evaluate", "cli.info", "cli.plot", "cli.chat", "cli.show", "cli.export", "cli.learn",
+    "cli.completion",
     "cli.main",
     "__main__",
 )  # fmt: skip
@@ -76,8 +80,8 @@ JAVA = ROOT / "java" / "src" / "main" / "java" / "org" / "pygpt"
 # A package of Java may import those before it; "" is `org.pygpt` itself.
 JAVA_ORDER = (
     "python", "text", "tensor", "kernels", "kernels.reference", "kernels.nd4j", "kernels.cpu",
-    "kernels.cuda", "backends", "graph", "ops", "model", "train", "generate", "jobs", "files",
-    "datasets", "runs", "names", "", "cli",
+    "kernels.cuda", "backends", "graph", "ops", "model", "train", "generate", "network", "jobs",
+    "files", "datasets", "runs", "names", "", "cli",
 )  # fmt: skip
 JAVA_FILES = sorted(JAVA.rglob("*.java"))
 

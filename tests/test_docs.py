@@ -17,7 +17,7 @@ COMMANDS = (
 )
 PYTHON = (
     *("data.md", "tokenizers.md", "generate.md", "training.md", "embeddings.md"),
-    *("page.md", "encoder-decoder.md", "adapters.md", "preferences.md"),
+    *("page.md", "encoder-decoder.md", "network.md", "adapters.md", "preferences.md"),
 )
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 MATCH = doctest.OutputChecker().check_output

@@ -26,6 +26,7 @@ from pygpt.cli import (
     generate,
     info,
     launch,
+    learn,
     names,
     plot,
     prefer,
@@ -51,7 +52,7 @@ from pygpt.files.text import TO_UTF8
 
 COMMANDS = (
     names, show, generate, chat, serve, prepare, train, finetune, prefer, launch, evaluate, info,
-    plot, tokenizer, export,
+    plot, tokenizer, export, learn,
 )  # fmt: skip
 ERROR, USAGE, INTERRUPTED, NO_READER = 1, 2, 130, 141
 EXAMPLES = (
@@ -61,6 +62,7 @@ EXAMPLES = (
   python -m pygpt generate model --prompt "To be" --samples 3
   python -m pygpt prepare shakespeare --tokenizer char --out data
   python -m pygpt tokenizer explain abracadabra
+  python -m pygpt learn                             how it all works: lessons that run
 """
 )
 

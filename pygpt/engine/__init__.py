@@ -1,7 +1,7 @@
 """The one door to Java: a model's weights, training and generation as a few coarse calls.
 
     door.py        Java's classes and errors, files in the jars; starts the JVM when it must
-    java.py        Protocols of the Java classes that are called
+    java.py        Protocols of the Java classes that are called; java_network.py: of networks
     arrays.py      all weights, gradients or moments as NumPy arrays
     turns.py       who of many threads is next
     freeing.py     memory of what nobody refers to any more
@@ -9,6 +9,7 @@
     training.py    updates of a model's weights
     model.py       the weights, and what is computed of token ids
     generation.py  what follows prompts
+    network.py     dense layers, trained on examples
 
 Nothing here knows of text, files or schedules.
 """
