@@ -20,7 +20,7 @@ from pygpt.preferences.rewards import Reward
 from pygpt.tokenizers.chat_template import ChatForm
 from pygpt.tokenizers.protocol import ends
 from pygpt.training.config import TrainConfig
-from pygpt.training.finetune import adapter_of, load, without_adapter
+from pygpt.training.finetune import begin_adapter, load, without_adapter
 
 
 @contextmanager
@@ -55,13 +55,12 @@ def prefer(
     """
     config = from_dict(TrainConfig, PREFERENCE_TUNING) if config is None else config
     with ExitStack() as stack:
-        model = stack.enter_context(load(checkpoint, backend))
-        without_adapter(model, config, on_note)
+        model = without_adapter(load(checkpoint, backend), config, on_note)
+        stack.callback(model.close)
         if not ends(model.special_ids, model.tokenizer):
             problem = "expected one with an id that ends a text, got none"
             raise ConfigError("tokenizer", f"{problem}; fine-tune the model first")
-        if config.lora:
-            model.add_adapter(adapter_of(config), seed=config.seed)
+        begin_adapter(model, config)
         if reward is not None:
             if isinstance(options, DPOConfig):
                 raise ConfigError("options", "expected those of GRPO with a reward, got DPO's")

@@ -185,8 +185,6 @@ def open_run(
     saved = begun_as_first(folder, group) if resume else None
     sizes, config = _options(found, options, saved)
     config = with_threads(with_microbatches(config, group.size), group)
-    if config.lora:
-        raise ConfigError("lora", "expected 0, since there is no model yet to adapt; see finetune")
     paths = {"source": data, "tokenizer": tokenizer}
     reading = {"field": field, "format": format, "lines": lines}
     reading |= {"encoding": encoding, "separator": separator}
@@ -291,6 +289,8 @@ def _options(
         config = from_dict(
             TrainConfig, options_of(recipe.base["train"], {**recipe.train, **train})
         )
+    if config.lora:
+        raise ConfigError("lora", "expected 0, since there is no model yet to adapt; see finetune")
     model = {**base, **recipe.model, **sizes}
     from_dict(GPTConfig, {"vocab_size": 1, **model})  # what is wrong is said before any work
     if saved is not None:
