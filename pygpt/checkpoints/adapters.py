@@ -130,21 +130,24 @@ def _ends(module: str, target: str) -> bool:
 # ---- files -----------------------------------------------------------------------------------
 
 
-def is_adapter(folder: Path) -> bool:
-    """Whether a folder has an adapter."""
-    return (folder / CONFIG_FILE).is_file()
+def names_base(folder: Path) -> bool:
+    """Whether a folder has an adapter that says what it lies beside."""
+    try:
+        return bool(_read_values(folder).get("base_model_name_or_path"))
+    except CheckpointError:
+        return False
 
 
 def base_of(folder: Path) -> str:
     """Return what the folder of an adapter says that it lies beside: a folder, or a name.
 
     Raises:
-        CheckpointError: it does not say it, or its configuration is damaged.
+        CheckpointError: its configuration is damaged.
     """
     base = _read_values(folder).get("base_model_name_or_path")
-    if not isinstance(base, str) or not base:
-        problem = f"{CONFIG_FILE} names no base_model_name_or_path"
-        raise CheckpointError(f"adapter {folder}: {problem}; load its base, then load_adapter")
+    if not isinstance(base, str):
+        problem = f"base_model_name_or_path: expected text, got {base!r}"
+        raise CheckpointError(f"adapter {folder}: {CONFIG_FILE}: {problem}")
     beside = folder / base
     return os.fspath(beside) if not os.path.isabs(base) and beside.is_dir() else base
 

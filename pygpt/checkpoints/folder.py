@@ -113,7 +113,8 @@ def opened(source: Path) -> Iterator[Saved]:
         with _gguf(source) as saved:
             yield saved
         return
-    if adapters.is_adapter(source) and not any((source / f).exists() for f in FILES_OF_WEIGHTS):
+    is_model = any((source / name).exists() for name in (CONFIG_FILE, *FILES_OF_WEIGHTS))
+    if not is_model and adapters.names_base(source):
         with _adapted(source) as saved:
             yield saved
         return

@@ -73,8 +73,7 @@ def finetune(
     group = Alone() if group is None else group
     config = TrainConfig() if config is None else config
     config = with_threads(with_microbatches(config, group.size), group)
-    reading: dict[str, Any] = {"prompt_field": prompt_field, "answer_field": answer_field}
-    reading["encoding"] = encoding
+    reading: Any = dict(prompt_field=prompt_field, answer_field=answer_field, encoding=encoding)
     with ExitStack() as stack:
         model = without_adapter(load(checkpoint, backend, config.threads), config, on_note)
         stack.callback(model.close)
@@ -89,8 +88,8 @@ def finetune(
             if model.chat_template is None:
                 model.chat_template = plain_template(learned.tokenizer)
         begin_adapter(model, config)
-        to: dict[str, Any] = {"run": run, "resume": resume, "writers": writers, "group": group}
-        with Trainer(model, learned, config, **to) as trainer:
+        to: dict[str, Any] = {"resume": resume, "writers": writers, "group": group}
+        with Trainer(model, learned, config, run=run, **to) as trainer:
             yield trainer
 
 
