@@ -64,6 +64,9 @@ if TYPE_CHECKING:
     from pygpt.training.metrics import TensorBoard as TensorBoard
     from pygpt.training.run import train as train
     from pygpt.training.trainer import Trainer as Trainer
+    from pygpt.vectors.keyed import KeyedVectors as KeyedVectors
+    from pygpt.vectors.search import SearchIndex as SearchIndex
+    from pygpt.vectors.word2vec import Word2Vec as Word2Vec
 
     __version__: str
 
@@ -107,6 +110,9 @@ _ROOMS = {
     "training.metrics": "JsonLines Record TensorBoard",
     "training.run": "train",
     "training.trainer": "Trainer",
+    "vectors.keyed": "KeyedVectors",
+    "vectors.search": "SearchIndex",
+    "vectors.word2vec": "Word2Vec",
 }
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names.split()}
 __all__ = list(_HOMES)

@@ -20,10 +20,11 @@ ORDER = (
     "files.checksums",
     "model.batch", "model.network_config", "model.encoder_decoder_config", "model.pair_batch",
     "generate.translate_config",
-    "engine.turns", "engine.java", "engine.java_network", "engine.door", "engine.arrays",
-    "engine.freeing",
+    "engine.turns", "engine.java", "engine.java_network", "engine.java_vectors", "engine.door",
+    "engine.arrays", "engine.freeing",
     "engine.handle", "engine.training", "engine.probe",
-    "engine.model", "engine.encoder_decoder", "engine.generation", "engine.network", "engine",
+    "engine.model", "engine.encoder_decoder", "engine.generation", "engine.network",
+    "engine.word_vectors", "engine",
     "tokenizers.protocol", "tokenizers.alphabet", "tokenizers.pretokenize", "tokenizers.merging",
     "tokenizers.template", "tokenizers.tokenizer_json", "tokenizers.char", "tokenizers.words",
     "tokenizers.bpe",
@@ -47,6 +48,9 @@ ORDER = (
     "generate.prompts",
     "generate.generator", "generate.generation", "model.adapted", "model.gpt", "generate.chat",
     "names.protocol",
+    "vectors.config", "vectors.words", "vectors.statistics", "vectors.evaluate",
+    "vectors.planted", "vectors.formats", "vectors.keyed", "vectors.word2vec", "vectors.chunks",
+    "vectors.search", "vectors",
     "cli.progress",
     "distributed.group", "distributed.cost", "distributed.exchange", "distributed.step",
     "distributed.state", "distributed.same", "distributed.beats", "distributed.mpi",
@@ -68,6 +72,7 @@ ORDER = (
     "serve.openapi", "serve.app", "serve.server",
     "cli.display", "cli.signals", "plot", "cli.checkpoint", "cli.flags", "cli.workers", "cli.names",
     "cli.prepare", "cli.tokenizer", "cli.stopping", "cli.training", "cli.live",
+    "cli.vectors", "cli.search",
     "cli.translation", "cli.generate", "cli.serve", "cli.train", "cli.finetune", "cli.prefer",
     "cli.launch",
     "cli.evaluate", "cli.info", "cli.plot", "cli.chat", "cli.show", "cli.export", "cli.learn",
@@ -80,7 +85,8 @@ JAVA = ROOT / "java" / "src" / "main" / "java" / "org" / "pygpt"
 # A package of Java may import those before it; "" is `org.pygpt` itself.
 JAVA_ORDER = (
     "python", "text", "tensor", "kernels", "kernels.reference", "kernels.nd4j", "kernels.cpu",
-    "kernels.cuda", "backends", "graph", "ops", "model", "train", "generate", "network", "jobs",
+    "kernels.cuda", "backends", "vectors", "graph", "ops", "model", "train", "generate", "network",
+    "jobs",
     "files", "datasets", "runs", "names", "", "cli",
 )  # fmt: skip
 JAVA_FILES = sorted(JAVA.rglob("*.java"))

@@ -13,11 +13,13 @@ from pygpt.cli import main as cli
 
 DOCS = Path(__file__).parents[1] / "docs"
 COMMANDS = (
-    *("data.md", "tokenizers.md", "cli.md", "cli-generate.md", "adapters.md", "preferences.md"),
+    *("data.md", "tokenizers.md", "cli.md", "cli-generate.md", "vectors.md", "adapters.md"),
+    "preferences.md",
 )
 PYTHON = (
     *("data.md", "tokenizers.md", "generate.md", "training.md", "embeddings.md"),
-    *("page.md", "encoder-decoder.md", "network.md", "adapters.md", "preferences.md"),
+    *("page.md", "encoder-decoder.md", "network.md", "vectors.md", "adapters.md"),
+    "preferences.md",
 )
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 MATCH = doctest.OutputChecker().check_output

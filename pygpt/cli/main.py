@@ -31,10 +31,12 @@ from pygpt.cli import (
     plot,
     prefer,
     prepare,
+    search,
     serve,
     show,
     tokenizer,
     train,
+    vectors,
 )
 from pygpt.cli.flags import (
     UsageError,
@@ -52,7 +54,7 @@ from pygpt.files.text import TO_UTF8
 
 COMMANDS = (
     names, show, generate, chat, serve, prepare, train, finetune, prefer, launch, evaluate, info,
-    plot, tokenizer, export, learn,
+    plot, tokenizer, vectors, search, export, learn,
 )  # fmt: skip
 ERROR, USAGE, INTERRUPTED, NO_READER = 1, 2, 130, 141
 EXAMPLES = (
