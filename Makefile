@@ -47,10 +47,12 @@ java-jar: build/pygpt.jar  ## build/pygpt.jar, all in one: java -jar build/pygpt
 build/pygpt.jar: $(ENGINE_SOURCES) $(wildcard java/src/launcher/java/org/pygpt/launcher/*) pygpt/data/java.flags
 	@$(RUN_GRADLE) javaJar
 
-test: lint browser $(CUDA_FAKE)  ## lint, then run pytest and JUnit; the counts come last
-	@rm -f build/pytest.xml; status=0; \
-	$(VENV_PYTHON) -m pytest --junitxml=build/pytest.xml $(ARGS) || status=1; \
-	{ export PYGPT_CUDA="$(CURDIR)/build/cuda-fake"; $(RUN_GRADLE) junit; } || status=1; \
+test: lint browser $(CUDA_FAKE)  ## lint, then run pytest and JUnit beside each other; the counts come last
+	@rm -rf build/pytest.xml build/junit build/junit.log; mkdir -p build; status=0; \
+	{ export PYGPT_CUDA="$(CURDIR)/build/cuda-fake"; $(RUN_GRADLE) junit; } > build/junit.log 2>&1 & \
+	junit=$$!; trap "kill $$junit; exit 130" INT TERM; \
+	$(VENV_PYTHON) -m pytest --durations=40 --junitxml=build/pytest.xml $(ARGS) || status=1; \
+	wait $$junit || status=1; cat build/junit.log; \
 	$(VENV_PYTHON) tests/packaging/counts.py build/pytest.xml build/junit || status=1; \
 	exit $$status
 
