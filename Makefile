@@ -83,7 +83,7 @@ pictures: .venv/.installed-test $(ENGINE) $(PAGE) browser  ## make the pictures 
 bench-names: .venv/.installed-bench $(ENGINE)  ## names beside NumPy and PyTorch (fetches 3 GB)
 	@$(VENV_PYTHON) -m benchmarks.names $(ARGS)
 
-bench: .venv/.installed-bench $(ENGINE)  ## training beside PyTorch, five models, 20 minutes
+bench: .venv/.installed-bench $(ENGINE)  ## training beside PyTorch and JAX, five models, 25 minutes
 	@$(VENV_PYTHON) -m benchmarks.train $(ARGS)
 
 bench-quick: .venv/.installed-bench $(ENGINE)  ## the three small ones beside eager PyTorch, 3 minutes
@@ -92,7 +92,7 @@ bench-quick: .venv/.installed-bench $(ENGINE)  ## the three small ones beside ea
 bench-recipe: .venv/.installed-bench $(ENGINE)  ## nanoGPT's Shakespeare recipe beside PyTorch, 2 minutes
 	@$(VENV_PYTHON) -m benchmarks.recipe $(ARGS)
 
-bench-generate: .venv/.installed-bench $(ENGINE)  ## generating beside Hugging Face transformers, 5 minutes
+bench-generate: .venv/.installed-bench $(ENGINE)  ## generating beside transformers and CTranslate2, 10 minutes
 	@$(VENV_PYTHON) -m benchmarks.generate $(ARGS)
 
 bench-serve: .venv/.installed-test $(ENGINE)  ## one client and several of the endpoint, 5 minutes
