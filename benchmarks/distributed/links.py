@@ -163,6 +163,8 @@ def unplug(python: str, number: int, folder: Path) -> str:
         line = process.stderr.readline()
         if not line:
             raise DisagreementError("it ended without a line that names the rank")
+    if "no sign of life" not in line:
+        raise DisagreementError(f"something else ended it: {line}")
     named = time.monotonic() - began
     process.wait(60)
     ended = time.monotonic() - began
