@@ -72,7 +72,7 @@ JAVA = ROOT / "java" / "src" / "main" / "java" / "org" / "pygpt"
 JAVA_ORDER = (
     "python", "text", "tensor", "kernels", "kernels.reference", "kernels.nd4j", "kernels.cpu",
     "kernels.cuda", "backends", "graph", "ops", "model", "train", "generate", "jobs", "files",
-    "datasets", "runs", "names", "", "cli",
+    "datasets", "runs", "names", "bench", "", "cli",
 )  # fmt: skip
 JAVA_FILES = sorted(JAVA.rglob("*.java"))
 

@@ -15,7 +15,7 @@ from pygpt.engine import java
 from pygpt.engine.arrays import download
 from pygpt.engine.door import java_class, translated
 from pygpt.engine.handle import Handle
-from pygpt.engine.model import chosen_dtype
+from pygpt.engine.model import chosen_dtype, resolved
 from pygpt.errors import ConfigError, ShapeError
 from pygpt.fields import from_dict
 from pygpt.generate.translate_config import TranslateConfig
@@ -70,6 +70,7 @@ class EncoderDecoderModel(Handle[java.EncoderDecoder]):
         threads: int = 0,
     ) -> None:
         dtype = chosen_dtype(backend, dtype, threads)
+        backend = resolved(backend, config.num_parameters)
         self.config = config
         self.backend = backend
         with translated():

@@ -20,7 +20,7 @@ from pygpt.engine.training import Training, TrainingMemory, java_dtype
 from pygpt.errors import ConfigError, ShapeError
 from pygpt.fields import INT_MAX, from_dict
 from pygpt.model.batch import checked_batch, checked_ids
-from pygpt.model.config import BACKENDS, GPTConfig
+from pygpt.model.config import AUTO, BACKENDS, GPTConfig
 from pygpt.training.config import AdamWConfig, AdamWOptions
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def chosen_dtype(backend: str, dtype: str | None, threads: int) -> str:
     Raises:
         ConfigError: an unknown backend, one without this dtype, or fewer than 0 threads.
     """
-    if backend not in BACKENDS and not _has_backend(backend):
+    if backend not in (*BACKENDS, AUTO) and not _has_backend(backend):
         expected = ", ".join(BACKENDS)
         raise ConfigError("backend", f"expected one of {expected}, got {backend!r}")
     if dtype is None:
@@ -67,6 +67,16 @@ def chosen_dtype(backend: str, dtype: str | None, threads: int) -> str:
     if threads < 0:
         raise ConfigError("threads", f"expected at least 0, got {threads}")
     return dtype
+
+
+def resolved(backend: str, weights: int) -> str:
+    """Return the backend itself, or what `auto` is for a model of so many weights; logs that."""
+    if backend != AUTO:
+        return backend
+    with translated():
+        choice = java_class(java.AutoBackendClass).choose(min(weights, 2**63 - 1))
+        _log.info("backend auto: %s, since %s", choice.backend(), choice.why())
+        return str(choice.backend())
 
 
 def check_format(weights: str) -> None:
@@ -101,6 +111,7 @@ class Model(Handle[java.GPT]):
         threads: int = 0,
     ) -> None:
         dtype = chosen_dtype(backend, dtype, threads)
+        backend = resolved(backend, config.num_parameters)
         self.config = config
         self.backend = backend
         self.quantized: str | None = None

@@ -25,6 +25,7 @@
 #include "norm.cu"
 #include "loss.cu"
 #include "attention.cu"
+#include "attention_mma.cu"
 #ifdef PLANTED
 #include "planted.cu"
 #endif
@@ -82,14 +83,16 @@ Entry entry(const char* name, void (*kernel)(P...)) {
 
 #define ENTRY(kernel) entry(#kernel, kernel)
 std::vector<Entry> kernels = {
-    ENTRY(bias), ENTRY(column_sums), ENTRY(add_parts), ENTRY(residual), ENTRY(scale), ENTRY(copy32),
-    ENTRY(copy16), ENTRY(dropout), ENTRY(rotary), ENTRY(activation), ENTRY(activation_backward),
+    ENTRY(bias), ENTRY(column_sums), ENTRY(add_parts), ENTRY(residual), ENTRY(scale), ENTRY(add_scaled),
+    ENTRY(copy32), ENTRY(copy16), ENTRY(dropout), ENTRY(rotary), ENTRY(round_weights), ENTRY(few_rows), ENTRY(activation), ENTRY(activation_backward),
     ENTRY(embedding), ENTRY(embedding_backward), ENTRY(position_backward), ENTRY(norm_forward),
     ENTRY(norm_backward), ENTRY(norm_weight_sums), ENTRY(count_scored), ENTRY(cross_entropy),
     ENTRY(sum_terms), ENTRY(sum_of_squares), ENTRY(adamw), ENTRY(attention_delta), ENTRY(attention_64),
     ENTRY(attention_128), ENTRY(attention_256), ENTRY(attention_dq_64), ENTRY(attention_dq_128),
     ENTRY(attention_dq_256), ENTRY(attention_dkv_64), ENTRY(attention_dkv_128), ENTRY(attention_dkv_256),
-    ENTRY(attention_wide), ENTRY(attention_dq_wide), ENTRY(attention_dkv_wide),
+    ENTRY(attention_one), ENTRY(attention_wide), ENTRY(attention_dq_wide), ENTRY(attention_dkv_wide),
+    ENTRY(attention_mma_64), ENTRY(attention_mma_128), ENTRY(attention_mma_dq_64), ENTRY(attention_mma_dq_128),
+    ENTRY(attention_mma_dkv_64), ENTRY(attention_mma_dkv_128),
 #ifdef PLANTED
     ENTRY(planted_no_barrier), ENTRY(planted_divergent), ENTRY(planted_out_of_bounds),
 #endif
@@ -162,6 +165,11 @@ API cuDeviceGet(int* device, int ordinal) {
 
 API cuDeviceGetName(char* name, int length, int device) {
   snprintf(name, length, "Fake GPU %d", device);
+  return SUCCESS;
+}
+
+API cuDeviceTotalMem_v2(size_t* bytes, int) {
+  *bytes = total_bytes();
   return SUCCESS;
 }
 
@@ -336,15 +344,20 @@ API nvrtcGetCUBIN(void*, char* cubin) {
 }
 API nvrtcDestroyProgram(void**) { return SUCCESS; }
 
-// ---- cuBLASLt: column-major products in float32 -------------------------------------------------------------------
+// ---- cuBLASLt: column-major products of float32 or bfloat16 -------------------------------------------------------
 
 namespace {
 struct Description {
   int transpose_a = 0, transpose_b = 0;
 };
 struct Layout {
+  bool narrow;  // bfloat16
   uint64_t rows, columns;
   int64_t stride;
+
+  float get(const void* data, uint64_t row, uint64_t column) const {
+    return Matrix{(void*)data, stride, narrow}.get(column, row);
+  }
 };
 }  // namespace
 
@@ -374,9 +387,9 @@ API cublasLtMatmulDescDestroy(void* description) {
   return SUCCESS;
 }
 
-API cublasLtMatrixLayoutCreate(void** made, int, uint64_t rows, uint64_t columns, int64_t stride) {
-  if ((int64_t)rows > stride) return 7;
-  *made = new Layout{rows, columns, stride};
+API cublasLtMatrixLayoutCreate(void** made, int type, uint64_t rows, uint64_t columns, int64_t stride) {
+  if ((int64_t)rows > stride || (type != 0 && type != 14)) return 7;
+  *made = new Layout{type == 14, rows, columns, stride};
   return SUCCESS;
 }
 
@@ -407,22 +420,20 @@ API cublasLtMatmul(
   uint64_t m = how.transpose_a ? la.columns : la.rows;
   uint64_t n = how.transpose_b ? lb.rows : lb.columns;
   if (m != ld.rows || n != ld.columns || k != (how.transpose_b ? lb.columns : lb.rows) || c != d) return 7;
+  if (la.narrow != lb.narrow) return 15;  // not supported
   float scale = *(const float*)alpha, keep = *(const float*)beta;
   std::lock_guard guard(lock);
   enqueue([=] {
-    const float* A = (const float*)a;
-    const float* B = (const float*)b;
-    float* D = (float*)d;
+    Matrix out{d, ld.stride, ld.narrow};
     for (uint64_t j = 0; j < n; j++) {
       for (uint64_t i = 0; i < m; i++) {
         double sum = 0;
         for (uint64_t p = 0; p < k; p++) {
-          double left = how.transpose_a ? A[i * la.stride + p] : A[p * la.stride + i];
-          double right = how.transpose_b ? B[p * lb.stride + j] : B[j * lb.stride + p];
+          double left = how.transpose_a ? la.get(a, p, i) : la.get(a, i, p);
+          double right = how.transpose_b ? lb.get(b, j, p) : lb.get(b, p, j);
           sum += left * right;
         }
-        float* to = D + j * ld.stride + i;
-        *to = (float)(scale * sum + (keep == 0 ? 0.0 : (double)keep * *to));
+        out.set(j, i, (float)(scale * sum + (keep == 0 ? 0.0 : (double)keep * out.get(j, i))));
       }
     }
   });

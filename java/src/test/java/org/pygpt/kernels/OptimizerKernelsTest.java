@@ -113,6 +113,23 @@ class OptimizerKernelsTest extends KernelsTest {
     }
   }
 
+  @ParameterizedTest
+  @CsvSource({"0, 1", "7, 24", "17, 300007"})
+  void addScaled(int from, int to) {
+    for (boolean add : NO_AND_YES) {
+      for (boolean rounded : NO_AND_YES) {
+        compare(
+            EXACT,
+            "add " + add + ", rounded " + rounded,
+            (kernels, tensors) -> {
+              Flat x = tensors.flat(to).part(from, to - from);
+              Flat sum = tensors.flat(to).part(from, to - from);
+              kernels.addScaled(-1, x, sum, add, rounded);
+            });
+      }
+    }
+  }
+
   /** The elements of a tensor of one row. */
   private static Flat flat(Tensor tensor) {
     return new Flat(tensor.memory(), tensor.dtype(), tensor.offset(), tensor.columns());
