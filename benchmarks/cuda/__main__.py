@@ -14,19 +14,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-import jbridge
-from jbridge import jvm
 from pygpt.application import APPLICATION
+from pygpt.engine.door import jars
 
 TORCH_SIDE = Path(__file__).with_name("torch_side.py")
 
 
 def java_command(arguments: list[str]) -> list[str]:
     """Return the command that runs the engine's own part."""
-    jbridge.use(APPLICATION)
-    jars = ":".join(str(jar) for jar in jvm.find_jars())
-    java = str(Path(jvm.find_jdk().home, "bin", "java"))
-    return [java, *APPLICATION.options(), "-cp", jars, "org.pygpt.bench.CudaBench", *arguments]
+    ask = [sys.executable, "-m", "jbridge", "--application", "pygpt.application", "jdk-home"]
+    home = subprocess.run(ask, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    path = ":".join(str(jar) for jar in jars(""))
+    java = str(Path(home, "bin", "java"))
+    return [java, *APPLICATION.options(), "-cp", path, "org.pygpt.bench.CudaBench", *arguments]
 
 
 def torch_part(out: Path) -> int:

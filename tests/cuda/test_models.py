@@ -39,8 +39,21 @@ import logging
 from pygpt import GPT, GPTConfig
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 for width in (16, 640, 1280):
-    with GPT(GPTConfig(vocab_size=11, n_layer=2, n_embd=width, n_head=2), seed=None, backend="auto"):
-        pass
+    config = GPTConfig(vocab_size=11, n_layer=2, n_embd=width, n_head=2)
+    GPT(config, seed=None, backend="auto").close()
+"""
+
+
+WIDE_HEADS = """
+import numpy as np
+from pygpt import GPT, GPTConfig
+config = GPTConfig(block_size=5, vocab_size=11, n_layer=1, n_head=1, n_embd=128)
+ids, targets = np.random.default_rng(7).integers(0, 11, (2, 2, 5))
+def norm(backend):
+    with GPT(config, seed=2, backend=backend) as model:
+        with model.training(2, grad_clip=1.0) as training:
+            return training.step(ids, targets, 0.003)[1]
+assert abs(norm("cuda") - norm("cpu")) < 1e-5 * norm("cpu")
 """
 
 
@@ -65,8 +78,12 @@ def test_an_old_card_has_no_bfloat16(pygpt_on_cuda: RUN, tmp_path: Path) -> None
     sizes = ["--n-head", "2", "--n-embd", "16", "--block-size", "8", "--backend", "cuda"]
     result = pygpt_on_cuda(*train, *sizes, "--dtype", "bfloat16", options="capability=75")
     expected = "dtype: expected float32, since Fake GPU 0 has compute capability 7.5 and"
-    assert result.returncode == 1 and expected in result.stderr, result.stderr
+    assert result.returncode == 2 and expected in result.stderr, result.stderr
     assert not Path(tmp_path, "run").exists()
+
+
+def test_heads_fit_into_the_shared_memory_of_an_old_card(python: RUN, fake: Path) -> None:
+    _passes(python, fake, WIDE_HEADS, "capability=75")
 
 
 def test_auto_takes_a_card_for_large_models_that_fit(python: RUN, fake: Path) -> None:

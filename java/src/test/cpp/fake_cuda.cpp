@@ -66,6 +66,7 @@ using Work = std::function<void()>;
 struct Entry {
   const char* name;
   std::function<Work(Dim, Dim, unsigned, void**)> bind;
+  unsigned dynamic_shared = 48 << 10;  // that a launch may ask for
 };
 
 template <class... P, size_t... I>
@@ -114,6 +115,12 @@ std::mutex lock;
 std::map<uintptr_t, Allocation> allocations;  // by the address that was given out
 size_t used;
 std::deque<Work> stream;
+
+// Shared memory of a block, at most: of Turing, Ampere's smaller cards, Hopper.
+unsigned most_shared() {
+  long capability = number("capability", 90);
+  return (capability < 80 ? 64u : capability == 86 || capability == 89 ? 99u : 227u) << 10;
+}
 
 size_t total_bytes() { return number("memory", 2L << 30); }
 
@@ -179,7 +186,7 @@ API cuDeviceGetAttribute(int* value, int attribute, int) {
     case 75: *value = capability / 10; return SUCCESS;
     case 76: *value = capability % 10; return SUCCESS;
     case 16: *value = 2; return SUCCESS;        // multiprocessors
-    case 97: *value = 227 << 10; return SUCCESS;  // shared memory of a block, at most
+    case 97: *value = (int)most_shared(); return SUCCESS;
     default: return INVALID_VALUE;
   }
 }
@@ -284,7 +291,11 @@ API cuModuleGetFunction(void** function, void*, const char* name) {
   return NOT_FOUND;
 }
 
-API cuFuncSetAttribute(void*, int, int) { return SUCCESS; }
+API cuFuncSetAttribute(void* function, int attribute, int value) {
+  if (attribute != 8 || value < 0 || (unsigned)value > most_shared()) return INVALID_VALUE;
+  ((Entry*)function)->dynamic_shared = value;
+  return SUCCESS;
+}
 
 API cuLaunchKernel(
     void* function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared,
@@ -293,7 +304,7 @@ API cuLaunchKernel(
   Entry& one = *(Entry*)function;
   static std::string failing = option("fail", "");
   if (failing == one.name) return LAUNCH_FAILED;
-  if (bx * by * bz > 1024 || gy > 65535 || gz > 65535 || shared > 227u << 10 || gx * gy * gz == 0) return INVALID_VALUE;
+  if (bx * by * bz > 1024 || gy > 65535 || gz > 65535 || shared > one.dynamic_shared || gx * gy * gz == 0) return INVALID_VALUE;
   Work work = one.bind({gx, gy, gz}, {bx, by, bz}, shared, parameters);
   std::lock_guard guard(lock);
   stream.push_back(std::move(work));

@@ -84,6 +84,7 @@ final class CudaCheck {
       for (int kind = 0; kind < 4; kind++) {
         boolean a = (kind & 1) > 0;
         boolean b = (kind & 2) > 0;
+        DType result = kind == 3 ? DType.FLOAT32 : dtype;
         MatMul product = new MatMul(s[0], s[1], s[2], a, b, kind == 3);
         check(
             dtype,
@@ -94,7 +95,7 @@ final class CudaCheck {
                     product,
                     pair.normal(dtype, a ? s[2] : s[0], a ? s[0] : s[2]),
                     pair.normal(dtype, b ? s[1] : s[2], b ? s[2] : s[1]),
-                    pair.zeros(kind == 3 ? DType.FLOAT32 : dtype, s[0], s[1])));
+                    pair.zeros(result, s[0], s[1])));
       }
     }
   }
@@ -224,7 +225,7 @@ final class CudaCheck {
           var v = pair.zeros(DType.FLOAT32, 1, 100_003).flat(100_003);
           k.adamW(ADAM, pair.flat(100_003), pair.flat(100_003), pair.flat(100_003), v);
           pair.result(k.sumOfSquares(v));
-          k.addScaled(-1, v, pair.flat(100_003), true, true);
+          k.addScaled(-1, pair.flat(100_003), pair.flat(100_003), true, true);
         });
   }
 
@@ -277,16 +278,15 @@ final class CudaCheck {
     private static double[] values(Training training) {
       return training.gradients().names().stream()
           .map(name -> training.gradients().get(name))
-          .flatMapToDouble(
-              tensor -> {
-                double[] values = new double[Math.toIntExact(tensor.size())];
-                double[] row = new double[tensor.columns()];
-                for (int i = 0; i < tensor.rows(); i++) {
-                  tensor.readRow(i, row);
-                  System.arraycopy(row, 0, values, i * row.length, row.length);
-                }
-                return Arrays.stream(values);
-              })
+          .flatMapToDouble(tensor -> {
+            double[] values = new double[Math.toIntExact(tensor.size())];
+            double[] row = new double[tensor.columns()];
+            for (int i = 0; i < tensor.rows(); i++) {
+              tensor.readRow(i, row);
+              System.arraycopy(row, 0, values, i * row.length, row.length);
+            }
+            return Arrays.stream(values);
+          })
           .toArray();
     }
   }

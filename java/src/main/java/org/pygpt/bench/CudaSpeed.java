@@ -1,5 +1,8 @@
 package org.pygpt.bench;
 
+import java.math.BigDecimal;
+import java.math.MathContext;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.pygpt.generate.Generator;
@@ -107,8 +110,7 @@ final class CudaSpeed {
   }
 
   private static double round(double value) {
-    double unit = Math.pow(10, Math.floor(Math.log10(Math.max(1e-300, Math.abs(value)))) - 3);
-    return Math.round(value / unit) * unit;
+    return new BigDecimal(value).round(new MathContext(4)).doubleValue();
   }
 
   private void copy() {
@@ -146,9 +148,7 @@ final class CudaSpeed {
           dtype,
           element * (4 * 4 + 3 * width),
           seconds(
-              out,
-              () ->
-                  kernels.normBackward(rows, norm, out, x, statistics, dX, dWeight, dBias)));
+              out, () -> kernels.normBackward(rows, norm, out, x, statistics, dX, dWeight, dBias)));
       Tensor hidden = pair.zeros(dtype, rows, 4 * C);
       Tensor active = pair.zeros(dtype, rows, 4 * C);
       Activation gelu = Activation.GELU;
@@ -203,8 +203,12 @@ final class CudaSpeed {
   private void products(DType dtype) {
     int square = small ? 32 : 8192;
     int[][] shapes = {
-      {rows, 3 * C, C}, {rows, C, C}, {rows, 4 * C, C}, {rows, C, 4 * C},
-      {Math.max(1, rows / 8), V, C}, {square, square, square}
+      {rows, 3 * C, C},
+      {rows, C, C},
+      {rows, 4 * C, C},
+      {rows, C, 4 * C},
+      {Math.max(1, rows / 8), V, C},
+      {square, square, square}
     };
     for (int[] s : shapes) {
       try (Pair pair = new Pair(kernels.device())) {
@@ -275,7 +279,8 @@ final class CudaSpeed {
     try (GPT model = GPT.create(config, backend, DType.FLOAT32, 0)) {
       model.initialize(1);
       Layout layout = model.weights().layout();
-      long state = 18 * layout.count().longValueExact();
+      long weights = layout.weights().stream().mapToLong(Layout.Weight::size).sum();
+      long state = 18 * weights;
       int B = small ? 2 : 64;
       long free = kernels.device().freeBytes() / 10 * 9;
       while (B > 1 && state + model.activationBytes(B, T, layout, dtype) > free) {
@@ -292,20 +297,20 @@ final class CudaSpeed {
             start = System.nanoTime();
           }
           int[] ids = random.ints((long) B * T + 1, 0, config.vocabSize()).toArray();
-          int[] next = java.util.Arrays.copyOfRange(ids, 1, ids.length);
+          int[] next = Arrays.copyOfRange(ids, 1, ids.length);
           training.setBatch(ids, next, B, T);
           loss = training.backward(B, T);
           training.update(1e-4);
         }
         model.weights().get("ln_f.bias").readRow(0, new double[1]);
         double seconds = (System.nanoTime() - start) / GIGA / steps;
-        double perToken = 6.0 * layout.count().longValueExact() + 6.0 * 12 * T * C;
+        double perToken = 6.0 * weights + 6.0 * 12 * T * C;
         double rate = B * T / seconds;
         report.line(
             "training",
             "GPT-2",
             "weights",
-            layout.count(),
+            weights,
             "batch",
             List.of(B, T),
             "dtype",

@@ -31,8 +31,7 @@ final class Report {
     String text = Json.write(line);
     System.out.println(text);
     try {
-      Files.writeString(
-          file, text + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+      Files.writeString(file, text + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
     } catch (IOException error) {
       throw new UncheckedIOException(error);
     }

@@ -145,7 +145,7 @@ class MixedDtypesTest {
   @ParameterizedTest
   @EnumSource(
       value = Backend.class,
-      names = {"CPU", "PLAIN", "CUDA"})
+      names = {"CPU", "PLAIN"})
   void roundingIsAllThatDiffers(Backend backend) {
     List<double[]> expected = run(Backend.PLAIN, DType.FLOAT32);
     List<double[]> got = run(backend, DType.BFLOAT16);

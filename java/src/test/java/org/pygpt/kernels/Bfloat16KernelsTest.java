@@ -163,10 +163,9 @@ class Bfloat16KernelsTest {
     }
     int[] lengths = causal ? null : new int[] {keys - 2, 1};
     ScoreSpec scores = new ScoreSpec(0, cap, window, alibi);
-    AttentionSpec spec =
-        new AttentionSpec(B, queries, keys, H, kvHeads, causal, scores, lengths);
+    AttentionSpec spec = new AttentionSpec(B, queries, keys, H, kvHeads, causal, scores, lengths);
     compare(
-        4 * keys,
+        4 * Math.max(queries, keys),
         "forward and backward",
         (kernels, tensors) -> {
           tensors.of(BFLOAT16);
@@ -197,8 +196,7 @@ class Bfloat16KernelsTest {
         (kernels, tensors) -> {
           Tensor logits = tensors.of(BFLOAT16).output(rows, V);
           Tensor targets = tensors.integers(rows, -1, V);
-          tensors.result(
-              kernels.crossEntropy(rows, logits, CrossEntropy.mean(targets, logits)));
+          tensors.result(kernels.crossEntropy(rows, logits, CrossEntropy.mean(targets, logits)));
         });
   }
 

@@ -70,10 +70,16 @@ final class CudaAttention implements AutoCloseable {
       this.keys = keys;
     }
 
-    /** The size for heads of D columns; null where they are too wide for tiles. */
-    static Size of(int D, boolean onTensorCores) {
+    /**
+     * The size for heads of D columns.
+     *
+     * @param sharedBytes what a block may have
+     * @return null where they are too wide for tiles
+     */
+    static Size of(int D, boolean onTensorCores, int sharedBytes) {
       for (Size size : values()) {
-        if (D <= size.columns && (onTensorCores || !size.isOnTensorCores())) {
+        boolean fits = D <= size.columns && size.sharedBytes(4, 2, D) <= sharedBytes;
+        if (fits && (onTensorCores || !size.isOnTensorCores())) {
           return size;
         }
       }
@@ -94,7 +100,8 @@ final class CudaAttention implements AutoCloseable {
   }
 
   private Size size(Heads in, int D) {
-    return Size.of(D, in.q().dtype() == DType.BFLOAT16 && device.multipliesBfloat16());
+    boolean onTensorCores = in.q().dtype() == DType.BFLOAT16 && device.multipliesBfloat16();
+    return Size.of(D, onTensorCores, device.sharedBytes());
   }
 
   void forward(AttentionSpec spec, Heads in, DropoutMask mask, Tensor out, Tensor logsumexp) {
@@ -221,7 +228,8 @@ final class CudaAttention implements AutoCloseable {
   private void start(
       Size size, Function function, int rows, int heads, int B, int tiles, int weights, int D) {
     if (allowed.add(function)) {
-      device.allowShared(function, size.sharedBytes(4, 2, size.columns));
+      int most = size.sharedBytes(4, 2, size.columns);
+      device.allowShared(function, Math.min(most, device.sharedBytes()));
     }
     int threads = size.isOnTensorCores() ? 128 : 8;
     int blocks = Math.ceilDiv(rows, size.rows);

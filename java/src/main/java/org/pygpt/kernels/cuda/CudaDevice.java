@@ -25,6 +25,7 @@ final class CudaDevice implements Device {
   private final int number;
   private final String name;
   private final int capability;
+  private final int sharedBytes;
   private final long context;
   private final long stream;
   private final MemorySegment staging; // of uploads, used until it is full
@@ -59,6 +60,7 @@ final class CudaDevice implements Device {
         10 * driver.attribute(Driver.CAPABILITY_MAJOR, device)
             + driver.attribute(Driver.CAPABILITY_MINOR, device);
     name = model;
+    sharedBytes = driver.attribute(Driver.SHARED_BYTES_OPT_IN, device);
     if (capability < OLDEST_CAPABILITY) {
       throw new CudaException(
           String.format(
@@ -136,6 +138,11 @@ final class CudaDevice implements Device {
   /** Card, driver and compiler. */
   String description() {
     return String.format("%s (sm_%d), %s", name, capability, versions);
+  }
+
+  /** The most shared memory that a block may have. */
+  int sharedBytes() {
+    return sharedBytes;
   }
 
   boolean multipliesBfloat16() {

@@ -25,6 +25,7 @@ final class Driver {
   /** Enumerators of CUdevice_attribute. */
   static final int MULTIPROCESSORS = 16;
 
+  static final int SHARED_BYTES_OPT_IN = 97; // of a block, at most
   static final int CAPABILITY_MAJOR = 75;
   static final int CAPABILITY_MINOR = 76;
 
@@ -161,8 +162,7 @@ final class Driver {
 
   /** All bytes that a device has. */
   long totalMemory(int device) {
-    return address(
-        "cuDeviceTotalMem", out -> (int) deviceTotalMemory.invokeExact(out, device));
+    return address("cuDeviceTotalMem", out -> (int) deviceTotalMemory.invokeExact(out, device));
   }
 
   String deviceName(int device) {
