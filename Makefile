@@ -15,6 +15,7 @@ PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check
 ENGINE_SOURCES := build.gradle settings.gradle pyproject.toml $(wildcard pygpt/data/*.txt pygpt/model/layouts/* pygpt/model/presets/*.toml) \
     $(shell find java/src/main 2> /dev/null)
 ENGINE := jbridge/jars/.stamp
+CLIENTS := build/clients/.stamp
 CUDA_SOURCES := java/src/main/resources/org/pygpt/kernels/cuda
 CUDA_FAKE := build/cuda-fake/libcuda.so.1
 PAGE_SOURCES := $(shell find page -name node_modules -prune -o -type f -print 2> /dev/null)
@@ -47,7 +48,7 @@ java-jar: build/pygpt.jar  ## build/pygpt.jar, all in one: java -jar build/pygpt
 build/pygpt.jar: $(ENGINE_SOURCES) $(wildcard java/src/launcher/java/org/pygpt/launcher/*) pygpt/data/java.flags
 	@$(RUN_GRADLE) javaJar
 
-test: lint browser $(CUDA_FAKE)  ## lint, then run pytest and JUnit; the counts come last
+test: lint browser $(CUDA_FAKE) $(CLIENTS)  ## lint, then run pytest and JUnit; the counts come last
 	@rm -f build/pytest.xml; status=0; \
 	$(VENV_PYTHON) -m pytest --junitxml=build/pytest.xml $(ARGS) || status=1; \
 	{ export PYGPT_CUDA="$(CURDIR)/build/cuda-fake"; $(RUN_GRADLE) junit; } || status=1; \
@@ -74,6 +75,10 @@ $(CUDA_FAKE): $(wildcard java/src/test/cpp/*) $(wildcard $(CUDA_SOURCES)/*)
 	    -o build/cuda-fake/libfake.so java/src/test/cpp/fake_cuda.cpp
 	@cd build/cuda-fake && for name in libcublasLt.so.13 libnvrtc.so.13 libcuda.so.1; do ln -sf libfake.so $$name; done
 	@touch -h $@
+
+$(CLIENTS): build.gradle | $(ENGINE)
+	@$(RUN_GRADLE) clientJars
+	@touch $@
 
 pictures: .venv/.installed-test $(ENGINE) $(PAGE) browser  ## make the pictures of docs/page.md anew
 	@$(VENV_PYTHON) -m tests.page.make_pictures

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pygpt.datasets.sampler import WindowSampler as WindowSampler
     from pygpt.datasets.sources import read_documents as read_documents
     from pygpt.datasets.token_file import TokenFile as TokenFile
+    from pygpt.engine.network import Network as Network
     from pygpt.errors import CheckpointError as CheckpointError
     from pygpt.errors import ClosedError as ClosedError
     from pygpt.errors import ConfigError as ConfigError
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pygpt.model.encoder_decoder_config import EncoderDecoderConfig as EncoderDecoderConfig
     from pygpt.model.gpt import GPT as GPT
     from pygpt.model.gpt import load as load
+    from pygpt.model.network_config import Dense as Dense
     from pygpt.names.config import NamesConfig as NamesConfig
     from pygpt.names.protocol import NamesRun as NamesRun
     from pygpt.plot import plot_runs as plot_runs
@@ -53,6 +55,9 @@ if TYPE_CHECKING:
     from pygpt.training.metrics import TensorBoard as TensorBoard
     from pygpt.training.run import train as train
     from pygpt.training.trainer import Trainer as Trainer
+    from pygpt.vectors.keyed import KeyedVectors as KeyedVectors
+    from pygpt.vectors.search import SearchIndex as SearchIndex
+    from pygpt.vectors.word2vec import Word2Vec as Word2Vec
 
     __version__: str
 
@@ -65,6 +70,7 @@ _ROOMS = {
     "datasets.token_file": "TokenFile",
     "datasets.sampler": "WindowSampler",
     "datasets.sources": "read_documents",
+    "engine.network": "Network",
     "errors": "CheckpointError ClosedError ConfigError DataError DeviceError OutputError "
     "PygptError ShapeError TokenError TooLargeError",
     "files.text": "read_text",
@@ -74,6 +80,7 @@ _ROOMS = {
     "model.encoder_decoder": "EncoderDecoder",
     "model.encoder_decoder_config": "EncoderDecoderConfig",
     "model.gpt": "GPT load",
+    "model.network_config": "Dense",
     "names.config": "NamesConfig",
     "names.protocol": "NamesRun",
     "plot": "plot_runs",
@@ -87,6 +94,9 @@ _ROOMS = {
     "training.metrics": "JsonLines Record TensorBoard",
     "training.run": "train",
     "training.trainer": "Trainer",
+    "vectors.keyed": "KeyedVectors",
+    "vectors.search": "SearchIndex",
+    "vectors.word2vec": "Word2Vec",
 }
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names.split()}
 __all__ = list(_HOMES)

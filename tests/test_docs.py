@@ -12,10 +12,10 @@ import pytest
 from pygpt.cli import main as cli
 
 DOCS = Path(__file__).parents[1] / "docs"
-COMMANDS = ("data.md", "tokenizers.md", "cli.md", "cli-generate.md")
+COMMANDS = ("data.md", "tokenizers.md", "cli.md", "cli-generate.md", "vectors.md")
 PYTHON = (
     *("data.md", "tokenizers.md", "generate.md", "training.md", "embeddings.md"),
-    *("page.md", "encoder-decoder.md"),
+    *("page.md", "encoder-decoder.md", "network.md", "vectors.md"),
 )
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 MATCH = doctest.OutputChecker().check_output

@@ -26,13 +26,16 @@ from pygpt.cli import (
     generate,
     info,
     launch,
+    learn,
     names,
     plot,
     prepare,
+    search,
     serve,
     show,
     tokenizer,
     train,
+    vectors,
 )
 from pygpt.cli.flags import (
     UsageError,
@@ -50,7 +53,7 @@ from pygpt.files.text import TO_UTF8
 
 COMMANDS = (
     names, show, generate, chat, serve, prepare, train, finetune, launch, evaluate, info, plot,
-    tokenizer, export,
+    tokenizer, vectors, search, export, learn,
 )  # fmt: skip
 ERROR, USAGE, INTERRUPTED, NO_READER = 1, 2, 130, 141
 EXAMPLES = (
@@ -60,6 +63,7 @@ EXAMPLES = (
   python -m pygpt generate model --prompt "To be" --samples 3
   python -m pygpt prepare shakespeare --tokenizer char --out data
   python -m pygpt tokenizer explain abracadabra
+  python -m pygpt learn                             how it all works: lessons that run
 """
 )
 

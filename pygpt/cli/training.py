@@ -168,6 +168,8 @@ def watch(trainer: Trainer, run: Path, quiet: bool, live: Live | None = None) ->
     seconds = time.perf_counter() - began
     ended = "" if trainer.step == config.max_iters else ", the last ones without a new best"
     print(f"{trainer.step - first:,} steps in {duration(seconds)} ({seconds:.1f} s){ended}")
+    if trainer.group.size > 1:
+        print(f"of these, by the first worker: {trainer.spent}")
     if trainer.best is not None:
         best = trainer.best
         print(f"best validation loss {best.loss:.4f} after step {best.step:,}: {run / 'best'}")

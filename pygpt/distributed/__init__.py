@@ -4,6 +4,7 @@
     mpi.py        a group of the processes that mpiexec or srun has started, by mpi4py
     gloo.py       a group of torch.distributed, where there is a process group already
     beats.py      who is gone, stopped or cut off
+    exchange.py   sums and gathers of flat arrays along a tree, also as bfloat16
     step.py       an update: microbatches, sums along a tree, each worker's part of AdamW
     state.py      moments of all workers in one file, and back
     same.py       what must be the same on all workers

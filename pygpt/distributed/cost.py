@@ -1,8 +1,8 @@
 """What a step of several workers costs: measured before the first, and a model for other sizes.
 
 A worker sends (W - 1)/W of the gradient and gets as much, then the same of the weights. A step's
-communication takes 2 (W - 1)/W n b / v + 4 t: n numbers of b bytes, v bytes/s that a worker sends
-while all do, and t the time of a call without bytes.
+communication takes 2 (W - 1)/W n b / v + c t + a: n numbers of b bytes, v bytes/s that a worker
+sends while all do, c calls of t without bytes, and a for rounding and adding what has come.
 """
 
 from __future__ import annotations
@@ -15,8 +15,35 @@ import numpy as np
 from pygpt.distributed.group import Group, gather
 
 _LEAST_S = 0.3  # that a bandwidth is measured for
-_LEAST_BYTES, _MOST_BYTES = 1 << 16, 1 << 26
-CALLS = 4  # of a step, beside those that move bytes
+_LEAST_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Immutable: what updates took one worker.
+
+    Attributes:
+        compute_s: forward, backward, and moving its part of the weights.
+        waiting_s: for workers that computed longer.
+        communication_s: of gradients and weights.
+    """
+
+    compute_s: float = 0.0
+    waiting_s: float = 0.0
+    communication_s: float = 0.0
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(
+            self.compute_s + other.compute_s,
+            self.waiting_s + other.waiting_s,
+            self.communication_s + other.communication_s,
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"computing {self.compute_s:.2f} s, waiting {self.waiting_s:.2f} s, "
+            f"communication {self.communication_s:.2f} s"
+        )
 
 
 @dataclass(frozen=True)
@@ -29,7 +56,9 @@ class Cost:
         item_bytes: of a number as it travels.
         bytes_per_s: that a worker sends to the others while all send.
         latency_s: of a call that moves next to nothing.
-        compute_s: of a step's forward, backward and update by one worker; 0 if not measured.
+        calls: of the group in a step.
+        compute_s: of a step's forward and backward by one worker; 0 if not measured.
+        work_s: of rounding and adding in a step.
     """
 
     workers: int
@@ -37,7 +66,9 @@ class Cost:
     item_bytes: int
     bytes_per_s: float
     latency_s: float
+    calls: int = 4
     compute_s: float = 0.0
+    work_s: float = 0.0
 
     @property
     def communication_s(self) -> float:
@@ -46,7 +77,7 @@ class Cost:
             return 0.0
         share = (self.workers - 1) / self.workers
         sent = 2 * share * self.numbers * self.item_bytes
-        return sent / self.bytes_per_s + CALLS * self.latency_s
+        return sent / self.bytes_per_s + self.calls * self.latency_s + self.work_s
 
     def __str__(self) -> str:
         sending = f"{1e3 * self.communication_s:,.1f} ms communication"
@@ -55,17 +86,30 @@ class Cost:
         return f"a step: {computing}{sending} at {speed}"
 
 
-def measure(group: Group, numbers: int, item_bytes: int, compute_s: float = 0.0) -> Cost:
+def measure(
+    group: Group,
+    numbers: int,
+    item_bytes: int,
+    chunk: int,
+    calls: int = 4,
+    compute_s: float = 0.0,
+    work_s: float = 0.0,
+) -> Cost:
     """Return what a step will cost; all workers call it, and get the same.
 
     Pieces of a growing size are sent between all workers, until that takes long enough; they are at
     most as large as those of a step.
+
+    Args:
+        chunk: numbers of a worker's part that a step exchanges at once.
+        numbers, item_bytes, calls, compute_s, work_s: see `Cost`.
     """
+    more = (calls, compute_s, work_s)
     if group.size == 1:
-        return Cost(1, numbers, item_bytes, np.inf, 0.0, compute_s)
+        return Cost(1, numbers, item_bytes, np.inf, 0.0, *more)
     latency = min(_seconds(group, 1) for _ in range(10))
-    piece = max(1, min(_LEAST_BYTES, numbers * item_bytes // group.size))
-    limit = max(piece, min(_MOST_BYTES, numbers * item_bytes // group.size))
+    limit = max(1, min(chunk, numbers // group.size) * item_bytes)
+    piece = min(_LEAST_BYTES, limit)
     seconds = _seconds(group, piece)
     while seconds < _LEAST_S and piece < limit:
         piece = min(limit, 4 * piece)
@@ -74,7 +118,7 @@ def measure(group: Group, numbers: int, item_bytes: int, compute_s: float = 0.0)
     while sum(times) < _LEAST_S and len(times) < 100:
         times.append(_seconds(group, piece))
     speed = (group.size - 1) * piece / max(1e-9, float(np.median(times)) - latency)
-    return Cost(group.size, numbers, item_bytes, speed, latency, compute_s)
+    return Cost(group.size, numbers, item_bytes, speed, latency, *more)
 
 
 def _seconds(group: Group, piece: int) -> float:

@@ -21,7 +21,7 @@ from typing import IO
 from pygpt.engine.door import environment_for_mpi
 from pygpt.errors import ConfigError
 
-_GRACE_S = 5.0  # for mpiexec to end after a worker has said why all do
+_GRACE_S = 2.0  # for mpiexec to end after it is known why all do; Open MPI's takes longer
 _OURS = re.compile(r"pygpt: (rank \d+|waiting|error|terminated|interrupted|warning)")
 _ROSTER = re.compile(r"\d+ workers by .*?: (0 .*)")
 _KILLED = (  # by Open MPI
@@ -108,6 +108,12 @@ class Ended:
     roster: dict[str, str] = field(default_factory=dict)
     epilogue: list[str] = field(default_factory=list)
 
+    @property
+    def is_known(self) -> bool:
+        """Whether a worker, or Open MPI's mpiexec, has said why all end."""
+        text = "\n".join(self.epilogue)
+        return bool(self.said) or any(pattern.search(text) for pattern in _KILLED)
+
     def reason(self) -> str:
         """Return which worker was killed, as far as mpiexec tells."""
         text = "\n".join(self.epilogue)
@@ -146,6 +152,7 @@ class Workers:
             errors="replace",
         )
         self._ended = Ended()
+        self._handles: dict[int, str] = {}  # of the workers of this machine -> their ranks
         self._reader = threading.Thread(target=self._read, daemon=True, name="mpiexec's stderr")
         self._reader.start()
 
@@ -158,8 +165,10 @@ class Workers:
             if roster is not None:
                 entries = (entry.split(" ", 1) for entry in roster[1].split(", "))
                 self._ended.roster = {rank: place.strip() for rank, place in entries}
+                self._open()
                 watch = threading.Thread(target=self._watch, daemon=True, name="worker's ends")
-                watch.start()
+                if self._handles:
+                    watch.start()
             if _OURS.match(line):
                 if line.startswith("pygpt: rank"):
                     self._ended.said = self._ended.said or line
@@ -171,41 +180,46 @@ class Workers:
             else:
                 print(line, end="", file=sys.stderr, flush=True)
 
-    def _watch(self) -> None:
-        """Note which worker of this machine ends first."""
-        poll, ranks = select.poll(), {}
+    def _open(self) -> None:
+        """Get handles of the workers of this machine, which stay theirs when they have ended."""
         for rank, place in self._ended.roster.items():
             host, _, pid = place.rpartition(":")
             if host == socket.gethostname() and hasattr(os, "pidfd_open"):
                 with suppress(OSError):
-                    handle = os.pidfd_open(int(pid))
-                    ranks[handle] = rank
-                    poll.register(handle, select.POLLIN)
-        if ranks:
-            for handle, _ in poll.poll():
-                self._ended.first = self._ended.first or ranks[handle]
-        for handle in ranks:
-            os.close(handle)
+                    self._handles[os.pidfd_open(int(pid))] = rank
+
+    def _watch(self) -> None:
+        """Note which worker of this machine ends first."""
+        poll = select.poll()
+        for handle in self._handles:
+            poll.register(handle, select.POLLIN)
+        for handle, _ in poll.poll():
+            self._ended.first = self._ended.first or self._handles[handle]
 
     def wait(self) -> Ended:
         """Wait until all workers have ended; those that cannot end are killed."""
-        said_at = None
+        known_at = None
         while True:
             try:
                 self._ended.status = self._process.wait(0.2)
                 break
             except subprocess.TimeoutExpired:
-                if self._ended.said:
-                    said_at = said_at or time.monotonic()
-                    if time.monotonic() - said_at > _GRACE_S:
+                if self._ended.is_known:
+                    known_at = known_at or time.monotonic()
+                    if time.monotonic() - known_at > _GRACE_S:
                         self.signal(signal.SIGKILL)
         self._reader.join(2.0)
+        for handle in self._handles:
+            os.close(handle)
         return self._ended
 
     def signal(self, number: int) -> None:
         """Send a signal to mpiexec, which passes it on; SIGKILL to all that it has started here."""
         try:
             if number == signal.SIGKILL:
+                for handle in self._handles:  # which Open MPI gives groups of their own
+                    with suppress(ProcessLookupError):
+                        signal.pidfd_send_signal(handle, number)
                 os.killpg(self._process.pid, number)
             else:
                 self._process.send_signal(number)

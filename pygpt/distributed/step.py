@@ -11,12 +11,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pygpt.distributed.cost import Cost, measure
+from pygpt.distributed.cost import Cost, Spent, measure
+from pygpt.distributed.exchange import CHUNK, Exchange, work_s
 from pygpt.distributed.group import Group, gather, is_power_of_two
 from pygpt.engine.door import EngineError, processors, use_processors
 from pygpt.engine.training import Training
@@ -26,7 +26,7 @@ from pygpt.training.config import TrainConfig
 
 DEFAULT_MICROBATCHES = 8
 _TRIALS = 3
-CHUNK = 1 << 20  # numbers of a worker's part that are exchanged at once
+_CALLS = 2  # of a step, beside those that move gradients and weights
 
 Rows = tuple[NDArray[np.int32], NDArray[np.int32]]
 
@@ -80,95 +80,13 @@ class Plan:
         return range(found[0], found[-1] + 1)
 
 
-class Exchange:
-    """Mutable: sums and gathers flat arrays of all workers, by parts.
-
-    Args:
-        bounds: where the part of each worker begins, and the end of all.
-        rounded: whether numbers travel as bfloat16, which they must be.
-    """
-
-    def __init__(self, group: Group, bounds: Sequence[int], rounded: bool) -> None:
-        self._group, self._bounds, self._rounded = group, bounds, rounded
-        parts = zip(bounds, bounds[1:], strict=False)
-        self._lengths = [end - first for first, end in parts]
-
-    def _chunks(self) -> list[tuple[list[int], list[int]]]:
-        """Return the places and the lengths of all parts, for one chunk after another."""
-        return [
-            (
-                [first + min(begin, length) for first, length in self._parts()],
-                [min(CHUNK, max(0, length - begin)) for length in self._lengths],
-            )
-            for begin in range(0, max(self._lengths), CHUNK)
-        ]
-
-    def _parts(self) -> list[tuple[int, int]]:
-        return list(zip(self._bounds, self._lengths, strict=False))
-
-    def sum(self, flat: NDArray[Any]) -> None:
-        """Add what all workers have of this worker's part, along the tree; it stays in its place.
-
-        What else is in the array is undefined then.
-        """
-        group = self._group
-        for places, counts in self._chunks():
-            mine = counts[group.rank]
-            sent, at = (self._packed(flat, places, counts) if self._rounded else (flat, places))
-            inbox = np.empty(group.size * mine, sent.dtype)
-            group.alltoall(sent, at, counts, inbox, [mine] * group.size)
-            rows = inbox.reshape(group.size, mine)
-            if self._rounded:
-                rows = widened(rows)
-            distance = 1
-            while distance < group.size:
-                for left in range(0, group.size, 2 * distance):
-                    rows[left] += rows[left + distance]
-                    if self._rounded:
-                        rows[left] = widened(narrowed(rows[left]))
-                distance *= 2
-            flat[places[group.rank] : places[group.rank] + mine] = rows[0]
-
-    def gather(self, flat: NDArray[Any]) -> None:
-        """Give every worker the parts of all."""
-        group = self._group
-        for places, counts in self._chunks():
-            if not self._rounded:
-                group.allgather(flat, places, counts)
-                continue
-            packed, at = self._packed(flat, places, counts)
-            group.allgather(packed, at, counts)
-            for place, start, count in zip(places, at, counts, strict=True):
-                flat[place : place + count] = widened(packed[start : start + count])
-
-    def _packed(
-        self, flat: NDArray[Any], places: Sequence[int], counts: Sequence[int]
-    ) -> tuple[NDArray[np.uint16], list[int]]:
-        """Return parts as bfloat16, one after another, and where each begins."""
-        pieces = [flat[p : p + n] for p, n in zip(places, counts, strict=True)]
-        ends = np.cumsum(counts)
-        return narrowed(np.concatenate(pieces)), (ends - counts).tolist()
-
-
-def narrowed(values: NDArray[Any]) -> NDArray[np.uint16]:
-    """Return float32 numbers as the nearest bfloat16, ties to even; uint16, its bits."""
-    bits = values.view(np.uint32)
-    return ((bits + (0x7FFF + (bits >> 16 & 1))) >> 16).astype(np.uint16)
-
-
-def widened(bits: NDArray[np.uint16]) -> NDArray[Any]:
-    """Return what bits of bfloat16 are; float32."""
-    return (bits.astype(np.uint32) << 16).view(np.float32)
-
-
 class ShardedStep:
     """Mutable: one update after another.
 
     Attributes:
         asked_to_stop: set by this worker; the others learn of it in the next update.
         stopping: whether any worker was asked to stop before the last update.
-        compute_s, communication_s: what updates have taken so far, waiting for others included in
-            the second.
+        spent: what updates have taken so far.
     """
 
     def __init__(self, training: Training, group: Group, config: TrainConfig) -> None:
@@ -185,7 +103,7 @@ class ShardedStep:
         self._bounds = training.bounds(group.size)
         self.exchange = Exchange(group, self._bounds, self._rounded)
         self.asked_to_stop = self.stopping = False
-        self.compute_s = self.communication_s = 0.0
+        self.spent = Spent()
 
     def run(
         self, batches: Sequence[Rows], rate: float, step: int, key: int
@@ -207,6 +125,7 @@ class ShardedStep:
         losses, failure = self._backward(ids, targets, shares)
         computed = time.perf_counter()
         loss = self._agree(losses, shares, step, failure)
+        agreed = time.perf_counter()
         flat = training.flat_gradient
         if group.size > 1:
             self.exchange.sum(flat)
@@ -218,8 +137,11 @@ class ShardedStep:
             self.exchange.gather(flat)
             training.receive(self._rounded)
         training.resume(step + 1, key + count)
-        self.compute_s += computed - began + updated - summed
-        self.communication_s += summed - computed + time.perf_counter() - updated
+        self.spent += Spent(
+            computed - began + updated - summed,
+            agreed - computed,
+            summed - agreed + time.perf_counter() - updated,
+        )
         return loss, norm
 
     def measure(self, batches: Sequence[Rows], step: int, key: int) -> Cost:
@@ -234,7 +156,12 @@ class ShardedStep:
             times.append(time.perf_counter() - began)
         self._training.resume(step, key)
         slowest = gather(self._group, np.array([min(times) * len(self._own)])).max()
-        return measure(self._group, self._bounds[-1], 2 if self._rounded else 4, float(slowest))
+        item_bytes = 2 if self._rounded else np.dtype(self._training.dtype).itemsize
+        mine = work_s(self._group, self._bounds, self._rounded, self._training.dtype)
+        work = float(gather(self._group, np.array([mine])).max())
+        calls = self.exchange.calls + _CALLS
+        numbers = self._bounds[-1]
+        return measure(self._group, numbers, item_bytes, CHUNK, calls, float(slowest), work)
 
     def _backward(
         self, ids: NDArray[np.int32], targets: NDArray[np.int32], shares: Sequence[float]

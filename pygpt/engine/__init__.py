@@ -1,7 +1,8 @@
 """The one door to Java: a model's weights, training and generation as a few coarse calls.
 
     door.py        Java's classes and errors, files in the jars; starts the JVM when it must
-    java.py        Protocols of the Java classes that are called
+    java.py        Protocols of the Java classes that are called; java_network.py: of networks;
+                   java_vectors.py: of word vectors
     arrays.py      all weights, gradients or moments as NumPy arrays
     turns.py       who of many threads is next
     freeing.py     memory of what nobody refers to any more
@@ -9,6 +10,8 @@
     training.py    updates of a model's weights
     model.py       the weights, and what is computed of token ids
     generation.py  what follows prompts
+    network.py     dense layers, trained on examples
+    word_vectors.py  word2vec, trained on text
 
 Nothing here knows of text, files or schedules.
 """

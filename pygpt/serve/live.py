@@ -90,7 +90,8 @@ class Live:
         if self.watchers and time.monotonic() - self._norms_at > NORMS_S:
             self._norms_at = time.monotonic()
             norms = trainer.gradient_norms()
-            self._add({"kind": "norms", "step": trainer.step, "norms": norms})
+            if norms:
+                self._add({"kind": "norms", "step": trainer.step, "norms": norms})
         while not (self._go.wait(WAIT_S) or stopping()):
             with self._mutex:
                 if self._steps:

@@ -19,7 +19,7 @@ from pygpt.checkpoints.beside import CHAT_TEMPLATE_FILE, CONFIG_FILE
 from pygpt.checkpoints.weights import WEIGHTS_FILE
 from pygpt.datasets.sampler import Batch, TrainingData, numbered
 from pygpt.distributed import state as shards
-from pygpt.distributed.cost import Cost
+from pygpt.distributed.cost import Cost, Spent
 from pygpt.distributed.group import Alone, Group, from_first
 from pygpt.distributed.same import check_same
 from pygpt.distributed.step import Plan, ShardedStep, shares_of, with_microbatches
@@ -268,6 +268,11 @@ class Trainer:
         sampler.restore(began)
         return self._sharded.measure(batches, self.step, self._training.dropout_key)
 
+    @property
+    def spent(self) -> Spent | None:
+        """What the steps so far took this worker; None without microbatches."""
+        return None if self._sharded is None else self._sharded.spent
+
     def ask_to_stop(self) -> None:
         """Have all workers of the group learn, in their next step, that they are to stop."""
         if self._sharded is not None:
@@ -312,8 +317,11 @@ class Trainer:
         """Return the norm of the last step's gradient in each layer, and outside of them.
 
         Returns:
-            `embedding`, `h.0`, `h.1` and so on, `output` -> norm, of what is trained.
+            `embedding`, `h.0`, `h.1` and so on, `output` -> norm, of what is trained. Nothing with
+            microbatches: after their steps the gradient is no more.
         """
+        if self._sharded is not None:
+            return {}
         squares: dict[str, float] = {}
         for name, gradient in self._training.gradients().items():
             layer = ".".join(name.split(".")[:2]) if name.startswith("h.") else ""

@@ -94,6 +94,7 @@ def test_a_worker_that_is_killed_and_a_run_that_goes_on(
     assert "pygpt: starting again from the last checkpoint, 1 of 1\n" in err
     assert "BAD TERMINATION" not in err
     assert "# 2 workers, 1 threads each; a step: " in out
+    assert re.search(r"\nof these, by the first worker: computing [\d.]+ s, waiting ", out)
     assert out.count("best validation loss") == alone.out.count("best validation loss") == 1
     for name in ("last", "best"):
         assert saved(tmp_path / "run" / name) == saved(tmp_path / "whole" / name)
@@ -154,6 +155,7 @@ def test_commands_of_mpiexec() -> None:
 def test_who_was_killed(epilogue: list[str], reason: str) -> None:
     ended = Ended(5, roster={"0": "vm:11", "1": "vm:12"}, epilogue=epilogue)
     assert ended.reason() == reason
+    assert ended.is_known == reason.startswith("rank")
     ended = Ended(9, roster={"0": "vm:11", "1": "vm:12"}, first="0")
     assert ended.reason() == "rank 0 (vm:11): has ended without a word: killed, or out of memory"
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from pygpt import GPT, CheckpointError, ConfigError, TrainConfig, Trainer
-from pygpt.distributed.cost import measure
+from pygpt.distributed.cost import Cost, Spent, measure
+from pygpt.distributed.exchange import Exchange, narrowed, widened, work_s
 from pygpt.distributed.group import Alone, from_first, gather, gather_objects
-from pygpt.distributed.step import Exchange, Plan, narrowed, tree_sum, widened
+from pygpt.distributed.step import Plan, tree_sum
 from pygpt.engine import EngineError
 from tests.support import training_runs as runs
 from tests.support.thread_group import ThreadGroup, in_threads
@@ -34,6 +35,9 @@ def _trained(
         with Trainer(gpt, Data(), options, group=group, **more) as trainer:
             begun = trainer.step
             records = [(r.loss, r.gradient_norm, r.validation_loss) for r in trainer]
+            if options.microbatches:
+                assert trainer.spent is not None and trainer.spent.compute_s > 0
+                assert trainer.gradient_norms() == {}  # the gradient made room for the weights
         return digest(gpt.parameters()), records, begun
 
 
@@ -137,7 +141,7 @@ def test_several_workers_have_microbatches_by_default() -> None:
 
 
 def test_sums_and_gathers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pygpt.distributed.step.CHUNK", 7)
+    monkeypatch.setattr("pygpt.distributed.exchange.CHUNK", 7)
     flats = np.random.default_rng(1).standard_normal((4, 50)).astype(np.float32)
     bounds = [0, 16, 32, 32, 50]
 
@@ -157,6 +161,26 @@ def test_bfloat16() -> None:
     assert widened(narrowed(values)).tolist() == [1, 1, 1 + 2**-6, -3.140625, np.inf, 0]
 
 
+def test_what_is_done_beside_moving(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pygpt.distributed.exchange.CHUNK", 7)
+    bounds = [0, 16, 32, 32, 50]
+
+    def work(group: ThreadGroup) -> float:
+        return min(work_s(group, bounds, rounded, "float32") for rounded in (False, True))
+
+    assert min(in_threads(4, work)) > 0
+    assert work_s(Alone(), [0, 50], True, "float32") == 0
+    assert Exchange(Alone(), bounds, False).calls == 2 * 3
+
+
+def test_what_a_step_takes_and_took() -> None:
+    cost = Cost(4, 1000, 2, 1e6, 1e-3, calls=6, compute_s=0.5, work_s=0.25)
+    assert cost.communication_s == pytest.approx(2 * 0.75 * 2000 / 1e6 + 6e-3 + 0.25)
+    assert str(cost).startswith("a step: 500.0 ms compute and 259.0 ms communication at 0.00 GB/s")
+    spent = Spent(1, 2, 3) + Spent(1, 0, 0.5)
+    assert str(spent) == "computing 2.00 s, waiting 2.00 s, communication 3.50 s"
+
+
 def test_tree_sums_do_not_lose_numbers() -> None:
     assert tree_sum(np.arange(13.0)) == 78
     assert tree_sum(np.array([0.1])) == 0.1
@@ -164,7 +188,7 @@ def test_tree_sums_do_not_lose_numbers() -> None:
 
 def test_values_of_all_and_of_the_first() -> None:
     def work(group: ThreadGroup) -> Any:
-        cost = measure(group, 1000, 4)
+        cost = measure(group, 1000, 4, 300)
         return (
             gather_objects(group, {"rank": group.rank}),
             from_first(group, "Ü" * (1 + group.rank)),

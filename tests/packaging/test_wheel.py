@@ -57,7 +57,8 @@ def test_contents(installed: Installed, root: Path) -> None:
     assert "jbridge/jars/pygpt-engine.jar" in jars
     assert {name for name in names if name.startswith("jbridge/jars/")} == jars
     page = "pygpt/serve/page/index.html"
-    assert {"pygpt/data/names.txt", "pygpt/model/presets/gpt2.toml", page} <= names
+    lesson = "pygpt/lessons/01-descent.md"
+    assert {"pygpt/data/names.txt", "pygpt/model/presets/gpt2.toml", page, lesson} <= names
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"jbridge", "pygpt"}
     tag = re.search(r"^Tag: py3-none-(.*)$", text, re.MULTILINE)
     assert tag is not None and "Root-Is-Purelib: false" in text

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import examples.Microgpt;
 import examples.TrainNames;
+import examples.Xor;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.file.Files;
@@ -44,6 +45,14 @@ class ExamplesTest {
     assertEquals(10, output.out.size());
     List<String> steps = output.err.stream().map(line -> line.split(":")[0]).toList();
     assertEquals(List.of("step 0", "step 100", "step 200"), steps);
+  }
+
+  @Test
+  void xor() throws Exception {
+    Output output = run(Xor::main);
+    List<String> expected =
+        List.of("[0.0, 0.0] 0", "[0.0, 1.0] 1", "[1.0, 0.0] 1", "[1.0, 1.0] 0", "right: 1.0");
+    assertEquals(expected, output.out);
   }
 
   @Test

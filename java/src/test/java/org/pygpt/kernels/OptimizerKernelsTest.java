@@ -114,18 +114,21 @@ class OptimizerKernelsTest extends KernelsTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"0, 1", "7, 24", "17, 300007"})
+  @CsvSource({"0, 1", "7, 24", "16, 33", "17, 300007"})
   void addScaled(int from, int to) {
-    for (boolean add : NO_AND_YES) {
-      for (boolean rounded : NO_AND_YES) {
-        compare(
-            EXACT,
-            "add " + add + ", rounded " + rounded,
-            (kernels, tensors) -> {
-              Flat x = tensors.flat(to).part(from, to - from);
-              Flat sum = tensors.flat(to).part(from, to - from);
-              kernels.addScaled(-1, x, sum, add, rounded);
-            });
+    for (int factor : new int[] {1, -1}) {
+      for (boolean add : NO_AND_YES) {
+        for (boolean rounded : NO_AND_YES) {
+          compare(
+              EXACT,
+              "factor " + factor + ", add " + add + ", rounded " + rounded,
+              (kernels, tensors) -> {
+                Flat x = tensors.flat(to).part(from, to - from);
+                Flat sum = tensors.flat(to).part(from, to - from);
+                kernels.addScaled(factor, x, sum, add, rounded);
+                kernels.addScaled(1, sum, sum, false, true); // the same elements
+              });
+        }
       }
     }
   }

@@ -1,0 +1,74 @@
+"""Text as sentences of words, and these as numbers."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pygpt.errors import DataError
+
+LONGEST_SENTENCE = 1000  # words; what is longer is cut, as in word2vec.c
+_WORD = re.compile(r"\w+(?:['’]\w+)*")
+
+
+def words(text: str, cased: bool = False) -> list[str]:
+    """Return the words of a text: letters, digits and apostrophes within, in small letters.
+
+    Args:
+        cased: whether capital letters stay.
+    """
+    return _WORD.findall(text if cased else text.lower())
+
+
+def sentences(texts: Iterable[str], cased: bool = False) -> Iterator[list[str]]:
+    """Yield the words of each line of each text; lines without words are left out."""
+    for text in texts:
+        for line in text.splitlines():
+            found = words(line, cased)
+            if found:
+                yield found
+
+
+def count_words(sentences: Iterable[Iterable[str]]) -> tuple[Counter[str], int]:
+    """Return how often each word occurs, and how many sentences there are.
+
+    Raises:
+        DataError: a sentence is one text instead of its words.
+    """
+    counts: Counter[str] = Counter()
+    number = 0
+    for sentence in sentences:
+        number += 1
+        if isinstance(sentence, str):
+            raise DataError(
+                f"sentences: expected lists of words, got the text {sentence[:30]!r}; cut it "
+                "into words first: pygpt.vectors.words.words(text)"
+            )
+        counts.update(sentence)
+    return counts, number
+
+
+def numbered(
+    sentences: Iterable[Iterable[str]], numbers: Mapping[str, int]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the numbers of all words that have one, and for each sentence where it ends.
+
+    Sentences without such a word are left out, longer ones than `LONGEST_SENTENCE` are cut.
+    """
+    ids = array("i")
+    ends = array("i")
+    find = numbers.get
+    begin = 0
+    for sentence in sentences:
+        ids.extend([i for i in map(find, sentence) if i is not None])
+        end = len(ids)
+        if end > begin:
+            ends.extend(range(begin + LONGEST_SENTENCE, end, LONGEST_SENTENCE))
+            ends.append(end)
+            begin = end
+    return np.array(ids, np.int32), np.array(ends, np.int32)
