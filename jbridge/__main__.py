@@ -67,7 +67,7 @@ def _info() -> None:
         show(name, value)
 
 
-def _show_nd4j(show: Callable[[str, str], None], jars: list[Path]) -> None:
+def _show_nd4j(show: Callable[[str, str], None], jars: tuple[Path, ...]) -> None:
     try:
         nd4j = jvm.java_class("org.nd4j.linalg.factory.Nd4j")
     except JarsNotFoundError:

@@ -23,7 +23,11 @@ def cuda_flags() -> tuple[str, ...]:
 
 def cuda_info() -> Iterator[tuple[str, str]]:
     """Yield what backend cuda finds here: driver, cards, libraries, each or what is missing."""
-    for entry in jbridge.java_class("org.pygpt.kernels.cuda.CudaInfo").lines().entrySet():
+    try:
+        info = jbridge.java_class("org.pygpt.kernels.cuda.CudaInfo")
+    except jbridge.JarsNotFoundError:
+        return  # other jars, without the engine
+    for entry in info.lines().entrySet():
         yield str(entry.getKey()), str(entry.getValue())
 
 
