@@ -74,7 +74,7 @@ public final class Tolerances {
   /** How well central differences of that step agree with a derivative in float64. */
   public static final double FINITE_DIFFERENCE = 1e-8;
 
-  /** The step of central differences of a float32 loss, along a gradient. */
+  /** The step of central differences of a float32 loss, along a gradient of at most length 1. */
   public static final double FINITE_STEP_FLOAT32 = 0x1p-7;
 
   /**
