@@ -21,7 +21,7 @@ ORDER = (
     "model.batch", "model.network_config", "model.encoder_decoder_config", "model.pair_batch",
     "generate.translate_config",
     "engine.turns", "engine.java", "engine.java_network", "engine.java_vectors", "engine.door",
-    "engine.arrays", "engine.freeing",
+    "engine.arrays", "engine.auto", "engine.freeing",
     "engine.handle", "engine.training", "engine.probe",
     "engine.model", "engine.encoder_decoder", "engine.generation", "engine.network",
     "engine.word_vectors", "engine",

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from pygpt.engine import java
 from pygpt.engine.arrays import download
+from pygpt.engine.auto import resolved
 from pygpt.engine.door import java_class, translated
 from pygpt.engine.handle import Handle
-from pygpt.engine.model import chosen_dtype, resolved
+from pygpt.engine.model import chosen_dtype
 from pygpt.errors import ConfigError, ShapeError
 from pygpt.fields import from_dict
 from pygpt.generate.translate_config import TranslateConfig

@@ -137,19 +137,6 @@ class BackendClass(Protocol):
     def has(self, name: str, /) -> bool: ...
 
 
-@describes("org.pygpt.backends.AutoBackend")
-class AutoBackend(Protocol):
-    """What backend auto is, and why."""
-
-    def backend(self) -> object: ...
-    def why(self) -> object: ...
-
-
-@describes("org.pygpt.backends.AutoBackend")
-class AutoBackendClass(Protocol):
-    def choose(self, weights: int, /) -> AutoBackend: ...
-
-
 @describes("org.pygpt.kernels.Kernels")
 class Kernels(Protocol):
     """What computes."""

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from jbridge import JarsNotFoundError, JdkNotFoundError, JvmStartError
 from pygpt.engine import java
 from pygpt.engine.arrays import FlatArrays, download
+from pygpt.engine.auto import resolved
 from pygpt.engine.door import java_class, require, translated
 from pygpt.engine.freeing import Memory, free_later
 from pygpt.engine.handle import Handle
@@ -70,16 +71,6 @@ def chosen_dtype(backend: str, dtype: str | None, threads: int) -> str:
     if threads < 0:
         raise ConfigError("threads", f"expected at least 0, got {threads}")
     return dtype
-
-
-def resolved(backend: str, weights: int) -> str:
-    """Return the backend itself, or what `auto` is for a model of so many weights; logs that."""
-    if backend != AUTO:
-        return backend
-    with translated():
-        choice = java_class(java.AutoBackendClass).choose(min(weights, 2**63 - 1))
-        _log.info("backend auto: %s, since %s", choice.backend(), choice.why())
-        return str(choice.backend())
 
 
 def check_format(weights: str) -> None:
