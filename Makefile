@@ -52,10 +52,12 @@ java-publish: $(ENGINE)  ## the engine for Gradle and Maven in build/repository,
 	@$(RUN_GRADLE) publish
 	@ls -1 build/repository/org/pygpt/*/*/*.jar
 
-test: lint browser $(CUDA_FAKE) $(CLIENTS)  ## lint, then run pytest and JUnit; the counts come last
-	@rm -f build/pytest.xml; status=0; \
-	$(VENV_PYTHON) -m pytest --junitxml=build/pytest.xml $(ARGS) || status=1; \
-	{ export PYGPT_CUDA="$(CURDIR)/build/cuda-fake"; $(RUN_GRADLE) junit exampleProject; } || status=1; \
+test: lint browser $(CUDA_FAKE) $(CLIENTS)  ## lint, then run pytest and JUnit beside each other; the counts come last
+	@rm -rf build/pytest.xml build/junit build/junit.log; mkdir -p build; status=0; \
+	{ export PYGPT_CUDA="$(CURDIR)/build/cuda-fake"; $(RUN_GRADLE) junit exampleProject; } > build/junit.log 2>&1 & \
+	junit=$$!; trap "kill $$junit; exit 130" INT TERM; \
+	$(VENV_PYTHON) -m pytest --durations=40 --junitxml=build/pytest.xml $(ARGS) || status=1; \
+	wait $$junit || status=1; cat build/junit.log; \
 	$(VENV_PYTHON) tests/packaging/counts.py build/pytest.xml build/junit || status=1; \
 	exit $$status
 
@@ -90,7 +92,7 @@ pictures: .venv/.installed-test $(ENGINE) $(PAGE) browser  ## make the pictures 
 bench-names: .venv/.installed-bench $(ENGINE)  ## names beside NumPy and PyTorch (fetches 3 GB)
 	@$(VENV_PYTHON) -m benchmarks.names $(ARGS)
 
-bench: .venv/.installed-bench $(ENGINE)  ## training beside PyTorch, five models, 20 minutes
+bench: .venv/.installed-bench $(ENGINE)  ## training beside PyTorch and JAX, five models, 25 minutes
 	@$(VENV_PYTHON) -m benchmarks.train $(ARGS)
 
 bench-quick: .venv/.installed-bench $(ENGINE)  ## the three small ones beside eager PyTorch, 3 minutes
@@ -99,7 +101,7 @@ bench-quick: .venv/.installed-bench $(ENGINE)  ## the three small ones beside ea
 bench-recipe: .venv/.installed-bench $(ENGINE)  ## nanoGPT's Shakespeare recipe beside PyTorch, 2 minutes
 	@$(VENV_PYTHON) -m benchmarks.recipe $(ARGS)
 
-bench-generate: .venv/.installed-bench $(ENGINE)  ## generating beside Hugging Face transformers, 5 minutes
+bench-generate: .venv/.installed-bench $(ENGINE)  ## generating beside transformers and CTranslate2, 10 minutes
 	@$(VENV_PYTHON) -m benchmarks.generate $(ARGS)
 
 bench-serve: .venv/.installed-test $(ENGINE)  ## one client and several of the endpoint, 5 minutes

@@ -27,6 +27,7 @@ import org.pygpt.text.Tokenizer;
  */
 public final class PretrainedModel {
   private static final String CONFIG_FILE = "config.json";
+  private static final String ADAPTER_FILE = "adapter_config.json";
   private static final String WEIGHTS_FILE = "model.safetensors";
   private static final String INDEX_FILE = "model.safetensors.index.json"; // of several files
   private static final String GENERATION_FILE = "generation_config.json";
@@ -109,6 +110,10 @@ public final class PretrainedModel {
           : huggingFaces(folder, values, arena);
     } catch (NoSuchFileException error) {
       String name = Path.of(error.getFile()).getFileName().toString();
+      if (Files.isRegularFile(folder.resolve(ADAPTER_FILE))) {
+        throw new FileException(
+            place + ": is an adapter: load it in Python, merge_and_unload() and save_pretrained()");
+      }
       throw new FileException(place + ": " + name + " is missing; was it made by pygpt?");
     } catch (IOException error) {
       throw new FileException(place + ": cannot be read", error);
