@@ -27,7 +27,7 @@ APT = as_root=$$(test "$$(id -u)" = 0 || echo sudo) && $$as_root apt-get update 
     $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
 .DEFAULT_GOAL := help
-.PHONY: cuda-fake help names java-names java-jar show page browser pictures test lint format bench bench-against bench-generate bench-java bench-names bench-quick bench-recipe bench-serve wheel clean gradle jdk FORCE
+.PHONY: cuda-fake help names java-names java-jar java-publish show page browser pictures test lint format bench bench-against bench-generate bench-java bench-java-talk bench-names bench-quick bench-recipe bench-serve wheel wheels clean gradle jdk FORCE
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -48,17 +48,23 @@ java-jar: build/pygpt.jar  ## build/pygpt.jar, all in one: java -jar build/pygpt
 build/pygpt.jar: $(ENGINE_SOURCES) $(wildcard java/src/launcher/java/org/pygpt/launcher/*) pygpt/data/java.flags
 	@$(RUN_GRADLE) javaJar
 
-test: lint browser $(CUDA_FAKE) $(CLIENTS)  ## lint, then run pytest and JUnit; the counts come last
-	@rm -f build/pytest.xml; status=0; \
-	$(VENV_PYTHON) -m pytest --junitxml=build/pytest.xml $(ARGS) || status=1; \
-	{ export PYGPT_CUDA="$(CURDIR)/build/cuda-fake"; $(RUN_GRADLE) junit; } || status=1; \
+java-publish: $(ENGINE)  ## the engine for Gradle and Maven in build/repository, with sources, Javadoc and natives
+	@$(RUN_GRADLE) publish
+	@ls -1 build/repository/org/pygpt/*/*/*.jar
+
+test: lint browser $(CUDA_FAKE) $(CLIENTS)  ## lint, then run pytest and JUnit beside each other; the counts come last
+	@rm -rf build/pytest.xml build/junit build/junit.log; mkdir -p build; status=0; \
+	{ export PYGPT_CUDA="$(CURDIR)/build/cuda-fake"; $(RUN_GRADLE) junit exampleProject; } > build/junit.log 2>&1 & \
+	junit=$$!; trap "kill $$junit; exit 130" INT TERM; \
+	$(VENV_PYTHON) -m pytest --durations=40 --junitxml=build/pytest.xml $(ARGS) || status=1; \
+	wait $$junit || status=1; cat build/junit.log; \
 	$(VENV_PYTHON) tests/packaging/counts.py build/pytest.xml build/junit || status=1; \
 	exit $$status
 
 lint: .venv/.installed-test $(ENGINE) $(PAGE)  ## ruff, mypy, javac's warnings, google-java-format
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m mypy
-	@{ $(RUN_GRADLE) formatCheck testClasses jmhClasses launcherClasses; } || \
+	@{ $(RUN_GRADLE) formatCheck testClasses jmhClasses launcherClasses langchain4jTestClasses; } || \
 	    { echo "(make format rewrites sources that are not formatted)" >&2; exit 1; }
 
 format: .venv/.installed-test $(ENGINE)  ## format Java, sort Python's imports
@@ -86,7 +92,7 @@ pictures: .venv/.installed-test $(ENGINE) $(PAGE) browser  ## make the pictures 
 bench-names: .venv/.installed-bench $(ENGINE)  ## names beside NumPy and PyTorch (fetches 3 GB)
 	@$(VENV_PYTHON) -m benchmarks.names $(ARGS)
 
-bench: .venv/.installed-bench $(ENGINE)  ## training beside PyTorch, five models, 20 minutes
+bench: .venv/.installed-bench $(ENGINE)  ## training beside PyTorch and JAX, five models, 25 minutes
 	@$(VENV_PYTHON) -m benchmarks.train $(ARGS)
 
 bench-quick: .venv/.installed-bench $(ENGINE)  ## the three small ones beside eager PyTorch, 3 minutes
@@ -95,7 +101,7 @@ bench-quick: .venv/.installed-bench $(ENGINE)  ## the three small ones beside ea
 bench-recipe: .venv/.installed-bench $(ENGINE)  ## nanoGPT's Shakespeare recipe beside PyTorch, 2 minutes
 	@$(VENV_PYTHON) -m benchmarks.recipe $(ARGS)
 
-bench-generate: .venv/.installed-bench $(ENGINE)  ## generating beside Hugging Face transformers, 5 minutes
+bench-generate: .venv/.installed-bench $(ENGINE)  ## generating beside transformers and CTranslate2, 10 minutes
 	@$(VENV_PYTHON) -m benchmarks.generate $(ARGS)
 
 bench-serve: .venv/.installed-test $(ENGINE)  ## one client and several of the endpoint, 5 minutes
@@ -104,15 +110,22 @@ bench-serve: .venv/.installed-test $(ENGINE)  ## one client and several of the e
 bench-against: .venv/.installed $(ENGINE)  ## beside another commit, 15 minutes; ARGS="COMMIT --quick": 10
 	@$(VENV_PYTHON) -m benchmarks.against $(ARGS)
 
-bench-java: $(ENGINE)  ## kernels and a training step in JMH, 30 minutes; ARGS are JMH's
+bench-java: $(ENGINE)  ## kernels and a training step in JMH, 30 minutes: a table, build/jmh.json; ARGS are JMH's
 	@$(RUN_GRADLE) -Pjmh="$(ARGS)" jmh
+
+bench-java-talk: .venv/.installed $(ENGINE)  ## the talk's program in Java three times, 2 minutes
+	@$(VENV_PYTHON) -m benchmarks.talk $(ARGS)
 
 wheel: .venv/.created $(ENGINE) $(PAGE)  ## build dist/pygpt-….whl, jars and page included
 	@$(VENV_PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@ls -1 dist/*.whl
 
+wheels: .venv/.created $(ENGINE) $(PAGE)  ## two of less than 100 MB in dist/: pygpt, and ND4J's natives, which it needs
+	@PYGPT_ND4J_APART=1 $(VENV_PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist . packages/nd4j
+	@ls -1 dist/*.whl
+
 clean:  ## remove what was built (not .venv)
-	rm -rf build dist .gradle jbridge/jars page/node_modules pygpt/serve/page
+	rm -rf build dist .gradle examples/java-project/build examples/java-project/.gradle jbridge/jars page/node_modules pygpt/serve/page
 
 # ---- set-up; every step leaves a stamp, so that a second run starts at once -------------------------------------
 

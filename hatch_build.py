@@ -1,8 +1,14 @@
-"""Build hook of wheel and editable install: Gradle builds the engine, the wheel has its jars."""
+"""Build hook of wheel and editable install: Gradle builds the engine, the wheel has its jars.
+
+A wheel has all of them, unless PYGPT_ND4J_APART is set: then ND4J's natives, more than half of it,
+are left to the wheel of packages/nd4j, which this one then needs. `make wheels` builds both.
+"""
 
 from __future__ import annotations
 
+import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -14,10 +20,16 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 JARS = "jbridge/jars"
 STAMP = f"{JARS}/.stamp"  # touched after each build, here and in the Makefile
+APART = "PYGPT_ND4J_APART"
+ND4J = "pygpt-nd4j==1.0.0.2.1"  # ND4J 1.0.0-M2.1, as packages/nd4j/pyproject.toml has it
+_ND4J_NATIVES = re.compile(r"nd4j-.*-(linux|macosx|windows)-.*\.jar")
 
 
 class EngineBuildHook(BuildHookInterface):
-    """Calls Gradle unless the jars are newer than their sources; adds them to the wheel."""
+    """Calls Gradle unless the jars are newer than their sources; adds them to the wheel.
+
+    With `part = "nd4j"` in its table the wheel has ND4J's natives and nothing else.
+    """
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build the jars and mark the wheel as one for this platform.
@@ -28,12 +40,22 @@ class EngineBuildHook(BuildHookInterface):
         Raises:
             SystemExit: with one line, if Gradle or the JDK is missing or the Java build fails.
         """
-        root = Path(self.root)
+        root = Path(__file__).parent
         if not jars_are_current(root):
             build_jars(root)
-        build_data["artifacts"].append(f"{JARS}/*.jar")  # git ignores them, so hatchling would too
+        jars = sorted(path.name for path in (root / JARS).glob("*.jar"))
+        apart = [name for name in jars if _ND4J_NATIVES.fullmatch(name)]
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{platform_tag()}"
+        if self.config.get("part") == "nd4j":
+            for name in apart:
+                build_data["force_include"][str(root / JARS / name)] = f"{JARS}/{name}"
+            return
+        if version != "editable" and os.environ.get(APART):
+            jars = [name for name in jars if name not in apart]
+            build_data["dependencies"].append(ND4J)
+        # git ignores them, so hatchling would too
+        build_data["artifacts"] += [f"{JARS}/{name}" for name in jars]
 
 
 def jars_are_current(root: Path) -> bool:

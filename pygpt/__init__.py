@@ -38,10 +38,19 @@ if TYPE_CHECKING:
     from pygpt.model.encoder_decoder_config import EncoderDecoderConfig as EncoderDecoderConfig
     from pygpt.model.gpt import GPT as GPT
     from pygpt.model.gpt import load as load
+    from pygpt.model.lora import LoraConfig as LoraConfig
     from pygpt.model.network_config import Dense as Dense
     from pygpt.names.config import NamesConfig as NamesConfig
     from pygpt.names.protocol import NamesRun as NamesRun
     from pygpt.plot import plot_runs as plot_runs
+    from pygpt.preferences.config import DPOConfig as DPOConfig
+    from pygpt.preferences.config import GRPOConfig as GRPOConfig
+    from pygpt.preferences.dpo import DPOTrainer as DPOTrainer
+    from pygpt.preferences.grpo import GRPOTrainer as GRPOTrainer
+    from pygpt.preferences.pairs import PreferencePairs as PreferencePairs
+    from pygpt.preferences.prefer import prefer as prefer
+    from pygpt.preferences.reward_model import RewardModel as RewardModel
+    from pygpt.preferences.reward_model import RewardTrainer as RewardTrainer
     from pygpt.tokenizers.bpe import BPETokenizer as BPETokenizer
     from pygpt.tokenizers.char import CharTokenizer as CharTokenizer
     from pygpt.tokenizers.load import load_tokenizer as load_tokenizer
@@ -80,10 +89,17 @@ _ROOMS = {
     "model.encoder_decoder": "EncoderDecoder",
     "model.encoder_decoder_config": "EncoderDecoderConfig",
     "model.gpt": "GPT load",
+    "model.lora": "LoraConfig",
     "model.network_config": "Dense",
     "names.config": "NamesConfig",
     "names.protocol": "NamesRun",
     "plot": "plot_runs",
+    "preferences.config": "DPOConfig GRPOConfig",
+    "preferences.dpo": "DPOTrainer",
+    "preferences.grpo": "GRPOTrainer",
+    "preferences.pairs": "PreferencePairs",
+    "preferences.prefer": "prefer",
+    "preferences.reward_model": "RewardModel RewardTrainer",
     "tokenizers.bpe": "BPETokenizer",
     "tokenizers.char": "CharTokenizer",
     "tokenizers.load": "load_tokenizer",

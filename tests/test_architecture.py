@@ -15,7 +15,7 @@ MODULES = sorted((ROOT / "pygpt").rglob("*.py")) + sorted((ROOT / "jbridge").rgl
 # A module of pygpt may import those before it; `pygpt` itself (lazy) stands for all of them.
 ORDER = (
     "errors", "application",
-    "fields", "model.layout", "model.presets", "model.config", "training.config",
+    "fields", "model.layout", "model.presets", "model.config", "model.lora", "training.config",
     "generate.config", "names.config", "files.streams", "files.text", "files.lock", "files.atomic",
     "files.checksums",
     "model.batch", "model.network_config", "model.encoder_decoder_config", "model.pair_batch",
@@ -43,10 +43,11 @@ ORDER = (
     "checkpoints.layouts", "checkpoints.huggingface", "checkpoints.ggml", "checkpoints.gguf",
     "checkpoints.gguf_models", "checkpoints.hub", "checkpoints.foreign",
     "checkpoints.beside", "checkpoints.weights", "checkpoints.written",
-    "checkpoints.pair_folder", "checkpoints.folder",
+    "checkpoints.adapters", "checkpoints.pair_folder", "checkpoints.folder",
     "generate.text_stream", "model.encoder_decoder", "model.embeddings", "model.documents",
     "generate.prompts",
-    "generate.generator", "generate.generation", "model.gpt", "generate.chat", "names.protocol",
+    "generate.generator", "generate.generation", "model.adapted", "model.gpt", "generate.chat",
+    "names.protocol",
     "vectors.config", "vectors.words", "vectors.statistics", "vectors.evaluate",
     "vectors.planted", "vectors.formats", "vectors.keyed", "vectors.word2vec", "vectors.chunks",
     "vectors.search", "vectors",
@@ -57,6 +58,9 @@ ORDER = (
     "training.schedule", "training.evaluation", "training.metrics", "training.state",
     "training.run_folder", "training.trainer", "training.finetune", "training.recipes",
     "training.run",
+    "preferences.config", "preferences.losses", "preferences.pairs", "preferences.rewards",
+    "preferences.tuning", "preferences.dpo", "preferences.grpo", "preferences.reward_model",
+    "preferences.prefer", "preferences",
     "translation.names", "translation.numbers", "translation.dates", "translation.tasks",
     "translation.train", "translation",
     "learn.lesson", "learn.play", "learn.notebook", "learn",
@@ -69,7 +73,8 @@ ORDER = (
     "cli.display", "cli.signals", "plot", "cli.checkpoint", "cli.flags", "cli.workers", "cli.names",
     "cli.prepare", "cli.tokenizer", "cli.stopping", "cli.training", "cli.live",
     "cli.vectors", "cli.search",
-    "cli.translation", "cli.generate", "cli.serve", "cli.train", "cli.finetune", "cli.launch",
+    "cli.translation", "cli.generate", "cli.serve", "cli.train", "cli.finetune", "cli.prefer",
+    "cli.launch",
     "cli.evaluate", "cli.info", "cli.plot", "cli.chat", "cli.show", "cli.export", "cli.learn",
     "cli.completion",
     "cli.main",
@@ -79,10 +84,9 @@ ORDER = (
 JAVA = ROOT / "java" / "src" / "main" / "java" / "org" / "pygpt"
 # A package of Java may import those before it; "" is `org.pygpt` itself.
 JAVA_ORDER = (
-    "python", "text", "tensor", "kernels", "kernels.reference", "kernels.nd4j", "kernels.cpu",
-    "kernels.cuda", "backends", "vectors", "graph", "ops", "model", "train", "generate", "network",
-    "jobs",
-    "files", "datasets", "runs", "names", "", "cli",
+    "python", "text", "chat", "tensor", "kernels", "kernels.reference", "kernels.nd4j",
+    "kernels.cpu", "kernels.cuda", "backends", "vectors", "graph", "ops", "model", "train",
+    "generate", "network", "jobs", "files", "datasets", "runs", "names", "", "cli",
 )  # fmt: skip
 JAVA_FILES = sorted(JAVA.rglob("*.java"))
 

@@ -12,10 +12,14 @@ import pytest
 from pygpt.cli import main as cli
 
 DOCS = Path(__file__).parents[1] / "docs"
-COMMANDS = ("data.md", "tokenizers.md", "cli.md", "cli-generate.md", "vectors.md")
+COMMANDS = (
+    *("data.md", "tokenizers.md", "cli.md", "cli-generate.md", "vectors.md", "adapters.md"),
+    "preferences.md",
+)
 PYTHON = (
     *("data.md", "tokenizers.md", "generate.md", "training.md", "embeddings.md"),
-    *("page.md", "encoder-decoder.md", "network.md", "vectors.md"),
+    *("page.md", "encoder-decoder.md", "network.md", "vectors.md", "adapters.md"),
+    "preferences.md",
 )
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 MATCH = doctest.OutputChecker().check_output

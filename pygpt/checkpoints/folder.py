@@ -12,15 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from pygpt.checkpoints import (
+    adapters,
     foreign,
     gguf_models,
+    hub,
     huggingface,
     layouts,
     nanogpt,
@@ -40,6 +42,7 @@ from pygpt.checkpoints.families import FAMILIES
 from pygpt.checkpoints.gguf import GgufTensor
 from pygpt.checkpoints.safetensors import Place, StoredTensor
 from pygpt.checkpoints.weights import (
+    FILES_OF_WEIGHTS,
     WEIGHTS_FILE,
     check_tensors,
     open_weights,
@@ -62,7 +65,12 @@ TORCH_SUFFIX = ".pt"
 
 @dataclass(frozen=True)
 class Saved:
-    """A model folder, open: what it holds, checked, but for the weights' numbers."""
+    """A model folder, open: what it holds, checked, but for the weights' numbers.
+
+    Attributes:
+        adapter: the folder of an adapter that lies beside the weights; None for none.
+        base: what that folder calls the model beside which it lies; empty without one.
+    """
 
     config: GPTConfig
     tokenizer: Tokenizer | None
@@ -71,6 +79,8 @@ class Saved:
     chat_template: str | None
     _places: Mapping[str, Place]
     _stored: Mapping[str, StoredTensor | GgufTensor]
+    adapter: Path | None = None
+    base: str = ""
 
     @property
     def dtypes(self) -> list[str]:
@@ -89,8 +99,9 @@ def opened(source: Path) -> Iterator[Saved]:
     """Give what a model folder holds; its files are open within the block.
 
     Args:
-        source: the folder, or its file of weights, whose name ends in .safetensors; or nanoGPT's
-            ckpt.pt, or another file whose name ends in .pt; or a file of llama.cpp's, .gguf.
+        source: the folder, also of an adapter, whose base is then opened, or its file of weights,
+            whose name ends in .safetensors; or nanoGPT's ckpt.pt, or another file whose name ends
+            in .pt; or a file of llama.cpp's, .gguf.
     Raises:
         CheckpointError: it is missing, damaged, or a model that the engine does not have.
     """
@@ -100,6 +111,11 @@ def opened(source: Path) -> Iterator[Saved]:
         return
     if source.suffix == gguf_models.SUFFIX and source.is_file():
         with _gguf(source) as saved:
+            yield saved
+        return
+    is_model = any((source / name).exists() for name in (CONFIG_FILE, *FILES_OF_WEIGHTS))
+    if not is_model and adapters.names_base(source):
+        with _adapted(source) as saved:
             yield saved
         return
     folder, file = source, None
@@ -115,6 +131,35 @@ def opened(source: Path) -> Iterator[Saved]:
         with _about(folder):
             saved = _open(folder, file, values, files)
         yield saved
+
+
+@contextmanager
+def _adapted(folder: Path) -> Iterator[Saved]:
+    """Give what the base of an adapter holds, with what the adapter's folder has instead."""
+    base = adapters.base_of(folder)
+    if (folder / checksums.FILE_NAME).exists():  # a checkpoint of a training run
+        checksums.verify_checksums(folder, (adapters.CONFIG_FILE, adapters.WEIGHTS_FILE))
+    path = hub.fetch(base) if hub.is_name(base) else Path(base)
+    if not path.exists():
+        where = f"expected its base {base}, where it was when the adapter was trained"
+        raise CheckpointError(f"adapter {folder}: {where}; load that, and then load_adapter")
+    with opened(path) as saved:
+        if saved.adapter is not None:
+            raise CheckpointError(f"adapter {folder}: its base {base} has an adapter: merge that")
+        with _about(folder):
+            tokenizer, problem = read_tokenizer(folder, saved.config)
+            if tokenizer is None and problem is None:
+                tokenizer, problem = saved.tokenizer, saved.tokenizer_problem
+            has_ids = (folder / GENERATION_FILE).is_file()
+            yield replace(
+                saved,
+                tokenizer=tokenizer,
+                tokenizer_problem=problem,
+                special_ids=generation_ids(folder) if has_ids else saved.special_ids,
+                chat_template=chat_template(folder) or saved.chat_template,
+                adapter=folder,
+                base=base,
+            )
 
 
 @contextmanager

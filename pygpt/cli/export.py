@@ -52,5 +52,7 @@ def export(arguments: argparse.Namespace) -> None:
     source = find_checkpoint(arguments.checkpoint)
     with alive(sys.stderr, False, lambda: f"exporting {source}"):
         with pygpt.GPT.from_pretrained(source) as model:
+            if model.adapter is not None:
+                model.merge_and_unload()
             model.export_gguf(out, weights=arguments.weights)
     print(f"{out}: {out.stat().st_size / 1e6:,.1f} MB", file=sys.stderr)

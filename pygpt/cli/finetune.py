@@ -12,12 +12,13 @@ from typing import Any
 from pygpt.cli.flags import CHECKPOINT, UsageError, add_encoding, add_fields, given_fields
 from pygpt.cli.train import add_run_flags
 from pygpt.fields import from_dict
-from pygpt.training.config import FOR_WORKERS, DataConfig, TrainConfig, options_of
+from pygpt.training.config import FOR_WORKERS, LORA, DataConfig, TrainConfig, options_of
 from pygpt.training.recipes import FINE_TUNING
 
 EXAMPLES = """\
 examples:
   python -m pygpt finetune runs/shakespeare-char pairs.jsonl --out runs/answers
+  python -m pygpt finetune gpt2 pairs.jsonl --out runs/adapter --lora 8
   python -m pygpt finetune gpt2 poems --out runs/poems --frozen wte,wpe --learning-rate 3e-5
 """
 
@@ -60,6 +61,8 @@ def add_parser(commands: Any) -> None:
     add_encoding(parser)
     add_run_flags(parser, "none, it must be given")
     add_fields(parser.add_argument_group("training"), TrainConfig, defaults=FINE_TUNING)
+    adapter = parser.add_argument_group("adapter (LoRA)")
+    add_fields(adapter, TrainConfig, only=LORA)
     several = parser.add_argument_group("several workers (see launch)")
     add_fields(several, TrainConfig, only=FOR_WORKERS)
     parser.set_defaults(run=finetune)

@@ -68,6 +68,7 @@ def found(what: str) -> dict[str, Any]:
         DataError: it is none of these.
         CheckpointError, TokenError: it is damaged.
     """
+    from pygpt.checkpoints import adapters
     from pygpt.checkpoints.beside import CONFIG_FILE
     from pygpt.datasets.dataset import TRAIN_FILE
     from pygpt.training.run_folder import LOCK_FILE
@@ -75,7 +76,10 @@ def found(what: str) -> dict[str, Any]:
     if what in PRESETS:
         return _preset(what)
     path = Path(what)
-    for name, describe in ((CONFIG_FILE, _model), (TRAIN_FILE, _dataset), (LOCK_FILE, _run)):
+    for name, describe in (
+        *((CONFIG_FILE, _model), (adapters.CONFIG_FILE, _model)),
+        *((TRAIN_FILE, _dataset), (LOCK_FILE, _run)),
+    ):
         if (path / name).is_file():
             return describe(path)
     if path.suffix in (".safetensors", ".pt", ".gguf") and path.is_file():
@@ -107,8 +111,8 @@ def _sizes(config: GPTConfig | EncoderDecoderConfig) -> dict[str, Any]:
 
 
 def _model(path: Path) -> dict[str, Any]:
+    from pygpt.checkpoints import adapters, pair_folder
     from pygpt.checkpoints import folder as checkpoint
-    from pygpt.checkpoints import pair_folder
     from pygpt.training.state import STATE_FILE, read_state
 
     if pair_folder.is_pair_folder(path):
@@ -119,6 +123,9 @@ def _model(path: Path) -> dict[str, Any]:
         values = {"kind": "model", **_sizes(saved.config), "dtype": ", ".join(saved.dtypes)}
         if saved.tokenizer is not None:
             values["tokenizer"] = _tokenizer(saved.tokenizer)
+        if saved.adapter is not None:
+            lora = adapters.read_config(saved.adapter)
+            values |= {"kind": "adapter", "base": saved.base, "adapter": lora.to_dict()}
     if (path / STATE_FILE).is_file():
         state = read_state(path)
         values |= {"kind": "checkpoint", "step": state.step, "train": state.config.to_dict()}

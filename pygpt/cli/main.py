@@ -29,6 +29,7 @@ from pygpt.cli import (
     learn,
     names,
     plot,
+    prefer,
     prepare,
     search,
     serve,
@@ -52,8 +53,8 @@ from pygpt.errors import ConfigError, PygptError, TooLargeError
 from pygpt.files.text import TO_UTF8
 
 COMMANDS = (
-    names, show, generate, chat, serve, prepare, train, finetune, launch, evaluate, info, plot,
-    tokenizer, vectors, search, export, learn,
+    names, show, generate, chat, serve, prepare, train, finetune, prefer, launch, evaluate, info,
+    plot, tokenizer, vectors, search, export, learn,
 )  # fmt: skip
 ERROR, USAGE, INTERRUPTED, NO_READER = 1, 2, 130, 141
 EXAMPLES = (

@@ -48,6 +48,9 @@ def describe(
     count = sum(math.prod(sizes[name]) for name in frozen)
     trained = f", {model.num_parameters - count:,} of them trained" if count else ""
     ops = [str(op) for op in model.ops(config.batch_size)]
+    if model.adapter is not None:
+        adapter = sum(math.prod(shape) for shape in model.trained_shapes().values())
+        trained = f", and {adapter:,} of an adapter, which alone are trained"
     lines = [
         f"{model.num_parameters:,} parameters{trained}",
         *notes,

@@ -6,21 +6,23 @@ import json
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jbridge import JarsNotFoundError, JdkNotFoundError, JvmStartError
 from pygpt.engine import java
-from pygpt.engine.arrays import download
+from pygpt.engine.arrays import FlatArrays, download
 from pygpt.engine.door import java_class, require, translated
+from pygpt.engine.freeing import Memory, free_later
 from pygpt.engine.handle import Handle
 from pygpt.engine.training import Training, TrainingMemory, java_dtype
 from pygpt.errors import ConfigError, ShapeError
 from pygpt.fields import INT_MAX, from_dict
 from pygpt.model.batch import checked_batch, checked_ids
 from pygpt.model.config import BACKENDS, GPTConfig
+from pygpt.model.lora import LoraConfig
 from pygpt.training.config import AdamWConfig, AdamWOptions
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ _log = logging.getLogger("pygpt")
 DTYPES = ("float32", "float64")
 QUANTIZED_BITS = {"int4": 4, "int8": 8, "bfloat16": 16}  # of a weight
 LOGITS_AT_ONCE = 1 << 26  # numbers: 256 MB
+_ADAPTER = "adapter"  # its arrays among those of a model
 
 
 def _has_backend(name: str) -> bool:
@@ -104,6 +107,7 @@ class Model(Handle[java.GPT]):
         self.config = config
         self.backend = backend
         self.quantized: str | None = None
+        self.adapter: LoraConfig | None = None
         with translated():
             sizes = java_class(java.GPTConfigClass).ofJson(json.dumps(config.to_dict()))
             java_dtype = java_class(java.DTypeClass).of(dtype)
@@ -171,6 +175,40 @@ class Model(Handle[java.GPT]):
             self._require_unquantized("load the model again to round it otherwise")
             self.java.quantize(weights)
             self.quantized = weights
+
+    def put_adapter(self, config: LoraConfig, parts: str) -> None:
+        """Lay an adapter of zeros beside the weights; see `Adapted.add_adapter`.
+
+        Args:
+            parts: as JSON for Java's `org.pygpt.model.Adapter`.
+        """
+        with self._computing(changes=True):
+            self.java.adapt(parts)
+            self.adapter = config
+            self._close_evaluation()
+
+    def drop_adapter(self) -> None:
+        """Take the adapter away; its memory goes when nobody holds an array of it."""
+        with self._computing(changes=True):
+            arrays = self._arrays.pop(_ADAPTER, None)
+            removed = self.java.removeAdapter()
+            self.adapter = None
+            self._close_evaluation()
+        free_later(Memory((), removed, {} if arrays is None else {_ADAPTER: arrays}))
+
+    def enable_adapter(self, enabled: bool) -> None:
+        """Say whether the model computes with its adapter."""
+        with self._computing():
+            cast(java.Adapter, self.java.trained()).setEnabled(enabled)
+
+    def _adapter_arrays(self) -> FlatArrays:
+        return self._numbers(_ADAPTER, lambda: self.java.trained().weights())
+
+    def trained_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return name -> shape of all that a training may move: the adapter, or every weight."""
+        if self.adapter is None:
+            return self.config.weight_shapes()
+        return {name: shape for name, (_, shape) in self._adapter_arrays().places.items()}
 
     def keep_caches_as(self, kv_cache: str) -> None:
         """Say in which numbers generation keeps the keys and values of what it has read.
@@ -245,6 +283,32 @@ class Model(Handle[java.GPT]):
             count = int(np.count_nonzero(wanted[some] >= 0))
             total, scored = total + loss * count, scored + count
         return total / scored if scored else 0.0
+
+    def losses(self, ids: ArrayLike, targets: ArrayLike) -> NDArray[np.float64]:
+        """Return the cross-entropy of each target in nats: minus its log-probability.
+
+        Args:
+            ids, targets: see `loss`.
+        Returns:
+            float64, (B, T); 0 where a position is not scored.
+        Errors are those of `loss`.
+        """
+        tokens, wanted = checked_batch(self.config, ids, targets)
+        B, T = tokens.shape
+        found = np.empty((B, T))
+        for some in self._chunks(B, T):
+            count = len(tokens[some])
+            with self._turns, translated():
+                session = self._evaluation_of(count, T)
+                session.scoreRows(True)
+                job_class = java_class(java.ForwardJobClass)
+                try:
+                    batch = tokens[some].ravel(), wanted[some].ravel()
+                    self._run(job_class(session, *batch, count, T))
+                    found[some] = np.array(session.rowLosses(count * T)).reshape(count, T)
+                finally:
+                    session.scoreRows(False)
+        return found
 
     def _chunks(self, B: int, T: int) -> Iterator[slice]:
         """Sequences to evaluate at once, one chunk after another."""
@@ -385,6 +449,7 @@ class Model(Handle[java.GPT]):
         evaluation: bool = False,
         shard: tuple[int, int] = (0, 1),
         dtype: str = "float32",
+        dropout: bool = True,
         **options: Unpack[AdamWOptions],
     ) -> Training:
         """Return what trains this model on batches of at most this size; use it in a `with` block.
@@ -398,6 +463,7 @@ class Model(Handle[java.GPT]):
             dtype: `bfloat16`: products are of weights and activations rounded to it, and so are
                 most activations; weights, their gradients, moments, sums, norms and the loss stay
                 float32. `float32` is the model's own dtype, whichever that is.
+            dropout: whether the model's dropout is in it.
             options: fields of `AdamWConfig`.
         Raises:
             ShapeError: sizes that do not fit the model.
@@ -406,6 +472,9 @@ class Model(Handle[java.GPT]):
             TooLargeError: it does not fit into memory; nothing has been allocated.
         """
         self._require_unquantized("load the model again without rounding it")
+        if self.adapter is not None and options.get("optimizer", "adamw") != "adamw":
+            problem = f"expected adamw for an adapter, got {options['optimizer']}"
+            raise ConfigError("optimizer", problem)
         needed = self.memory(
             batch_size,
             block_size,
@@ -418,7 +487,12 @@ class Model(Handle[java.GPT]):
         what = f"training on batches of {batch_size} x {T} tokens"
         require(needed.beside_weights_bytes, what)
         config = from_dict(AdamWConfig, options)
-        return Training(self, self.config, batch_size, T, config, frozen, dtype, shard)
+        with self._turns, translated():
+            try:
+                self.java.setDropout(self.config.dropout if dropout else 0.0)
+                return Training(self, self.config, batch_size, T, config, frozen, dtype, shard)
+            finally:
+                self.java.setDropout(self.config.dropout)
 
     def memory(
         self,
@@ -444,14 +518,19 @@ class Model(Handle[java.GPT]):
             ConfigError: a name that is no weight's, or no such dtype here.
         """
         T = self._checked_length(batch_size, block_size)
-        shapes = self.config.weight_shapes()
+        shapes = self.trained_shapes()
         for name in set(frozen) - shapes.keys():
             raise ConfigError("frozen", f"expected names of weights, got {name!r}")
-        count = self.num_parameters - sum(math.prod(shapes[name]) for name in set(frozen))
-        trained, evaluated, copies = count * np.dtype(self.dtype).itemsize, 0, 0
+        if self.adapter is not None and dtype != "float32":
+            raise ConfigError("dtype", f"expected float32 for an adapter, got {dtype}")
+        all_of_it = sum(math.prod(shape) for shape in shapes.values())
+        count = all_of_it - sum(math.prod(shapes[name]) for name in set(frozen))
+        item = np.dtype(self.dtype).itemsize
+        trained, evaluated, copies = count * item, 0, 0
+        weights = self._weights_bytes + (0 if self.adapter is None else all_of_it * item)
         computed = java_dtype(self, dtype)
         with translated():
-            layout = self.java.weights().layout().freeze(list(frozen))
+            layout = self.java.trained().weights().layout().freeze(list(frozen))
             activations = int(self.java.activationBytes(batch_size, T, layout, computed))
             if dtype == "bfloat16":
                 copies = int(java_class(java.ProductWeightsClass).byteSize(layout))
@@ -459,9 +538,7 @@ class Model(Handle[java.GPT]):
                 rows = min(batch_size, self._at_once(T))
                 evaluated = int(self.java.evaluationBytes(rows, T))
         moments = -(-2 * trained // workers)
-        return TrainingMemory(
-            self._weights_bytes, trained, moments, activations, evaluated, copies
-        )
+        return TrainingMemory(weights, trained, moments, activations, evaluated, copies)
 
     def ops(self, batch_size: int = 1, block_size: int | None = None) -> list[str]:
         """Return the ops of a training step, first to last, as text."""

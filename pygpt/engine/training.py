@@ -125,13 +125,14 @@ class Training(Handle[java.Training]):
                 options.grad_clip,
                 options.optimizer == "muon",
             )
-            layout = model.java.weights().layout().freeze(list(frozen))
+            layout = model.java.trained().weights().layout().freeze(list(frozen))
             computed = java_dtype(model, dtype)
             part = java_class(java.ShardClass)(*shard)
             make = java_class(java.TrainingClass)
             training = make(model.java, B, T, adamw, layout, computed, part)
         super().__init__("training", training, model.dtype, model)
         self._config, self._tokens = config, B * T
+        self._shape = (0, 0)  # of the last batch whose losses were asked for
         self._step_job = java_class(java.StepJobClass)
         self.model = model
 
@@ -178,6 +179,40 @@ class Training(Handle[java.Training]):
             )
         self._run(job, changes=True)
         return float(job.loss())
+
+    def losses(self, ids: ArrayLike, targets: ArrayLike) -> NDArray[np.float64]:
+        """Run forward on one batch; `backward` goes on with it, and nothing else may come between.
+
+        Returns:
+            float64, (B, T): the cross-entropy of each target in nats, 0 where it is not scored.
+        Other args and errors are those of `step`.
+        """
+        tokens, wanted = self._checked(ids, targets)
+        B, T = self._shape = tokens.shape
+        with self._turns:
+            with translated():
+                make = java_class(java.LossesJobClass)
+                job = make(self.java, tokens.ravel(), wanted.ravel(), B, T)
+            self._run(job)
+            return np.array(job.losses(), np.float64).reshape(B, T)
+
+    def backward(self, weights: ArrayLike) -> None:
+        """Add the gradient of the sum of weight * loss over a batch to that of the next `update`.
+
+        So any function of the losses can be learned: its derivative by each of them is the weight.
+
+        Args:
+            weights: (B, T), of any sign; the batch is that of the last call of `losses`.
+        Raises:
+            ShapeError: another shape.
+            EngineError: there was no such call.
+        """
+        numbers = np.ascontiguousarray(weights, np.float64)
+        if numbers.shape != self._shape:
+            raise ShapeError(f"weights: expected {self._shape}, got {numbers.shape}")
+        with translated():
+            job = java_class(java.WeighedJobClass)(self.java, numbers.ravel())
+        self._run(job, changes=True)
 
     def _checked(
         self, ids: ArrayLike, targets: ArrayLike

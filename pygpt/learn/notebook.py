@@ -42,7 +42,10 @@ def _cells(part: Text | Code | Prediction | Change) -> Iterator[Cell]:
         solution = f"<details><summary>A solution</summary>\n\n```python\n{part.solution}\n```\n"
         yield _markdown(f"**Change**: {part.task}\n\n{solution}\n</details>")
         yield _python("# your change here; run it, then the next cell\n")
-        yield _python(f"print('right' if {part.check} else {'not yet. ' + part.hint!r})")
+        yield _python(
+            f"try:\n    print('Right.' if {part.check} else {f'Not yet. {part.hint}'!r})\n"
+            f"except NameError as error:\n    print('Not yet:', error)\n"
+        )
 
 
 def _sources(session: str) -> Iterator[str]:

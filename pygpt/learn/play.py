@@ -8,6 +8,7 @@ import doctest
 import io
 import re
 import sys
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ Say = Callable[[str], None]
 Ask = Callable[[str], str]
 _FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 _MATCH = doctest.OutputChecker().check_output
+_WIDTH = 80  # of text in a terminal
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 
 
@@ -44,10 +46,11 @@ class Player:
         self._say(f"{self.lesson.number}. {self.lesson.title}\n")
         for part in self.lesson.parts:
             if isinstance(part, Text):
-                self._say(plain(part.markdown) + "\n")
+                self._say(f"\n{plain(part.markdown)}\n\n")
             elif isinstance(part, Code):
                 self._code(part)
                 self._verdict()
+                self._line("Enter goes on ")
             elif isinstance(part, Prediction):
                 self._predict(part)
             else:
@@ -79,7 +82,6 @@ class Player:
                 expected = example.want.strip()
                 self.wrong.append(f"{lines[0]} printed {got.strip()!r}, not {expected!r}")
         self._say("\n")
-        self._line("Enter goes on ")
 
     def _value(self, expression: str) -> Any:
         return eval(compile(expression, f"<lesson {self.lesson.number}>", "eval"), self._space)
@@ -87,7 +89,7 @@ class Player:
     # ---- what to predict -------------------------------------------------------------------------
 
     def _predict(self, part: Prediction) -> None:
-        self._say(f"Predict: {plain(part.question)}\n")
+        self._say(plain(f"Predict: {part.question}") + "\n")
         self._predicted = part, self._line("your prediction: ")
 
     def _verdict(self) -> None:
@@ -107,7 +109,7 @@ class Player:
     # ---- what to change --------------------------------------------------------------------------
 
     def _change(self, part: Change) -> None:
-        self._say(f"Change: {plain(part.task)}\n")
+        self._say(plain(f"Change: {part.task}") + "\n")
         while self._ask is not None:
             self._say("Write Python, and an empty line at its end; a ? shows a solution.\n")
             code = self._typed()
@@ -115,17 +117,17 @@ class Player:
                 break
             problem = self._tried(str(code), part.check)
             if problem is None:
-                self._say(f"Right: {part.check}\n\n")
+                self._say("Right.\n\n")
                 return
-            self._say(f"Not yet: {problem}. {part.hint}\n")
+            self._say(f"Not yet{problem}. {part.hint}\n")
         else:
             if self._tried("", part.check) is None:
                 self.wrong.append(f"{part.check} is true before the change")
         self._say("A solution:\n" + _indented(part.solution) + "\n")
         problem = self._tried(part.solution, part.check)
-        self._say(f"Checked: {part.check}\n\n" if problem is None else f"Not right: {problem}\n\n")
+        self._say("Checked.\n\n" if problem is None else f"Not right{problem}.\n\n")
         if problem is not None:
-            self.wrong.append(f"the solution {part.solution!r}: {problem}")
+            self.wrong.append(f"the solution {part.solution!r} is not right{problem}")
 
     def _typed(self) -> str | None:
         lines: list[str] = []
@@ -138,7 +140,7 @@ class Player:
             lines.append(line)
 
     def _tried(self, code: str, check: str) -> str | None:
-        """Run code as it is in a console, then the check; return what is wrong, or None."""
+        """Run code as in a console, then the check; return None, or what is wrong after a colon."""
         printed = io.StringIO()
         try:
             tree = ast.parse(code)
@@ -148,10 +150,10 @@ class Player:
                     exec(compile(single, "<answer>", "single"), self._space)
             right = bool(self._value(check))
         except Exception as error:  # whatever a learner's code raises is an answer to look at
-            return f"{type(error).__name__}: {error}"
+            return f": {type(error).__name__}: {error}"
         finally:
             self._say(printed.getvalue())
-        return None if right else f"{check} is not true"
+        return None if right else ""
 
 
 def is_right(reply: str, answer: Any, within: float) -> bool:
@@ -168,8 +170,17 @@ def is_right(reply: str, answer: Any, within: float) -> bool:
 
 
 def plain(markdown: str) -> str:
-    """Return Markdown as it reads in a terminal: links without their targets, no marks."""
-    return _LINK.sub(r"\1", markdown).replace("**", "").replace("`", "")
+    """Return Markdown as it reads in a terminal: links without their targets, no marks, filled."""
+    blocks = []
+    for block in re.split(r"\n{2,}(?![^`]*^```$)", markdown, flags=re.MULTILINE):
+        text = _LINK.sub(r"\1", block)
+        if text.startswith("```"):
+            lines = [f"    {line}" for line in text.splitlines()[1:-1]]
+        else:
+            text = text.replace("**", "").replace("`", "")
+            lines = [textwrap.fill(item, _WIDTH) for item in re.split(r"\n(?=- )", text)]
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
 
 
 def _indented(code: str) -> str:

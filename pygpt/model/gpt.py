@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pygpt.engine.generation import EngineGenerator, drawn_from, sample_documents
-from pygpt.engine.model import Model, check_format, check_kv_cache
+from pygpt.engine.model import check_format, check_kv_cache
 from pygpt.engine.training import Losses
 from pygpt.errors import ConfigError, ShapeError
 from pygpt.fields import from_dict
@@ -21,6 +21,7 @@ from pygpt.generate.config import GenerateConfig, GenerateOptions
 from pygpt.generate.generation import Generation
 from pygpt.generate.generator import PARALLEL, Continuation, Generator
 from pygpt.generate.prompts import Prompt, is_texts, needed, never_tokens, prompt_rows
+from pygpt.model.adapted import Adapted
 from pygpt.model.config import GPTConfig
 from pygpt.model.documents import MICROGPT, document_batches
 from pygpt.model.embeddings import Embeddings
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from pygpt.model.encoder_decoder import EncoderDecoder
 
 
-class GPT(Model):
+class GPT(Adapted):
     """Mutable: a model, in Java's memory. Use it in a `with` block, call `close`, or drop it.
 
     Any thread may use it, and its trainings and generators: calls take turns in the order in which
@@ -51,6 +52,7 @@ class GPT(Model):
 
     Attributes:
         special_ids: those of the folder that it came from; none by default.
+        adapter: what its adapter is, of LoRA; None without one; see `add_adapter`.
         chat_template: Jinja's, which makes a prompt of a conversation; that of the folder that it
             came from, or of what it was fine-tuned on; None by default.
         tokenizer_problem: why the tokenizer of its folder cannot be used, or None.
@@ -327,11 +329,13 @@ class GPT(Model):
             format: `huggingface` is for `transformers`, which gives the same logits; `pygpt` holds
                 every architecture. By default Hugging Face's if one of its families has it.
         Raises:
-            ConfigError: Hugging Face has no such architecture, or the format is unknown.
+            ConfigError: Hugging Face has no such architecture, the format is unknown, or there is
+                an adapter, which is to be merged before, or saved by `save_adapter`.
             OutputError: the folder is not pygpt's, or cannot be written.
         """
         from pygpt.checkpoints import written
 
+        self._require_merged("save_adapter writes it alone")
         written.save(
             Path(folder),
             self.config,
@@ -356,6 +360,7 @@ class GPT(Model):
         """
         from pygpt.checkpoints import gguf_models
 
+        self._require_merged("GGUF has no place for it")
         gguf_models.write(
             Path(path),
             self.config,
@@ -365,6 +370,11 @@ class GPT(Model):
             special_ids=self.special_ids,
             chat_template=self.chat_template,
         )
+
+    def _require_merged(self, hint: str) -> None:
+        if self.adapter is not None:
+            problem = f"expected a model without one: merge_and_unload first; {hint}"
+            raise ConfigError("adapter", problem)
 
     @classmethod
     def from_pretrained(
@@ -380,7 +390,8 @@ class GPT(Model):
         """Return a saved model, its numbers converted to `dtype` while they are copied.
 
         Args:
-            source: a folder that `save_pretrained` or Java's `org.pygpt.Names` wrote, or with a
+            source: a folder of an adapter, whose base is then loaded with it; a folder that
+                `save_pretrained` or Java's `org.pygpt.Names` wrote, or with a
                 family of Hugging Face's that docs/models.md lists (float32, float16 or bfloat16);
                 or its .safetensors file, or nanoGPT's ckpt.pt, or a .gguf file of llama.cpp's with
                 GPT-2's or Llama's architecture (also Q8_0 and Q4_0); or, as text, a name on the
@@ -409,9 +420,13 @@ class GPT(Model):
                     model.quantize(weights)
                 if kv_cache is not None:
                     model.keep_caches_as(kv_cache)
+                if saved.adapter is not None:
+                    model.load_adapter(saved.adapter)
             except BaseException:
                 model.close()
                 raise
+        is_file = path is source
+        model.name_or_path = saved.base or os.path.realpath(path) if is_file else str(source)
         model.tokenizer = saved.tokenizer
         model.tokenizer_problem = saved.tokenizer_problem
         model.special_ids = saved.special_ids

@@ -16,6 +16,8 @@ BATCHES = ("windows", "packed")
 WIRES = ("float32", "bfloat16")
 FOR_WORKERS = ("microbatches", "wire", "threads")
 """Options of runs that workers divide."""
+LORA = ("lora", "lora_alpha", "lora_dropout", "lora_targets")
+"""Options of runs that train an adapter."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,27 @@ class TrainConfig(Checked):
         added=True,
     )
 
+    lora: int = size(
+        0,
+        "train an adapter of this rank beside the weights, which stay as they are; 0: none",
+        minimum=0,
+        added=True,
+    )
+    lora_alpha: float = option(16.0, "the adapter's scale is this / rank", above=0, added=True)
+    lora_dropout: float = option(
+        0.0,
+        "what part of a layer's input is dropped before the adapter reads it",
+        minimum=0,
+        below=1,
+        added=True,
+    )
+    lora_targets: str = option(
+        "",
+        "the layers with an adapter: ends of their names in transformers, such as q_proj,v_proj; "
+        "or all-linear; none: queries and values",
+        added=True,
+    )
+
     def _check_together(self) -> None:
         if self.lr_decay_iters == 0:
             object.__setattr__(self, "lr_decay_iters", self.max_iters)
@@ -136,6 +159,17 @@ class TrainConfig(Checked):
         if self.wire != "float32" and not self.microbatches:
             problem = f"expected microbatches, since wire = {self.wire}, got 0"
             raise ConfigError("microbatches", problem)
+        self._check_lora()
+
+    def _check_lora(self) -> None:
+        if not self.lora:
+            return
+        for name, expected in (("frozen", ""), ("optimizer", "adamw"), ("dtype", "float32")):
+            if getattr(self, name) != expected:
+                problem = f"expected {expected or 'none'} where an adapter is trained"
+                raise ConfigError(name, f"{problem}, got {getattr(self, name)}")
+        if self.microbatches:
+            raise ConfigError("lora", "expected 0 where workers divide a run")
 
     @property
     def derived(self) -> tuple[str, ...]:
@@ -144,15 +178,16 @@ class TrainConfig(Checked):
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """Return name -> value of every field, in order; of those for workers what is not default.
+        """Return name -> value of every field, in order; of those for workers and adapters what is
+        not default.
 
-        So files of runs without workers are as they were before there were any.
+        So files of runs without them are as they were before there were any.
         """
         values = super().to_dict()
         return {
             name: value
             for name, value in values.items()
-            if name not in FOR_WORKERS or value != getattr(TrainConfig, name)
+            if name not in (*FOR_WORKERS, *LORA) or value != getattr(TrainConfig, name)
         }
 
     def given(self) -> dict[str, Any]:
@@ -211,6 +246,10 @@ class TrainOptions(TypedDict, total=False):
     microbatches: int
     wire: str
     threads: int
+    lora: int
+    lora_alpha: float
+    lora_dropout: float
+    lora_targets: str
 
 
 @dataclass(frozen=True)

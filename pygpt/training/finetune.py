@@ -19,6 +19,7 @@ from pygpt.distributed.group import Alone, Group
 from pygpt.distributed.step import with_microbatches, with_threads
 from pygpt.errors import CheckpointError, ConfigError, DataError
 from pygpt.model.gpt import GPT
+from pygpt.model.lora import LoraConfig
 from pygpt.tokenizers.bpe import BPETokenizer
 from pygpt.tokenizers.char import CharTokenizer
 from pygpt.tokenizers.chat_template import ChatForm, plain_template
@@ -58,7 +59,7 @@ def finetune(
             of conversations, where the loss is that of the answers alone; see `Pairs.read`. They
             are put into the form of the model's chat template, if it has one. A model whose
             tokenizer has nothing to end an answer with gets an id for that: see `with_end`.
-        config: the run's options; `frozen` names what stays as it is.
+        config: the run's options; `frozen` names what stays as it is, `lora` an adapter's rank.
         run, resume, writers, group: see `Trainer`.
         validation: the part of the pairs that is to validate with.
         backend: see `GPT`.
@@ -72,24 +73,48 @@ def finetune(
     group = Alone() if group is None else group
     config = TrainConfig() if config is None else config
     config = with_threads(with_microbatches(config, group.size), group)
-    reading: dict[str, Any] = {"prompt_field": prompt_field, "answer_field": answer_field}
-    reading["encoding"] = encoding
+    reading: Any = dict(prompt_field=prompt_field, answer_field=answer_field, encoding=encoding)
     with ExitStack() as stack:
-        model = stack.enter_context(load(checkpoint, backend, config.threads))
+        model = without_adapter(load(checkpoint, backend, config.threads), config, on_note)
+        stack.callback(model.close)
         if not os.path.isdir(data) and model.tokenizer is not None:
             if not ends(model.special_ids, model.tokenizer):
                 in_lines = answers_are_lines(data, **reading)
-                ended = with_end(model, backend, in_lines, on_note, config.threads)
-                model = stack.enter_context(ended)
+                model = stack.enter_context(with_end(model, backend, in_lines, on_note, config))
         learned = data_for(model, data, validation, config.seed, **reading, skip=skip)
         if isinstance(learned, PairDataset):
             for note in learned.train.notes:
                 on_note(note)
             if model.chat_template is None:
                 model.chat_template = plain_template(learned.tokenizer)
-        to: dict[str, Any] = {"run": run, "resume": resume, "writers": writers, "group": group}
-        with Trainer(model, learned, config, **to) as trainer:
+        begin_adapter(model, config)
+        to: dict[str, Any] = {"resume": resume, "writers": writers, "group": group}
+        with Trainer(model, learned, config, run=run, **to) as trainer:
             yield trainer
+
+
+def without_adapter(model: GPT, config: TrainConfig, on_note: Callable[[str], None]) -> GPT:
+    """Return a model after merging the adapter that its checkpoint has.
+
+    Raises:
+        ConfigError: another one is to be trained, whose base there would be nowhere.
+    """
+    if model.adapter is None:
+        return model
+    if config.lora:
+        model.close()
+        problem = "expected a checkpoint without an adapter; save it merged, and train on that"
+        raise ConfigError("lora", problem)
+    on_note("the adapter of the checkpoint is merged into its weights")
+    return model.merge_and_unload()
+
+
+def begin_adapter(model: GPT, config: TrainConfig) -> None:
+    """Give a model the adapter that a run's options say, if they say one."""
+    if config.lora:
+        targets = tuple(filter(None, (part.strip() for part in config.lora_targets.split(","))))
+        lora = LoraConfig(config.lora, config.lora_alpha, config.lora_dropout, targets)
+        model.add_adapter(lora, seed=config.seed)
 
 
 def load(
@@ -132,7 +157,7 @@ def with_end(
     backend: str,
     in_lines: bool,
     on_note: Callable[[str], None],
-    threads: int = 0,
+    options: TrainConfig,
 ) -> GPT:
     """Return a model that has an id to end an answer with, where its tokenizer has none.
 
@@ -156,8 +181,11 @@ def with_end(
     if longer.vocab_size <= model.config.vocab_size:  # there is a row already
         model.tokenizer = longer
         return model
+    if options.lora:
+        problem = "expected a model whose tokenizer has something to end an answer with"
+        raise ConfigError("lora", f"{problem}, since an adapter adds no id")
     config = replace(model.config, vocab_size=longer.vocab_size)
-    grown = GPT(config, seed=None, backend=backend, threads=threads, tokenizer=longer)
+    grown = GPT(config, seed=None, backend=backend, threads=options.threads, tokenizer=longer)
     old = model.parameters()
     for name, weight in grown.parameters().items():
         if weight.shape == old[name].shape:

@@ -42,7 +42,7 @@ from pygpt.training.run_folder import (
     steps_in,
 )
 from pygpt.training.state import Best, read_state
-from pygpt.training.trainer import FILES, Trainer, check_origin
+from pygpt.training.trainer import ADAPTER_FILES, FILES, Trainer, check_origin
 
 
 class RunOptions(GPTOptions, TrainOptions, total=False):
@@ -237,7 +237,7 @@ def begun_with(run: Path) -> Begun | None:
     check_run(run)
     if not os.path.isdir(run):
         return None
-    folder = newest_in(run, FILES)
+    folder = newest_in(run, FILES, ADAPTER_FILES)
     if folder is not None:
         with checkpoint.opened(folder) as saved:
             state = read_state(folder)
@@ -289,6 +289,8 @@ def _options(
         config = from_dict(
             TrainConfig, options_of(recipe.base["train"], {**recipe.train, **train})
         )
+    if config.lora:
+        raise ConfigError("lora", "expected 0, since there is no model yet to adapt; see finetune")
     model = {**base, **recipe.model, **sizes}
     from_dict(GPTConfig, {"vocab_size": 1, **model})  # what is wrong is said before any work
     if saved is not None:

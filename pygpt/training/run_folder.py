@@ -18,7 +18,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pygpt.errors import CheckpointError, OutputError
@@ -166,9 +166,11 @@ def steps_in(run: Path) -> list[int]:
     return sorted(int(match[1]) for match in found if match)
 
 
-def newest_in(run: Path, names: Collection[str]) -> Path | None:
+def newest_in(run: Path, names: Sequence[str], others: Sequence[str] = ()) -> Path | None:
     """Return the newest checkpoint, these files of which are intact; None if there is none.
 
+    Args:
+        others: files that count instead in a checkpoint that has the first of them.
     Raises:
         CheckpointError: it is damaged; the message names the newest that is not.
     """
@@ -176,7 +178,8 @@ def newest_in(run: Path, names: Collection[str]) -> Path | None:
     for step in reversed(steps_in(run)):
         folder = _folder(run, step)
         try:
-            verify_checksums(folder, names)
+            is_other = bool(others) and (folder / others[0]).is_file()
+            verify_checksums(folder, others if is_other else names)
         except CheckpointError as error:
             damage = damage or error
             continue

@@ -1,7 +1,7 @@
 """A run's state in a checkpoint: training.safetensors.
 
 It has AdamW's moments as `m.NAME` and `v.NAME` (zeros of a frozen weight), of a float64 model also
-its weights as `weight.NAME`, and everything else as JSON in the file's metadata.
+what is trained as `weight.NAME`, and everything else as JSON in the file's metadata.
 """
 
 from __future__ import annotations
@@ -175,12 +175,13 @@ def _arrays(model: GPT, training: Training) -> dict[str, NDArray[Any]]:
     """Return every array of the file; shared, but for the zeros of frozen weights."""
     arrays: dict[str, NDArray[Any]] = {}
     for moment, trained in zip("mv", training.moments(), strict=True):
-        for name, shape in model.config.weight_shapes().items():
+        for name, shape in model.trained_shapes().items():
             of_name = trained.get(name)
             zeros = np.zeros(shape, model.dtype) if of_name is None else of_name
             arrays[f"{moment}.{name}"] = zeros
     if model.dtype == "float64":  # model.safetensors has them rounded
-        arrays |= {f"weight.{name}": weight for name, weight in model.parameters().items()}
+        weights = model.parameters() if model.adapter is None else model.adapter_parameters()
+        arrays |= {f"weight.{name}": weight for name, weight in weights.items()}
     return arrays
 
 

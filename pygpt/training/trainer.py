@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from pygpt.checkpoints import adapters
 from pygpt.checkpoints import folder as checkpoint
 from pygpt.checkpoints.beside import CHAT_TEMPLATE_FILE, CONFIG_FILE
 from pygpt.checkpoints.weights import WEIGHTS_FILE
@@ -54,6 +55,8 @@ MAY_CHANGE = (
 
 FILES = (CONFIG_FILE, WEIGHTS_FILE, tokenizer_json.FILE_NAME, STATE_FILE)
 """What a run needs of a checkpoint to go on."""
+ADAPTER_FILES = (adapters.CONFIG_FILE, adapters.WEIGHTS_FILE, *FILES[2:])
+"""Likewise, where an adapter is trained."""
 
 
 class Trainer:
@@ -127,6 +130,9 @@ class Trainer:
         self.doing = "begin"
         self.breakable = False
         frozen = frozen_weights(model.config, config.frozen)
+        if bool(config.lora) != (model.adapter is not None):
+            problem = "expected a rank if and only if the model has an adapter; see add_adapter"
+            raise ConfigError("lora", f"{problem}, got {config.lora}")
         with ExitStack() as stack:
             self._training = stack.enter_context(self._new_training(frozen))
             self._training.resume(0, first_dropout_key(config.seed))
@@ -355,8 +361,13 @@ class Trainer:
         model = self.model
         fits = self.tokenizer.vocab_size == model.config.vocab_size
         characters = self.tokenizer if isinstance(self.tokenizer, CharTokenizer) and fits else None
-        parameters = model.parameters()
-        checkpoint.write_files(folder, model.config, parameters, characters, model.special_ids)
+        if model.adapter is not None:
+            files = {**model.adapter_files(), **adapters.special_ids_file(model.special_ids)}
+            for name, content in files.items():
+                write_synced(folder / name, content)
+        else:
+            weights = model.parameters()
+            checkpoint.write_files(folder, model.config, weights, characters, model.special_ids)
         path = folder / tokenizer_json.FILE_NAME
         if self._tokenizer_file:
             write_synced(path, [self._tokenizer_file])
@@ -386,7 +397,7 @@ class Trainer:
         if self._run is not None:
             if not resume:
                 check_unused(self._run.path)
-            folder = newest_in(self._run.path, FILES)
+            folder = newest_in(self._run.path, FILES, ADAPTER_FILES)
             text = None if folder is None else read_text(folder)
         text = from_first(self.group, text)
         if text is None:
@@ -396,12 +407,11 @@ class Trainer:
         check_origin(state.origin, self._streams.origin)
         self._streams.train.restore(state.sampler)
         if folder is not None:
-            with checkpoint.opened(folder) as saved:
-                _check_same(f"checkpoint {folder}", saved.config, self.model.config)
-                if self.group.size == 1:
-                    read_arrays(folder, self.model, self._training)
-                if self.model.dtype == "float32":
-                    saved.copy_to(self.model.parameters())
+            if self.model.adapter is not None:
+                self.model.restore_adapter(folder)
+                read_arrays(folder, self.model, self._training)
+            else:
+                self._read(folder)
         if self.group.size > 1:
             shards.read(folder, self.model, self._training, self.group)
         for weight in self.model.parameters().values():
@@ -413,6 +423,15 @@ class Trainer:
             self._unevaluated = Record(**state.unevaluated)
         if self._run is not None:
             self._run.point(self.step, None if self.best is None else self.best.step)
+
+    def _read(self, folder: Path) -> None:
+        """Read weights and moments of a checkpoint."""
+        with checkpoint.opened(folder) as saved:
+            _check_same(f"checkpoint {folder}", saved.config, self.model.config)
+            if self.group.size == 1:
+                read_arrays(folder, self.model, self._training)
+            if self.model.dtype == "float32":
+                saved.copy_to(self.model.parameters())
 
     def _check_config(self, state: State) -> None:
         if state.tokenizer != self.tokenizer.fingerprint:

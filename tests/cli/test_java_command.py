@@ -18,11 +18,11 @@ ROOT = Path(__file__).parents[2]
 NOTICE = "WARNING: Using incubator modules: jdk.incubator.vector\n"  # the launcher takes it out
 
 
-def java(*arguments: str) -> tuple[int, str, str]:
+def java(*arguments: str, given: str = "") -> tuple[int, str, str]:
     """Run a command; return its status, output and errors."""
     command = [str(jvm.find_jdk().java), f"@{ROOT / 'pygpt/data/java.flags'}"]
     command += ["-cp", f"{jvm.jars_folder()}/*", "org.pygpt.cli.Main", *arguments]
-    done = completed(command, timeout=120)
+    done = completed(command, timeout=120, input=given)
     return done.returncode, done.stdout, done.stderr.replace(NOTICE, "")
 
 
@@ -75,6 +75,7 @@ def test_info(model: Path) -> None:
         ("generate x --prompt a --top-p 2", 2, "top_p: expected above 0, at most 1, got 2.0"),
         ("generate nosuch --prompt a", 1, "model folder nosuch: does not exist"),
         ("info nosuch", 1, "model folder nosuch: does not exist"),
+        ("chat nosuch --temperature -1", 2, "temperature: expected 0 or more, got -1.0"),
     ],
 )
 def test_bad_usage(arguments: str, status: int, problem: str) -> None:
@@ -108,3 +109,34 @@ def test_weights_in_several_files_of_16_bits(model: Path, tmp_path: Path) -> Non
         expected = python.generate("To be", 9, seed=3)
     options = ("--prompt", "To be", "--max-new-tokens", "9", "--seed", "3")
     assert java("generate", str(folder), *options) == (0, f"{expected}\n", "")
+
+
+TEMPLATE = (
+    "{% for m in messages %}<{{ m.role[0] }}>{{ m.content|trim }}</{{ m.role[0] }}>{% endfor %}"
+    "{% if add_generation_prompt %}<a>{% endif %}"
+)
+LINES = "To be\n\n  or not?  \n//x\n/seed 7\n/reset\nTo be\n/temperature 0\nTo\n/quit\nnever\n"
+
+
+@pytest.mark.parametrize("template", [None, TEMPLATE])
+def test_chat(model: Path, tmp_path: Path, template: str | None) -> None:
+    """In pygpt's own form and by a template: the answers of Python's."""
+    folder = tmp_path / "chats"
+    shutil.copytree(model, folder)
+    if template is not None:
+        (folder / "chat_template.jinja").write_text(template)
+    options = ["chat", str(folder), "--remember", "--seed", "3", "--max-new-tokens", "9"]
+    options += ["--system", "Be."] * (template is not None)
+    python = [sys.executable, "-m", "pygpt"]
+    done = completed([*python, *options], input=LINES)
+    assert (done.returncode, len(done.stdout.splitlines()) >= 5) == (0, True), done
+    assert java(*options, given=LINES) == (0, done.stdout, "")
+
+
+def test_chat_refuses(model: Path) -> None:
+    for lines, status, problem in [
+        ("To\n/seed x\n", 2, "--seed: expected a number, got 'x'"),
+        ("/sed 3\n", 1, "/sed: expected one of /help, /reset, /seed N, /temperature X, /quit"),
+    ]:
+        found, _, err = java("chat", str(model), "--max-new-tokens", "2", given=lines)
+        assert (found, err.startswith(f"pygpt: error: {problem}")) == (status, True), err

@@ -18,12 +18,26 @@ LLAMA = {
     **{"norm": "rmsnorm", "activation": "swiglu", "positions": "rotary", "bias": False},
     **{"tie_weights": False, "n_kv_head": 2, "n_inner": 56, "embedding_norm": False},
 }
+QWEN2 = {
+    **{"family": "qwen2", "bias": True, "bias_except": ["proj", "mlp"]},
+    **{"window": 9, "window_layers": [1]},
+}
+LLAMA3 = [
+    *("llama3", "factor=8.0", "high_freq_factor=4.0", "low_freq_factor=1.0"),
+    "original_max_position_embeddings=32.0",
+]
 MODELS: dict[str, tuple[Tokenizer, dict[str, Any], str]] = {
     "characters": (CharTokenizer.train([TEXT]), {"activation": "relu"}, "pygpt"),
     "characters in a file": (CharTokenizer.train([TEXT]), {}, "huggingface"),
     "byte pairs": (BPE, {"embedding_norm": True}, "pygpt"),
     "gpt2": (BPE, {}, "huggingface"),
     "llama": (BPE, LLAMA, "huggingface"),
+    "llama3": (BPE, LLAMA | {"rope_scaling": LLAMA3}, "huggingface"),
+    "mistral": (BPE, LLAMA | {"family": "mistral", "window": 7, "head_dim": 6}, "huggingface"),
+    "qwen2": (BPE, LLAMA | QWEN2, "huggingface"),
+    "qwen3": (BPE, LLAMA | {"family": "qwen3", "qk_norm": "head"}, "huggingface"),
+    "smollm3": (BPE, LLAMA | {"family": "smollm3", "unrotated_layers": [1]}, "huggingface"),
+    "phi3": (BPE, LLAMA | {"family": "phi3", "rotary_dim": 4, "window": 9}, "huggingface"),
     "padded": (BPE, {"vocab_size": 409}, "huggingface"),
 }
 

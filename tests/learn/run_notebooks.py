@@ -35,7 +35,7 @@ async def run(folder: str, names: list[str]) -> None:
         for index, cell in cells:
             await client.async_execute_cell(cell, index)
         _, check = cells[-1]
-        assert check.outputs[0].text.startswith("not yet")
+        assert check.outputs[0].text.startswith("Not yet")
         print(f"{name}: {len(cells)} cells")
     await client._async_cleanup_kernel()
 

@@ -117,3 +117,28 @@ def test_tag_of_a_mac_is_that_of_its_processor(
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr("platform.machine", lambda: "arm64")
     assert hook.platform_tag() == "macosx_11_0_arm64"
+
+
+def test_two_wheels_have_what_one_has(
+    hook: ModuleType, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hook, "jars_are_current", lambda root: True)
+
+    def jars(config: dict[str, str]) -> tuple[set[str], list[str]]:
+        made = hook.EngineBuildHook.__new__(hook.EngineBuildHook)
+        monkeypatch.setattr(hook.EngineBuildHook, "config", config)
+        data = {"artifacts": [], "dependencies": [], "force_include": {}}
+        made.initialize("standard", data)
+        included = {Path(path).name for path in data["force_include"].values()}
+        return {Path(path).name for path in data["artifacts"]} | included, data["dependencies"]
+
+    whole, needs = jars({})
+    assert (whole, needs) == ({path.name for path in (root / "jbridge/jars").glob("*.jar")}, [])
+    monkeypatch.setenv(hook.APART, "1")
+    own, needs = jars({})
+    others, needs_no_more = jars({"part": "nd4j"})
+    assert own | others == whole and not own & others and len(others) == 1
+    name, _, version = needs[0].partition("==")
+    text = (root / "packages/nd4j/pyproject.toml").read_text()
+    assert f'name = "{name}"' in text and f'version = "{version}"' in text
+    assert needs_no_more == []

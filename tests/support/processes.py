@@ -75,12 +75,16 @@ def completed(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     timeout: float = LONGEST_S,
+    input: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a process to its end; return its status and what it wrote.
 
+    Args:
+        input: what it reads; by default what this process reads.
     Raises:
         subprocess.TimeoutExpired: it did not end in so many seconds; it was killed.
     """
-    with started(command, env=env, cwd=cwd, stderr=PIPE) as process:
-        output, errors = process.communicate(timeout=timeout)
+    stdin = None if input is None else PIPE
+    with started(command, env=env, cwd=cwd, stdin=stdin, stderr=PIPE) as process:
+        output, errors = process.communicate(input, timeout=timeout)
     return subprocess.CompletedProcess(command, process.returncode, output, errors)

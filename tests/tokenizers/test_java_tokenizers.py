@@ -17,11 +17,12 @@ from pygpt.tokenizers.pretokenize import SPLITS
 from pygpt.tokenizers.protocol import begin_and_end
 from tests.golden.make_tokenizers import TEXTS
 from tests.reference import tiktoken_files
-from tests.tokenizers.families import OWN, lines
+from tests.tokenizers.families import OWN, PACKAGE, lines
 
 BYTE_LEVEL = (
     "gpt2", "llama3", "qwen2", "smollm", "pythia", "phi2", "tekken", "roberta", "several", "course"
 )  # fmt: skip
+PIECES = ("llama2", "phi3", "legacy", "mistral", "metaspace", "gemma")
 LINES = lines(509)
 
 
@@ -124,6 +125,17 @@ def test_of_others(java: Callable[[Path], Any], name: str, tmp_path: Path) -> No
     check_all(java(tmp_path), load_tokenizer(tmp_path))
 
 
+@pytest.mark.parametrize("name", PIECES)
+def test_from_sentence_piece(java: Callable[[Path], Any], name: str, tmp_path: Path) -> None:
+    OWN[name]().save(str(tmp_path / "tokenizer.json"))
+    found, python = java(tmp_path), load_tokenizer(tmp_path)
+    assert (found.vocabSize(), found.strips()) == (python.vocab_size, python.strips)
+    assert (list(found.unused()), list(found.prefix())) == (list(python.unused), [*python.prefix])
+    check(found, python, [*TEXTS, *LINES, *RANDOM])
+    given = python.encode("  So be it")
+    assert found.decode(given) == python.decode(given)
+
+
 @pytest.mark.parametrize(("begin", "end"), [("<|begin_of_text|>", "<|eot_id|>"), ("x", "y")])
 def test_ends_are_named_beside_it(
     java: Callable[[Path], Any], begin: str, end: str, tmp_path: Path
@@ -140,11 +152,11 @@ def test_ends_are_named_beside_it(
     assert (again.begin().getAsInt(), again.end().getAsInt()) == (python.bos, python.eos)
 
 
-@pytest.mark.parametrize("name", ["llama2", "suffixed", "metaspace"])
+@pytest.mark.parametrize("name", ["suffixed", "unigram", "word_piece"])
 def test_what_java_lacks_is_refused(
     java: Callable[[Path], Any], name: str, tmp_path: Path
 ) -> None:
-    OWN[name]().save(str(tmp_path / "tokenizer.json"))
+    (OWN | PACKAGE)[name]().save(str(tmp_path / "tokenizer.json"))
     with pytest.raises(Exception, match=r"tokenizer file .*: (decoder|model\.\w+): expected"):
         java(tmp_path)
 

@@ -14,25 +14,27 @@ import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.pygpt.backends.Backend;
 import org.pygpt.backends.MissingBackendException;
+import org.pygpt.chat.ChatForm;
+import org.pygpt.chat.Message;
 import org.pygpt.files.FileException;
 import org.pygpt.files.PretrainedModel;
+import org.pygpt.files.SpecialIds;
 import org.pygpt.generate.Generator;
 import org.pygpt.generate.Request;
 import org.pygpt.generate.Sequence;
 import org.pygpt.generate.TextStream;
+import org.pygpt.graph.Step;
 import org.pygpt.model.GPTConfig;
+import org.pygpt.model.Session;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.TooLargeError;
+import org.pygpt.text.TextException;
 import org.pygpt.text.Tokenizer;
 
 /**
  * Mutable: a trained model with its tokenizer: text in, text out, with no Python.
  *
- * <pre>{@code
- * try (GPT model = GPT.load(Path.of("runs/first"))) {
- *   String text = model.generate("To be", GenerateOptions.DEFAULT.withSeed(1));
- * }
- * }</pre>
+ * {@snippet file="Snippets.java" region="generate"}
  *
  * <p>The same model, prompt, options and seed give the text that Python's {@code GPT.generate}
  * gives. Any thread may use it.
@@ -41,12 +43,17 @@ public final class GPT implements AutoCloseable {
   private final org.pygpt.model.GPT model;
   private final Tokenizer tokenizer;
   private final int[] ends;
+  private final SpecialIds specialIds;
+  private final String chatTemplate; // null for none
   private final Generator generator;
+  private volatile ChatForm chatForm; // made when it is first asked for
 
-  private GPT(org.pygpt.model.GPT model, Tokenizer tokenizer, int[] ends) {
+  private GPT(org.pygpt.model.GPT model, PretrainedModel saved) {
     this.model = model;
-    this.tokenizer = tokenizer;
-    this.ends = ends;
+    this.tokenizer = saved.tokenizer();
+    this.ends = saved.ends();
+    this.specialIds = saved.specialIds();
+    this.chatTemplate = saved.chatTemplate().orElse(null);
     this.generator = new Generator(model, Generator.AT_ONCE, true);
   }
 
@@ -83,7 +90,7 @@ public final class GPT implements AutoCloseable {
       }
       var model = org.pygpt.model.GPT.create(saved.config(), backend, DType.FLOAT32, threads);
       saved.copyTo(model.weights());
-      return new GPT(model, saved.tokenizer(), saved.ends());
+      return new GPT(model, saved);
     }
   }
 
@@ -100,6 +107,20 @@ public final class GPT implements AutoCloseable {
   /** The ids that end a text, by the model's files and its tokenizer, copied. */
   public int[] ends() {
     return ends.clone();
+  }
+
+  /**
+   * How the model reads a conversation: by the chat template of its folder, or in pygpt's own form.
+   *
+   * @throws TextException if the template is none
+   */
+  public ChatForm chatForm() {
+    ChatForm form = chatForm;
+    if (form == null) {
+      form = new ChatForm(tokenizer, chatTemplate, ends, specialIds.bos(), specialIds.pad());
+      chatForm = form;
+    }
+    return form;
   }
 
   /** The model itself: weights, backend, sessions; closed with this. */
@@ -137,11 +158,7 @@ public final class GPT implements AutoCloseable {
   /**
    * What follows a prompt, as it is taken; closing the stream ends it.
    *
-   * <pre>{@code
-   * try (Stream<String> pieces = model.stream("To be", GenerateOptions.DEFAULT)) {
-   *   pieces.limit(20).forEach(System.out::print);
-   * }
-   * }</pre>
+   * {@snippet file="Snippets.java" region="stream"}
    *
    * <p>Errors are those of {@link #generate}; those of the prompt come at once.
    */
@@ -177,6 +194,59 @@ public final class GPT implements AutoCloseable {
         id -> Arrays.stream(stops).anyMatch(other -> other == id));
   }
 
+  /**
+   * The answer to a conversation, to be taken piece by piece and closed; a conversation that is too
+   * long loses its beginning. {@link Conversation} keeps one.
+   *
+   * @param options those without stop tokens end with what ends a turn
+   * @throws TextException if the chat template refuses it, or for a character that the tokenizer
+   *     lacks
+   * @throws IllegalArgumentException if the options leave the conversation no room
+   */
+  public Continuation reply(List<Message> messages, GenerateOptions options) {
+    Integer[] turnEnds = Arrays.stream(chatForm().ends()).boxed().toArray(Integer[]::new);
+    boolean stops = options.stopTokens().isPresent();
+    GenerateOptions all = (stops ? options : options.withStopTokens(turnEnds)).truncated();
+    return begin(chatForm().prompt(messages), all);
+  }
+
+  /**
+   * A text as a vector of length 1, the mean of what the model makes of its tokens: that of the
+   * endpoint's {@code /v1/embeddings}.
+   *
+   * @return float32, (C)
+   * @throws TextException if it is empty, longer than the context, or has a character that the
+   *     tokenizer lacks
+   */
+  public float[] embed(String text) {
+    int[] ids = encoded(text, false);
+    int T = ids.length;
+    if (T > config().blockSize()) {
+      throw new TextException(
+          "text: expected at most block_size = %d tokens, got %d"
+              .formatted(config().blockSize(), T));
+    }
+    int[] targets = new int[T];
+    Arrays.fill(targets, -1); // none is scored
+    double[] sum = new double[config().nEmbd()];
+    try (Session session = model.hidden(1, T);
+        var _ = model.turn()) {
+      session.setBatch(ids, targets, T);
+      session.forward(Step.forward(1, T));
+      for (int t = 0; t < T; t++) {
+        double[] state = new double[sum.length];
+        session.hidden().readRow(t, state);
+        Arrays.setAll(sum, i -> sum[i] + state[i]);
+      }
+    }
+    double length = Math.sqrt(Arrays.stream(sum).map(x -> x * x).sum());
+    float[] vector = new float[sum.length];
+    for (int i = 0; i < vector.length; i++) {
+      vector[i] = (float) (length > 0 ? sum[i] / length : 0);
+    }
+    return vector;
+  }
+
   private static int[] ints(List<Integer> ids) {
     return ids.stream().mapToInt(id -> id).toArray();
   }
@@ -187,14 +257,15 @@ public final class GPT implements AutoCloseable {
     int[] never =
         IntStream.concat(Arrays.stream(tokenizer.unused()), Arrays.stream(beyond)).toArray();
     return Request.seeded(
-        ids,
-        options.maxNewTokens(),
-        options.sampling(),
-        stops,
-        never,
-        options.slide(),
-        options.topLogprobs(),
-        seed);
+            ids,
+            options.maxNewTokens(),
+            options.sampling(),
+            stops,
+            never,
+            options.slide(),
+            options.topLogprobs(),
+            seed)
+        .withLookup(options.lookup());
   }
 
   /**
@@ -206,7 +277,7 @@ public final class GPT implements AutoCloseable {
     int[] prefix = tokenizer.prefix();
     if (prompt.isEmpty()) {
       if (prefix.length == 0 && tokenizer.begin().isEmpty()) {
-        throw new IllegalArgumentException(
+        throw new TextException(
             "prompt: expected text, got none; the tokenizer has no token that begins one");
       }
       return prefix.length > 0 ? prefix : new int[] {tokenizer.begin().getAsInt()};
@@ -227,11 +298,16 @@ public final class GPT implements AutoCloseable {
     if (options.slide() && !(options.truncate() && room >= 1)) {
       return Arrays.copyOfRange(ids, Math.max(0, ids.length - size), ids.length);
     }
-    if (!options.truncate() || room < 1) {
-      throw new IllegalArgumentException(
+    if (!options.truncate()) {
+      throw new TextException(
           "prompt: expected with max_new_tokens at most block_size = %d tokens, got %d + %d"
                   .formatted(size, ids.length, options.maxNewTokens())
               + "; shorten it, ask for fewer or set truncate");
+    }
+    if (room < 1) {
+      throw new IllegalArgumentException(
+          "max_new_tokens: expected less than block_size = %d to leave room for the prompt, got %d"
+              .formatted(size, options.maxNewTokens()));
     }
     return Arrays.copyOfRange(ids, ids.length - room, ids.length);
   }

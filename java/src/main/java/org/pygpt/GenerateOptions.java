@@ -8,10 +8,7 @@ import org.pygpt.generate.SamplingOptions;
 /**
  * Immutable: how a prompt is continued; the same options as Python's {@code GPT.generate} has.
  *
- * <pre>{@code
- * GenerateOptions options =
- *     GenerateOptions.DEFAULT.withMaxNewTokens(100).withTemperature(0.8).withSeed(1);
- * }</pre>
+ * {@snippet file="Snippets.java" region="options"}
  *
  * @param maxNewTokens the most tokens to add
  * @param sampling how each is chosen
@@ -24,6 +21,8 @@ import org.pygpt.generate.SamplingOptions;
  * @param specials whether special tokens in a prompt, such as {@code <|endoftext|>}, count as such
  * @param stopTokens the ids after which it ends; empty for the model's
  * @param topLogprobs how many of the likeliest tokens a {@link Continuation} tells of
+ * @param lookup whether tokens are guessed from what was there before: the same text, sooner where
+ *     it repeats itself
  */
 public record GenerateOptions(
     int maxNewTokens,
@@ -34,7 +33,8 @@ public record GenerateOptions(
     boolean slide,
     boolean specials,
     Optional<List<Integer>> stopTokens,
-    int topLogprobs) {
+    int topLogprobs,
+    boolean lookup) {
   private static final long SEED_MAX = 1L << 62;
 
   /** 50 tokens at temperature 1, unseeded. */
@@ -48,7 +48,8 @@ public record GenerateOptions(
           false,
           false,
           Optional.empty(),
-          0);
+          0,
+          false);
 
   /** Checks the options. */
   public GenerateOptions {
@@ -107,6 +108,12 @@ public record GenerateOptions(
     return with(maxNewTokens, sampling, seed, stop, true, stopTokens);
   }
 
+  /** These options where a prompt that is too long loses its beginning. */
+  public GenerateOptions truncated() {
+    return new GenerateOptions(
+        maxNewTokens, sampling, seed, stop, true, slide, specials, stopTokens, topLogprobs, lookup);
+  }
+
   private GenerateOptions with(
       int maxNewTokens,
       SamplingOptions sampling,
@@ -115,6 +122,15 @@ public record GenerateOptions(
       boolean slide,
       Optional<List<Integer>> stopTokens) {
     return new GenerateOptions(
-        maxNewTokens, sampling, seed, stop, truncate, slide, specials, stopTokens, topLogprobs);
+        maxNewTokens,
+        sampling,
+        seed,
+        stop,
+        truncate,
+        slide,
+        specials,
+        stopTokens,
+        topLogprobs,
+        lookup);
   }
 }

@@ -20,17 +20,7 @@ import org.pygpt.runs.TrainingRun;
  * Mutable: trains a model on text, in a run's folder that Python's {@code pygpt} goes on with, and
  * the other way round: the same options, files, order of the data and bits.
  *
- * <pre>{@code
- * try (Trainer trainer =
- *     Trainer.of("shakespeare-char")
- *         .data(Path.of("poems.txt"))
- *         .out(Path.of("runs/poems"))
- *         .option("max_iters", 500)
- *         .listener((_, metrics) -> System.out.println(metrics.loss()))
- *         .open()) {
- *   trainer.fit();
- * }
- * }</pre>
+ * {@snippet file="Snippets.java" region="train"}
  */
 public final class Trainer implements AutoCloseable {
   private final RunPlan.Opened opened;

@@ -2,16 +2,23 @@ package org.pygpt;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import examples.Microgpt;
+import examples.Snippets;
 import examples.TrainNames;
 import examples.Xor;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
+import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import javax.tools.DocumentationTool;
+import javax.tools.ToolProvider;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** What java/examples shows, runs. */
 class ExamplesTest {
@@ -61,5 +68,43 @@ class ExamplesTest {
     Output output = run(Microgpt::main, "pygpt/data/names.txt");
     assertEquals(Files.readAllLines(golden), output.out);
     assertEquals("step    1 / 1000  loss 3.3660", output.err.getFirst());
+  }
+
+  @Test
+  void snippetsRun(@TempDir Path folder) throws Exception {
+    Path text = folder.resolve("text.txt");
+    String line = "To be or not: what is a monad? Shorter, please. What is What?\n";
+    Files.writeString(text, line.repeat(90));
+    Path trained = folder.resolve("run");
+    Output output = run(_ -> Snippets.train(text, trained));
+    assertEquals(20, output.out.size());
+    assertTrue(Snippets.generate(trained).startsWith("To be"));
+    assertEquals(30, Snippets.options().maxNewTokens());
+    try (GPT model = GPT.load(trained)) {
+      assertEquals(5, Snippets.stream(model).size());
+      assertEquals(1, Snippets.similarity(model), 1);
+      List<String> answers = new ArrayList<>();
+      Output said = run(_ -> answers.addAll(Snippets.chat(model)));
+      assertEquals(32, answers.getFirst().length()); // half the context: nothing ends it
+      assertEquals(32, String.join("\n", said.out).length());
+    }
+  }
+
+  @Test
+  void documentationShowsThem(@TempDir Path made) throws Exception {
+    Path folder = Path.of("java", "src", "main", "java", "org", "pygpt");
+    var tool = ToolProvider.getSystemDocumentationTool();
+    try (var files = tool.getStandardFileManager(null, null, UTF_8);
+        var own = Files.list(folder)) {
+      List<Path> sources = own.filter(file -> file.toString().endsWith(".java")).toList();
+      files.setLocationFromPaths(DocumentationTool.Location.DOCUMENTATION_OUTPUT, List.of(made));
+      List<String> options =
+          List.of("-quiet", "-Xdoclint:all,-missing", "-Werror", "--snippet-path", "java/examples");
+      var messages = new StringWriter();
+      var task =
+          tool.getTask(
+              messages, files, null, null, options, files.getJavaFileObjectsFromPaths(sources));
+      assertTrue(task.call(), messages::toString);
+    }
   }
 }

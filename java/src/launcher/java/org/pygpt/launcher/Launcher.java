@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.lang.ProcessBuilder.Redirect;
+import java.lang.reflect.Field;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -32,17 +33,60 @@ public final class Launcher {
       System.exit(ERROR);
     }
     File jar = new File(Launcher.class.getProtectionDomain().getCodeSource().getLocation().toURI());
-    List<String> command = new ArrayList<>();
-    command.add(new File(home, "bin/java").getPath());
-    command.addAll(flags());
-    command.addAll(Arrays.asList("-cp", jar.getPath(), "org.pygpt.cli.Main"));
+    File cache = cache();
+    ClassArchive archive = new ClassArchive(jar, cache);
+    announceUnpacking(jar, cache);
+    List<String> java = new ArrayList<>();
+    java.add(new File(home, "bin/java").getPath());
+    java.addAll(flags());
+    java.add("-Dorg.bytedeco.javacpp.cachedir=" + cache);
+    java.addAll(Arrays.asList("-cp", jar.getPath()));
+    List<String> command = new ArrayList<>(java);
+    command.addAll(1, archive.flags());
+    command.add("org.pygpt.cli.Main");
     command.addAll(Arrays.asList(arguments));
-    ProcessBuilder builder = new ProcessBuilder(command);
     Process program =
-        builder.redirectInput(Redirect.INHERIT).redirectOutput(Redirect.INHERIT).start();
-    Runtime.getRuntime().addShutdownHook(new Thread(() -> end(program)));
+        new ProcessBuilder(command)
+            .redirectInput(Redirect.INHERIT)
+            .redirectOutput(Redirect.INHERIT)
+            .start();
+    if (arguments.length > 0 && arguments[0].equals("chat")) {
+      leaveInterrupts();
+    }
+    endWith(program);
     passOn(program.getErrorStream());
-    System.exit(program.waitFor());
+    int status = program.waitFor();
+    if (status == 0) {
+      System.out.close(); // whoever reads it has all
+      archive.make(java);
+    }
+    System.exit(status);
+  }
+
+  /**
+   * Where native libraries are unpacked, by javacpp, which lets one process at a time do it: the
+   * folder that {@code PYGPT_CACHE} names; else one in the home, or of this user among the
+   * temporary files where that cannot be written.
+   */
+  private static File cache() {
+    String named = System.getenv("PYGPT_CACHE");
+    if (named != null && !named.isEmpty()) {
+      return new File(named).getAbsoluteFile();
+    }
+    File inHome = new File(System.getProperty("user.home"), ".javacpp/cache");
+    if ((inHome.isDirectory() || inHome.mkdirs()) && inHome.canWrite()) {
+      return inHome;
+    }
+    String user = "javacpp-" + System.getProperty("user.name");
+    return new File(System.getProperty("java.io.tmpdir"), user + "/cache");
+  }
+
+  /** Says once that the first use takes longer; javacpp makes a folder of the jar's name. */
+  private static void announceUnpacking(File jar, File cache) {
+    if (!new File(cache, jar.getName()).isDirectory()) {
+      System.err.println(
+          "pygpt: native libraries are unpacked to " + cache + " when they are first used");
+    }
   }
 
   /** Passes on what the program says, without the notice that nothing turns off. */
@@ -77,13 +121,35 @@ public final class Launcher {
     return flags;
   }
 
-  /** A signal that ends this process ends the program too, which may have a file to finish. */
-  private static void end(Process program) {
-    program.destroy();
-    try {
-      program.waitFor();
-    } catch (InterruptedException interrupted) {
-      Thread.currentThread().interrupt();
+  /** Has a signal that ends this process end a program too, which may have a file to finish. */
+  static void endWith(final Process program) {
+    // No lambda: the machinery behind the first one takes as long as all else here.
+    Runtime.getRuntime()
+        .addShutdownHook(
+            new Thread() {
+              @Override
+              public void run() {
+                program.destroy();
+                try {
+                  program.waitFor();
+                } catch (InterruptedException interrupted) {
+                  Thread.currentThread().interrupt();
+                }
+              }
+            });
+  }
+
+  /** Leaves Ctrl-C to the program, which a terminal tells too. */
+  private static void leaveInterrupts() {
+    try { // sun.misc.Signal, which the compiler warns of wherever it is named
+      Class<?> signal = Class.forName("sun.misc.Signal");
+      Class<?> handler = Class.forName("sun.misc.SignalHandler");
+      Field ignored = handler.getField("SIG_IGN");
+      signal
+          .getMethod("handle", signal, handler)
+          .invoke(null, signal.getConstructor(String.class).newInstance("INT"), ignored.get(null));
+    } catch (ReflectiveOperationException error) {
+      // then Ctrl-C ends the conversation
     }
   }
 }

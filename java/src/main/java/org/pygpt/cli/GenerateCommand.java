@@ -1,12 +1,7 @@
 package org.pygpt.cli;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
-import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
-import java.nio.file.Files;
+import java.nio.charset.Charset;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -14,17 +9,16 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.pygpt.Continuation;
 import org.pygpt.GPT;
 import org.pygpt.GenerateOptions;
+import org.pygpt.files.Documents;
 import org.pygpt.files.FileException;
-import org.pygpt.generate.SamplingOptions;
 import org.pygpt.text.Json;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -39,12 +33,9 @@ import picocli.CommandLine.Spec;
 final class GenerateCommand implements Callable<Integer> {
   private static final String SEPARATOR = "-".repeat(8); // between samples
 
-  private static final List<String> FORMATS = List.of("float32", "bfloat16", "int8");
-
   @Spec private CommandSpec spec;
 
-  @Parameters(index = "0", paramLabel = "CHECKPOINT", description = "a model's folder, or a run's")
-  private Path checkpoint;
+  @Mixin private ModelOptions saved;
 
   @Parameters(
       index = "1",
@@ -62,55 +53,9 @@ final class GenerateCommand implements Callable<Integer> {
       description = "read the prompt from this file; a line end at its end does not count")
   private Path file;
 
-  @Option(names = "--max-new-tokens", paramLabel = "N", description = "the most tokens to add")
-  private Integer maxNewTokens;
+  @Mixin private EncodingFlag encoding;
 
-  @Option(
-      names = "--repetition-penalty",
-      paramLabel = "X",
-      defaultValue = "1",
-      description = "a number above 1 makes tokens that have occurred less likely")
-  private double repetitionPenalty;
-
-  @Option(
-      names = "--temperature",
-      paramLabel = "X",
-      defaultValue = "1",
-      description = "the logits are divided by this; 0 takes the likeliest token")
-  private double temperature;
-
-  @Option(
-      names = "--top-k",
-      paramLabel = "N",
-      defaultValue = "0",
-      description = "choose among this many of the likeliest tokens")
-  private int topK;
-
-  @Option(
-      names = "--top-p",
-      paramLabel = "X",
-      defaultValue = "1",
-      description = "choose among the likeliest tokens that together have this probability")
-  private double topP;
-
-  @Option(
-      names = "--min-p",
-      paramLabel = "X",
-      defaultValue = "0",
-      description = "choose among tokens with this share of the likeliest one's probability")
-  private double minP;
-
-  @Option(names = "--seed", paramLabel = "N", description = "the seed of the random numbers")
-  private Long seed;
-
-  @Option(names = "--stop", paramLabel = "TEXT", description = "end before this text")
-  private List<String> stop = new ArrayList<>();
-
-  @Option(
-      names = "--stop-tokens",
-      paramLabel = "N",
-      description = "end after the token with this id; may be repeated")
-  private List<Integer> stopTokens;
+  @Mixin private SamplingFlags flags;
 
   @Option(
       names = "--top-logprobs",
@@ -121,16 +66,6 @@ final class GenerateCommand implements Callable<Integer> {
 
   @Option(names = "--truncate", description = "cut off the beginning of a prompt that is too long")
   private boolean truncate;
-
-  @Option(
-      names = "--slide",
-      description = "let text be longer than the context; the model sees its end")
-  private boolean slide;
-
-  @Option(
-      names = "--specials",
-      description = "let special tokens in the prompt, such as <|endoftext|>, count")
-  private boolean specials;
 
   @Option(
       names = "--samples",
@@ -145,45 +80,16 @@ final class GenerateCommand implements Callable<Integer> {
           "print each sample as a line of JSON: prompt, text, ids, log_probabilities, stopped")
   private boolean isJson;
 
-  @Option(
-      names = "--weights",
-      paramLabel = "float32|bfloat16|int8",
-      defaultValue = "float32",
-      description = "round the weights to this format: with fewer bits tokens come faster")
-  private String weights;
-
-  @Option(
-      names = "--backend",
-      paramLabel = "NAME",
-      defaultValue = "cpu",
-      description =
-          "cpu is fast, cuda runs on an NVIDIA card, nd4j is ND4J's own operations, plain the"
-              + " reference")
-  private String backend;
-
-  @Option(
-      names = "--threads",
-      paramLabel = "N",
-      defaultValue = "0",
-      description = "how many threads backend cpu uses; 0: one per processor")
-  private int threads;
-
   @Override
   public Integer call() throws Exception {
     requireOnePrompt(); // before anything is read
-    GenerateOptions options = options();
-    if (!FORMATS.contains(weights)) {
-      throw new IllegalArgumentException(
-          "weights: expected one of " + String.join(", ", FORMATS) + ", got " + weights);
-    }
+    GenerateOptions options = flags.options(truncate, topLogprobs);
+    saved.check();
     if (samples < 1) {
       throw new IllegalArgumentException("samples: expected at least 1, got " + samples);
     }
     String prompt = promptText();
-    try (GPT model = GPT.load(checkpoint, backend, threads)) {
-      if (!weights.equals("float32")) {
-        model.engine().quantize(weights);
-      }
+    try (GPT model = saved.load()) {
       options = withRoom(model, prompt, options);
       for (int i = 0; i < samples; i++) {
         boolean isSeeded = options.seed().isPresent();
@@ -252,56 +158,35 @@ final class GenerateCommand implements Callable<Integer> {
     return isFirst ? "" : SEPARATOR + "\n";
   }
 
-  private GenerateOptions options() {
-    return new GenerateOptions(
-        maxNewTokens == null ? GenerateOptions.DEFAULT.maxNewTokens() : maxNewTokens,
-        new SamplingOptions(temperature, topK, topP, minP, repetitionPenalty),
-        seed == null ? OptionalLong.empty() : OptionalLong.of(seed),
-        stop,
-        truncate,
-        slide,
-        specials,
-        Optional.ofNullable(stopTokens),
-        topLogprobs);
-  }
-
   private String promptText() throws FileException {
     if (prompt != null) {
       return prompt;
     }
-    String name = file == null ? "standard input" : "file " + file;
-    try {
-      byte[] bytes = file == null ? System.in.readAllBytes() : Files.readAllBytes(file);
-      String text = UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
-      text = text.endsWith("\n") ? text.substring(0, text.length() - 1) : text;
-      if (text.isEmpty()) {
-        throw new FileException(
-            "prompt: expected text, got none; --prompt '' begins with BOS alone");
-      }
-      return text;
-    } catch (CharacterCodingException error) {
-      throw new FileException(name + ": expected UTF-8");
-    } catch (IOException error) {
-      throw new FileException(name + ": cannot be read", error);
+    Charset charset = encoding.charset();
+    String text = file == null ? Documents.standardInput(charset) : Documents.text(file, charset);
+    text = text.endsWith("\n") ? text.substring(0, text.length() - 1) : text;
+    if (text.isEmpty()) {
+      throw new FileException("prompt: expected text, got none; --prompt '' begins with BOS alone");
     }
+    return text;
   }
 
   /** Settles how many tokens are added by default, and whether the context has to slide. */
   private GenerateOptions withRoom(GPT model, String prompt, GenerateOptions options) {
     int size = model.config().blockSize();
-    int room = size - model.encoded(prompt, specials).length;
+    int room = size - model.encoded(prompt, options.specials()).length;
     if (truncate && options.maxNewTokens() < size) {
       return options;
     }
     PrintWriter err = spec.commandLine().getErr();
-    if (maxNewTokens == null && room > 0 && room < options.maxNewTokens()) {
+    if (!flags.saysHowMany() && room > 0 && room < options.maxNewTokens()) {
       err.printf(
           "(the context of %d tokens ends after %d new ones; with --max-new-tokens there are"
               + " more)%n",
           size, room);
       return options.withMaxNewTokens(room);
     }
-    if (options.maxNewTokens() > room && !slide) {
+    if (options.maxNewTokens() > room && !options.slide()) {
       err.printf("(longer than the context: the model sees the last %d tokens)%n", size);
       return options.sliding();
     }

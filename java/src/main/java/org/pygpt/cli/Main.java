@@ -13,6 +13,7 @@ import org.pygpt.backends.MissingBackendException;
 import org.pygpt.files.FileException;
 import org.pygpt.names.NamesProgram;
 import org.pygpt.tensor.TooLargeError;
+import org.pygpt.text.TextException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Unmatched;
@@ -29,6 +30,7 @@ import picocli.CommandLine.Unmatched;
     subcommands = {
       Main.NamesCommand.class,
       GenerateCommand.class,
+      ChatCommand.class,
       TrainCommand.class,
       InfoCommand.class
     },
@@ -99,7 +101,7 @@ public final class Main implements CommandLine.IVersionProvider {
 
   private int fail(Exception error) throws Exception {
     return switch (error) {
-      case FileException _, MissingBackendException _, ArithmeticException _ ->
+      case FileException _, TextException _, MissingBackendException _, ArithmeticException _ ->
           fail(error.getMessage(), ERROR);
       case IllegalArgumentException _ -> fail(error.getMessage(), USAGE);
       default -> throw error;

@@ -28,6 +28,21 @@ final class Signals {
     return () -> NUMBERS.keySet().forEach(name -> set(name, null));
   }
 
+  /**
+   * Has Ctrl-C do this, and nothing else; see {@link #take}.
+   *
+   * @return what gives it back to the system
+   */
+  static Runnable takeInterrupt(Runnable handler) {
+    set(
+        "INT",
+        (_, _, _) -> {
+          handler.run();
+          return null;
+        });
+    return () -> set("INT", null);
+  }
+
   /** {@code sun.misc.Signal}, which the compiler warns of wherever it is named. */
   private static void set(String name, InvocationHandler called) {
     try {

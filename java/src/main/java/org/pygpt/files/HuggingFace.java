@@ -1,21 +1,23 @@
 package org.pygpt.files;
 
-import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.pygpt.model.GPTConfig;
 import org.pygpt.text.Json;
-import org.pygpt.text.Options;
 
-/** GPT-2's and Llama's config.json and names of tensors, as {@code transformers} writes them. */
+/**
+ * The config.json and the names of tensors of GPT-2, Llama and families like it, as {@code
+ * transformers} writes them.
+ */
 final class HuggingFace {
   /** Where the values of {@code model_type} that are known here. */
-  static final List<String> FAMILIES = List.of("gpt2", "llama");
+  static final List<String> FAMILIES =
+      Stream.concat(Stream.of("gpt2"), LlamaLike.FAMILIES.stream()).toList();
 
   private static final Pattern BUFFER =
       Pattern.compile("(.*\\.)?((attn|attention)\\.(masked_)?bias|rotary_emb\\.inv_freq)");
@@ -27,9 +29,16 @@ final class HuggingFace {
           "ln_1", List.of("input_layernorm"),
           "attn.c_attn", List.of("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
           "attn.c_proj", List.of("self_attn.o_proj"),
+          "attn.q_norm", List.of("self_attn.q_norm"),
+          "attn.k_norm", List.of("self_attn.k_norm"),
           "ln_2", List.of("post_attention_layernorm"),
           "mlp.c_fc", List.of("mlp.gate_proj", "mlp.up_proj"),
           "mlp.c_proj", List.of("mlp.down_proj"));
+
+  private static final Map<String, List<String>> PHI3_MODULES =
+      Map.of(
+          "attn.c_attn", List.of("self_attn.qkv_proj"),
+          "mlp.c_fc", List.of("mlp.gate_up_proj"));
 
   private final String family;
   private final Map<String, Object> values;
@@ -65,7 +74,7 @@ final class HuggingFace {
     fields.put("norm_gain", true);
     fields.put("final_norm", true);
     fields.put("embedding_norm", false);
-    fields.putAll(family.equals("gpt2") ? gpt2() : llama());
+    fields.putAll(family.equals("gpt2") ? gpt2() : new LlamaLike(family, values).fields());
     fields.values().removeIf(value -> value == null); // is then refused as missing
     return GPTConfig.of(fields);
   }
@@ -92,41 +101,6 @@ final class HuggingFace {
     return fields;
   }
 
-  private Map<String, Object> llama() {
-    requireIs("attention_bias", false);
-    requireIs("mlp_bias", false);
-    requireIs("hidden_act", "silu");
-    Object rope = value("rope_scaling", value("rope_parameters", Map.of()));
-    Map<?, ?> rotary = rope instanceof Map<?, ?> is ? is : Map.of();
-    Object named = rotary.get("rope_type");
-    Object kind = named == null ? rotary.get("type") : named;
-    if (kind != null && !kind.equals("default")) {
-      throw new IllegalArgumentException(
-          "rope_parameters: expected the default in Java, got " + Json.write(kind));
-    }
-    Object theta = rotary.get("rope_theta");
-    Map<String, Object> fields = new HashMap<>();
-    fields.put("block_size", values.get("max_position_embeddings"));
-    fields.put("n_embd", values.get("hidden_size"));
-    fields.put("n_layer", values.get("num_hidden_layers"));
-    fields.put("n_head", values.get("num_attention_heads"));
-    fields.put("n_kv_head", value("num_key_value_heads", 0));
-    fields.put("n_inner", values.get("intermediate_size"));
-    fields.put("norm_eps", value("rms_norm_eps", 1e-6));
-    fields.put("tie_weights", value("tie_word_embeddings", false));
-    fields.put("bias", false);
-    fields.put("norm", "rmsnorm");
-    fields.put("activation", "swiglu");
-    fields.put("positions", "rotary");
-    fields.put("rope_theta", theta == null ? value("rope_theta", 1e4) : theta);
-    Options sizes = new Options(fields);
-    int usual = sizes.size("n_embd", 1) / sizes.size("n_head", 1);
-    if (!BigInteger.valueOf(usual).equals(value("head_dim", BigInteger.valueOf(usual)))) {
-      fields.put("head_dim", values.get("head_dim"));
-    }
-    return fields;
-  }
-
   /** The tensors of a file by their full names, without constants and a second tied matrix. */
   Map<String, SafeTensors.Array> weights(Map<String, SafeTensors.Array> stored, GPTConfig config) {
     String prefix = family.equals("gpt2") ? "transformer." : "model.";
@@ -150,9 +124,10 @@ final class HuggingFace {
       return List.of(new WeightPart(isHead ? name : outer, -1, false));
     }
     String module = inLayer.group(2);
-    Predicate<String> isNorm = of -> of.startsWith("ln_");
+    boolean isNorm = module.startsWith("ln_") || module.endsWith("_norm");
+    List<String> own = family.equals("phi3") ? PHI3_MODULES.get(module) : null;
     List<WeightPart> parts = new ArrayList<>();
-    for (String theirs : LLAMA_MODULES.get(module)) {
+    for (String theirs : own == null ? LLAMA_MODULES.get(module) : own) {
       int columns =
           switch (theirs) {
             case "self_attn.q_proj" -> config.nHead() * config.headSize();
@@ -161,7 +136,7 @@ final class HuggingFace {
             default -> -1; // all
           };
       String full = "model.layers." + inLayer.group(1) + "." + theirs + "." + inLayer.group(3);
-      parts.add(new WeightPart(full, columns, !isNorm.test(module)));
+      parts.add(new WeightPart(full, columns, !isNorm));
     }
     return parts;
   }

@@ -2,14 +2,13 @@ package org.pygpt.files;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -28,30 +27,31 @@ import org.pygpt.text.Tokenizer;
  */
 public final class PretrainedModel {
   private static final String CONFIG_FILE = "config.json";
+  private static final String ADAPTER_FILE = "adapter_config.json";
   private static final String WEIGHTS_FILE = "model.safetensors";
   private static final String INDEX_FILE = "model.safetensors.index.json"; // of several files
   private static final String GENERATION_FILE = "generation_config.json";
+  private static final String TOKENIZER_CONFIG_FILE = "tokenizer_config.json";
+  private static final String CHAT_TEMPLATE_FILE = "chat_template.jinja";
 
   private final GPTConfig config;
   private final Tokenizer tokenizer;
-  private final int[] ends;
+  private final SpecialIds specialIds;
+  private final String chatTemplate; // null for none
   private final Map<String, SafeTensors.Array> stored;
   private final Map<String, List<WeightPart>> parts; // of the model's weights
 
   private PretrainedModel(
       GPTConfig config,
       Tokenizer tokenizer,
-      Collection<Integer> ends,
+      SpecialIds specialIds,
+      String chatTemplate,
       Map<String, SafeTensors.Array> stored,
       Map<String, List<WeightPart>> parts) {
     this.config = config;
     this.tokenizer = tokenizer;
-    IntStream own = tokenizer == null ? IntStream.empty() : tokenizer.end().stream();
-    this.ends =
-        IntStream.concat(ends.stream().mapToInt(id -> id), own)
-            .filter(id -> id < config.vocabSize())
-            .distinct()
-            .toArray();
+    this.specialIds = specialIds;
+    this.chatTemplate = chatTemplate;
     this.stored = stored;
     this.parts = parts;
   }
@@ -68,7 +68,21 @@ public final class PretrainedModel {
 
   /** The ids that end a text: those of the model's files, and the tokenizer's. */
   public int[] ends() {
-    return ends.clone();
+    IntStream own = tokenizer == null ? IntStream.empty() : tokenizer.end().stream();
+    return IntStream.concat(specialIds.eos().stream().mapToInt(id -> id), own)
+        .filter(id -> id < config.vocabSize())
+        .distinct()
+        .toArray();
+  }
+
+  /** The ids with a meaning that the model's files name. */
+  public SpecialIds specialIds() {
+    return specialIds;
+  }
+
+  /** The template of its conversations, if it has one. */
+  public Optional<String> chatTemplate() {
+    return Optional.ofNullable(chatTemplate);
   }
 
   /**
@@ -96,6 +110,10 @@ public final class PretrainedModel {
           : huggingFaces(folder, values, arena);
     } catch (NoSuchFileException error) {
       String name = Path.of(error.getFile()).getFileName().toString();
+      if (Files.isRegularFile(folder.resolve(ADAPTER_FILE))) {
+        throw new FileException(
+            place + ": is an adapter: load it in Python, merge_and_unload() and save_pretrained()");
+      }
       throw new FileException(place + ": " + name + " is missing; was it made by pygpt?");
     } catch (IOException error) {
       throw new FileException(place + ": cannot be read", error);
@@ -105,7 +123,7 @@ public final class PretrainedModel {
   }
 
   private static PretrainedModel own(Path folder, Map<String, Object> values, Arena arena)
-      throws FileException {
+      throws IOException, FileException {
     ModelFolder.Saved saved = ModelFolder.load(folder, arena);
     Map<?, ?> ids = values.get("special_ids") instanceof Map<?, ?> is ? is : Map.of();
     Map<String, List<WeightPart>> parts = new HashMap<>();
@@ -113,7 +131,12 @@ public final class PretrainedModel {
     Tokenizer characters = saved.tokenizer();
     Tokenizer tokenizer = characters == null ? beside(folder, saved.config()) : characters;
     return new PretrainedModel(
-        saved.config(), tokenizer, ids("eos", ids.get("eos")), saved.weights(), parts);
+        saved.config(),
+        tokenizer,
+        SpecialIds.of(ids, ""),
+        chatTemplate(folder),
+        saved.weights(),
+        parts);
   }
 
   private static PretrainedModel huggingFaces(Path folder, Map<String, Object> values, Arena arena)
@@ -141,10 +164,37 @@ public final class PretrainedModel {
           WEIGHTS_FILE + ": expected " + expected + " tensors, got " + stored.size());
     }
     Path generation = folder.resolve(GENERATION_FILE); // then it alone counts
-    Object eos =
-        (Files.isRegularFile(generation) ? JsonFiles.read(generation) : values).get("eos_token_id");
+    var named = Files.isRegularFile(generation) ? JsonFiles.read(generation) : values;
     return new PretrainedModel(
-        config, beside(folder, config), ids("eos_token_id", eos), stored, parts);
+        config,
+        beside(folder, config),
+        SpecialIds.of(named, "_token_id"),
+        chatTemplate(folder),
+        stored,
+        parts);
+  }
+
+  /** From its file or tokenizer_config.json, where several may have names; null for none. */
+  private static String chatTemplate(Path folder) throws IOException {
+    Path file = folder.resolve(CHAT_TEMPLATE_FILE);
+    if (Files.isRegularFile(file)) {
+      return Files.readString(file);
+    }
+    Object found = null;
+    try {
+      found = JsonFiles.read(folder.resolve(TOKENIZER_CONFIG_FILE)).get("chat_template");
+    } catch (NoSuchFileException | IllegalArgumentException none) {
+      return null;
+    }
+    if (found instanceof List<?> several) {
+      found =
+          several.stream()
+              .filter(one -> one instanceof Map<?, ?> is && "default".equals(is.get("name")))
+              .map(one -> (Object) ((Map<?, ?>) one).get("template"))
+              .findFirst()
+              .orElse(null);
+    }
+    return found instanceof String text ? text : null;
   }
 
   /** The tensors of a folder, whose weights may lie in several files. */
@@ -205,19 +255,6 @@ public final class PretrainedModel {
               .formatted(folder, tokenizer.vocabSize(), config.vocabSize()));
     }
     return tokenizer;
-  }
-
-  private static List<Integer> ids(String name, Object value) {
-    Collection<?> items = value instanceof List<?> list ? list : Stream.ofNullable(value).toList();
-    return items.stream()
-        .map(item -> {
-          if (item instanceof BigInteger id && id.signum() >= 0 && id.bitLength() < Integer.SIZE) {
-            return id.intValue();
-          }
-          throw new IllegalArgumentException(
-              name + ": expected whole numbers, got " + Json.write(value));
-        })
-        .toList();
   }
 
   /** Sets every weight of a model of this configuration; not-a-number is let through. */

@@ -67,7 +67,7 @@ public final class Generator implements AutoCloseable {
   volatile Session session; // null before the first is needed
   private int sessionSequences;
   private int sessionRows;
-  private boolean sessionQuantized;
+  private long sessionWiring;
 
   /** A generator for at most {@link #AT_ONCE} sequences at once, which is not exact. */
   public Generator(GPT model) {
@@ -406,7 +406,7 @@ public final class Generator implements AutoCloseable {
    * @return whether there is such a session
    */
   private boolean prepare(int sequences, int rows, Sequence last) {
-    boolean changed = sessionQuantized != model.isQuantized(); // it reads other weights then
+    boolean changed = sessionWiring != model.wiring(); // it reads other weights then
     if (session != null && !changed && sequences <= sessionSequences && rows <= sessionRows) {
       return true;
     }
@@ -438,7 +438,7 @@ public final class Generator implements AutoCloseable {
     }
     sessionSequences = newSequences;
     sessionRows = newRows;
-    sessionQuantized = model.isQuantized();
+    sessionWiring = model.wiring();
     return true;
   }
 

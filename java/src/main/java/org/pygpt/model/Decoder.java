@@ -6,6 +6,7 @@ import java.util.Map;
 import org.pygpt.graph.Slot;
 import org.pygpt.graph.Tape;
 import org.pygpt.graph.Variable;
+import org.pygpt.kernels.DropoutMask;
 import org.pygpt.kernels.NormSpec;
 import org.pygpt.kernels.ScoreSpec;
 import org.pygpt.ops.Attention;
@@ -18,6 +19,7 @@ import org.pygpt.ops.HeadNorm;
 import org.pygpt.ops.LastLogits;
 import org.pygpt.ops.Linear;
 import org.pygpt.ops.Loss;
+import org.pygpt.ops.LowRank;
 import org.pygpt.ops.Parameter;
 import org.pygpt.ops.ResidualNorm;
 import org.pygpt.ops.ResidualNorm.Branch;
@@ -113,7 +115,7 @@ final class Decoder {
     this.gradients = trained.gradients;
     this.narrow = trained.narrow;
     this.products = trained.products;
-    this.dropout = purpose == Purpose.TRAINING ? config.dropout() : 0;
+    this.dropout = purpose == Purpose.TRAINING ? model.dropout() : 0;
     this.tape = new Tape(model.kernels(), model.dtype(), purpose == Purpose.TRAINING);
     int keyColumns = config.nKvHead() * D;
     this.units =
@@ -408,7 +410,32 @@ final class Decoder {
     Variable out = tape.variable(dtype, rows, features);
     Linear.Rounding rounding = new Linear.Rounding(rounded(x), rounded(out));
     tape.add(new Linear(tape.use(x), weight, bias, outputsAreRows, rounding, out));
+    if (model.adapter() != null) {
+      for (Adapter.Part part : model.adapter().beside(name + ".weight")) {
+        tape.add(lowRank(model.adapter(), part, x, out));
+      }
+    }
     return out;
+  }
+
+  /** What an adapter adds to a layer's output. */
+  private LowRank lowRank(Adapter adapter, Adapter.Part part, Variable x, Variable out) {
+    boolean isTraining = purpose == Purpose.TRAINING;
+    Parameter a = adapter.parameter(part.a(), gradients);
+    Parameter b = adapter.parameter(part.b(), gradients);
+    int rank = a.value().rows();
+    LowRank.Dropped dropped = null;
+    if (isTraining && adapter.dropout() > 0) {
+      DropoutMask mask = new DropoutMask(adapter.dropout());
+      Slot forward = tape.slot(rows, x.columns());
+      Slot backward = tape.slot(rows, x.columns());
+      dropped = new LowRank.Dropped(dropouts++, mask, forward, backward);
+    }
+    Slot hidden = tape.slot(rows, rank);
+    Slot dHidden = isTraining ? tape.slot(rows, rank) : null;
+    int rowByRow = isTraining ? 0 : model.kernels().rowsAlike();
+    return new LowRank(
+        tape.use(x), a, b, part.first(), adapter, dropped, hidden, dHidden, rowByRow, out);
   }
 
   /** Room for a copy that products read; null where they can read the variable itself. */

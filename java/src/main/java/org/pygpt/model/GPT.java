@@ -49,8 +49,11 @@ public final class GPT implements Trainable, AutoCloseable {
   private final Parameters weights;
   private final RotaryAngles angles; // null for other positions
   private volatile QuantizedWeights rounded;
+  private volatile Adapter adapter; // null for none
+  private volatile double dropout; // of trainings that are made
   private volatile DType cacheDType;
   private volatile long version;
+  private volatile long wiring;
   private final Turns turns = new Turns();
 
   /** A block of code in which no other thread uses a model. */
@@ -64,6 +67,7 @@ public final class GPT implements Trainable, AutoCloseable {
     this.kernels = kernels;
     this.weights = new Parameters(kernels.device(), Layout.of(config), dtype);
     this.cacheDType = dtype;
+    this.dropout = config.dropout();
     this.angles =
         config.positions() == GPTConfig.Positions.ROTARY
             ? new RotaryAngles(kernels.device(), dtype, config)
@@ -161,8 +165,52 @@ public final class GPT implements Trainable, AutoCloseable {
                 + "; load the model again to round it otherwise");
       }
       rounded = new QuantizedWeights(chosen, weights, kernels);
+      wiring++;
       changed();
     }
+  }
+
+  /**
+   * Lays an adapter of zeros beside the weights, which nothing writes to while it is there; see
+   * {@link Adapter}. Sessions and trainings that were made before do without it.
+   *
+   * @param json what its parts are; see {@link Adapter}
+   * @throws IllegalArgumentException if it does not fit the model
+   * @throws IllegalStateException if there is one
+   * @throws TooLargeError if it does not fit into memory
+   */
+  public Adapter adapt(String json) {
+    try (var _ = turn()) {
+      if (adapter != null) {
+        throw new IllegalStateException("adapter: expected a model without one, got one that has");
+      }
+      adapter = Adapter.of(this, json);
+      wiring++;
+      changed();
+      return adapter;
+    }
+  }
+
+  /** The adapter beside the weights; null for none. */
+  public Adapter adapter() {
+    return adapter;
+  }
+
+  /** Takes the adapter away; the caller closes it. Null if there is none. */
+  public Adapter removeAdapter() {
+    try (var _ = turn()) {
+      Adapter removed = adapter;
+      adapter = null;
+      wiring++;
+      changed();
+      return removed;
+    }
+  }
+
+  /** What a training moves: the adapter if there is one, else the weights. */
+  public Trainable trained() {
+    Adapter beside = adapter;
+    return beside == null ? this : beside;
   }
 
   /**
@@ -186,14 +234,34 @@ public final class GPT implements Trainable, AutoCloseable {
     }
   }
 
+  /**
+   * Sets the dropout of trainings that are made from now on; at first it is the configuration's.
+   *
+   * @throws IllegalArgumentException if it is not in [0, 1)
+   */
+  public void setDropout(double probability) {
+    if (!(probability >= 0 && probability < 1)) {
+      throw new IllegalArgumentException("dropout: expected 0 to below 1, got " + probability);
+    }
+    dropout = probability;
+  }
+
+  /** The dropout of trainings that are made. */
+  double dropout() {
+    return dropout;
+  }
+
   /** The type of numbers in key/value caches. */
   public DType cacheDType() {
     return cacheDType;
   }
 
-  /** Whether the weights are rounded; a session that was made before does not read the copy. */
-  public boolean isQuantized() {
-    return rounded != null;
+  /**
+   * Grows where sessions that were made before would compute something else: without the copy of
+   * rounded weights, or without an adapter.
+   */
+  public long wiring() {
+    return wiring;
   }
 
   /**
@@ -202,7 +270,7 @@ public final class GPT implements Trainable, AutoCloseable {
    */
   public int rowsAlike() {
     QuantizedWeights copies = rounded;
-    return copies == null ? kernels.rowsAlike() : copies.rowsAlike(kernels);
+    return copies == null || adapter != null ? kernels.rowsAlike() : copies.rowsAlike(kernels);
   }
 
   /** Grows with each change of the weights that {@link #changed} tells of. */
@@ -241,6 +309,10 @@ public final class GPT implements Trainable, AutoCloseable {
    */
   public void requireTrainable(DType dtype) {
     requireTrainable();
+    if (dtype != dtype() && adapter != null) {
+      throw new IllegalArgumentException(
+          "dtype: expected " + dtype() + " where an adapter is trained, got " + dtype);
+    }
     if (dtype == DType.BFLOAT16) {
       kernels.requireBfloat16();
     } else if (dtype != dtype()) {
@@ -382,11 +454,11 @@ public final class GPT implements Trainable, AutoCloseable {
   /**
    * Size in bytes of the activations of a training step, without allocating them.
    *
-   * @param layout says which weights are trained
+   * @param layout that of what is {@link #trained}, which says which weights are
    * @param dtype bfloat16, or the model's own
    */
   public long activationBytes(int B, int T, Layout layout, DType dtype) {
-    Map<String, Tensor> gradients = new HashMap<>(weights.views()); // nothing is written to them
+    Map<String, Tensor> gradients = new HashMap<>(trained().weights().views()); // none is written
     layout.weights().stream()
         .filter(weight -> !weight.trainable())
         .forEach(weight -> gradients.remove(weight.name()));
@@ -406,7 +478,7 @@ public final class GPT implements Trainable, AutoCloseable {
 
   /** The ops of a training step, first to last, as text. */
   public List<String> describeOps(int B, int T) {
-    Decoder.Trained all = new Decoder.Trained(weights.views(), dtype(), null);
+    Decoder.Trained all = new Decoder.Trained(trained().weights().views(), dtype(), null);
     Tape tape = plan(B, T, Decoder.Purpose.TRAINING, all);
     return tape.ops().stream().map(Op::describe).toList();
   }
@@ -425,6 +497,9 @@ public final class GPT implements Trainable, AutoCloseable {
 
   private void free() {
     weights.close();
+    if (adapter != null) {
+      adapter.close();
+    }
     if (angles != null) {
       angles.close();
     }

@@ -7,7 +7,9 @@ import org.pygpt.graph.Step;
 import org.pygpt.graph.Tape;
 import org.pygpt.graph.Variable;
 import org.pygpt.ops.Loss;
+import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
+import org.pygpt.tensor.TooLargeError;
 
 /** Mutable: a tape with the memory that it reads its tokens from; for one thread at a time. */
 public final class Session implements Scored {
@@ -20,6 +22,8 @@ public final class Session implements Scored {
   private final Loss loss;
   private final List<Slot> probabilities;
   private final Taps taps; // null for others than probes
+  private final Adapter adapter; // null for none
+  private Memory rowMemory; // losses and weights of rows; null until they are wanted
 
   /**
    * A planned and allocated tape.
@@ -45,6 +49,10 @@ public final class Session implements Scored {
     this.loss = loss;
     this.probabilities = probabilities;
     this.taps = taps;
+    adapter = model.adapter();
+    if (adapter != null) {
+      adapter.hold();
+    }
   }
 
   @Override
@@ -87,6 +95,37 @@ public final class Session implements Scored {
    */
   public Tensor probabilities(int layer) {
     return probabilities.get(layer).tensor();
+  }
+
+  /**
+   * Says whether the next forward gives the loss of each row, and backward then takes weights for
+   * them, or the mean.
+   *
+   * @throws TooLargeError if there is no memory for them
+   */
+  public void scoreRows(boolean byRows) {
+    if (byRows && rowMemory == null) {
+      rowMemory = model.kernels().device().allocate(logits.dtype(), 2L * tokens.rows());
+    }
+    loss.byRows(byRows ? column(0) : null, byRows ? column(1) : null);
+  }
+
+  private Tensor column(int number) {
+    int rows = tokens.rows();
+    return Tensor.of(rowMemory, logits.dtype(), (long) number * rows, rows, 1);
+  }
+
+  /** Loss in nats of each of the first rows of the last forward, which scored rows; a copy. */
+  public double[] rowLosses(int rows) {
+    double[] losses = new double[rows];
+    Tensor.of(rowMemory, logits.dtype(), 0, 1, rows).readRow(0, losses);
+    return losses;
+  }
+
+  /** Sets what the losses of rows count for in backward. */
+  public void setRowWeights(double[] weights) {
+    long offset = tokens.rows();
+    Tensor.of(rowMemory, logits.dtype(), offset, 1, weights.length).writeRow(0, weights);
   }
 
   /** Writes the ids of the next step, without targets. */
@@ -136,6 +175,12 @@ public final class Session implements Scored {
       tokens.close();
       if (products != null) {
         products.close();
+      }
+      if (rowMemory != null) {
+        rowMemory.close();
+      }
+      if (adapter != null) {
+        adapter.close();
       }
     }
   }

@@ -62,7 +62,7 @@ final class ByteAlphabet {
     for (int i = 0, at = 0; i < text.length(); at++) {
       int point = text.codePointAt(i);
       if (point >= Character.MIN_SURROGATE && point <= Character.MAX_SURROGATE) {
-        throw new IllegalArgumentException(
+        throw new TextException(
             "text: expected whole characters, got half a surrogate pair at " + at);
       }
       i += Character.charCount(point);

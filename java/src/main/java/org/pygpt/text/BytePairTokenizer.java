@@ -4,7 +4,6 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.io.ByteArrayOutputStream;
-import java.text.Normalizer;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -64,7 +63,7 @@ public final class BytePairTokenizer implements Tokenizer {
       String other = texts.put(id, text);
       TokenizerJson.require(other == null, "model.vocab", "an id for each token", id + " for two");
     });
-    normalize = normalizer(values.get("normalizer"));
+    normalize = Normalizers.of(values.get("normalizer"));
     cuts = new PreTokenizer(values.get("pre_tokenizer"));
     merges = new ByteMerges(ids, pairs, Boolean.TRUE.equals(model.get("ignore_merges")));
     boolean isWhole = model.get("unk_token") == null || merges.hasAllBytes();
@@ -99,27 +98,6 @@ public final class BytePairTokenizer implements Tokenizer {
 
   private static OptionalInt first(Integer... ids) {
     return Arrays.stream(ids).filter(id -> id != null).mapToInt(id -> id).findFirst();
-  }
-
-  private static UnaryOperator<String> normalizer(Object step) {
-    if (step == null) {
-      return text -> text;
-    }
-    Map<?, ?> values = step instanceof Map<?, ?> is ? is : Map.of();
-    String kind = String.valueOf(values.get("type"));
-    if (kind.equals("Sequence") && values.get("normalizers") instanceof List<?> steps) {
-      List<UnaryOperator<String>> all = steps.stream().map(BytePairTokenizer::normalizer).toList();
-      return text -> {
-        for (UnaryOperator<String> one : all) {
-          text = one.apply(text);
-        }
-        return text;
-      };
-    }
-    boolean isKnown = List.of("NFC", "NFD", "NFKC", "NFKD").contains(kind);
-    TokenizerJson.require(isKnown, "normalizer", "NFC, NFD, NFKC or NFKD", Json.write(step));
-    Normalizer.Form form = Normalizer.Form.valueOf(kind);
-    return text -> Normalizer.normalize(text, form);
   }
 
   @Override
@@ -201,8 +179,7 @@ public final class BytePairTokenizer implements Tokenizer {
     for (int id : ids) {
       String token = texts.get(id);
       if (token == null) {
-        throw new IllegalArgumentException(
-            "ids: expected 0 to " + (vocabSize() - 1) + ", got " + id);
+        throw new TextException("ids: expected 0 to " + (vocabSize() - 1) + ", got " + id);
       }
       boolean isText = isPlain && specials.containsKey(token);
       byte[] spelled = isText ? null : ByteAlphabet.unspell(token);

@@ -136,7 +136,7 @@ public final class CharTokenizer implements Tokenizer {
   private int id(int character) {
     int id = Arrays.binarySearch(characters, character);
     if (id < 0) {
-      throw new IllegalArgumentException(
+      throw new TextException(
           "text: expected known characters, got '" + Character.toString(character) + "'");
     }
     return id;
@@ -166,8 +166,7 @@ public final class CharTokenizer implements Tokenizer {
   public String decode(int... ids) {
     for (int id : ids) {
       if (id < 0 || id >= characters.length) {
-        throw new IllegalArgumentException(
-            "ids: expected 0 to " + (characters.length - 1) + ", got " + id);
+        throw new TextException("ids: expected 0 to " + (characters.length - 1) + ", got " + id);
       }
     }
     return text(Arrays.stream(ids).map(id -> characters[id]).toArray());

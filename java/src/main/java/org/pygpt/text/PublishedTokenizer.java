@@ -189,8 +189,7 @@ public final class PublishedTokenizer implements Tokenizer {
         one.add(id);
         bytes.writeBytes(encoding().decodeBytes(one));
       } else {
-        throw new IllegalArgumentException(
-            "ids: expected 0 to " + (vocabSize() - 1) + ", got " + id);
+        throw new TextException("ids: expected 0 to " + (vocabSize() - 1) + ", got " + id);
       }
     }
     return bytes.toByteArray();

@@ -70,8 +70,18 @@ public interface Tokenizer {
    */
   byte[] decodeBytes(int... ids);
 
+  /** How many blanks {@link #decode} leaves out at the beginning of a text. */
+  default int strips() {
+    return 0;
+  }
+
   /** The text of these ids; what is not UTF-8, such as half a character, is U+FFFD. */
   default String decode(int... ids) {
-    return new String(decodeBytes(ids), UTF_8);
+    String text = new String(decodeBytes(ids), UTF_8);
+    int from = 0;
+    while (from < strips() && text.startsWith(" ", from)) {
+      from++;
+    }
+    return text.substring(from);
   }
 }

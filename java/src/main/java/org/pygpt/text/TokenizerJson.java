@@ -18,7 +18,7 @@ public final class TokenizerJson {
   private TokenizerJson() {}
 
   /**
-   * The tokenizer of a file's content: characters, or byte pairs.
+   * The tokenizer of a file's content: characters, byte pairs, or pieces of characters.
    *
    * @param rolesBeside of {@link BytePairTokenizer}
    * @throws IllegalArgumentException if it is damaged or of another kind
@@ -31,6 +31,9 @@ public final class TokenizerJson {
       return characters(vocabulary(model), addedTokens(values));
     }
     Object decoder = values.get("decoder") instanceof Map<?, ?> is ? is.get("type") : null;
+    if ("Sequence".equals(decoder) || "Metaspace".equals(decoder)) {
+      return new PieceTokenizer(values, rolesBeside);
+    }
     require("ByteLevel".equals(decoder), "decoder", "ByteLevel", Json.write(decoder));
     return new BytePairTokenizer(values, rolesBeside);
   }

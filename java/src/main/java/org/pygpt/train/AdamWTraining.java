@@ -28,6 +28,8 @@ public abstract class AdamWTraining implements AutoCloseable {
   private final Scored program;
   private long updates;
   private int accumulated;
+  private int before; // accumulated when forward began
+  private Step pending; // of a forward whose backward has not been; null for none
   private long dropoutKey;
   private double gradientNorm;
   private boolean closed; // read and written in turns
@@ -104,9 +106,17 @@ public abstract class AdamWTraining implements AutoCloseable {
    * @return mean cross-entropy in nats
    */
   final double run(Step step) {
+    double loss = runForward(step);
+    runBackward();
+    return loss;
+  }
+
+  /** The first half of {@link #run}; {@link #runBackward} is the other. */
+  final double runForward(Step step) {
     program.load(step);
-    int before = accumulated;
+    before = accumulated;
     accumulated = 0; // until this step has succeeded
+    pending = null;
     dropoutKey++;
     program.tape().forward(step);
     double loss = program.loss();
@@ -117,9 +127,30 @@ public abstract class AdamWTraining implements AutoCloseable {
                   + "step %d: lower the learning rate, clip the gradient, or look at the data",
               updates + 1, loss, updates));
     }
+    pending = step;
+    return loss;
+  }
+
+  /** Passes if there is a forward of so many rows to go on with. */
+  final void requireRows(int rows) {
+    if (pending == null) {
+      throw new IllegalStateException("backward: expected losses before it, got none");
+    }
+    if (pending.rows() != rows) {
+      throw new IllegalArgumentException(
+          "weights: expected one for each of " + pending.rows() + " losses, got " + rows);
+    }
+  }
+
+  /** The backward of the last {@link #runForward}. */
+  final void runBackward() {
+    Step step = pending;
+    if (step == null) {
+      throw new IllegalStateException("backward: expected a forward before it, got none");
+    }
+    pending = null;
     program.tape().backward(step);
     accumulated = before + 1;
-    return loss;
   }
 
   /**
@@ -277,6 +308,7 @@ public abstract class AdamWTraining implements AutoCloseable {
   public final void resume(long updates, long dropoutKey) {
     try (var _ = turn()) {
       accumulated = 0;
+      pending = null;
       tree.clear();
       this.updates = updates;
       this.dropoutKey = dropoutKey;

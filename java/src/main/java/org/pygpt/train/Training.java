@@ -6,6 +6,7 @@ import org.pygpt.model.GPT;
 import org.pygpt.model.Layout;
 import org.pygpt.model.ProductWeights;
 import org.pygpt.model.Session;
+import org.pygpt.model.Trainable;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.TooLargeError;
 
@@ -22,9 +23,12 @@ public final class Training extends AdamWTraining {
   private final int blockSize;
   private final int maxRows;
 
-  /** Plans the training of all weights of {@code model}; see the other constructor. */
+  /**
+   * Plans the training of all weights of {@code model}, or of its adapter if it has one; see the
+   * other constructor.
+   */
   public Training(GPT model, int B, int T, AdamW options) {
-    this(model, B, T, options, model.weights().layout());
+    this(model, B, T, options, model.trained().weights().layout());
   }
 
   /** Plans the training of {@code model} in its own dtype; see the other constructor. */
@@ -42,7 +46,7 @@ public final class Training extends AdamWTraining {
    * but for the residual stream; weights, their gradients and moments, sums, norms and the loss are
    * the model's own dtype.
    *
-   * @param layout that of the model's weights, which says what is trainable
+   * @param layout that of what is {@link GPT#trained}, which says what is trainable
    * @param dtype the model's own, or bfloat16
    * @throws IllegalArgumentException if B or T is not positive, T is above the block size, or B * T
    *     is no int; or if the backend or the processor has no such products
@@ -62,13 +66,14 @@ public final class Training extends AdamWTraining {
     model.requireTrainable(dtype);
     long copies = dtype == model.dtype() ? 0 : ProductWeights.byteSize(layout);
     long activations = model.activationBytes(B, T, layout, dtype);
-    long bytes = stateBytes(model, options, layout, shard) + copies + activations;
+    Trainable trained = model.trained();
+    long bytes = stateBytes(trained, options, layout, shard) + copies + activations;
     String what = "training on batches of " + B + " x " + T + " tokens";
     model.kernels().device().require(BigInteger.valueOf(bytes), what);
     Session[] built = new Session[1];
     Muon.Parts parts = (name, columns) -> Muon.widths(model.config(), name, columns);
     super(
-        model,
+        trained,
         options,
         layout,
         parts,
@@ -139,7 +144,39 @@ public final class Training extends AdamWTraining {
   public double backward(int B, int T, double share) {
     checkSize(B, T);
     try (var _ = turn()) {
+      program.scoreRows(false);
       return run(new Step(B, T, accumulates(), dropoutKey(), share));
+    }
+  }
+
+  /**
+   * Forward of the batch alone; {@link #backward(double[])} goes on with it. Other errors as those
+   * of the other backward.
+   *
+   * @return cross-entropy in nats of each token, B * T; 0 where it is not scored
+   */
+  public double[] losses(int B, int T) {
+    checkSize(B, T);
+    try (var _ = turn()) {
+      program.scoreRows(true);
+      runForward(new Step(B, T, accumulates(), dropoutKey()));
+      return program.rowLosses(B * T);
+    }
+  }
+
+  /**
+   * Backward of the batch that {@link #losses} was called for, of the sum of weight * loss of its
+   * tokens. The first call after an update overwrites the gradients, later ones add to them.
+   *
+   * @param weights of each token, of any sign
+   * @throws IllegalArgumentException if they are not as many as the losses were
+   * @throws IllegalStateException if there was no call of {@link #losses}, or it failed
+   */
+  public void backward(double[] weights) {
+    try (var _ = turn()) {
+      requireRows(weights.length);
+      program.setRowWeights(weights);
+      runBackward();
     }
   }
 }

@@ -55,12 +55,13 @@ class NetworkTest {
     assertMessage("optimizer: expected one of sgd", () -> builder().optimizer("lion").build());
     assertMessage("activation: expected one without", () -> new Dense(1, "swiglu"));
     assertMessage("units: expected at least 1", () -> new Dense(0));
+    Network closed;
     try (Network network = builder().build()) {
       assertMessage("x: expected rows of 2", () -> network.predict(new double[][] {{1}}));
       assertMessage("y: expected 4 rows of 1", () -> network.fit(X, X, 1));
-      network.close();
-      assertThrows(ClosedException.class, () -> network.predict(X));
+      closed = network;
     }
+    assertThrows(ClosedException.class, () -> closed.predict(X));
   }
 
   private static void assertMessage(String start, Executable call) {

@@ -1,0 +1,4 @@
+/**
+ * Conversations as the tokens of a model: chat templates, in Jinja's language, and our own form.
+ */
+package org.pygpt.chat;
