@@ -1,16 +1,14 @@
 """One client and several of `pygpt serve`: `make bench-serve`.
 
-    python -m benchmarks.serve [--clients N ...] [--rounds N] [--sides NAME ...] [--beside FILE]
+    python -m benchmarks.serve [--clients N ...] [--rounds N] [--sides NAME ...]
 
 A GPT-2 of 124 million random weights is served by a process of its own, on loopback. So many
 clients at a time each ask for 64 tokens after a prompt of 16, streamed; sides and numbers of
 clients take turns, there and back again, and the first turns do not count. Then, beside 4 clients
-of pygpt whose answers run, a client asks with a prompt of 1,000 tokens and just after it one with a
+whose answers run, a client asks with a prompt of 1,000 tokens and just after it one with a
 prompt of 4: how long each waits for its first token.
 
-Sides are pygpt with float32 or rounded weights and, with a Python that has them (`--beside`),
-`transformers serve` and llama.cpp's server, that of xllamacpp; all on two threads, greedily, the
-same text (`sides.py`). `python -m benchmarks.serve.perplexity` asks through lm-eval.
+Sides are pygpt with rounded and with float32 weights.
 """
 
 from __future__ import annotations
@@ -52,7 +50,10 @@ class Answer(NamedTuple):
 async def ask(side: Side, client: httpx2.AsyncClient, prompt: int, new: int, seed: int) -> Answer:
     """Ask for tokens after a random prompt."""
     ids = np.random.default_rng(seed).integers(WORDS, size=prompt).tolist()
-    body = {"max_tokens": new, "temperature": 0, "stream": True} | side.body(ids)
+    body = {
+        "prompt": ids, "max_tokens": new, "temperature": 0, "ignore_eos": True, "stream": True,
+        "stream_options": {"include_usage": True},
+    }  # fmt: skip
     began, first, tokens = time.perf_counter(), 0.0, 0
     async with client.stream("POST", "/v1/completions", json=body) as answer:
         answer.raise_for_status()
@@ -101,7 +102,7 @@ def measure(
         side.name: {str(count): {"tokens_per_s": [], "first_s": []} for count in counts}
         for side in sides
     }
-    waits: dict[str, Any] = {side.name: [] for side in sides if side.is_ours}
+    waits: dict[str, Any] = {side.name: [] for side in sides}
     pairs = [(side, count) for side in sides for count in counts]
     for round in range(rounds + 1):
         for side, count in pairs if round % 2 else reversed(pairs):
@@ -111,7 +112,7 @@ def measure(
                 found[side.name][str(count)]["tokens_per_s"].append(rate)
                 found[side.name][str(count)]["first_s"] += firsts
         for side in sides:
-            if round and side.is_ours:
+            if round:
                 waits[side.name].append(asyncio.run(long_and_short(side, 7000 * round)))
     return {"turns": found, "long_and_short_first_s": waits}
 
@@ -142,7 +143,6 @@ def run(arguments: Sequence[str] | None = None) -> None:
     add("--rounds", type=int, default=3, metavar="N", help="turns that count, default: 3")
     add("--sides", nargs="+", choices=SIDES, default=["pygpt-int8"], metavar="NAME",
         help=f"{' '.join(SIDES)}; default: pygpt-int8")  # fmt: skip
-    add("--beside", metavar="FILE", help="a Python that has transformers[serving] and xllamacpp")
     add("--json", type=Path, metavar="FILE", help="default: build/bench/serve-TIME.json")
     options = parser.parse_args(arguments)
     path = new_file(parser, options.json, "serve")
@@ -151,10 +151,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="bench-serve-") as scratch, ExitStack() as stack:
         folder = Path(scratch) / "gpt2"
         _make(folder)
-        sides = [
-            stack.enter_context(SIDES[name](folder, options.beside or sys.executable))
-            for name in options.sides
-        ]
+        sides = [stack.enter_context(SIDES[name](folder)) for name in options.sides]
         found = measure(sides, options.clients, options.rounds, note)
     make_console().print(table(found))
     write(path, report | {"serve": found})

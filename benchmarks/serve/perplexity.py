@@ -133,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         config = json.loads((wide / "config.json").read_text())
         sizes = {name: 2 * value for name, value in config.items() if value == size}
         (wide / "config.json").write_text(json.dumps(config | sizes))
-        with SIDES["pygpt-float32"](wide, sys.executable) as side:
+        with SIDES["pygpt-float32"](wide) as side:
             bits = asked(options.lm_eval, folder, wide, side.address, ids[0], size)
         scored = len(ids) - 1
         theirs = math.exp(bits * math.log(2) * len(text.encode()) / scored)
