@@ -27,7 +27,7 @@ APT = as_root=$$(test "$$(id -u)" = 0 || echo sudo) && $$as_root apt-get update 
     $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
 .DEFAULT_GOAL := help
-.PHONY: cuda-fake help names java-names java-jar java-publish show page browser pictures test lint format bench bench-against bench-generate bench-java bench-java-talk bench-names bench-quick bench-recipe bench-serve wheel wheels clean gradle jdk FORCE
+.PHONY: bench-cuda cuda-fake cuda-kit help names java-names java-jar java-publish show page browser pictures test lint format bench bench-against bench-generate bench-java bench-java-talk bench-names bench-quick bench-recipe bench-serve wheel wheels clean gradle jdk FORCE
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -106,6 +106,17 @@ bench-generate: .venv/.installed-bench $(ENGINE)  ## generating beside transform
 
 bench-serve: .venv/.installed-test $(ENGINE)  ## one client and several of the endpoint, 5 minutes
 	@$(VENV_PYTHON) -m benchmarks.serve $(ARGS)
+
+bench-cuda: .venv/.installed $(ENGINE)  ## backend cuda on a card: checked, then measured; 8 minutes
+	@$(VENV_PYTHON) -m benchmarks.cuda $(ARGS)
+
+cuda-kit: $(ENGINE)  ## build/cuda-kit: the same with a small JRE, for a machine that has a driver and no more
+	@rm -rf build/cuda-kit && mkdir -p build/cuda-kit
+	@$(JDK) && "$$jdk/bin/jlink" --add-modules java.base,java.logging,jdk.incubator.vector,jdk.unsupported,jdk.management \
+	    --strip-debug --no-header-files --no-man-pages --compress zip-9 --output build/cuda-kit/jre
+	@cp jbridge/jars/pygpt-engine*.jar build/cuda-kit/pygpt-engine.jar
+	@cp benchmarks/cuda/run.sh benchmarks/cuda/torch_side.py build/cuda-kit/
+	@du -sh build/cuda-kit
 
 bench-against: .venv/.installed $(ENGINE)  ## beside another commit, 15 minutes; ARGS="COMMIT --quick": 10
 	@$(VENV_PYTHON) -m benchmarks.against $(ARGS)
