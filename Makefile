@@ -27,7 +27,7 @@ APT = as_root=$$(test "$$(id -u)" = 0 || echo sudo) && $$as_root apt-get update 
     $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
 .DEFAULT_GOAL := help
-.PHONY: cuda-fake help names java-names java-jar java-publish show page browser pictures test lint format bench bench-against bench-generate bench-java bench-java-talk bench-names bench-quick bench-recipe bench-serve wheel wheels clean gradle jdk FORCE
+.PHONY: bench-cuda cuda-fake cuda-kit help names java-names java-jar java-publish show page browser pictures test lint format bench bench-against bench-generate bench-java bench-java-talk bench-names bench-quick bench-recipe bench-serve wheel wheels clean gradle jdk FORCE
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -52,10 +52,12 @@ java-publish: $(ENGINE)  ## the engine for Gradle and Maven in build/repository,
 	@$(RUN_GRADLE) publish
 	@ls -1 build/repository/org/pygpt/*/*/*.jar
 
-test: lint browser $(CUDA_FAKE) $(CLIENTS)  ## lint, then run pytest and JUnit; the counts come last
-	@rm -f build/pytest.xml; status=0; \
-	$(VENV_PYTHON) -m pytest --junitxml=build/pytest.xml $(ARGS) || status=1; \
-	{ export PYGPT_CUDA="$(CURDIR)/build/cuda-fake"; $(RUN_GRADLE) junit exampleProject; } || status=1; \
+test: lint browser $(CUDA_FAKE) $(CLIENTS)  ## lint, then run pytest and JUnit beside each other; the counts come last
+	@rm -rf build/pytest.xml build/junit build/junit.log; mkdir -p build; status=0; \
+	{ export PYGPT_CUDA="$(CURDIR)/build/cuda-fake"; $(RUN_GRADLE) junit exampleProject; } > build/junit.log 2>&1 & \
+	junit=$$!; trap "kill $$junit; exit 130" INT TERM; \
+	$(VENV_PYTHON) -m pytest --durations=40 --junitxml=build/pytest.xml $(ARGS) || status=1; \
+	wait $$junit || status=1; cat build/junit.log; \
 	$(VENV_PYTHON) tests/packaging/counts.py build/pytest.xml build/junit || status=1; \
 	exit $$status
 
@@ -90,7 +92,7 @@ pictures: .venv/.installed-test $(ENGINE) $(PAGE) browser  ## make the pictures 
 bench-names: .venv/.installed-bench $(ENGINE)  ## names beside NumPy and PyTorch (fetches 3 GB)
 	@$(VENV_PYTHON) -m benchmarks.names $(ARGS)
 
-bench: .venv/.installed-bench $(ENGINE)  ## training beside PyTorch, five models, 20 minutes
+bench: .venv/.installed-bench $(ENGINE)  ## training beside PyTorch and JAX, five models, 25 minutes
 	@$(VENV_PYTHON) -m benchmarks.train $(ARGS)
 
 bench-quick: .venv/.installed-bench $(ENGINE)  ## the three small ones beside eager PyTorch, 3 minutes
@@ -99,11 +101,22 @@ bench-quick: .venv/.installed-bench $(ENGINE)  ## the three small ones beside ea
 bench-recipe: .venv/.installed-bench $(ENGINE)  ## nanoGPT's Shakespeare recipe beside PyTorch, 2 minutes
 	@$(VENV_PYTHON) -m benchmarks.recipe $(ARGS)
 
-bench-generate: .venv/.installed-bench $(ENGINE)  ## generating beside Hugging Face transformers, 5 minutes
+bench-generate: .venv/.installed-bench $(ENGINE)  ## generating beside transformers and CTranslate2, 10 minutes
 	@$(VENV_PYTHON) -m benchmarks.generate $(ARGS)
 
 bench-serve: .venv/.installed-test $(ENGINE)  ## one client and several of the endpoint, 5 minutes
 	@$(VENV_PYTHON) -m benchmarks.serve $(ARGS)
+
+bench-cuda: .venv/.installed $(ENGINE)  ## backend cuda on a card: checked, then measured; 8 minutes
+	@$(VENV_PYTHON) -m benchmarks.cuda $(ARGS)
+
+cuda-kit: $(ENGINE)  ## build/cuda-kit: the same with a small JRE, for a machine that has a driver and no more
+	@rm -rf build/cuda-kit && mkdir -p build/cuda-kit
+	@$(JDK) && "$$jdk/bin/jlink" --add-modules java.base,java.logging,jdk.incubator.vector,jdk.unsupported,jdk.management \
+	    --strip-debug --no-header-files --no-man-pages --compress zip-9 --output build/cuda-kit/jre
+	@cp jbridge/jars/pygpt-engine*.jar build/cuda-kit/pygpt-engine.jar
+	@cp benchmarks/cuda/run.sh benchmarks/cuda/torch_side.py build/cuda-kit/
+	@du -sh build/cuda-kit
 
 bench-against: .venv/.installed $(ENGINE)  ## beside another commit, 15 minutes; ARGS="COMMIT --quick": 10
 	@$(VENV_PYTHON) -m benchmarks.against $(ARGS)

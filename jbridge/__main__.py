@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from jbridge import application, archive, jdk, jvm
@@ -19,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="Python module of the application; by default that of an installed package",
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("info", help="print the JDK, flags, jars, ND4J backend and vector width")
+    commands.add_parser("info", help="print the JDK, flags, jars, vector width and libraries")
     commands.add_parser("install-jdk", help=f"get Temurin {jdk.MIN_FEATURE} for this user")
     commands.add_parser("jdk-home", help="print the home folder of the JDK that is used")
     recorder = commands.add_parser("archive", help="run Java and archive its classes for the start")
@@ -61,6 +62,12 @@ def _info() -> None:
     show("flags", " ".join(jvm.start().options))
     bits = jvm.java_class("jdk.incubator.vector.FloatVector").SPECIES_PREFERRED.vectorBitSize()
     show("vector width", f"{bits} bits, {bits // 32} floats")
+    _show_nd4j(show, jars)
+    for name, value in application.used().more_info():
+        show(name, value)
+
+
+def _show_nd4j(show: Callable[[str, str], None], jars: tuple[Path, ...]) -> None:
     try:
         nd4j = jvm.java_class("org.nd4j.linalg.factory.Nd4j")
     except JarsNotFoundError:

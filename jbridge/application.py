@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ class Application:
         flags: a file of JVM flags, one a line, as `java @FILE` reads it; None for none.
         how_to_get_jars: ends the message that there are none.
         more_flags: gives flags that are known when the JVM starts, such as where libraries are.
+        more_info: gives further names and values for `python -m jbridge info`; Java runs then.
     """
 
     name: str = "jbridge"
@@ -30,6 +31,7 @@ class Application:
     flags: Path | None = None
     how_to_get_jars: str = "name their folder with JBRIDGE_JARS"
     more_flags: Callable[[], tuple[str, ...]] = tuple
+    more_info: Callable[[], Iterable[tuple[str, str]]] = tuple
 
     def variable(self, name: str) -> str:
         """Return the full name of an environment variable."""

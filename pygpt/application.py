@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import jbridge
 from jbridge.application import Application
 
 CUDA_LIBRARIES = Path("nvidia", "cu13", "lib")
@@ -19,9 +21,20 @@ def cuda_flags() -> tuple[str, ...]:
     return (f"-Dpygpt.cuda.path={os.pathsep.join(found)}",) if found else ()
 
 
+def cuda_info() -> Iterator[tuple[str, str]]:
+    """Yield what backend cuda finds here: driver, cards, libraries, each or what is missing."""
+    try:
+        info = jbridge.java_class("org.pygpt.kernels.cuda.CudaInfo")
+    except jbridge.JarsNotFoundError:
+        return  # other jars, without the engine
+    for entry in info.lines().entrySet():
+        yield str(entry.getKey()), str(entry.getValue())
+
+
 APPLICATION = Application(
     name="pygpt",
     flags=Path(__file__).absolute().parent / "data" / "java.flags",
     how_to_get_jars="run `make names` in pygpt's source tree, or install pygpt again with pip",
     more_flags=cuda_flags,
+    more_info=cuda_info,
 )

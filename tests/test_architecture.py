@@ -21,7 +21,7 @@ ORDER = (
     "model.batch", "model.network_config", "model.encoder_decoder_config", "model.pair_batch",
     "generate.translate_config",
     "engine.turns", "engine.java", "engine.java_network", "engine.java_vectors", "engine.door",
-    "engine.arrays", "engine.freeing",
+    "engine.arrays", "engine.auto", "engine.freeing",
     "engine.handle", "engine.training", "engine.probe",
     "engine.model", "engine.encoder_decoder", "engine.generation", "engine.network",
     "engine.word_vectors", "engine",
@@ -86,7 +86,8 @@ JAVA = ROOT / "java" / "src" / "main" / "java" / "org" / "pygpt"
 JAVA_ORDER = (
     "python", "text", "chat", "tensor", "kernels", "kernels.reference", "kernels.nd4j",
     "kernels.cpu", "kernels.cuda", "backends", "vectors", "graph", "ops", "model", "train",
-    "generate", "network", "jobs", "files", "datasets", "runs", "names", "", "cli",
+    "generate", "network", "jobs", "files", "datasets", "runs", "names", "bench",
+    "", "cli",
 )  # fmt: skip
 JAVA_FILES = sorted(JAVA.rglob("*.java"))
 

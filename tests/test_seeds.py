@@ -14,7 +14,7 @@ IDEAS = (
     "computational graph", "layers", "forward", "backward", "optimizer", "metric", "embedding",
     "QKV", "softmax", "residual", "norm", "dropout", "multi-head", "positional encoding", "encoder",
     "decoder", "BPE", "cosine", "dot product", "universal approximation", "two files",
-    "pretraining", "fine-tuning", "word vectors", "retrieval",
+    "pretraining", "fine-tuning", "word vectors", "retrieval", "preferences",
 )  # fmt: skip
 
 

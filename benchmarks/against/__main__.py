@@ -3,7 +3,7 @@
     python -m benchmarks.against REV [--models NAME ...] [--quick] [--rounds N] [--json FILE]
 
 It shows what a change costs or gains. The other commit is taken from git into build/against, built
-there with its own build.gradle, and kept for the next run. This tree is taken as it is, built, with
+there by its own Makefile, and kept for the next run. This tree is taken as it is, built, with
 changes that are not committed; do not edit or build it meanwhile. The rows:
 
     import pygpt      in a fresh process, also with its class GPT, for which NumPy is imported

@@ -3,8 +3,9 @@
     python -m benchmarks.distributed.failures [--runs N] [--workers N] [--python FILE ...]
 
 `launch --max-restarts 1 train makemore` runs undisturbed first. Then each run has a worker killed,
-stopped or made to raise at a random moment, in turn. Noted is after how many seconds a line named
-it, after how many all workers had ended, and whether the final weights are the undisturbed ones.
+stopped or made to raise in turn, at a random moment after its first step. Noted is after how many
+seconds a line named it, after how many all workers had ended, and whether the final weights are the
+undisturbed ones.
 """
 
 from __future__ import annotations
@@ -92,9 +93,12 @@ class Run:
 def undisturbed(
     python: str, workers: int, steps: int, scratch: Path
 ) -> tuple[bytes, float]:
-    """Return the final weights, and the seconds from the roster to the end."""
+    """Return the final weights, and the seconds from the first step to the end."""
     run = Run(python, workers, steps, scratch / "whole", scratch)
-    began, _ = run.until(r"workers by ")
+    metrics = scratch / "whole" / "metrics.jsonl"
+    while not metrics.exists() and run.process.poll() is None:
+        time.sleep(0.05)
+    began = time.monotonic()
     if run.process.wait():
         raise DisagreementError(f"the undisturbed run failed: {list(run.lines.queue)}")
     return weights(scratch / "whole"), time.monotonic() - began
@@ -105,7 +109,9 @@ def weights(run: Path) -> bytes:
     return (run / "last" / "model.safetensors").read_bytes()
 
 
-def disturb(run: Run, kind: str, rank: int, after_s: float) -> tuple[float, float] | None:
+def disturb(
+    run: Run, kind: str, rank: int, after_s: float, metrics: Path
+) -> tuple[float, float] | None:
     """Do it; return seconds until a line names the worker, and until all have ended.
 
     Returns:
@@ -113,6 +119,8 @@ def disturb(run: Run, kind: str, rank: int, after_s: float) -> tuple[float, floa
     """
     _, roster = run.until(r"workers by [^:]*: (.*)$")
     place = dict(entry.split(" ", 1) for entry in roster[1].split(", "))[str(rank)]
+    while not (metrics.exists() and metrics.stat().st_size) and run.process.poll() is None:
+        time.sleep(0.05)
     time.sleep(after_s)
     if run.process.poll() is not None:
         return None
@@ -141,9 +149,10 @@ def check(
         if done == runs:
             break
         kind = list(KINDS)[done % len(KINDS)]
-        rank, after_s = draw.randrange(workers), draw.uniform(0, lasts_s - 1)
+        rank, after_s = draw.randrange(workers), draw.uniform(0, lasts_s)
         out = scratch / f"run-{number}"
-        found = disturb(Run(python, workers, steps, out, scratch), kind, rank, after_s)
+        run = Run(python, workers, steps, out, scratch)
+        found = disturb(run, kind, rank, after_s, out / "metrics.jsonl")
         if found is None:
             continue
         done += 1

@@ -2,17 +2,17 @@
 
     python -m benchmarks.distributed.links [--rates RATE ...] [--wires NAME ...] [--unplug N] ...
 
-Linux, root, `ip` and `tc`. `launch --hosts` starts a worker in each namespace, which has a name of
-its own, by `ip netns exec` in place of ssh. For each rate and wire the first lines say what a
-step's communication will cost, and the last ones what it did cost. Then the link goes down at a
-random moment of runs of a small model.
+Linux, root, `ip` and `tc`. mpiexec starts a worker in each namespace, which has a name of its own,
+by `ip netns exec` in place of ssh. For each rate and wire a step of 124 million parameters is
+measured beside what `Cost` predicts before the first one. Then, by `launch --hosts`, the link goes
+down at a random moment of runs of a small model.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
-import re
 import shlex
 import stat
 import subprocess
@@ -22,11 +22,17 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from benchmarks.distributed.failures import FIXED, SIZES
+from benchmarks.distributed.start import WORKER
 from benchmarks.harness.check import DisagreementError
 from benchmarks.harness.command import exit_status, make_note
 from benchmarks.harness.peer import ROOT
+from pygpt.distributed.launch import Launcher
+from pygpt.engine.door import environment_for_mpi
 
 HOSTS = {"pyone": "10.77.0.1", "pytwo": "10.77.0.2"}
 LINK_LIMIT_S = 20.0
@@ -37,7 +43,10 @@ host=$1; shift
 case $host in {cases} esac
 exec ip netns exec $host unshare --uts sh -c "hostname $host; $*"
 """
-GPT2 = ["gpt2", "--block-size", "64", "--batch-size", "2", "--gradient-accumulation-steps", "1"]
+GPT2: dict[str, Any] = {
+    "block_size": 64, "batch_size": 2, "gradient_accumulation_steps": 1, "microbatches": 2,
+    "threads": 1, "max_iters": 100, "eval_interval": 0, "checkpoint_interval": 0,
+}  # fmt: skip
 
 
 def _ip(*words: str) -> None:
@@ -71,7 +80,7 @@ def hosts() -> Iterator[None]:
 def limit(rate: str) -> None:
     """Limit what each host sends, as `tc` writes rates: `1gbit`."""
     for name in HOSTS:
-        shape = ["root", "tbf", "rate", rate, "burst", "64kb", "latency", "50ms"]
+        shape = ["root", "tbf", "rate", rate, "burst", "1mb", "latency", "500ms"]
         subprocess.run(["tc", "-n", name, "qdisc", "replace", "dev", "pylink", *shape], check=True)
 
 
@@ -84,39 +93,53 @@ def agent(folder: Path) -> Path:
     return path
 
 
-def launch(python: str, folder: Path, words: Sequence[str]) -> subprocess.Popen[str]:
-    """Start `launch` on the first host, with a worker on each."""
-    path = agent(folder)
-    program = [python, "-m", "pygpt", "launch", "-n", "2", "--hosts", ",".join(HOSTS)]
-    program += ["--agent", str(path), *words]
+def on_first(folder: Path, program: Sequence[str]) -> subprocess.Popen[str]:
+    """Start a program on the first host."""
     first = next(iter(HOSTS))
     return subprocess.Popen(
-        [str(path), first, f"cd {shlex.quote(str(ROOT))}; exec {shlex.join(program)}"],
+        [str(agent(folder)), first, f"cd {shlex.quote(str(ROOT))}; exec {shlex.join(program)}"],
+        env=environment_for_mpi(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
 
 
-def compare(python: str, rate: str, wire: str, steps: int, data: str, folder: Path) -> str:
-    """Train some steps of 124 million parameters; return what was said and what was measured."""
+def compare(
+    python: str, rate: str, wires: Sequence[str], steps: int, folder: Path, begin: str | None
+) -> Iterator[str]:
+    """Train some steps of 124 million parameters; yield what was predicted and what measured."""
     limit(rate)
-    out = folder / f"{rate}-{wire}"
-    words = ["train", *GPT2, "--data", data, "--max-iters", str(steps), "--wire", wire]
-    words += ["--microbatches", "2", "--threads", "1", "--eval-interval", "0"]
-    words += ["--checkpoint-interval", "0", "--out", str(out)]
-    process = launch(python, folder, words)
+    jobs: list[dict[str, Any]] = [
+        {
+            "recipe": "gpt2", "data": "shakespeare", "options": GPT2 | {"wire": wire},
+            "steps": steps, "measures": True, "out": str(folder / f"{rate}-{wire}"),
+        }
+        for wire in wires
+    ]  # fmt: skip
+    if begin:
+        jobs[0]["begins_with"] = f"{begin}-{rate}"
+    launcher = Launcher.find(str(Path(python).parent / "mpiexec"))
+    program = [python, *WORKER, json.dumps({"transport": "mpi", "jobs": jobs})]
+    process = on_first(folder, launcher.command(2, list(HOSTS), str(agent(folder)), program))
     text, errors = process.communicate(timeout=1800)
-    said = re.search(r"([\d.,]+) ms communication at .*", text)
-    spent = re.search(r"waiting ([\d.]+) s, communication ([\d.]+) s", text)
-    if process.returncode or said is None or spent is None:
-        raise DisagreementError(f"{rate}, {wire}: status {process.returncode}: {text}{errors}")
-    predicted = float(said[1].replace(",", "")) / 1000
-    measured = float(spent[2]) / steps
+    lines = [line for line in text.splitlines() if line.startswith("{")]
+    if process.returncode or len(lines) != len(wires):
+        raise DisagreementError(f"{rate}: status {process.returncode}: {text}{errors}")
+    for wire, line in zip(wires, lines, strict=True):
+        yield f"{rate}, {wire}: {measured(json.loads(line))}"
+
+
+def measured(found: dict[str, Any]) -> str:
+    """Return what a step was to cost, and what the median one did."""
+    cost, totals = found["cost"], np.array(found["spent"])
+    computing, waiting, moving = np.median(np.diff(totals, axis=0, prepend=0), axis=0)
+    predicted = cost["step_s"]
     return (
-        f"{rate}, {wire}: predicted {predicted:.2f} s a step, measured {measured:.2f} s, "
-        f"{100 * (measured / predicted - 1):+.0f} %; waiting {float(spent[1]) / steps:.2f} s; "
-        f"{said[0]}"
+        f"predicted {predicted:.2f} s a step, measured {moving:.2f} s, "
+        f"{100 * (moving / predicted - 1):+.0f} %; computing {computing:.2f} s, waiting "
+        f"{waiting:.2f} s; {cost['bytes_per_s'] / 1e6:.1f} MB/s, "
+        f"{1e6 * cost['latency_s']:.0f} µs a call, adding {1e3 * cost['work_s']:.0f} ms"
     )
 
 
@@ -124,7 +147,9 @@ def unplug(python: str, number: int, folder: Path) -> str:
     """Take the link down while a small model trains; return how that ended."""
     limit("1gbit")
     words = ["train", "makemore", *SIZES, *FIXED, "--max-iters", "100000", "--eval-interval", "0"]
-    process = launch(python, folder, [*words, "--out", str(folder / f"unplugged-{number}")])
+    program = [python, "-m", "pygpt", "launch", "-n", "2", "--hosts", ",".join(HOSTS)]
+    program += ["--agent", str(agent(folder)), *words]
+    process = on_first(folder, [*program, "--out", str(folder / f"unplugged-{number}")])
     assert process.stderr is not None
     while "workers by" not in process.stderr.readline():
         if process.poll() is not None:
@@ -138,6 +163,8 @@ def unplug(python: str, number: int, folder: Path) -> str:
         line = process.stderr.readline()
         if not line:
             raise DisagreementError("it ended without a line that names the rank")
+    if "no sign of life" not in line:
+        raise DisagreementError(f"something else ended it: {line}")
     named = time.monotonic() - began
     process.wait(60)
     ended = time.monotonic() - began
@@ -167,10 +194,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(prog="benchmarks.distributed.links")
     add = parser.add_argument
-    add("--data", metavar="FOLDER", help="tokens of GPT-2's tokenizer, as `prepare` makes them")
     add("--rates", nargs="*", default=["1gbit", "100mbit"], metavar="RATE")
     add("--wires", nargs="*", default=["float32", "bfloat16"], metavar="NAME")
     add("--steps", type=int, default=3, metavar="N", help="default: 3")
+    add("--begin", metavar="FILE", help="wait for FILE-RATE before the measurements of a rate")
     add("--unplug", type=int, default=3, metavar="N", help="runs that lose the link, default: 3")
     add("--python", default=sys.executable, metavar="FILE", help="with an mpiexec beside it")
     options = parser.parse_args(arguments)
@@ -178,8 +205,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="bench-links-") as scratch, hosts():
         folder = Path(scratch)
         for rate in options.rates:
-            for wire in options.wires:
-                note(compare(options.python, rate, wire, options.steps, options.data, folder))
+            wires, begin = options.wires, options.begin
+            for line in compare(options.python, rate, wires, options.steps, folder, begin):
+                note(line)
         for number in range(options.unplug):
             note(unplug(options.python, number, folder))
 

@@ -52,15 +52,16 @@ FLAGS = "-XX:TieredStopAtLevel=1 -XX:-OmitStackTraceInFastThrow -XX:MaxJavaStack
 
 def work(folder: str, checks: int) -> None:
     """As one of the workers: check, and compare the counts of all."""
+    import jbridge  # noqa: TID251 - a class that pygpt does not have
     import pygpt
     from pygpt.distributed.group import gather_objects
-    from pygpt.engine.door import java_class
 
+    java_class = jbridge.java_class
     group = pygpt.distributed.mpi()
     url = java_class("java.io.File")(folder).toURI().toURL()
     loader = java_class("java.net.URLClassLoader").newInstance([url])
     method = loader.loadClass("NullChecks").getMethod("count", java_class("java.lang.Integer").TYPE)
-    found = int(method.invoke(None, checks))
+    found = int(method.invoke(None, [java_class("java.lang.Integer").valueOf(checks)]))
     counts = gather_objects(group, found)
     if group.rank == 0:
         print(f"{group.transport}: {counts} null checks", flush=True)

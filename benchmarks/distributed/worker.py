@@ -1,6 +1,8 @@
 """One of several workers that train: `worker.py JOB`, a JSON object, by mpiexec or torchrun.
 
-Worker 0 prints a line of JSON: what the steps took, and a digest of the weights.
+It gets ready, and begins when there is the file that `begins_with` names, if that is given. Worker
+0 prints a line of JSON for it, or for each of its `jobs`: what the steps took, and a digest of the
+weights.
 """
 
 from __future__ import annotations
@@ -62,6 +64,8 @@ def train(job: dict[str, Any], group: Group) -> dict[str, Any]:
     with open_run(job["recipe"], job["options"], group=group, **more) as run:
         trainer = run.trainer
         assert trainer is not None
+        while "begins_with" in job and not Path(job["begins_with"]).exists():
+            time.sleep(0.01)
         cost = trainer.measure() if job.get("measures") else None
         shards = [trainer._training._shard_of(moment).length() for moment in "mv"]
         moments = int(sum(shards)) * np.dtype(run.model.dtype).itemsize
@@ -85,6 +89,7 @@ def train(job: dict[str, Any], group: Group) -> dict[str, Any]:
 if __name__ == "__main__":
     asked = json.loads(sys.argv[1])
     with group_of(asked["transport"]) as workers:
-        result = train(asked, workers)
-        if workers.rank == 0:
-            print(json.dumps(result), flush=True)
+        for each in asked.get("jobs", [asked]):
+            result = train(each, workers)
+            if workers.rank == 0:
+                print(json.dumps(result), flush=True)

@@ -1,4 +1,4 @@
-"""Generating here and in Hugging Face `transformers`, side by side: `make bench-generate`.
+"""Generating here, in `transformers` and in CTranslate2, side by side: `make bench-generate`.
 
     python -m benchmarks.generate [--sides NAME ...] [--rounds N] [--threads N] [--json FILE]
 
@@ -8,14 +8,17 @@ A GPT-2 of 124 million random weights, saved by pygpt as a folder that all sides
     pygpt             this project, float32
     pygpt-bfloat16    its matrices rounded to bfloat16
     pygpt-int8        its matrices rounded to int8
+    pygpt-int4        to int4 in groups of 32, the embedding to int8
+    ctranslate2       CTranslate2, float32
+    ctranslate2-int8  its matrices and what they are multiplied by rounded to int8
 
-all on two threads, one sequence, greedily. Each is a process of its own, which waits unless it is
-asked. First they are compared: logits of the float32 sides to 1e-4 of the largest, and every
-greedy token of every side with the logits that the same side computes without a cache; what
-disagrees fails the benchmark. Then the sides take turns, there and back again: 256 new tokens after
-a prompt of 16 (the whole call is timed), a prompt of 1,000 up to its first new token (prefill), and
-a forward of 1,000 tokens with its loss, which is what training runs forward. The first turns do not
-count.
+all on two threads, greedily. Each is a process of its own, which waits unless it is asked. First
+they are compared: logits of the float32 sides to 1e-4 of the largest, and every greedy token of
+every side with the logits that the same side computes without a cache; what disagrees fails the
+benchmark. Then the sides take turns, there and back again: 256 new tokens after a prompt of 16 (the
+whole call is timed), 64 new tokens of 8 and of 32 sequences together, a prompt of 1,000 up to its
+first new token (prefill), and a forward of 1,000 tokens with its loss, which is what training runs
+forward. The first turns do not count.
 
 Just before and just after each 256 tokens as many threads read a gigabyte of memory nine times.
 What every weight once a token comes to is compared with the mean of the two median rates: a rate
@@ -46,7 +49,7 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="benchmarks.generate",
-        description="Generating here and in Hugging Face transformers, side by side.",
+        description="Generating here, in transformers and in CTranslate2, side by side.",
     )
     parser.add_argument(
         "--sides", nargs="+", choices=SIDES, default=SIDES, metavar="NAME", help=" ".join(SIDES)

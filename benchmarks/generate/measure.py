@@ -16,7 +16,12 @@ from benchmarks.generate.workload import Workload
 from benchmarks.harness.measure import ratios, turns
 from benchmarks.harness.peer import Peer, environment
 
-WEIGHT_BITS = {"pygpt-int8": 8, "pygpt-bfloat16": 16}  # 32 otherwise
+WEIGHT_BITS = {  # in the blocks, and of the output matrix; 32 otherwise
+    "pygpt-bfloat16": (16, 16),
+    "pygpt-int8": (8, 8),
+    "pygpt-int4": (5, 8),  # with a scale of 32 bits for every 32
+    "ctranslate2-int8": (8, 8),
+}
 
 
 @dataclass
@@ -30,6 +35,7 @@ class Result:
         generate_s: the continuations, one by one.
         read_bytes_per_s: at which memory was read around each: the mean of just before and after.
         prefill_s: reading the long prompt, up to its first new token.
+        batch_s: number of sequences -> continuing that many, one by one.
         forward_s: one forward of as many tokens, with the loss.
     """
 
@@ -41,6 +47,7 @@ class Result:
     generate_s: list[float] = field(default_factory=list)
     read_bytes_per_s: list[float] = field(default_factory=list)
     prefill_s: list[float] = field(default_factory=list)
+    batch_s: dict[int, list[float]] = field(default_factory=dict)
     forward_s: list[float] = field(default_factory=list)
     peak_bytes: int = 0
 
@@ -82,7 +89,8 @@ def _check(work: Workload, peers: Sequence[tuple[Peer, Result]]) -> None:
     expected = None if first is None else first.ask("logits", prompt)
     tokens: list[int] = []
     for peer, result in peers:
-        result.bytes_per_token = work.weights_read * WEIGHT_BITS.get(result.name, 32) // 8
+        blocks, head = WEIGHT_BITS.get(result.name, (32, 32))
+        result.bytes_per_token = (work.blocks_read * blocks + work.head_read * head) // 8
         if expected is not None and result.name not in WEIGHT_BITS:
             result.logits_apart = compare_logits(result.name, peer.ask("logits", prompt), expected)
         _, mine = peer.ask("generate", prompt, work.new)
@@ -90,6 +98,10 @@ def _check(work: Workload, peers: Sequence[tuple[Peer, Result]]) -> None:
         result.equal_tokens = equal_tokens(mine, tokens)
         logits = peer.ask("logits", np.append(prompt, mine))
         check_greedy(result.name, prompt, mine, logits)
+        prompts = work.prompts(2)
+        _, both = peer.ask("generate_many", prompts, work.batch_new)
+        for row, made in zip(prompts, both, strict=True):
+            check_greedy(result.name, row, made, peer.ask("logits", np.append(row, made)))
 
 
 def _turn(work: Workload, peer: Peer, result: Result, reader: MemoryReader) -> None:
@@ -97,12 +109,20 @@ def _turn(work: Workload, peer: Peer, result: Result, reader: MemoryReader) -> N
     result.generate_s.append(peer.ask("generate", work.tokens(work.prompt), work.new)[0])
     result.read_bytes_per_s.append((before + reader.bytes_per_s()) / 2)
     result.prefill_s.append(peer.ask("generate", work.tokens(work.prefill), 1)[0])
+    for count in work.batches:
+        seconds, _ = peer.ask("generate_many", work.prompts(count), work.batch_new)
+        result.batch_s.setdefault(count, []).append(seconds)
     result.forward_s.append(peer.ask("forward", work.tokens(work.prefill + 1))[0])
 
 
 def tokens_per_s(work: Workload, result: Result) -> float:
     """Return new tokens a second, in the median turn."""
     return work.new / statistics.median(result.generate_s)
+
+
+def batch_tokens_per_s(work: Workload, result: Result, count: int) -> float:
+    """Return new tokens a second of so many sequences together, in the median turn."""
+    return count * work.batch_new / statistics.median(result.batch_s[count])
 
 
 def times(result: Result, other: Result) -> list[float]:

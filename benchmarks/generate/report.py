@@ -10,7 +10,13 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from benchmarks.generate.measure import Result, shares, times, tokens_per_s
+from benchmarks.generate.measure import (
+    Result,
+    batch_tokens_per_s,
+    shares,
+    times,
+    tokens_per_s,
+)
 from benchmarks.generate.workload import Workload
 from benchmarks.harness.report import spread
 
@@ -18,14 +24,15 @@ from benchmarks.harness.report import spread
 def table(work: Workload, results: Sequence[Result]) -> Table:
     """Return the table: tokens/s, of the median turn; memory in MiB."""
     shown = Table(
-        title=f"GPT-2 124M, batch 1: {work.new} new tokens after {work.prompt}, "
-        f"a prompt of {work.prefill}; tokens/s",
+        title=f"GPT-2 124M: {work.new} new tokens after {work.prompt}, several sequences "
+        f"({work.batch_new} each), a prompt of {work.prefill}; tokens/s",
         title_justify="left", box=box.SIMPLE_HEAD, padding=0, pad_edge=False,
     )  # fmt: skip
     shown.add_column("\nside", no_wrap=True)
     for name in (
-        "\ngenerate", "of memory's\nrate then", "x 1st\nside", "\nprefill", "\nforward",
-        "prefill /\nforward", "peak\nMiB",
+        "\ngenerate", "of memory's\nrate then", "x 1st\nside",
+        *(f"{count}\nsequences" for count in work.batches),
+        "\nprefill", "\nforward", "prefill /\nforward", "peak\nMiB",
     ):  # fmt: skip
         shown.add_column(name, justify="right", no_wrap=True)
     for result in results:
@@ -36,6 +43,7 @@ def table(work: Workload, results: Sequence[Result]) -> Table:
             f"{rate:.1f}",
             spread([100 * share for share in shares(work, result)], ".0f", "%"),
             spread(times(result, results[0]), ".2f"),
+            *(f"{batch_tokens_per_s(work, result, count):,.0f}" for count in work.batches),
             f"{prefill:,.0f}",
             f"{forward:,.0f}",
             f"{prefill / forward:.0%}",
@@ -64,7 +72,7 @@ def _remarks(work: Workload, results: Sequence[Result]) -> list[str]:
             remarks.append(f"{result.name} does the first side's work: {apart}, {same}")
     by_name = {result.name: result for result in results}
     if "pygpt" in by_name:
-        for name in ("pygpt-bfloat16", "pygpt-int8"):
+        for name in ("pygpt-bfloat16", "pygpt-int8", "pygpt-int4"):
             if name in by_name:
                 ratio = statistics.median(times(by_name[name], by_name["pygpt"]))
                 remarks.append(f"{name} generates {ratio:.2f} x as fast as pygpt")
@@ -81,6 +89,9 @@ def as_json(work: Workload, results: Sequence[Result]) -> dict[str, Any]:
             | {
                 "tokens_per_s": tokens_per_s(work, result),
                 "shares_of_memory_rate": shares(work, result),
+                "batch_tokens_per_s": {
+                    count: batch_tokens_per_s(work, result, count) for count in work.batches
+                },
                 "prefill_tokens_per_s": prefill,
                 "forward_tokens_per_s": forward,
             }

@@ -9,7 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-SIDES = ("transformers", "pygpt", "pygpt-bfloat16", "pygpt-int8")
+SIDES = (
+    "transformers", "pygpt", "pygpt-bfloat16", "pygpt-int8", "pygpt-int4", "ctranslate2",
+    "ctranslate2-int8",
+)  # fmt: skip
 
 
 class Side(Protocol):
@@ -19,6 +22,11 @@ class Side(Protocol):
 
     def generate(self, prompt: NDArray[np.int64], new: int) -> tuple[float, list[int]]:
         """Return the seconds that it took to continue the prompt, and the new tokens."""
+
+    def generate_many(
+        self, prompts: NDArray[np.int64], new: int
+    ) -> tuple[float, list[list[int]]]:
+        """Return the seconds that it took to continue prompts, (B, T), and the new tokens."""
 
     def forward(self, ids: NDArray[np.int64]) -> tuple[float, float]:
         """Return the seconds of one forward with its loss, and the loss, in nats."""
@@ -40,6 +48,14 @@ class PygptSide:
         began = time.perf_counter()
         ids = self._model.generate(prompt, new, temperature=0, stop_tokens=())
         return time.perf_counter() - began, ids[len(prompt) :].tolist()
+
+    def generate_many(
+        self, prompts: NDArray[np.int64], new: int
+    ) -> tuple[float, list[list[int]]]:
+        began = time.perf_counter()
+        ids = self._model.generate(prompts, new, temperature=0, stop_tokens=())
+        seconds = time.perf_counter() - began
+        return seconds, [row[prompts.shape[1] :].tolist() for row in ids]
 
     def forward(self, ids: NDArray[np.int64]) -> tuple[float, float]:
         began = time.perf_counter()
@@ -66,7 +82,13 @@ class TransformersSide:
         self.description = f"{versions}, {torch.backends.cpu.get_cpu_capability()}"
 
     def generate(self, prompt: NDArray[np.int64], new: int) -> tuple[float, list[int]]:
-        ids = self._torch.from_numpy(prompt)[None]
+        seconds, made = self.generate_many(prompt[None], new)
+        return seconds, made[0]
+
+    def generate_many(
+        self, prompts: NDArray[np.int64], new: int
+    ) -> tuple[float, list[list[int]]]:
+        ids = self._torch.from_numpy(prompts)
         began = time.perf_counter()
         made = self._model.generate(
             ids,
@@ -77,7 +99,7 @@ class TransformersSide:
             eos_token_id=None,
             pad_token_id=0,
         )
-        return time.perf_counter() - began, made[0, len(prompt) :].tolist()
+        return time.perf_counter() - began, made[:, prompts.shape[1] :].tolist()
 
     def forward(self, ids: NDArray[np.int64]) -> tuple[float, float]:
         tokens = self._torch.from_numpy(ids)[None]
@@ -99,4 +121,8 @@ def make_side(name: str, folder: Path, threads: int) -> Side:
     """Return the side of this name, with the model of a folder."""
     if name == "transformers":
         return TransformersSide(folder, threads)
+    if name.startswith("ctranslate2"):
+        from benchmarks.generate.ctranslate2_side import CTranslate2Side
+
+        return CTranslate2Side(folder, threads, name.partition("-")[2] or "float32")
     return PygptSide(folder, threads, name.partition("-")[2] or None)

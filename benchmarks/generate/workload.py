@@ -19,6 +19,8 @@ class Workload:
         prompt: tokens of the prompt that is continued.
         new: tokens to add to it.
         prefill: tokens of a prompt that is only read, and of the forward that it is compared with.
+        batches: numbers of sequences that are continued together.
+        batch_new: tokens to add to each of those.
         warm_up: turns of each side that do not count.
         rounds: turns of each side that count.
     """
@@ -31,15 +33,27 @@ class Workload:
     prompt: int = 16
     new: int = 256
     prefill: int = 1000
+    batches: tuple[int, ...] = (8, 32)
+    batch_new: int = 64
     warm_up: int = 1
     rounds: int = 7
 
     @property
     def weights_read(self) -> int:
         """Weights that a step reads: all but the position embeddings."""
+        return self.head_read + self.blocks_read
+
+    @property
+    def head_read(self) -> int:
+        """Those of the output matrix."""
+        return self.vocab_size * self.n_embd
+
+    @property
+    def blocks_read(self) -> int:
+        """All others."""
         C = self.n_embd
         block = (3 + 1 + 4 + 4) * C * C + (3 + 1 + 4 + 1) * C + 4 * C
-        return self.vocab_size * C + self.n_layer * block + 2 * C
+        return self.n_layer * block + 2 * C
 
     def make_folder(self, folder: Path) -> None:
         """Write the model that all sides load, as `transformers` has it."""
@@ -54,6 +68,11 @@ class Workload:
     def tokens(self, count: int) -> NDArray[np.int64]:
         """Return so many random tokens, int64; the same always."""
         return np.random.default_rng(SEED).integers(self.vocab_size, size=count)
+
+    def prompts(self, count: int) -> NDArray[np.int64]:
+        """Return so many short prompts of random tokens, (count, prompt), int64."""
+        shape = (count, self.prompt)
+        return np.random.default_rng(SEED + 1).integers(self.vocab_size, size=shape)
 
 
 GPT2_124M = Workload()

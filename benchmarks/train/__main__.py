@@ -1,4 +1,4 @@
-"""Training here and in PyTorch, side by side: `make bench`, or `make bench-quick` (3 minutes).
+"""Training here, in PyTorch and in JAX, side by side: `make bench`; `make bench-quick`: 3 minutes.
 
     python -m benchmarks.train [--quick] [--models NAME ...] [--sides NAME ...] [--json FILE]
 
@@ -9,6 +9,7 @@ Five GPT-2s (`workload.py`), from 0.2 to 124 million weights, are trained by
     torch            PyTorch, eager, float32
     torch-compile    its forward, loss and backward through torch.compile, float32
     torch-bf16       eager, forward and loss under autocast to bfloat16; AdamW in float32
+    jax              JAX, the whole step through jax.jit, float32
 
 all on two threads, from the same weights, on the same batches of random tokens. A step is forward,
 loss, backward, clipping to norm 1, AdamW, and reading the loss. PyTorch has its fastest pieces:
@@ -44,7 +45,7 @@ from benchmarks.train.measure import measure
 from benchmarks.train.report import as_json, table
 from benchmarks.train.workload import WORKLOADS
 
-SIDES = ("pygpt", "pygpt-bf16", "torch", "torch-compile", "torch-bf16")
+SIDES = ("pygpt", "pygpt-bf16", "torch", "torch-compile", "torch-bf16", "jax")
 QUICK_SIDES = ("pygpt", "torch")
 
 
@@ -52,7 +53,7 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     names = [work.name for work in WORKLOADS]
     parser = argparse.ArgumentParser(
-        prog="benchmarks.train", description="Training here and in PyTorch, side by side."
+        prog="benchmarks.train", description="Training here, in PyTorch and in JAX, side by side."
     )
     parser.add_argument("--quick", action="store_true", help="small models, eager, few turns")
     parser.add_argument("--models", nargs="+", choices=names, metavar="NAME", help=" ".join(names))

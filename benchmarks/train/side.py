@@ -57,6 +57,10 @@ def make_runner(name: str, work: Workload, threads: int) -> Runner:
 
         dtype = "bfloat16" if name == "pygpt-bf16" else "float32"
         return Runner(PygptSide(work, threads, dtype), work)
+    if name == "jax":
+        from benchmarks.train.jax_side import JaxSide
+
+        return Runner(JaxSide(work, threads), work)
     from benchmarks.train.torch_side import TorchSide
 
     compiled, bfloat16 = name == "torch-compile", name == "torch-bf16"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pygpt.cli.flags import CHECKPOINT, add_backend, add_encoding, add_fields, given_fields
 from pygpt.errors import ConfigError, DataError, TokenError
 from pygpt.fields import from_dict
-from pygpt.model.config import BACKENDS
+from pygpt.model.config import AUTO, BACKENDS
 from pygpt.training.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def add_parser(commands: Any) -> None:
     )
     add_fields(parser, TrainConfig, (*_SAVED, "eval_iters"), _DEFAULTS)
     add_encoding(parser)
-    add_backend(parser, choices=BACKENDS)
+    add_backend(parser, choices=(*BACKENDS, AUTO))
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.set_defaults(run=evaluate)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pygpt.datasets.readers import FORMATS
 from pygpt.fields import Checked, specs_of
-from pygpt.model.config import BACKEND, BACKENDS
+from pygpt.model.config import AUTO, BACKEND, BACKENDS
 
 CHECKPOINT = (
     "a model folder, a training run's folder (its best model, or else its last), a .safetensors "
@@ -180,8 +180,9 @@ def add_backend(parser: Any, **options: Any) -> None:
     """Add --backend; `options` are those of argparse."""
     parser.add_argument(
         "--backend",
-        metavar="|".join(BACKENDS),
-        help=f"{BACKEND.help} (default: cpu)",
+        metavar="|".join((*BACKENDS, AUTO)),
+        help=f"{BACKEND.help}; auto is cuda where a card is and the model is large enough, else "
+        "cpu (default: cpu)",
         **options,
     )
     parser.add_argument(

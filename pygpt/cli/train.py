@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pygpt.cli import translation
 from pygpt.cli.flags import UsageError, add_backend, add_fields, given_fields
 from pygpt.fields import specs_of
-from pygpt.model.config import BACKENDS, GPTConfig
+from pygpt.model.config import AUTO, BACKENDS, GPTConfig
 from pygpt.model.presets import PRESETS
 from pygpt.training.config import FOR_WORKERS, DataConfig, TrainConfig
 from pygpt.translation.names import TASK_NAMES
@@ -76,7 +76,7 @@ def add_run_flags(parser: Any, out: str) -> None:
     parser.add_argument(
         "--resume", action="store_true", help="go on with the run from its last checkpoint"
     )
-    add_backend(parser, choices=BACKENDS)
+    add_backend(parser, choices=(*BACKENDS, AUTO))
     parser.add_argument(
         "--tensorboard",
         metavar="DIR",

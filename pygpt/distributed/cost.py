@@ -16,6 +16,7 @@ from pygpt.distributed.group import Group, gather
 
 _LEAST_S = 0.3  # that a bandwidth is measured for
 _LEAST_BYTES = 1 << 16
+_LEAST_TIMES, _MOST_TIMES = 3, 100  # a packet that is lost makes a time long
 
 
 @dataclass(frozen=True)
@@ -110,12 +111,10 @@ def measure(
     latency = min(_seconds(group, 1) for _ in range(10))
     limit = max(1, min(chunk, numbers // group.size) * item_bytes)
     piece = min(_LEAST_BYTES, limit)
-    seconds = _seconds(group, piece)
-    while seconds < _LEAST_S and piece < limit:
+    while min(_seconds(group, piece) for _ in range(2)) < _LEAST_S and piece < limit:
         piece = min(limit, 4 * piece)
-        seconds = _seconds(group, piece)
-    times = [seconds]
-    while sum(times) < _LEAST_S and len(times) < 100:
+    times: list[float] = []
+    while len(times) < _LEAST_TIMES or sum(times) < _LEAST_S and len(times) < _MOST_TIMES:
         times.append(_seconds(group, piece))
     speed = (group.size - 1) * piece / max(1e-9, float(np.median(times)) - latency)
     return Cost(group.size, numbers, item_bytes, speed, latency, *more)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pygpt.engine import java
 from pygpt.engine.arrays import download
+from pygpt.engine.auto import resolved
 from pygpt.engine.door import java_class, translated
 from pygpt.engine.handle import Handle
 from pygpt.engine.model import chosen_dtype
@@ -70,6 +71,7 @@ class EncoderDecoderModel(Handle[java.EncoderDecoder]):
         threads: int = 0,
     ) -> None:
         dtype = chosen_dtype(backend, dtype, threads)
+        backend = resolved(backend, config.num_parameters)
         self.config = config
         self.backend = backend
         with translated():

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from jbridge import JarsNotFoundError, JdkNotFoundError, JvmStartError
 from pygpt.engine import java
 from pygpt.engine.arrays import FlatArrays, download
+from pygpt.engine.auto import resolved
 from pygpt.engine.door import java_class, require, translated
 from pygpt.engine.freeing import Memory, free_later
 from pygpt.engine.handle import Handle
@@ -21,7 +22,7 @@ from pygpt.engine.training import Training, TrainingMemory, java_dtype
 from pygpt.errors import ConfigError, ShapeError
 from pygpt.fields import INT_MAX, from_dict
 from pygpt.model.batch import checked_batch, checked_ids
-from pygpt.model.config import BACKENDS, GPTConfig
+from pygpt.model.config import AUTO, BACKENDS, GPTConfig
 from pygpt.model.lora import LoraConfig
 from pygpt.training.config import AdamWConfig, AdamWOptions
 
@@ -59,7 +60,7 @@ def chosen_dtype(backend: str, dtype: str | None, threads: int) -> str:
     Raises:
         ConfigError: an unknown backend, one without this dtype, or fewer than 0 threads.
     """
-    if backend not in BACKENDS and not _has_backend(backend):
+    if backend not in (*BACKENDS, AUTO) and not _has_backend(backend):
         expected = ", ".join(BACKENDS)
         raise ConfigError("backend", f"expected one of {expected}, got {backend!r}")
     if dtype is None:
@@ -104,6 +105,7 @@ class Model(Handle[java.GPT]):
         threads: int = 0,
     ) -> None:
         dtype = chosen_dtype(backend, dtype, threads)
+        backend = resolved(backend, config.num_parameters)
         self.config = config
         self.backend = backend
         self.quantized: str | None = None

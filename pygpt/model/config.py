@@ -12,6 +12,7 @@ from pygpt.model import layout
 from pygpt.model.presets import PRESETS, tables_of
 
 BACKENDS = ("cpu", "nd4j", "plain", "cuda")
+AUTO = "auto"  # cuda where a card is and the model is large enough, else cpu
 BACKEND = Rule(
     "cpu is fast, cuda runs on an NVIDIA card, nd4j is ND4J's own operations, plain the reference",
     choices=BACKENDS,

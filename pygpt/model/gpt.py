@@ -44,8 +44,9 @@ class GPT(Adapted):
         seed: of the first weights, which are drawn as nanoGPT does: N(0, 0.02), projections to the
             residual stream N(0, 0.02 / sqrt(2 * n_layer)), biases 0, gains 1. The same seed gives
             the same weights on every backend. None leaves them all zero.
-        backend: `cpu` (fast), `nd4j` (each matrix operation is one of ND4J's) or `plain` (scalar
-            loops: the reference).
+        backend: `cpu` (fast), `cuda` (an NVIDIA card; docs/cuda.md), `auto` (`cuda` for large
+            models where there is a card), `nd4j` (each matrix operation is one of ND4J's) or
+            `plain` (scalar loops: the reference).
         dtype: `float32` or `float64`; by default float64 on `plain`, which alone has it.
         threads: of backend `cpu`; 0 for one a processor.
         tokenizer: turns text into ids and back; needed only for text.

@@ -25,7 +25,9 @@ from benchmarks.harness.check import DisagreementError
 from benchmarks.harness.peer import Peer, WorkerError
 from pygpt import GPT, CharTokenizer, GPTConfig, prepare
 
-SMALL = Workload(61, 67, 2, 3, 15, prompt=5, new=17, prefill=29, warm_up=1, rounds=2)
+SMALL = Workload(
+    61, 67, 2, 3, 15, prompt=5, new=17, prefill=29, batches=(2, 3), batch_new=7, warm_up=1, rounds=2
+)
 LOGITS_3 = np.array([[1, 2, 3], [5, 4, 5], [0, 10, -10]], np.float32)
 
 
@@ -78,7 +80,8 @@ def test_memory_is_read_at_a_rate_that_can_be() -> None:
 @pytest.mark.slow
 def test_sides_of_pygpt_agree(tmp_path: Path) -> None:
     notes: list[str] = []
-    results = measure(SMALL, ["pygpt", "pygpt-bfloat16", "pygpt-int8"], 1, tmp_path, notes.append)
+    sides = ["pygpt", "pygpt-bfloat16", "pygpt-int8"]
+    results = measure(SMALL, sides, 1, tmp_path, notes.append)
     assert len(notes) == 6
     assert [result.equal_tokens for result in results][0] == SMALL.new
     read = [result.bytes_per_token for result in results]
@@ -87,6 +90,7 @@ def test_sides_of_pygpt_agree(tmp_path: Path) -> None:
         assert result.peak_bytes > 1e7
         for turns in (
             result.generate_s, result.read_bytes_per_s, result.prefill_s, result.forward_s,
+            *result.batch_s.values(),
         ):  # fmt: skip
             assert len(turns) == SMALL.rounds and min(turns) > 0
     console = Console(width=100, record=True)

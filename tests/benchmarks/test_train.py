@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.harness.check import FLOAT32, DisagreementError, Steps, Tolerance, compare
 from benchmarks.harness.measure import labels
 from benchmarks.train.measure import Result
-from benchmarks.train.side import Runner
+from benchmarks.train.side import Runner, make_runner
 from benchmarks.train.workload import BATCHES, WORKLOADS, Workload
 
 SMALL = Workload("small", 11, 3, 2, 1, 5, 7, 1, 1, 1, 1)
@@ -53,6 +54,14 @@ def test_other_weights_fail() -> None:
         _check(STEPS, NORMS | {"ln_f.weight": 5.0 * (1 + 1.1 * FLOAT32.weight_norm)})
     with pytest.raises(DisagreementError, match="other names"):
         _check(STEPS, NORMS | {"ln_f.bias": 0.0})
+
+
+def test_jax_does_the_same_work() -> None:
+    threads = len(os.sched_getaffinity(0))
+    work = replace(SMALL, vocab_size=13, block_size=5, n_head=2, n_embd=8, batch_size=3)
+    pygpt, jax = (make_runner(name, work, threads) for name in ("pygpt", "jax"))
+    expected, got = pygpt.run(10), jax.run(10)
+    compare("jax", got, jax.weight_norms(), expected, pygpt.weight_norms(), FLOAT32)
 
 
 def test_steps_that_are_not_compared() -> None:

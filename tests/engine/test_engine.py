@@ -11,7 +11,7 @@ import pytest
 import jbridge
 from jbridge import JarsNotFoundError, JBridgeError, JdkNotFoundError, JvmStartError
 from pygpt import GPT, GPTConfig, PygptError
-from pygpt.engine import EngineError, jar_resource, java, java_network, java_vectors
+from pygpt.engine import EngineError, auto, jar_resource, java, java_network, java_vectors
 from pygpt.engine.arrays import FlatArrays
 from pygpt.engine.generation import EngineGenerator
 from pygpt.engine.model import Model
@@ -34,6 +34,7 @@ def _found(java_class: Any, name: str, is_static: bool) -> set[int]:
 
 assert java_network.NetworkClass in java.NAMES  # importing it has added its own
 assert java_vectors.WordVectorTrainingClass in java.NAMES
+assert auto.AutoBackendClass in java.NAMES
 
 
 @pytest.mark.parametrize("protocol", java.NAMES, ids=lambda protocol: protocol.__name__)

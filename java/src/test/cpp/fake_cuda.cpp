@@ -25,6 +25,7 @@
 #include "norm.cu"
 #include "loss.cu"
 #include "attention.cu"
+#include "attention_mma.cu"
 #ifdef PLANTED
 #include "planted.cu"
 #endif
@@ -65,6 +66,7 @@ using Work = std::function<void()>;
 struct Entry {
   const char* name;
   std::function<Work(Dim, Dim, unsigned, void**)> bind;
+  unsigned dynamic_shared = 48 << 10;  // that a launch may ask for
 };
 
 template <class... P, size_t... I>
@@ -82,14 +84,16 @@ Entry entry(const char* name, void (*kernel)(P...)) {
 
 #define ENTRY(kernel) entry(#kernel, kernel)
 std::vector<Entry> kernels = {
-    ENTRY(bias), ENTRY(column_sums), ENTRY(add_parts), ENTRY(residual), ENTRY(scale), ENTRY(copy32),
-    ENTRY(copy16), ENTRY(dropout), ENTRY(rotary), ENTRY(activation), ENTRY(activation_backward),
+    ENTRY(bias), ENTRY(column_sums), ENTRY(add_parts), ENTRY(residual), ENTRY(scale), ENTRY(add_scaled),
+    ENTRY(copy32), ENTRY(copy16), ENTRY(dropout), ENTRY(rotary), ENTRY(round_weights), ENTRY(few_rows), ENTRY(activation), ENTRY(activation_backward),
     ENTRY(embedding), ENTRY(embedding_backward), ENTRY(position_backward), ENTRY(norm_forward),
     ENTRY(norm_backward), ENTRY(norm_weight_sums), ENTRY(count_scored), ENTRY(cross_entropy),
     ENTRY(sum_terms), ENTRY(sum_of_squares), ENTRY(adamw), ENTRY(attention_delta), ENTRY(attention_64),
     ENTRY(attention_128), ENTRY(attention_256), ENTRY(attention_dq_64), ENTRY(attention_dq_128),
     ENTRY(attention_dq_256), ENTRY(attention_dkv_64), ENTRY(attention_dkv_128), ENTRY(attention_dkv_256),
-    ENTRY(attention_wide), ENTRY(attention_dq_wide), ENTRY(attention_dkv_wide),
+    ENTRY(attention_one), ENTRY(attention_wide), ENTRY(attention_dq_wide), ENTRY(attention_dkv_wide),
+    ENTRY(attention_mma_64), ENTRY(attention_mma_128), ENTRY(attention_mma_dq_64), ENTRY(attention_mma_dq_128),
+    ENTRY(attention_mma_dkv_64), ENTRY(attention_mma_dkv_128),
 #ifdef PLANTED
     ENTRY(planted_no_barrier), ENTRY(planted_divergent), ENTRY(planted_out_of_bounds),
 #endif
@@ -111,6 +115,12 @@ std::mutex lock;
 std::map<uintptr_t, Allocation> allocations;  // by the address that was given out
 size_t used;
 std::deque<Work> stream;
+
+// Shared memory of a block, at most: of Turing, Ampere's smaller cards, Hopper.
+unsigned most_shared() {
+  long capability = number("capability", 90);
+  return (capability < 80 ? 64u : capability == 86 || capability == 89 ? 99u : 227u) << 10;
+}
 
 size_t total_bytes() { return number("memory", 2L << 30); }
 
@@ -165,13 +175,18 @@ API cuDeviceGetName(char* name, int length, int device) {
   return SUCCESS;
 }
 
+API cuDeviceTotalMem_v2(size_t* bytes, int) {
+  *bytes = total_bytes();
+  return SUCCESS;
+}
+
 API cuDeviceGetAttribute(int* value, int attribute, int) {
   int capability = (int)number("capability", 90);
   switch (attribute) {
     case 75: *value = capability / 10; return SUCCESS;
     case 76: *value = capability % 10; return SUCCESS;
     case 16: *value = 2; return SUCCESS;        // multiprocessors
-    case 97: *value = 227 << 10; return SUCCESS;  // shared memory of a block, at most
+    case 97: *value = (int)most_shared(); return SUCCESS;
     default: return INVALID_VALUE;
   }
 }
@@ -276,7 +291,11 @@ API cuModuleGetFunction(void** function, void*, const char* name) {
   return NOT_FOUND;
 }
 
-API cuFuncSetAttribute(void*, int, int) { return SUCCESS; }
+API cuFuncSetAttribute(void* function, int attribute, int value) {
+  if (attribute != 8 || value < 0 || (unsigned)value > most_shared()) return INVALID_VALUE;
+  ((Entry*)function)->dynamic_shared = value;
+  return SUCCESS;
+}
 
 API cuLaunchKernel(
     void* function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared,
@@ -285,7 +304,7 @@ API cuLaunchKernel(
   Entry& one = *(Entry*)function;
   static std::string failing = option("fail", "");
   if (failing == one.name) return LAUNCH_FAILED;
-  if (bx * by * bz > 1024 || gy > 65535 || gz > 65535 || shared > 227u << 10 || gx * gy * gz == 0) return INVALID_VALUE;
+  if (bx * by * bz > 1024 || gy > 65535 || gz > 65535 || shared > one.dynamic_shared || gx * gy * gz == 0) return INVALID_VALUE;
   Work work = one.bind({gx, gy, gz}, {bx, by, bz}, shared, parameters);
   std::lock_guard guard(lock);
   stream.push_back(std::move(work));
@@ -336,15 +355,20 @@ API nvrtcGetCUBIN(void*, char* cubin) {
 }
 API nvrtcDestroyProgram(void**) { return SUCCESS; }
 
-// ---- cuBLASLt: column-major products in float32 -------------------------------------------------------------------
+// ---- cuBLASLt: column-major products of float32 or bfloat16 -------------------------------------------------------
 
 namespace {
 struct Description {
   int transpose_a = 0, transpose_b = 0;
 };
 struct Layout {
+  bool narrow;  // bfloat16
   uint64_t rows, columns;
   int64_t stride;
+
+  float get(const void* data, uint64_t row, uint64_t column) const {
+    return Matrix{(void*)data, stride, narrow}.get(column, row);
+  }
 };
 }  // namespace
 
@@ -374,9 +398,9 @@ API cublasLtMatmulDescDestroy(void* description) {
   return SUCCESS;
 }
 
-API cublasLtMatrixLayoutCreate(void** made, int, uint64_t rows, uint64_t columns, int64_t stride) {
-  if ((int64_t)rows > stride) return 7;
-  *made = new Layout{rows, columns, stride};
+API cublasLtMatrixLayoutCreate(void** made, int type, uint64_t rows, uint64_t columns, int64_t stride) {
+  if ((int64_t)rows > stride || (type != 0 && type != 14)) return 7;
+  *made = new Layout{type == 14, rows, columns, stride};
   return SUCCESS;
 }
 
@@ -407,22 +431,20 @@ API cublasLtMatmul(
   uint64_t m = how.transpose_a ? la.columns : la.rows;
   uint64_t n = how.transpose_b ? lb.rows : lb.columns;
   if (m != ld.rows || n != ld.columns || k != (how.transpose_b ? lb.columns : lb.rows) || c != d) return 7;
+  if (la.narrow != lb.narrow) return 15;  // not supported
   float scale = *(const float*)alpha, keep = *(const float*)beta;
   std::lock_guard guard(lock);
   enqueue([=] {
-    const float* A = (const float*)a;
-    const float* B = (const float*)b;
-    float* D = (float*)d;
+    Matrix out{d, ld.stride, ld.narrow};
     for (uint64_t j = 0; j < n; j++) {
       for (uint64_t i = 0; i < m; i++) {
         double sum = 0;
         for (uint64_t p = 0; p < k; p++) {
-          double left = how.transpose_a ? A[i * la.stride + p] : A[p * la.stride + i];
-          double right = how.transpose_b ? B[p * lb.stride + j] : B[j * lb.stride + p];
+          double left = how.transpose_a ? la.get(a, p, i) : la.get(a, i, p);
+          double right = how.transpose_b ? lb.get(b, j, p) : lb.get(b, p, j);
           sum += left * right;
         }
-        float* to = D + j * ld.stride + i;
-        *to = (float)(scale * sum + (keep == 0 ? 0.0 : (double)keep * *to));
+        out.set(j, i, (float)(scale * sum + (keep == 0 ? 0.0 : (double)keep * out.get(j, i))));
       }
     }
   });

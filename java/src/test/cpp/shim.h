@@ -56,7 +56,10 @@ inline std::function<void()> body;
 inline const char* kernel_name = "";
 inline std::mt19937 generator(1);
 
-inline float* dynamic_shared() { return reinterpret_cast<float*>(dynamic.data()); }
+inline float* dynamic_shared() {
+  uintptr_t first = (reinterpret_cast<uintptr_t>(dynamic.data()) + 15) / 16 * 16;
+  return reinterpret_cast<float*>(first);
+}
 
 [[noreturn]] inline void fail(const char* format, int a, int b, int line) {
   fprintf(stderr, "fake CUDA: kernel %s: ", kernel_name);
@@ -214,6 +217,46 @@ T shuffle(unsigned mask, T value, int from, int line) {
   return value;
 }
 
+// Element `half` of two that a word has.
+inline float half_of(unsigned word, int half) {
+  unsigned bits = half ? word & 0xffff0000u : word << 16;
+  float value;
+  memcpy(&value, &bits, 4);
+  return value;
+}
+
+// d (16, 8) += a (16, 16) @ b (16, 8) of bfloat16, from the fragments of a warp (PTX ISA, mma.m16n8k16).
+inline void mma_16x8x16(float* d, const unsigned* a, unsigned b0, unsigned b1, int line) {
+  Slot* warp = exchange(~0u, Slot{{a[0], a[1], a[2], a[3], b0, b1}}, line);
+  int lane = current % 32;
+  for (int i = 0; i < 4; i++) {
+    int row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
+    for (int k = 0; k < 16; k++) {
+      float left = half_of(warp[row % 8 * 4 + k % 8 / 2].words[row / 8 + k / 8 * 2], k % 2);
+      float right = half_of(warp[column * 4 + k % 8 / 2].words[4 + k / 8], k % 2);
+      d[i] += left * right;
+    }
+  }
+}
+
+// Four matrices of 8 x 8 numbers of two bytes, whose rows the lanes of a warp name (PTX ISA, ldmatrix.x4).
+inline void load_matrices(unsigned* to, const unsigned short* row, bool turned, int line) {
+  if ((uintptr_t)row % 16) fail("a row of a matrix that is not at a multiple of 16 bytes, line %d", line, 0, 0);
+  Slot mine{};
+  memcpy(mine.words, &row, sizeof row);
+  Slot* warp = exchange(~0u, mine, line);
+  int lane = current % 32, g = lane / 4, t = lane % 4;
+  for (int j = 0; j < 4; j++) {
+    unsigned short both[2];
+    for (int i = 0; i < 2; i++) {
+      const unsigned short* from;
+      memcpy(&from, warp[8 * j + (turned ? 2 * t + i : g)].words, sizeof from);
+      both[i] = from[turned ? g : 2 * t + i];
+    }
+    to[j] = both[0] | (unsigned)both[1] << 16;
+  }
+}
+
 }  // namespace shim
 
 #define __syncthreads() shim::yield(shim::State::AT_BARRIER, __LINE__)
@@ -227,4 +270,10 @@ inline float __int_as_float(int bits) {
   float value;
   memcpy(&value, &bits, 4);
   return value;
+}
+
+inline int __float_as_int(float value) {
+  int bits;
+  memcpy(&bits, &value, 4);
+  return bits;
 }

@@ -73,7 +73,7 @@ public final class GPT implements AutoCloseable {
   /**
    * The model of a folder; see the other method.
    *
-   * @param backend {@code cpu}, {@code nd4j} or {@code plain}
+   * @param backend {@code cpu}, {@code nd4j}, {@code plain}, {@code cuda} or {@code auto}
    * @param threads of backend cpu; 0 for one a processor
    * @throws IllegalArgumentException if the backend is unknown
    * @throws MissingBackendException if what the backend needs is not there

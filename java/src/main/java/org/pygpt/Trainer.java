@@ -96,7 +96,9 @@ public final class Trainer implements AutoCloseable {
       return this;
     }
 
-    /** The model's backend, {@code cpu}, {@code nd4j} or {@code plain}. */
+    /**
+     * The model's backend: {@code cpu}, {@code nd4j}, {@code plain}, {@code cuda}, {@code auto}.
+     */
     public Builder backend(String name) {
       backend = name;
       return this;

@@ -35,9 +35,9 @@ public enum Backend implements BackendProvider {
     return Choice.of("backend", Backend.class, name);
   }
 
-  /** Whether {@link #named} knows this name. */
+  /** Whether models may be made with this name: {@link #named} knows it, or it is auto. */
   public static boolean has(String name) {
-    return find(name) != null;
+    return name.equals(AutoBackend.NAME) || find(name) != null;
   }
 
   /**

@@ -101,7 +101,7 @@ final class TrainCommand implements Callable<Integer> {
 
   @Option(
       names = "--backend",
-      paramLabel = "cpu|nd4j|plain|cuda",
+      paramLabel = "cpu|nd4j|plain|cuda|auto",
       defaultValue = "cpu",
       description =
           "cpu is fast, cuda runs on an NVIDIA card, nd4j is ND4J's own operations, plain the"

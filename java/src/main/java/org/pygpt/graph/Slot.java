@@ -12,15 +12,22 @@ public final class Slot {
   private final DType dtype;
   private final int rows;
   private final int columns;
+  private final int stride;
   private int first = Integer.MAX_VALUE;
   private int last = Integer.MIN_VALUE;
   private long offset = -1;
   private Tensor tensor;
 
   Slot(DType dtype, int rows, int columns) {
+    this(dtype, rows, columns, columns);
+  }
+
+  /** Rows that lie so many elements apart. */
+  Slot(DType dtype, int rows, int columns, int stride) {
     this.dtype = dtype;
     this.rows = rows;
     this.columns = columns;
+    this.stride = stride;
   }
 
   public DType dtype() {
@@ -57,7 +64,7 @@ public final class Slot {
   /** Size in bytes, rounded up to whole cache lines. */
   long byteSize() {
     int line = Memory.ALIGNMENT_BYTES;
-    return ((long) rows * columns * dtype.bytes() + line - 1) / line * line;
+    return ((long) rows * stride * dtype.bytes() + line - 1) / line * line;
   }
 
   /** Byte of the arena at which it begins. */
@@ -71,7 +78,7 @@ public final class Slot {
 
   void bind(Memory arena) {
     if (isUsed()) {
-      tensor = Tensor.of(arena, dtype, offset / dtype.bytes(), rows, columns);
+      tensor = new Tensor(arena, dtype, offset / dtype.bytes(), rows, columns, stride);
     }
   }
 }

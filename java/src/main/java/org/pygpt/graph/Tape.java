@@ -61,6 +61,22 @@ public final class Tape implements AutoCloseable {
     return new Variable(slot(dtype, rows, columns), training ? slot(dtype, rows, columns) : null);
   }
 
+  /**
+   * A new activation of at most (rows, columns) that only kernels read: its rows lie as far apart
+   * as products are fast with.
+   */
+  public Variable padded(DType dtype, int rows, int columns) {
+    int stride = kernels.rowStride(dtype, columns);
+    Slot value = new Slot(dtype, rows, columns, stride);
+    slots.add(value);
+    if (!training) {
+      return new Variable(value, null);
+    }
+    Slot gradient = new Slot(dtype, rows, columns, stride);
+    slots.add(gradient);
+    return new Variable(value, gradient);
+  }
+
   /** Room of (rows, columns), of the tape's dtype, that forward fills for backward. */
   public Slot slot(int rows, int columns) {
     return slot(dtype, rows, columns);

@@ -43,6 +43,11 @@ public interface Kernels extends AutoCloseable {
    */
   void gemm(MatMul shape, Tensor a, Tensor b, Tensor c);
 
+  /** How many elements apart rows of so many columns had better lie, for products with them. */
+  default int rowStride(DType dtype, int columns) {
+    return columns;
+  }
+
   /** Most rows of a step of generation in which each has the same bits as it would have alone. */
   default int rowsAlike() {
     return 1;

@@ -37,6 +37,17 @@ public interface NegativeSampling {
   /** to[j .. j + n) += from[i .. i + n); i, j and n are such as {@link #column} gives. */
   void add(float[] from, int i, float[] to, int j, int n);
 
+  /**
+   * The mean of some rows in the columns [column, column + n): out[at .. at + n).
+   *
+   * @param ids of rows, of which [from, to) count, at least one
+   */
+  void mean(float[] rows, int[] ids, int from, int to, int column, float[] out, int at, int n);
+
+  /** Adds gradient[at .. at + n) to the columns [column, column + n) of some rows; see mean. */
+  void addToAll(
+      float[] gradient, int at, float[] rows, int[] ids, int from, int to, int column, int n);
+
   /** Where part {@code index} of about equal {@code parts} of a row's columns begins. */
   int column(int index, int parts);
 }

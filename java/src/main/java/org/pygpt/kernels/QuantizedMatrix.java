@@ -92,6 +92,16 @@ public final class QuantizedMatrix {
     return format;
   }
 
+  /** The weights themselves, as they are. */
+  public Tensor weight() {
+    return weight;
+  }
+
+  /** Whether the matrix is (out, in) rather than (in, out). */
+  public boolean outputsAreRows() {
+    return outputsAreRows;
+  }
+
   public int inputs() {
     return outputsAreRows ? weight.columns() : weight.rows();
   }

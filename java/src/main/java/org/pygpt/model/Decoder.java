@@ -396,7 +396,11 @@ final class Decoder {
     if (variant.logitScale() == 1 && variant.logitSoftcap() == 0) {
       return out;
     }
-    Variable shaped = tape.variable(narrow, scoresAll() ? rows : B, config.vocabSize());
+    int shapedRows = scoresAll() ? rows : B;
+    Variable shaped =
+        purpose == Purpose.TRAINING
+            ? tape.padded(narrow, shapedRows, config.vocabSize())
+            : tape.variable(narrow, shapedRows, config.vocabSize());
     tape.add(
         new ShapedLogits(variant.logitScale(), variant.logitSoftcap(), !scoresAll(), out, shaped));
     return shaped;
@@ -407,7 +411,9 @@ final class Decoder {
       Variable x, String name, Parameter bias, boolean outputsAreRows, DType dtype) {
     Parameter weight = parameter(name + ".weight");
     int features = outputsAreRows ? weight.value().rows() : weight.value().columns();
-    Variable out = tape.variable(dtype, rows, features);
+    boolean padded = outputsAreRows && purpose == Purpose.TRAINING; // logits that only kernels read
+    Variable out =
+        padded ? tape.padded(dtype, rows, features) : tape.variable(dtype, rows, features);
     Linear.Rounding rounding = new Linear.Rounding(rounded(x), rounded(out));
     tape.add(new Linear(tape.use(x), weight, bias, outputsAreRows, rounding, out));
     if (model.adapter() != null) {

@@ -4,6 +4,7 @@ import java.math.BigInteger;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.pygpt.backends.AutoBackend;
 import org.pygpt.backends.Backend;
 import org.pygpt.backends.BackendProvider;
 import org.pygpt.backends.MissingBackendException;
@@ -77,7 +78,8 @@ public final class GPT implements Trainable, AutoCloseable {
   /**
    * A model whose weights are all zero.
    *
-   * @param backend {@code cpu}, {@code nd4j}, {@code plain} or that of a {@link BackendProvider}
+   * @param backend {@code cpu}, {@code nd4j}, {@code plain}, {@code cuda}, that of a {@link
+   *     BackendProvider}, or {@code auto}, which {@link AutoBackend} resolves
    * @param dtype float32, or float64 on {@code plain}
    * @param threads of backend cpu; 0 for one a processor
    * @throws IllegalArgumentException if the backend is unknown or has no such dtype
@@ -85,9 +87,11 @@ public final class GPT implements Trainable, AutoCloseable {
    * @throws TooLargeError if the weights do not fit into memory
    */
   public static GPT create(GPTConfig config, String backend, DType dtype, int threads) {
-    BackendProvider chosen = Backend.named(backend);
+    BigInteger weights = LayoutTable.of(config).count();
+    long known = weights.min(BigInteger.valueOf(Long.MAX_VALUE)).longValue();
+    BackendProvider chosen = Backend.named(AutoBackend.resolve(backend, known));
     BigInteger angles = BigInteger.valueOf(RotaryAngles.size(config));
-    BigInteger count = LayoutTable.of(config).count().add(angles);
+    BigInteger count = weights.add(angles);
     BigInteger bytes = count.multiply(BigInteger.valueOf(dtype.bytes()));
     Kernels kernels = chosen.kernels(dtype, threads);
     kernels.device().require(bytes, "a model of these sizes");

@@ -26,6 +26,7 @@ final class Optimizer implements AutoCloseable {
   private final long from; // of the shard, among the gradients
   private final long to;
   private final List<Range> ranges;
+  private final List<Range> own; // of the shard
 
   /**
    * Weights that lie together and their weight decay.
@@ -66,6 +67,7 @@ final class Optimizer implements AutoCloseable {
     from = shard.from(length);
     to = shard.to(length);
     ranges = ranges(layout);
+    own = ranges(from, to);
     if (shard.size() == 1) {
       m = Parameters.trainable(kernels.device(), layout, weights.dtype(), kernels.squaresBlock());
       v = Parameters.trainable(kernels.device(), layout, weights.dtype(), kernels.squaresBlock());
@@ -113,10 +115,14 @@ final class Optimizer implements AutoCloseable {
 
   /** The ranges, as far as they lie in [first, end) of the gradients. */
   private List<Range> ranges(long first, long end) {
-    return ranges.stream()
-        .map(range -> range.within(first, end))
-        .filter(range -> range.length > 0)
-        .toList();
+    List<Range> found = new ArrayList<>(); // streams would take a tenth of a short run to compile
+    for (Range range : ranges) {
+      Range part = range.within(first, end);
+      if (part.length > 0) {
+        found.add(part);
+      }
+    }
+    return found;
   }
 
   /** Bytes of the moments of a shard of so many elements. */
@@ -126,7 +132,7 @@ final class Optimizer implements AutoCloseable {
 
   /** Moves the shard's weights by its gradients times {@code scale}; {@code updates} counts it. */
   void update(double learningRate, long updates, double scale) {
-    for (Range range : ranges(from, to)) {
+    for (Range range : own) {
       move(range, learningRate, updates, scale);
     }
   }
@@ -157,7 +163,7 @@ final class Optimizer implements AutoCloseable {
   void updateAndSend(double learningRate, long updates, double scale, boolean rounded) {
     if (!rounded) {
       update(learningRate, updates, scale);
-      ranges(from, to).forEach(range -> copy(range.weights(weights), range.gradients(gradients)));
+      own.forEach(range -> copy(range.weights(weights), range.gradients(gradients)));
       return;
     }
     try (Memory before = kernels.device().allocate(weights.dtype(), CHUNK)) {

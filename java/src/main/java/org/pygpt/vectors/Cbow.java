@@ -135,11 +135,9 @@ final class Cbow extends Scheme {
       for (int part = 1; part < parts; part++) {
         kernel.add(gradients[part], row, gradients[0], row, n);
       }
-      int last = at + words[at];
-      while (at < last) {
-        kernel.add(gradients[0], row, setting.inputs(), words[++at] * width + column, n);
-      }
-      at++;
+      int first = at + 1;
+      at = first + words[at];
+      kernel.addToAll(gradients[0], row, setting.inputs(), words, first, at, column, n);
     }
   }
 
@@ -149,16 +147,9 @@ final class Cbow extends Scheme {
     int at = Read.begin(one.neighbours, one.marks, batch);
     int end = Read.begin(one.neighbours, one.marks, batch + 1);
     for (int row = reader * BATCH * width + column; at < end; row += width) {
-      int count = words[at];
-      Arrays.fill(means, row, row + n, 0);
-      for (int last = at + count; at < last; ) {
-        kernel.add(setting.inputs(), words[++at] * width + column, means, row, n);
-      }
-      at++;
-      float share = 1f / count;
-      for (int i = row; i < row + n; i++) {
-        means[i] *= share;
-      }
+      int first = at + 1;
+      at = first + words[at];
+      kernel.mean(setting.inputs(), words, first, at, column, means, row, n);
     }
   }
 

@@ -15,8 +15,13 @@ import org.pygpt.kernels.reference.PlainNegativeSampling;
  * <p>The same text, options and first vectors give the same bits, whatever the number of threads.
  */
 public final class WordVectorTraining implements AutoCloseable {
-  /** Words, for each part, after which the workers meet. */
-  private static final int WORDS_PER_PART = 1 << 10;
+  /**
+   * Words, for each part, after which the workers meet; between these bounds as the text is long.
+   */
+  private static final int LEAST_WORDS = 1 << 10;
+
+  private static final int MOST_WORDS = 1 << 13;
+  private static final int MEETINGS = 64; // in a pass over a text of some hundred thousand words
 
   /** Multiply-adds from which on compiling the vector bodies pays. */
   private static final double VECTORS_FROM = 2e8;
@@ -104,10 +109,11 @@ public final class WordVectorTraining implements AutoCloseable {
    */
   public void run(Runnable check) {
     long place = 0;
+    int words = Math.clamp(sentences.ids().length / MEETINGS, LEAST_WORDS, MOST_WORDS);
     for (int epoch = 0; epoch < config.epochs(); epoch++) {
       for (int first = 0; first < sentences.count(); ) {
         check.run();
-        int last = sentences.after(first, WORDS_PER_PART * config.parts());
+        int last = sentences.after(first, words * config.parts());
         double share = (double) done / total();
         double rate = config.alpha() - (config.alpha() - config.minAlpha()) * share;
         scheme.learn(first, last, place++, (float) rate);

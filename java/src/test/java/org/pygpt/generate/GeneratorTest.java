@@ -122,6 +122,7 @@ class GeneratorTest {
     assertCachedIsUncached(config, "plain", DType.FLOAT64, FLOAT64);
     assertCachedIsUncached(config, "cpu", DType.FLOAT32, MODEL);
     assertCachedIsUncached(config, "nd4j", DType.FLOAT32, MODEL);
+    assertCachedIsUncached(config, "cuda", DType.FLOAT32, MODEL);
   }
 
   private static void assertCachedIsUncached(

@@ -154,6 +154,35 @@ class AttentionKernelsTest extends KernelsTest {
     }
   }
 
+  /** Keys beyond a sequence's length are padding, which gets no gradient. */
+  @ParameterizedTest
+  @CsvSource({"3, 5, 17, 4, 2, 13", "2, 67, 67, 2, 2, 64", "3, 3, 7, 1, 1, 261"})
+  void paddingIsNotAttendedTo(int B, int queries, int keys, int H, int kvHeads, int D) {
+    int[] lengths = {keys - 2, 1, keys};
+    AttentionSpec spec =
+        new AttentionSpec(B, queries, keys, H, kvHeads, false, ScoreSpec.PLAIN, lengths);
+    compare(
+        SUMS_OF_SUMS,
+        "lengths",
+        (kernels, tensors) -> {
+          Heads in =
+              new Heads(
+                  tensors.input(B * queries, H * D),
+                  tensors.input(B * keys, kvHeads * D),
+                  tensors.input(B * keys, kvHeads * D));
+          Tensor out = tensors.output(B * queries, H * D);
+          Tensor logsumexp = tensors.output(B * H, queries);
+          kernels.attention(spec, in, null, out, logsumexp);
+          Heads gradients =
+              new Heads(
+                  tensors.output(B * queries, H * D),
+                  tensors.output(B * keys, kvHeads * D),
+                  tensors.output(B * keys, kvHeads * D));
+          Tensor dOut = tensors.input(B * queries, H * D);
+          kernels.attentionBackward(spec, in, null, out, logsumexp, dOut, gradients);
+        });
+  }
+
   /**
    * Windows, caps, slopes of distance and scales, on long and short heads, with and without past.
    */

@@ -13,7 +13,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.junit.jupiter.params.provider.ValueSource;
 import org.pygpt.backends.Backend;
 import org.pygpt.kernels.reference.PlainKernels;
 import org.pygpt.support.Tolerances;
@@ -21,16 +20,17 @@ import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Tensor;
 
 /**
- * Backend cpu's kernels that work by rows: activations and their gradients are bfloat16;
- * parameters, their gradients and statistics are float32.
+ * Products, attention and the kernels that work by rows, of backends that train in bfloat16:
+ * activations and their gradients are bfloat16; parameters, their gradients and statistics are
+ * float32.
  */
-@ParameterizedClass(name = "{0} threads")
-@ValueSource(ints = {1, 3})
+@ParameterizedClass(name = "{0}, {1} threads")
+@CsvSource({"CPU, 1", "CPU, 3", "CUDA, 1"})
 class Bfloat16KernelsTest {
-  @AutoClose private final Kernels cpu;
+  @AutoClose private final Kernels kernels;
 
-  Bfloat16KernelsTest(int threads) {
-    cpu = Backend.CPU.kernels(FLOAT32, threads);
+  Bfloat16KernelsTest(Backend backend, int threads) {
+    kernels = backend.kernels(FLOAT32, threads);
   }
 
   /** Sums over rows are of terms that may be rounded or not, by a quarter of the tolerance. */
@@ -42,9 +42,9 @@ class Bfloat16KernelsTest {
       double tolerance, double terms, String what, BiConsumer<Kernels, Tensors> op) {
     for (int padding : new int[] {0, 5}) {
       try (Tensors expected = new Tensors(FLOAT32, padding);
-          Tensors got = new Tensors(FLOAT32, padding)) {
+          Tensors got = new Tensors(kernels.device(), FLOAT32, padding)) {
         op.accept(new PlainKernels(), expected);
-        op.accept(cpu, got);
+        op.accept(kernels, got);
         got.assertClose(expected, tolerance, terms, what + ", padding " + padding);
       }
     }
@@ -58,7 +58,7 @@ class Bfloat16KernelsTest {
   /** Whether this processor has products; where it has none, that is said. */
   private boolean hasProducts() {
     try {
-      cpu.requireBfloat16();
+      kernels.requireBfloat16();
       return true;
     } catch (IllegalArgumentException refusal) {
       assertTrue(refusal.getMessage().contains("this processor has no instructions"));
@@ -135,6 +135,69 @@ class Bfloat16KernelsTest {
             kernels.attentionBackward(spec, in, mask, out, logsumexp, dOut, gradients);
           });
     }
+  }
+
+  /** Other keys, padding, windows, caps, slopes; heads of every kernel of backend cuda. */
+  @ParameterizedTest
+  @CsvSource({
+    "2, 17, 67, 4, 2, 100, false, 0, 0, 0",
+    "2, 67, 17, 2, 2, 64, false, 0, 0, 0",
+    "2, 31, 31, 2, 1, 200, true, 0, 0, 0",
+    "1, 131, 137, 2, 1, 40, true, 9, 0, 0",
+    "1, 67, 67, 2, 1, 128, true, 0, 1.5, 0",
+    "1, 67, 131, 3, 3, 16, true, 70, 2, 8"
+  })
+  void shapedAttention(
+      int B,
+      int queries,
+      int keys,
+      int H,
+      int kvHeads,
+      int D,
+      boolean causal,
+      int window,
+      double cap,
+      double alibi) {
+    if (!hasProducts()) {
+      return;
+    }
+    int[] lengths = causal ? null : new int[] {keys - 2, 1};
+    ScoreSpec scores = new ScoreSpec(0, cap, window, alibi);
+    AttentionSpec spec = new AttentionSpec(B, queries, keys, H, kvHeads, causal, scores, lengths);
+    compare(
+        4 * Math.max(queries, keys),
+        "forward and backward",
+        (kernels, tensors) -> {
+          tensors.of(BFLOAT16);
+          Heads in =
+              new Heads(
+                  tensors.input(B * queries, H * D),
+                  tensors.input(B * keys, kvHeads * D),
+                  tensors.input(B * keys, kvHeads * D));
+          Tensor out = tensors.whole(B * queries, H * D);
+          Tensor dOut = tensors.input(B * queries, H * D);
+          Heads gradients =
+              new Heads(
+                  tensors.whole(B * queries, H * D),
+                  tensors.whole(B * keys, kvHeads * D),
+                  tensors.whole(B * keys, kvHeads * D));
+          Tensor logsumexp = tensors.of(FLOAT32).whole(B * H, queries);
+          kernels.attention(spec, in, null, out, logsumexp);
+          kernels.attentionBackward(spec, in, null, out, logsumexp, dOut, gradients);
+        });
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1, 3", "17, 67", "5, 1021"})
+  void crossEntropy(int rows, int V) {
+    compare(
+        1,
+        "in place of the logits",
+        (kernels, tensors) -> {
+          Tensor logits = tensors.of(BFLOAT16).output(rows, V);
+          Tensor targets = tensors.integers(rows, -1, V);
+          tensors.result(kernels.crossEntropy(rows, logits, CrossEntropy.mean(targets, logits)));
+        });
   }
 
   @ParameterizedTest

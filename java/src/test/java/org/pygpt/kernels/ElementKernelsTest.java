@@ -19,11 +19,11 @@ class ElementKernelsTest extends KernelsTest {
     super(backend, threads);
   }
 
-  /** Every activation at each size. */
+  /** Every activation: one column, around the vector width, rows that are shared out. */
   static Stream<Arguments> activations() {
+    int[][] sizes = {{3, 1}, {1, 15}, {3, 16}, {17, 17}, {3, 207}, {17, 1021}};
     return Stream.of(Activation.values())
-        .flatMap(
-            kind -> rowsAndColumns().map(size -> Arguments.of(kind, size.get()[0], size.get()[1])));
+        .flatMap(kind -> Stream.of(sizes).map(size -> Arguments.of(kind, size[0], size[1])));
   }
 
   @ParameterizedTest

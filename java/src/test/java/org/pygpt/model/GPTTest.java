@@ -4,7 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.pygpt.support.Tolerances.FINITE_DIFFERENCE;
+import static org.pygpt.support.Tolerances.FINITE_DIFFERENCE_FLOAT32;
 import static org.pygpt.support.Tolerances.FINITE_STEP;
+import static org.pygpt.support.Tolerances.FINITE_STEP_FLOAT32;
 import static org.pygpt.support.Tolerances.FLOAT64;
 import static org.pygpt.support.Tolerances.MODEL;
 
@@ -72,6 +74,11 @@ class GPTTest {
 
   static Stream<?> configurations() {
     return Models.configurations();
+  }
+
+  /** Without ReLU: a step as long as float32 wants would cross its kinks. */
+  static Stream<GPTConfig> smoothConfigurations() {
+    return Stream.of(GPTConfig.gpt2(7, Models.V, 2, 3, 15), Models.llama(0), Models.llama(0.1));
   }
 
   // ---- gradients -------------------------------------------------------------------------------
@@ -162,8 +169,47 @@ class GPTTest {
       }
     }
     cpu.get(1).assertClose(cpu.get(0), MODEL);
-    try (GPT model = Models.create(config, "nd4j", DType.FLOAT32, 1)) {
-      Gradients.of(model, B, T, 1).assertClose(expected, MODEL);
+    for (String backend : List.of("nd4j", "cuda")) {
+      try (GPT model = Models.create(config, backend, DType.FLOAT32, 1)) {
+        Gradients.of(model, B, T, 1).assertClose(expected, MODEL);
+      }
+    }
+  }
+
+  /** A card's gradient of each weight against its own loss, a step along that gradient away. */
+  @ParameterizedTest
+  @MethodSource("smoothConfigurations")
+  void gradientsOfACardAreSlopesOfItsLoss(GPTConfig config) {
+    int B = Models.B;
+    int T = 3;
+    try (GPT model = Models.create(config, "cuda", DType.FLOAT32, 1);
+        Training trainer = new Training(model, B, T, AdamW.NANOGPT)) {
+      Gradients gradients = Gradients.of(model, B, T, 1);
+      setBatch(trainer, model, B, T, 1);
+      for (String name : model.weights().names()) {
+        double[] gradient = gradients.byName.get(name);
+        double length = Math.sqrt(Arrays.stream(gradient).map(g -> g * g).sum());
+        double[] values = Models.values(model.weights().get(name));
+        double step = FINITE_STEP_FLOAT32 / Math.max(1, length); // the loss moves by less than that
+        double[] losses = new double[2];
+        for (int side = 0; side < 2; side++) {
+          double move = (1 - 2 * side) * step / length;
+          double[] moved = values.clone();
+          Arrays.setAll(moved, i -> values[i] + move * gradient[i]);
+          set(model.weights().get(name), moved);
+          losses[side] = loss(trainer, B, T);
+        }
+        set(model.weights().get(name), values);
+        double slope = (losses[0] - losses[1]) / (2 * step);
+        assertEquals(slope, length, FINITE_DIFFERENCE_FLOAT32 * Math.max(1, length), name);
+      }
+    }
+  }
+
+  private static void set(Tensor tensor, double[] values) {
+    for (int row = 0; row < tensor.rows(); row++) {
+      int from = row * tensor.columns();
+      tensor.writeRow(row, Arrays.copyOfRange(values, from, from + tensor.columns()));
     }
   }
 
@@ -174,6 +220,7 @@ class GPTTest {
     assertSumOfTwoBatches(undropped, "plain", DType.FLOAT64, FLOAT64);
     assertSumOfTwoBatches(undropped, "cpu", DType.FLOAT32, MODEL);
     assertSumOfTwoBatches(undropped, "nd4j", DType.FLOAT32, MODEL);
+    assertSumOfTwoBatches(undropped, "cuda", DType.FLOAT32, MODEL);
   }
 
   /** The same configuration without dropout, whose key differs from batch to batch. */

@@ -74,6 +74,16 @@ public final class Tolerances {
   /** How well central differences of that step agree with a derivative in float64. */
   public static final double FINITE_DIFFERENCE = 1e-8;
 
+  /** The step of central differences of a float32 loss, along a gradient of at most length 1. */
+  public static final double FINITE_STEP_FLOAT32 = 0x1p-7;
+
+  /**
+   * How well those agree with the gradient's length: a rounding of the loss of some 1e-6 over twice
+   * the step is 1e-4, and the step's square, 6e-5, is times a sixth of the third derivative, which
+   * is some tens where softmaxes are steep.
+   */
+  public static final double FINITE_DIFFERENCE_FLOAT32 = 0x1p-9;
+
   /** The same computation in float64 with sums in another order: 1e-16 times some hundred terms. */
   public static final double FLOAT64 = 1e-12;
 

@@ -9,6 +9,7 @@ import static org.pygpt.support.Models.T;
 import static org.pygpt.support.Models.V;
 
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -82,10 +83,11 @@ class Bfloat16TrainingTest {
     double[] plain = gradients(config, "plain", DType.FLOAT32, DType.BFLOAT16);
     assertEquals(exact[0], plain[0], Tolerances.BFLOAT16_MODEL * Math.abs(exact[0]));
     assertTrue(distance(exact, plain) <= Tolerances.BFLOAT16_MODEL, "" + distance(exact, plain));
-    if (cpuHasIt()) {
-      double[] cpu = gradients(config, "cpu", DType.FLOAT32, DType.BFLOAT16);
-      assertEquals(plain[0], cpu[0], Tolerances.BFLOAT16_MODEL * Math.abs(exact[0]));
-      assertTrue(distance(exact, cpu) <= Tolerances.BFLOAT16_MODEL, "" + distance(exact, cpu));
+    for (String backend : cpuHasIt() ? List.of("cpu", "cuda") : List.of("cuda")) {
+      double[] got = gradients(config, backend, DType.FLOAT32, DType.BFLOAT16);
+      assertEquals(plain[0], got[0], Tolerances.BFLOAT16_MODEL * Math.abs(exact[0]));
+      double far = distance(exact, got);
+      assertTrue(far <= Tolerances.BFLOAT16_MODEL, backend + ": " + far);
     }
   }
 

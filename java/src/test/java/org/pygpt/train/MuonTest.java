@@ -172,7 +172,7 @@ class MuonTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"cpu", "nd4j"})
+  @ValueSource(strings = {"cpu", "nd4j", "cuda"})
   void everyBackendMovesAlike(String backend) {
     try (GPT model = Models.create(LLAMA, backend, DType.FLOAT32, 2);
         GPT plain = Models.create(LLAMA, "plain", DType.FLOAT64, 1);

@@ -89,7 +89,7 @@ class TrainingTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"plain", "cpu", "nd4j"})
+  @ValueSource(strings = {"plain", "cpu", "nd4j", "cuda"})
   void frozenWeightsKeepTheirBitsAndTheOthersMoveAsIfTheyWereAlone(String backend) {
     GPTConfig config = GPTConfig.gpt2(7, V, 2, 3, 15);
     String[] frozen = {"wte.weight", "h.0.attn.c_attn.bias", "h.1.mlp.c_fc.weight", "ln_f.bias"};
@@ -228,7 +228,7 @@ class TrainingTest {
   // ---- failures leave everything as it was -----------------------------------------------------
 
   @ParameterizedTest
-  @ValueSource(strings = {"plain", "cpu", "nd4j"})
+  @ValueSource(strings = {"plain", "cpu", "nd4j", "cuda"})
   void aWeightThatIsNoNumberStopsTheStepBeforeItMovesAny(String backend) {
     try (GPT model = Models.create(CONFIG, backend, DType.FLOAT32, 1);
         Training trainer = new Training(model, B, T, AdamW.NANOGPT)) {

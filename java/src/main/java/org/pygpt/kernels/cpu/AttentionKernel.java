@@ -58,7 +58,8 @@ record AttentionKernel(
   }
 
   /** The same call on keys and values of one head, of the only sequence, as float32. */
-  private AttentionKernel widened(boolean vectors, Staging staging, int g) {
+  private AttentionKernel widened(Staging staging, int g) {
+    boolean vectors = workers.roundedVectors();
     Tensor k = Int8HeadsKernel.widen(vectors, staging, 0, D, in.k(), g);
     Tensor v = Int8HeadsKernel.widen(vectors, staging, 1, D, in.v(), g);
     Heads wide = new Heads(in.q(), k, v);
@@ -75,7 +76,7 @@ record AttentionKernel(
     for (int unit = from; unit < to; unit++) {
       int b = unit / spec.kvHeads();
       int g = unit % spec.kvHeads();
-      AttentionKernel call = in.k().dtype() == DType.INT8 ? widened(vectors, staging, g) : this;
+      AttentionKernel call = in.k().dtype() == DType.INT8 ? widened(staging, g) : this;
       for (int h = g * group; h < (g + 1) * group; h++) {
         AttentionHead.Place place =
             new AttentionHead.Place(call, vectors, staging, b, h, g, h == g * group);

@@ -90,7 +90,7 @@ final class Bfloat16Head extends AttentionHead {
   /** Rounds a block's (length, WIDTH) numbers, for the products that come next. */
   private static void round(Place at, float[] from, int length) {
     MemorySegment rounded = products(at).room(ROUNDED, (long) length * WIDTH * Short.BYTES);
-    Bfloat16.round(at.vectors(), from, 0, rounded, 0, length * WIDTH);
+    Bfloat16.round(WarmUp.isProcessRoundedReady(), from, 0, rounded, 0, length * WIDTH);
   }
 
   private static long rounded(Place at) {

@@ -15,11 +15,13 @@ public final class CpuNegativeSampling implements NegativeSampling {
   /** Calls after which C2 has compiled the loops, on any machine. */
   private static final int WARM_UP_CALLS = 20_000;
 
+  private static final int[] IDS = {0, 1, 3, 1};
+
   private static volatile boolean isWarm;
 
   private final int width;
   private final boolean vectors;
-  private final float[] lanes = new float[LANES];
+  private final float[] lanes = new float[2 * LANES];
 
   /**
    * A kernel for vectors of this size.
@@ -40,10 +42,12 @@ public final class CpuNegativeSampling implements NegativeSampling {
     var kernel = new CpuNegativeSampling(size, true);
     float[] rows = new float[4 * size];
     float[] gradient = new float[size];
-    int[] targets = {1, 2, 4, 7};
+    int[] targets = {1, 2, 4, 4}; // a pair, then one and another of one row
     for (int call = 0; call < WARM_UP_CALLS; call++) {
-      kernel.step(rows, 0, rows, targets, call & 1, 3 + (call & 1), 0, gradient, 0);
+      kernel.step(rows, 0, rows, targets, 0, 4, 0, gradient, 0);
       kernel.add(gradient, 0, rows, size, size);
+      kernel.mean(rows, IDS, 0, 4, 0, gradient, 0, size);
+      kernel.addToAll(gradient, 0, rows, IDS, 0, 4, 0, size);
     }
     isWarm = true;
   }
@@ -66,13 +70,13 @@ public final class CpuNegativeSampling implements NegativeSampling {
       int at) {
     Arrays.fill(gradient, at, at + width, 0);
     if (vectors) {
-      vectorStep(inputs, input, outputs, targets, from, to, rate, gradient, at, width, lanes);
+      vectors(inputs, input, outputs, targets, from, to, rate, gradient, at);
     } else {
       plainStep(inputs, input, outputs, targets, from, to, rate, gradient, at);
     }
   }
 
-  private static void vectorStep(
+  private void vectors(
       float[] inputs,
       int input,
       float[] outputs,
@@ -81,23 +85,80 @@ public final class CpuNegativeSampling implements NegativeSampling {
       int to,
       float rate,
       float[] gradient,
+      int at) {
+    int t = from;
+    while (t < to) {
+      boolean two = t + 1 < to && targets[t] >>> 1 != targets[t + 1] >>> 1;
+      if (two) {
+        vectorTwo(inputs, input, outputs, targets, t, rate, gradient, at, width, lanes);
+      } else {
+        vectorOne(inputs, input, outputs, targets, t, rate, gradient, at, width, lanes);
+      }
+      t += two ? 2 : 1;
+    }
+  }
+
+  private static void vectorOne(
+      float[] inputs,
+      int input,
+      float[] outputs,
+      int[] targets,
+      int t,
+      float rate,
+      float[] gradient,
       int at,
       int width,
       float[] lanes) {
-    for (int t = from; t < to; t++) {
-      int output = (targets[t] >>> 1) * width;
-      FloatVector products = load(inputs, input).mul(load(outputs, output));
-      for (int i = LANES; i < width; i += LANES) {
-        products = load(inputs, input + i).fma(load(outputs, output + i), products);
-      }
-      products.intoArray(lanes, 0);
-      float g = rate * ((targets[t] & 1) - VectorMath.sigmoid(sum(lanes)));
-      FloatVector factor = VectorMath.broadcast(g);
-      for (int i = 0; i < width; i += LANES) {
-        FloatVector y = load(outputs, output + i);
-        y.fma(factor, load(gradient, at + i)).intoArray(gradient, at + i);
-        load(inputs, input + i).fma(factor, y).intoArray(outputs, output + i);
-      }
+    int output = (targets[t] >>> 1) * width;
+    FloatVector products = load(inputs, input).mul(load(outputs, output));
+    for (int i = LANES; i < width; i += LANES) {
+      products = load(inputs, input + i).fma(load(outputs, output + i), products);
+    }
+    products.intoArray(lanes, 0);
+    float g = rate * ((targets[t] & 1) - VectorMath.sigmoid(sum(lanes, 0)));
+    FloatVector factor = VectorMath.broadcast(g);
+    for (int i = 0; i < width; i += LANES) {
+      FloatVector y = load(outputs, output + i);
+      y.fma(factor, load(gradient, at + i)).intoArray(gradient, at + i);
+      load(inputs, input + i).fma(factor, y).intoArray(outputs, output + i);
+    }
+  }
+
+  /** Two targets of different rows, with the bits of one after the other and fewer loads. */
+  private static void vectorTwo(
+      float[] inputs,
+      int input,
+      float[] outputs,
+      int[] targets,
+      int t,
+      float rate,
+      float[] gradient,
+      int at,
+      int width,
+      float[] lanes) {
+    int first = (targets[t] >>> 1) * width;
+    int second = (targets[t + 1] >>> 1) * width;
+    FloatVector x = load(inputs, input);
+    FloatVector p = x.mul(load(outputs, first));
+    FloatVector q = x.mul(load(outputs, second));
+    for (int i = LANES; i < width; i += LANES) {
+      x = load(inputs, input + i);
+      p = x.fma(load(outputs, first + i), p);
+      q = x.fma(load(outputs, second + i), q);
+    }
+    p.intoArray(lanes, 0);
+    q.intoArray(lanes, LANES);
+    float g = rate * ((targets[t] & 1) - VectorMath.sigmoid(sum(lanes, 0)));
+    float h = rate * ((targets[t + 1] & 1) - VectorMath.sigmoid(sum(lanes, LANES)));
+    FloatVector u = VectorMath.broadcast(g);
+    FloatVector v = VectorMath.broadcast(h);
+    for (int i = 0; i < width; i += LANES) {
+      x = load(inputs, input + i);
+      FloatVector y = load(outputs, first + i);
+      FloatVector z = load(outputs, second + i);
+      z.fma(v, y.fma(u, load(gradient, at + i))).intoArray(gradient, at + i);
+      x.fma(u, y).intoArray(outputs, first + i);
+      x.fma(v, z).intoArray(outputs, second + i);
     }
   }
 
@@ -113,12 +174,12 @@ public final class CpuNegativeSampling implements NegativeSampling {
       int at) {
     for (int t = from; t < to; t++) {
       int output = (targets[t] >>> 1) * width;
-      Arrays.fill(lanes, 0);
+      Arrays.fill(lanes, 0, LANES, 0);
       for (int i = 0; i < width; i++) {
         int lane = i & (LANES - 1);
         lanes[lane] = Math.fma(inputs[input + i], outputs[output + i], lanes[lane]);
       }
-      float g = rate * ((targets[t] & 1) - VectorMath.sigmoid(sum(lanes)));
+      float g = rate * ((targets[t] & 1) - VectorMath.sigmoid(sum(lanes, 0)));
       for (int i = 0; i < width; i++) {
         float y = outputs[output + i];
         gradient[at + i] = Math.fma(y, g, gradient[at + i]);
@@ -128,12 +189,12 @@ public final class CpuNegativeSampling implements NegativeSampling {
   }
 
   /** The sum of one number for each lane, in a fixed order that has few steps. */
-  private static float sum(float[] lanes) {
-    float a = lanes[0];
-    float b = lanes[1];
-    float c = lanes[2];
-    float d = lanes[3];
-    for (int lane = 4; lane < LANES; lane += 4) {
+  private static float sum(float[] lanes, int at) {
+    float a = lanes[at];
+    float b = lanes[at + 1];
+    float c = lanes[at + 2];
+    float d = lanes[at + 3];
+    for (int lane = at + 4; lane < at + LANES; lane += 4) {
       a += lanes[lane];
       b += lanes[lane + 1];
       c += lanes[lane + 2];
@@ -145,6 +206,74 @@ public final class CpuNegativeSampling implements NegativeSampling {
   @Override
   public void add(float[] from, int i, float[] to, int j, int n) {
     VectorMath.add(vectors, from, i, to, j, n);
+  }
+
+  @Override
+  public void mean(
+      float[] rows, int[] ids, int from, int to, int column, float[] out, int at, int n) {
+    float share = 1f / (to - from);
+    if (vectors) {
+      vectorMean(rows, ids, from, to, column, out, at, n, width, share);
+      return;
+    }
+    for (int c = 0; c < n; c++) {
+      float sum = rows[ids[from] * width + column + c];
+      for (int i = from + 1; i < to; i++) {
+        sum += rows[ids[i] * width + column + c];
+      }
+      out[at + c] = sum * share;
+    }
+  }
+
+  private static void vectorMean(
+      float[] rows,
+      int[] ids,
+      int from,
+      int to,
+      int column,
+      float[] out,
+      int at,
+      int n,
+      int width,
+      float share) {
+    for (int c = 0; c < n; c += LANES) {
+      FloatVector sum = load(rows, ids[from] * width + column + c);
+      for (int i = from + 1; i < to; i++) {
+        sum = sum.add(load(rows, ids[i] * width + column + c));
+      }
+      sum.mul(share).intoArray(out, at + c);
+    }
+  }
+
+  @Override
+  public void addToAll(
+      float[] gradient, int at, float[] rows, int[] ids, int from, int to, int column, int n) {
+    if (vectors) {
+      vectorAddToAll(gradient, at, rows, ids, from, to, column, n, width);
+      return;
+    }
+    for (int i = from; i < to; i++) {
+      add(gradient, at, rows, ids[i] * width + column, n);
+    }
+  }
+
+  private static void vectorAddToAll(
+      float[] gradient,
+      int at,
+      float[] rows,
+      int[] ids,
+      int from,
+      int to,
+      int column,
+      int n,
+      int width) {
+    for (int c = 0; c < n; c += LANES) {
+      FloatVector added = load(gradient, at + c);
+      for (int i = from; i < to; i++) {
+        int row = ids[i] * width + column + c;
+        load(rows, row).add(added).intoArray(rows, row);
+      }
+    }
   }
 
   @Override

@@ -144,7 +144,7 @@ final class Staging {
       MemorySegment.copy(memory, JAVA_FLOAT, from * Float.BYTES, to, start, count);
     } else {
       requireBfloat16(dtype);
-      Bfloat16.widen(WarmUp.isProcessWarm(), memory, from, to, start, count);
+      Bfloat16.widen(WarmUp.isProcessRoundedReady(), memory, from, to, start, count);
     }
   }
 
@@ -155,7 +155,7 @@ final class Staging {
       MemorySegment.copy(from, start, memory, JAVA_FLOAT, to * Float.BYTES, count);
     } else {
       requireBfloat16(dtype);
-      Bfloat16.round(WarmUp.isProcessWarm(), from, start, memory, to, count);
+      Bfloat16.round(WarmUp.isProcessRoundedReady(), from, start, memory, to, count);
     }
   }
 

@@ -69,7 +69,7 @@ final class TiledKernel {
     /** All rows of one worker's tiles, and then of those that are left. */
     @Override
     public void run(int worker, int from, int to) {
-      boolean vectors = workers.vectors();
+      boolean vectors = workers.roundedVectors();
       Staging staging = workers.staging(worker);
       float[] inputs = read(staging); // (rows, stride)
       for (int tile = from; tile < to; tile++) {

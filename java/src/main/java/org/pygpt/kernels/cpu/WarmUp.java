@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.IntConsumer;
 import org.pygpt.kernels.Activation;
 
 /**
@@ -17,6 +18,9 @@ import org.pygpt.kernels.Activation;
  * long a thread of its own warms the vector bodies up, which serve from then on. A run of a second
  * on a tiny model never needs them. Both give the same bits, so that a result does not depend on
  * when a process changed from one to the other.
+ *
+ * <p>The bodies for numbers of fewer bits than float32 come second, in a process that asks for
+ * them: others would wait for the compiler in vain.
  *
  * <p>The system property {@value #PROPERTY} forces the choice; see {@link Policy}.
  */
@@ -73,6 +77,8 @@ final class WarmUp {
   private final CountDownLatch warm = new CountDownLatch(1);
   private volatile boolean ready;
   private volatile boolean started;
+  private volatile boolean roundedReady;
+  private volatile boolean roundedStarted;
   private long work;
   private long nextPause = WORK_BEFORE_WARM_UP;
 
@@ -81,6 +87,8 @@ final class WarmUp {
     if (policy == Policy.VECTOR) {
       start();
       await(Long.MAX_VALUE);
+      roundedStarted = true;
+      compileRounded();
     }
   }
 
@@ -92,10 +100,10 @@ final class WarmUp {
     return process;
   }
 
-  /** Whether this process uses the vector bodies, without beginning to prepare them. */
-  static boolean isProcessWarm() {
+  /** As {@link #roundedReady}, of this process; false where it has not begun to prepare any. */
+  static boolean isProcessRoundedReady() {
     WarmUp current = process;
-    return current != null && current.ready;
+    return current != null && current.roundedReady();
   }
 
   Policy policy() {
@@ -108,11 +116,22 @@ final class WarmUp {
   }
 
   /**
-   * Whether a thread is warming the vector bodies up. It and the compiler then need a core, so that
-   * a machine with few is soon over it.
+   * Whether to use the vector bodies for numbers of fewer bits. They are warmed up after the
+   * others, once somebody has asked.
+   */
+  boolean roundedReady() {
+    if (ready && !roundedStarted) {
+      startRounded();
+    }
+    return roundedReady;
+  }
+
+  /**
+   * Whether a thread is warming vector bodies up. It and the compiler then need a core, so that a
+   * machine with few is soon over it.
    */
   boolean running() {
-    return started && !ready;
+    return started && !ready || roundedStarted && !roundedReady;
   }
 
   /**
@@ -147,47 +166,75 @@ final class WarmUp {
   private synchronized void start() {
     if (!started) {
       started = true;
-      Thread thread = new Thread(this::compile, "pygpt-warm-up");
-      thread.setDaemon(true);
-      thread.start();
+      startThread(this::compile);
     }
   }
 
-  /** Runs every vector body until C2 has compiled it. */
+  private synchronized void startRounded() {
+    if (!roundedStarted) {
+      roundedStarted = true;
+      startThread(this::compileRounded);
+    }
+  }
+
+  private static void startThread(Runnable work) {
+    Thread thread = new Thread(work, "pygpt-warm-up");
+    thread.setDaemon(true);
+    thread.start();
+  }
+
   private void compile() {
-    try (Arena arena = Arena.ofShared()) { // of the kind that weights have
-      int words = 2 * ROW * VectorMath.LANES;
-      compile(arena.allocate(words * (long) Integer.BYTES, Integer.BYTES));
+    try {
+      float[] a = new float[64 * 64];
+      float[] b = new float[64 * 64];
+      float[] c = new float[64 * 64];
+      float[] w = new float[ROW];
+      float[] scratch = new float[ROW];
+      repeat(call -> {
+        int m = 1 + call % 16;
+        SmallGemm.vector(a, 64, 1, b, 64, c, 64, m, columns(call), 16, call % 3 == 0);
+        Softmax.forward(true, a, 16, 16, 16, 0.25f, w);
+        Softmax.backward(true, a, b, 16, 16, 16, 0.25f, w);
+        rows(a, b, c, w, scratch, call);
+      });
       ready = true;
     } finally {
       warm.countDown();
     }
   }
 
-  private static void compile(MemorySegment words) {
-    float[] a = new float[64 * 64];
-    float[] b = new float[64 * 64];
-    float[] c = new float[64 * 64];
-    float[] w = new float[ROW];
-    float[] scratch = new float[ROW];
-    float[] tile = new float[TiledKernel.WIDTH];
+  private void compileRounded() {
+    try (Arena arena = Arena.ofShared()) { // of the kind that weights have
+      int count = 2 * ROW * VectorMath.LANES;
+      MemorySegment words = arena.allocate(count * (long) Integer.BYTES, Integer.BYTES);
+      float[] x = new float[64 * 64];
+      float[] scratch = new float[ROW];
+      float[] tile = new float[TiledKernel.WIDTH];
+      repeat(call -> {
+        int n = columns(call);
+        TiledKernel.int8(true, words, 0, x, 0, n, tile, tile);
+        TiledKernel.bfloat16(true, words, 0, x, 0, n, tile, tile);
+        Bfloat16.widen(true, words, 0, x, 0, n);
+        Bfloat16.round(true, x, 0, words, 0, n);
+        Int8HeadsKernel.vectorWiden(
+            words, 0, 2 * ROW, words, n % 8 + 1, VectorMath.LANES, VectorMath.LANES);
+        Int4Tile.sums(true, words, 0, x, 0, n, tile, scratch);
+      });
+    }
+    roundedReady = true;
+  }
+
+  private static int columns(int call) {
+    return 16 + call % 49;
+  }
+
+  /** Runs vector bodies until C2 has compiled them. */
+  private static void repeat(IntConsumer bodies) {
     long firstNanos = 0;
     for (int round = 0; round < MOST_ROUNDS; round++) {
       long start = System.nanoTime();
       for (int call = 0; call < CALLS_PER_ROUND; call++) {
-        int m = 1 + call % 16;
-        int n = 16 + call % 49;
-        SmallGemm.vector(a, 64, 1, b, 64, c, 64, m, n, 16, call % 3 == 0);
-        Softmax.forward(true, a, 16, 16, 16, 0.25f, w);
-        Softmax.backward(true, a, b, 16, 16, 16, 0.25f, w);
-        TiledKernel.int8(true, words, 0, b, 0, n, tile, tile);
-        TiledKernel.bfloat16(true, words, 0, b, 0, n, tile, tile);
-        Bfloat16.widen(true, words, 0, c, 0, n);
-        Bfloat16.round(true, b, 0, words, 0, n);
-        Int8HeadsKernel.vectorWiden(
-            words, 0, 2 * ROW, words, n % 8 + 1, VectorMath.LANES, VectorMath.LANES);
-        Int4Tile.sums(true, words, 0, b, 0, n, tile, scratch);
-        rows(a, b, c, w, scratch, call);
+        bodies.accept(call);
       }
       long nanos = System.nanoTime() - start;
       firstNanos = Math.max(firstNanos, nanos);

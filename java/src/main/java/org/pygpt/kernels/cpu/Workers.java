@@ -58,6 +58,11 @@ final class Workers implements AutoCloseable {
     return warmUp.ready();
   }
 
+  /** The same of vector bodies for numbers of fewer bits than float32. */
+  boolean roundedVectors() {
+    return warmUp.roundedReady();
+  }
+
   /** What passing over this many elements costs in a row kernel. */
   static long workOf(long elements) {
     return WORK_OF_ELEMENT * elements;

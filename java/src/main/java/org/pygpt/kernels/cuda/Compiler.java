@@ -29,6 +29,8 @@ import java.util.List;
  * @see <a href="https://docs.nvidia.com/cuda/nvrtc/">NVRTC</a>
  */
 final class Compiler {
+  static final String LIBRARY = "libnvrtc.so.13";
+
   /** System property: where compiled kernels are kept; a folder beside the natives without it. */
   static final String CACHE = "pygpt.cuda.cache";
 
@@ -41,7 +43,8 @@ final class Compiler {
           "embedding.cu",
           "norm.cu",
           "loss.cu",
-          "attention.cu");
+          "attention.cu",
+          "attention_mma.cu");
 
   private final MethodHandle version;
   private final MethodHandle create;

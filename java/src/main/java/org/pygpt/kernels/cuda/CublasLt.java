@@ -13,6 +13,8 @@ import java.lang.invoke.MethodHandle;
 import java.util.HashMap;
 import java.util.Map;
 import org.pygpt.kernels.MatMul;
+import org.pygpt.tensor.DType;
+import org.pygpt.tensor.Tensor;
 
 /**
  * Mutable (plans): matrix products by cuBLASLt. It takes column-major matrices, and a row-major one
@@ -22,9 +24,12 @@ import org.pygpt.kernels.MatMul;
  * @see <a href="https://docs.nvidia.com/cuda/cublas/">cuBLAS</a>
  */
 final class CublasLt {
+  static final String LIBRARY = "libcublasLt.so.13";
+
   private static final int COMPUTE_32F = 68; // float32 products and sums
   private static final int COMPUTE_32F_FAST_TF32 = 77;
   private static final int REAL_32F = 0; // cudaDataType_t
+  private static final int REAL_16BF = 14;
   private static final int TRANSPOSE_A = 3; // cublasLtMatmulDescAttributes_t
   private static final int TRANSPOSE_B = 4;
   private static final int MAX_WORKSPACE_BYTES = 1; // cublasLtMatmulPreferenceAttributes_t
@@ -48,8 +53,9 @@ final class CublasLt {
   private final MemorySegment zero;
   private final Map<Shape, Plan> plans = new HashMap<>();
 
-  /** What decides on a plan: the product, and how far rows lie apart. */
-  private record Shape(MatMul product, int aStride, int bStride, int cStride) {}
+  /** What decides on a plan: the product, how far rows lie apart, and the numbers' types. */
+  private record Shape(
+      MatMul product, int aStride, int bStride, int cStride, DType factors, DType result) {}
 
   /** What cuBLASLt made for a shape; lives as long as the process. */
   private record Plan(long description, long a, long b, long c, MemorySegment algorithm) {}
@@ -125,15 +131,24 @@ final class CublasLt {
     zero = Arena.global().allocateFrom(JAVA_FLOAT, 0);
   }
 
-  /**
-   * c (+)= op(a) @ op(b), float32.
-   *
-   * @param a address of its first element, likewise b and c
-   */
-  synchronized void multiply(
-      MatMul product, long a, int aStride, long b, int bStride, long c, int cStride) {
-    Shape shape = new Shape(product, aStride, bStride, cStride);
-    Plan plan = plans.computeIfAbsent(shape, this::plan);
+  /** c (+)= op(a) @ op(b), in float32; both factors are float32 or both bfloat16, c is either. */
+  synchronized void multiply(MatMul product, Tensor left, Tensor right, Tensor result) {
+    Shape shape =
+        new Shape(
+            product,
+            left.rowStride(),
+            right.rowStride(),
+            result.rowStride(),
+            left.dtype(),
+            result.dtype());
+    Plan plan = plans.get(shape);
+    if (plan == null) {
+      plan = plan(shape);
+      plans.put(shape, plan);
+    }
+    long a = CudaMemory.address(left);
+    long b = CudaMemory.address(right);
+    long c = CudaMemory.address(result);
     MemorySegment beta = product.add() ? one : zero;
     int status;
     try {
@@ -165,16 +180,22 @@ final class CublasLt {
   /** cuBLASLt's first matrix is b, its second a. */
   private Plan plan(Shape shape) {
     MatMul product = shape.product;
+    boolean narrow = shape.factors == DType.BFLOAT16;
+    int precision = narrow ? COMPUTE_32F : compute;
     long description =
-        made("cublasLtMatmulDescCreate", out -> (int) describe.invokeExact(out, compute, REAL_32F));
+        made(
+            "cublasLtMatmulDescCreate",
+            out -> (int) describe.invokeExact(out, precision, REAL_32F));
     setTranspose(description, TRANSPOSE_A, product.transposeB());
     setTranspose(description, TRANSPOSE_B, product.transposeA());
     int m = product.m();
     int n = product.n();
     int k = product.k();
-    long first = layout(product.transposeB() ? k : n, product.transposeB() ? n : k, shape.bStride);
-    long second = layout(product.transposeA() ? m : k, product.transposeA() ? k : m, shape.aStride);
-    long result = layout(n, m, shape.cStride);
+    boolean firstTurned = product.transposeB();
+    long first = layout(shape.factors, firstTurned ? k : n, firstTurned ? n : k, shape.bStride);
+    boolean secondTurned = product.transposeA();
+    long second = layout(shape.factors, secondTurned ? m : k, secondTurned ? k : m, shape.aStride);
+    long result = layout(shape.result, n, m, shape.cStride);
     try (Arena arena = Arena.ofConfined()) {
       long wish = made("cublasLtMatmulPreferenceCreate", out -> (int) preference.invokeExact(out));
       MemorySegment bytes = arena.allocateFrom(JAVA_LONG, WORKSPACE_BYTES);
@@ -214,10 +235,11 @@ final class CublasLt {
     }
   }
 
-  private long layout(long rows, long columns, long stride) {
+  private long layout(DType dtype, long rows, long columns, long stride) {
+    int type = dtype == DType.BFLOAT16 ? REAL_16BF : REAL_32F;
     return made(
         "cublasLtMatrixLayoutCreate",
-        out -> (int) layout.invokeExact(out, REAL_32F, rows, columns, stride));
+        out -> (int) layout.invokeExact(out, type, rows, columns, stride));
   }
 
   @FunctionalInterface

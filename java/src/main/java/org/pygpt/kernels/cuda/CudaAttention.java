@@ -2,6 +2,7 @@ package org.pygpt.kernels.cuda;
 
 import static org.pygpt.kernels.cuda.CudaMemory.address;
 
+import java.lang.foreign.MemorySegment;
 import java.util.EnumSet;
 import java.util.Set;
 import org.pygpt.kernels.AttentionSpec;
@@ -10,14 +11,19 @@ import org.pygpt.kernels.Heads;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Tensor;
 
-/** Mutable (scratch memory): attention by the kernels of attention.cu, forward and backward. */
+/**
+ * Mutable (scratch memory): attention, forward and backward, by the kernels of attention_mma.cu
+ * where numbers are bfloat16 and heads have up to 128 columns, else by those of attention.cu.
+ */
 final class CudaAttention implements AutoCloseable {
   private static final int THREADS = 256; // of a block of the kernels for wide heads
+  private static final int THREADS_OF_ONE = 512; // of a block of attention_one
 
   private final CudaDevice device;
   private final Launch launch;
   private final Scratch delta;
   private final Scratch slopes;
+  private final Scratch lengths;
   private final Scratch probabilities; // of heads too wide for tiles
   private final Scratch scoreGradients; // likewise
   private final Set<Function> allowed = EnumSet.noneOf(Function.class);
@@ -27,44 +33,87 @@ final class CudaAttention implements AutoCloseable {
     this.launch = launch;
     delta = new Scratch(device);
     slopes = new Scratch(device);
+    lengths = new Scratch(device);
     probabilities = new Scratch(device);
     scoreGradients = new Scratch(device);
   }
 
-  /** The kernels for heads of up to so many columns, and the side of their tiles. */
+  /** The kernels for heads of up to so many columns, and how many rows a block of them has. */
   private enum Size {
+    TENSOR_CORES_64(
+        64,
+        64,
+        Function.ATTENTION_MMA_64,
+        Function.ATTENTION_MMA_DQ_64,
+        Function.ATTENTION_MMA_DKV_64),
+    TENSOR_CORES_128(
+        128,
+        64,
+        Function.ATTENTION_MMA_128,
+        Function.ATTENTION_MMA_DQ_128,
+        Function.ATTENTION_MMA_DKV_128),
     NARROW(64, 32, Function.ATTENTION_64, Function.ATTENTION_DQ_64, Function.ATTENTION_DKV_64),
     MIDDLE(128, 32, Function.ATTENTION_128, Function.ATTENTION_DQ_128, Function.ATTENTION_DKV_128),
     WIDE(256, 16, Function.ATTENTION_256, Function.ATTENTION_DQ_256, Function.ATTENTION_DKV_256);
 
     private final int columns;
-    private final int tile;
+    private final int rows;
     private final Function forward;
     private final Function queries;
     private final Function keys;
 
-    Size(int columns, int tile, Function forward, Function queries, Function keys) {
+    Size(int columns, int rows, Function forward, Function queries, Function keys) {
       this.columns = columns;
-      this.tile = tile;
+      this.rows = rows;
       this.forward = forward;
       this.queries = queries;
       this.keys = keys;
     }
 
-    /** The size for heads of D columns; null where they are too wide for tiles. */
-    static Size of(int D) {
+    /**
+     * The size for heads of D columns.
+     *
+     * @param sharedBytes what a block may have
+     * @return null where they are too wide for tiles
+     */
+    static Size of(int D, boolean onTensorCores, int sharedBytes) {
       for (Size size : values()) {
-        if (D <= size.columns) {
+        boolean fits = D <= size.columns && size.sharedBytes(4, 2, D) <= sharedBytes;
+        if (fits && (onTensorCores || !size.isOnTensorCores())) {
           return size;
         }
       }
       return null;
     }
+
+    boolean isOnTensorCores() {
+      return this == TENSOR_CORES_64 || this == TENSOR_CORES_128;
+    }
+
+    /** Bytes of shared memory for so many tiles of rows and of weights, of D columns. */
+    int sharedBytes(int tiles, int weights, int D) {
+      if (isOnTensorCores()) { // tiles of bfloat16, 192 rows in all, and two numbers a query
+        return 2 * 3 * rows * (columns + 8) + 256;
+      }
+      return 4 * (tiles * rows * (D + 1) + weights * rows * (rows + 1) + 2 * rows);
+    }
+  }
+
+  private Size size(Heads in, int D) {
+    boolean onTensorCores = in.q().dtype() == DType.BFLOAT16 && device.multipliesBfloat16();
+    return Size.of(D, onTensorCores, device.sharedBytes());
   }
 
   void forward(AttentionSpec spec, Heads in, DropoutMask mask, Tensor out, Tensor logsumexp) {
     int D = in.q().columns() / spec.H();
-    Size size = Size.of(D);
+    Size size = size(in, D);
+    if (spec.queries() == 1 && mask == null && size != null) {
+      launch.of(Function.ATTENTION_ONE);
+      arguments(spec, in, null, out, logsumexp, D);
+      backwardArguments(null, null, 0);
+      launch.run(1, spec.H(), spec.B(), THREADS_OF_ONE, 1, 0);
+      return;
+    }
     launch.of(size == null ? Function.ATTENTION_WIDE : size.forward);
     arguments(spec, in, mask, out, logsumexp, D);
     backwardArguments(null, null, 0);
@@ -85,7 +134,7 @@ final class CudaAttention implements AutoCloseable {
       Tensor dOut,
       Heads gradients) {
     int D = in.q().columns() / spec.H();
-    Size size = Size.of(D);
+    Size size = size(in, D);
     long rows = (long) spec.B() * spec.queries();
     long deltas = address(delta.of(DType.FLOAT32, rows * spec.H()));
     launch.of(Function.ATTENTION_DELTA).add((int) rows).add(spec.H());
@@ -131,6 +180,7 @@ final class CudaAttention implements AutoCloseable {
         .append(spec.scores().scale(D))
         .append(spec.scores().cap())
         .append(slopes(spec))
+        .append(lengths(spec))
         .append(mask == null ? 0L : 1L)
         .append(mask == null ? 0L : mask.key() & 0xffffffffL)
         .append(mask == null ? 0L : mask.threshold() & 0xffffffffL)
@@ -139,7 +189,7 @@ final class CudaAttention implements AutoCloseable {
         .append(in.k())
         .append(in.v())
         .append(out)
-        .append(logsumexp);
+        .appendStrided(logsumexp);
   }
 
   private void backwardArguments(Tensor dOut, Heads gradients, long deltas) {
@@ -165,22 +215,33 @@ final class CudaAttention implements AutoCloseable {
     return address(row);
   }
 
+  /** The address of the sequences' lengths; 0 where no key is padding. */
+  private long lengths(AttentionSpec spec) {
+    if (spec.causal() || spec.lengths() == null) {
+      return 0;
+    }
+    Tensor row = lengths.of(DType.INT32, spec.B());
+    row.write(0, MemorySegment.ofArray(spec.lengths()).asSlice(0, 4L * spec.B()));
+    return address(row);
+  }
+
   private void start(
       Size size, Function function, int rows, int heads, int B, int tiles, int weights, int D) {
-    int floats =
-        tiles * size.tile * (D + 1) + weights * size.tile * (size.tile + 1) + 2 * size.tile;
-    int most =
-        4 * (4 * size.tile * (size.columns + 1) + 2 * size.tile * (size.tile + 1) + 2 * size.tile);
     if (allowed.add(function)) {
-      device.allowShared(function, most);
+      int most = size.sharedBytes(4, 2, size.columns);
+      device.allowShared(function, Math.min(most, device.sharedBytes()));
     }
-    launch.run(Math.ceilDiv(rows, size.tile), heads, B, 8, size.tile, 4 * floats);
+    int threads = size.isOnTensorCores() ? 128 : 8;
+    int blocks = Math.ceilDiv(rows, size.rows);
+    int bytes = size.sharedBytes(tiles, weights, D);
+    launch.run(blocks, heads, B, threads, size.isOnTensorCores() ? 1 : size.rows, bytes);
   }
 
   @Override
   public void close() {
     delta.close();
     slopes.close();
+    lengths.close();
     probabilities.close();
     scoreGradients.close();
   }

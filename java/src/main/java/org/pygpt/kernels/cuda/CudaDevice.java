@@ -15,8 +15,9 @@ import org.pygpt.tensor.Memory;
  * that failed leaves the card's context unusable: every later call says so.
  */
 final class CudaDevice implements Device {
-  private static final int OLDEST_DRIVER = 13000;
-  private static final int OLDEST_CAPABILITY = 75;
+  static final int OLDEST_DRIVER = 13000;
+  static final int OLDEST_CAPABILITY = 75;
+  private static final int OLDEST_BFLOAT16 = 80;
   private static final int STAGED_BYTES = 4 << 20;
   private static final Map<Integer, CudaDevice> DEVICES = new HashMap<>();
 
@@ -24,6 +25,7 @@ final class CudaDevice implements Device {
   private final int number;
   private final String name;
   private final int capability;
+  private final int sharedBytes;
   private final long context;
   private final long stream;
   private final MemorySegment staging; // of uploads, used until it is full
@@ -58,6 +60,7 @@ final class CudaDevice implements Device {
         10 * driver.attribute(Driver.CAPABILITY_MAJOR, device)
             + driver.attribute(Driver.CAPABILITY_MINOR, device);
     name = model;
+    sharedBytes = driver.attribute(Driver.SHARED_BYTES_OPT_IN, device);
     if (capability < OLDEST_CAPABILITY) {
       throw new CudaException(
           String.format(
@@ -65,8 +68,8 @@ final class CudaDevice implements Device {
                   + " cpu",
               model, capability / 10, capability % 10));
     }
-    Compiler compiler = new Compiler(library("libnvrtc.so.13"));
-    SymbolLookup products = library("libcublasLt.so.13");
+    Compiler compiler = new Compiler(library(Compiler.LIBRARY));
+    SymbolLookup products = library(CublasLt.LIBRARY);
     context = driver.retainContext(device);
     driver.setContext(context);
     entered.set(true);
@@ -82,7 +85,7 @@ final class CudaDevice implements Device {
   }
 
   private Driver driver() {
-    SymbolLookup library = Libraries.open("libcuda.so.1");
+    SymbolLookup library = Libraries.open(Driver.LIBRARY);
     if (library == null) {
       throw new CudaException("no NVIDIA driver here (libcuda.so.1 is not found); use backend cpu");
     }
@@ -116,12 +119,12 @@ final class CudaDevice implements Device {
     if (found == null) {
       throw new CudaException(
           String.format(
-              "%s is not found in %s: pip install 'pygpt[cuda]'", name, Libraries.searched()));
+              "%s is not found in %s: %s", name, Libraries.searched(), Libraries.INSTALL));
     }
     return found;
   }
 
-  private static String dotted(int version) {
+  static String dotted(int version) {
     return version / 1000 + "." + version % 1000 / 10;
   }
 
@@ -135,6 +138,26 @@ final class CudaDevice implements Device {
   /** Card, driver and compiler. */
   String description() {
     return String.format("%s (sm_%d), %s", name, capability, versions);
+  }
+
+  /** The most shared memory that a block may have. */
+  int sharedBytes() {
+    return sharedBytes;
+  }
+
+  boolean multipliesBfloat16() {
+    return capability >= OLDEST_BFLOAT16;
+  }
+
+  /** Passes if the card multiplies matrices of bfloat16. */
+  void requireBfloat16() {
+    if (!multipliesBfloat16()) {
+      throw new IllegalArgumentException(
+          String.format(
+              "dtype: expected float32, since %s has compute capability %d.%d and bfloat16 needs"
+                  + " 8.0, got bfloat16",
+              name, capability / 10, capability % 10));
+    }
   }
 
   CublasLt cublas() {

@@ -11,18 +11,21 @@ import org.pygpt.kernels.Heads;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.kernels.MatMul;
 import org.pygpt.kernels.Norm;
+import org.pygpt.kernels.PackedMatrix;
 import org.pygpt.kernels.Positions;
+import org.pygpt.kernels.QuantizedMatrix;
 import org.pygpt.kernels.Residual;
 import org.pygpt.kernels.Rotation;
+import org.pygpt.kernels.WeightFormat;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Device;
 import org.pygpt.tensor.Flat;
 import org.pygpt.tensor.Tensor;
 
 /**
- * Kernels of our own on an NVIDIA card, and cuBLASLt's products; float32. Sums have a fixed order:
- * the same input gives the same bits. A call returns when its work is in the card's queue; only
- * what returns a number waits for it.
+ * Kernels of our own on an NVIDIA card, and cuBLASLt's products; what activations are may be
+ * bfloat16, all sums are float32. Sums have a fixed order: the same input gives the same bits. A
+ * call returns when its work is in the card's queue; only what returns a number waits for it.
  */
 public final class CudaKernels implements Kernels {
   /** Rows whose columns one block sums: ROWS_OF_SUM of elements.cu. */
@@ -32,6 +35,7 @@ public final class CudaKernels implements Kernels {
   private static final int SQUARES = 4096;
 
   private static final int WARP = 32;
+  private static final int LINE = 128;
 
   private final CudaDevice device;
   private final Launch launch;
@@ -57,6 +61,15 @@ public final class CudaKernels implements Kernels {
     number = new Scratch(device);
   }
 
+  /**
+   * Bytes that are free on a card, which is opened for good.
+   *
+   * @throws CudaException if there is no card, driver or library that fits
+   */
+  public static long freeBytes(int card) {
+    return CudaDevice.open(card).freeBytes();
+  }
+
   @Override
   public String name() {
     return "cuda";
@@ -75,17 +88,30 @@ public final class CudaKernels implements Kernels {
   // ---- linear layers ---------------------------------------------------------------------------
 
   @Override
+  public void requireBfloat16() {
+    device.requireBfloat16();
+  }
+
+  @Override
   public void gemm(MatMul shape, Tensor a, Tensor b, Tensor c) {
-    device
-        .cublas()
-        .multiply(
-            shape,
-            CudaMemory.address(a),
-            a.rowStride(),
-            CudaMemory.address(b),
-            b.rowStride(),
-            CudaMemory.address(c),
-            c.rowStride());
+    device.cublas().multiply(shape, a, b, c);
+  }
+
+  /** Whole lines of 128 bytes for wide rows, as of a vocabulary: cuBLASLt then reads fast. */
+  @Override
+  public int rowStride(DType dtype, int columns) {
+    int line = LINE / dtype.bytes();
+    return columns < 2 * line ? columns : Math.ceilDiv(columns, line) * line;
+  }
+
+  @Override
+  public PackedMatrix pack(QuantizedMatrix matrix) {
+    return matrix.format() == WeightFormat.BFLOAT16 ? new CudaMatrix(device, launch, matrix) : null;
+  }
+
+  @Override
+  public long packedBytes(WeightFormat format, int inputs, int outputs) {
+    return format == WeightFormat.BFLOAT16 ? CudaMatrix.byteSize(inputs, outputs) : 0;
   }
 
   @Override
@@ -120,7 +146,7 @@ public final class CudaKernels implements Kernels {
   public void embedding(Positions positions, Tensor ids, Tensor wte, Tensor wpe, Tensor out) {
     int rows = positions.rows();
     launch.of(Function.EMBEDDING).add(rows).add(positions.T()).add(positions.past());
-    launch.add(out.columns()).matrix(ids).matrix(wte).matrix(wpe).matrix(out);
+    launch.add(out.columns()).strided(ids).strided(wte).strided(wpe).matrix(out);
     launch.overRows(rows, out.columns());
   }
 
@@ -130,16 +156,16 @@ public final class CudaKernels implements Kernels {
     int columns = dOut.columns();
     if (dWte != null) {
       clear(dWte);
-      tokens.read(ids, positions.rows());
+      tokens.read(ids, positions.rows(), dWte.tensor().rows());
       launch.of(Function.EMBEDDING_BACKWARD).add(columns);
       launch.address(tokens.tokens()).address(tokens.starts()).address(tokens.order());
-      launch.matrix(dOut).matrix(dWte.tensor());
+      launch.matrix(dOut).strided(dWte.tensor());
       launch.blocks(tokens.count(), Math.ceilDiv(columns, 256));
     }
     if (dWpe != null) {
       clear(dWpe);
       launch.of(Function.POSITION_BACKWARD).add(positions.B()).add(positions.T()).add(columns);
-      launch.matrix(dOut).matrix(dWpe.tensor()).overRows(positions.T(), columns);
+      launch.matrix(dOut).strided(dWpe.tensor()).overRows(positions.T(), columns);
     }
   }
 
@@ -163,7 +189,7 @@ public final class CudaKernels implements Kernels {
   public void norm(int rows, Norm norm, Tensor x, Tensor out, Tensor statistics) {
     launch.of(Function.NORM_FORWARD).add(rows).add(x.columns()).add(norm.spec().centred());
     launch.add(norm.spec().epsilon()).matrix(x).address(norm.weight()).address(norm.bias());
-    launch.matrix(out).matrix(statistics).warpARow(rows);
+    launch.matrix(out).strided(statistics).warpARow(rows);
   }
 
   @Override
@@ -180,14 +206,14 @@ public final class CudaKernels implements Kernels {
     if (dWeight != null) {
       Tensor partial = partialSums(rows, columns);
       launch.of(Function.NORM_WEIGHT_SUMS).add(rows).add(columns).matrix(dOut).matrix(x);
-      launch.matrix(statistics).address(partial);
+      launch.strided(statistics).address(partial);
       sumColumns(rows, columns, partial, dWeight);
     }
     if (dBias != null) {
       biasBackward(rows, dOut, dBias);
     }
     launch.of(Function.NORM_BACKWARD).add(rows).add(columns).add(norm.spec().centred());
-    launch.matrix(dOut).matrix(x).address(norm.weight()).matrix(statistics);
+    launch.matrix(dOut).matrix(x).address(norm.weight()).strided(statistics);
     launch.matrix(dX.tensor()).add(dX.add()).warpARow(rows);
   }
 
@@ -221,7 +247,7 @@ public final class CudaKernels implements Kernels {
   public void rotary(Rotation rotation, Positions positions, Tensor x) {
     int half = rotation.angles().columns() / 2;
     launch.of(Function.ROTARY).add(positions.rows()).add(positions.T()).add(positions.past());
-    launch.add(rotation.heads()).add(rotation.D()).add(half).matrix(rotation.angles());
+    launch.add(rotation.heads()).add(rotation.D()).add(half).strided(rotation.angles());
     launch.add(rotation.inverse() ? -1.0 : 1.0).matrix(x);
     launch.overRows(positions.rows(), rotation.heads() * half);
   }
@@ -236,6 +262,10 @@ public final class CudaKernels implements Kernels {
   @Override
   public void copy(int rows, Tensor from, Tensor to, int toRow) {
     Tensor target = to.rows(toRow, rows);
+    if (from.dtype() != to.dtype()) {
+      scale(rows, 1, from, target);
+      return;
+    }
     int words = from.dtype().bytes() / 4; // of an element: 2 of float64, 0 of bfloat16
     launch.of(words == 0 ? Function.COPY16 : Function.COPY32).add(rows);
     int wide = Math.max(1, words);
@@ -269,10 +299,10 @@ public final class CudaKernels implements Kernels {
   @Override
   public double crossEntropy(int rows, Tensor logits, CrossEntropy loss) {
     Tensor count = number.of(DType.FLOAT64, 2); // the number of scored rows, and the total
-    launch.of(Function.COUNT_SCORED).add(rows).matrix(loss.targets()).address(count).blocks(1, 1);
+    launch.of(Function.COUNT_SCORED).add(rows).strided(loss.targets()).address(count).blocks(1, 1);
     Tensor terms = this.terms.of(DType.FLOAT64, rows);
     launch.of(Function.CROSS_ENTROPY).add(logits.columns()).matrix(logits);
-    launch.matrix(loss.targets()).address(count).matrix(loss.weights()).add(loss.share());
+    launch.strided(loss.targets()).address(count).matrix(loss.weights()).add(loss.share());
     launch.matrix(loss.losses()).matrix(loss.dLogits()).address(terms).blocks(rows, 1);
     Tensor total = count.columns(1, 1);
     launch.of(Function.SUM_TERMS).add(rows).address(terms).address(total).blocks(1, 1);
@@ -308,6 +338,12 @@ public final class CudaKernels implements Kernels {
     launch.add(step.correction1()).add(step.correction2()).add(step.gradientScale());
     launch.add(address(weights)).add(address(gradients)).add(address(m)).add(address(v));
     launch.overElements(weights.length());
+  }
+
+  @Override
+  public void addScaled(double factor, Flat x, Flat to, boolean add, boolean rounded) {
+    launch.of(Function.ADD_SCALED).add(to.length()).add(factor).add(address(x)).add(address(to));
+    launch.add(add).add(rounded).overElements(to.length());
   }
 
   private static long address(Flat x) {

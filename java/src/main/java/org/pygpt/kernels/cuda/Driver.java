@@ -17,12 +17,15 @@ import java.lang.invoke.MethodHandle;
  * @see <a href="https://docs.nvidia.com/cuda/cuda-driver-api/">CUDA driver API</a>
  */
 final class Driver {
+  static final String LIBRARY = "libcuda.so.1";
+
   static final int OUT_OF_MEMORY = 2;
   static final int NO_DEVICE = 100;
 
   /** Enumerators of CUdevice_attribute. */
   static final int MULTIPROCESSORS = 16;
 
+  static final int SHARED_BYTES_OPT_IN = 97; // of a block, at most
   static final int CAPABILITY_MAJOR = 75;
   static final int CAPABILITY_MINOR = 76;
 
@@ -38,6 +41,7 @@ final class Driver {
   private final MethodHandle deviceGet;
   private final MethodHandle deviceGetName;
   private final MethodHandle deviceGetAttribute;
+  private final MethodHandle deviceTotalMemory;
   private final MethodHandle contextRetain;
   private final MethodHandle contextSet;
   private final MethodHandle memoryInfo;
@@ -62,6 +66,7 @@ final class Driver {
     deviceGet = function(cuda, "cuDeviceGet", ADDRESS, JAVA_INT);
     deviceGetName = function(cuda, "cuDeviceGetName", ADDRESS, JAVA_INT, JAVA_INT);
     deviceGetAttribute = function(cuda, "cuDeviceGetAttribute", ADDRESS, JAVA_INT, JAVA_INT);
+    deviceTotalMemory = function(cuda, "cuDeviceTotalMem_v2", ADDRESS, JAVA_INT);
     contextRetain = function(cuda, "cuDevicePrimaryCtxRetain", ADDRESS, JAVA_INT);
     contextSet = function(cuda, "cuCtxSetCurrent", JAVA_LONG);
     memoryInfo = function(cuda, "cuMemGetInfo_v2", ADDRESS, ADDRESS);
@@ -153,6 +158,11 @@ final class Driver {
     return number(
         "cuDeviceGetAttribute",
         out -> (int) deviceGetAttribute.invokeExact(out, attribute, device));
+  }
+
+  /** All bytes that a device has. */
+  long totalMemory(int device) {
+    return address("cuDeviceTotalMem", out -> (int) deviceTotalMemory.invokeExact(out, device));
   }
 
   String deviceName(int device) {

@@ -7,6 +7,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -71,10 +72,15 @@ final class Launch {
     return add(CudaMemory.address(tensor));
   }
 
-  /** The address of a tensor and the distance between its rows; 0 and 0 for null. */
-  Launch matrix(Tensor tensor) {
+  /** The address of a tensor of a type that the kernel knows, and the distance of its rows. */
+  Launch strided(Tensor tensor) {
     address(tensor);
     return add(tensor == null ? 0L : (long) tensor.rowStride());
+  }
+
+  /** A structure Matrix: float32 or bfloat16; all zero for null. */
+  Launch matrix(Tensor tensor) {
+    return structure().append(tensor);
   }
 
   /** Begins a structure, whose members are appended. */
@@ -93,8 +99,18 @@ final class Launch {
     return this;
   }
 
-  /** A matrix as two members of a structure; 0 and 0 for null. */
+  /** A structure Matrix as a part of another one; all zero for null. */
   Launch append(Tensor tensor) {
+    if (tensor != null && tensor.dtype() != DType.BFLOAT16 && tensor.dtype() != DType.FLOAT32) {
+      throw new IllegalArgumentException(
+          "dtype: expected float32 or bfloat16 on backend cuda, got " + tensor.dtype());
+    }
+    appendStrided(tensor);
+    return append(tensor != null && tensor.dtype() == DType.BFLOAT16 ? 1L : 0L);
+  }
+
+  /** The address of a tensor and the distance of its rows as two members of a structure. */
+  Launch appendStrided(Tensor tensor) {
     append(CudaMemory.address(tensor));
     return append(tensor == null ? 0L : (long) tensor.rowStride());
   }

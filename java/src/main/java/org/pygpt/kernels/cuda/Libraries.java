@@ -21,6 +21,9 @@ final class Libraries {
   /** System property: folders of cuBLASLt and NVRTC, as a class path is written. */
   static final String PATH = "pygpt.cuda.path";
 
+  /** What brings cuBLASLt and NVRTC. */
+  static final String INSTALL = "pip install 'pygpt[cuda]'";
+
   private static final List<Path> FOLDERS = folders();
 
   private Libraries() {}
@@ -47,6 +50,19 @@ final class Libraries {
   /** Where libraries were looked for, for a message. */
   static String searched() {
     return FOLDERS.isEmpty() ? "the system's folders" : FOLDERS + " and the system's folders";
+  }
+
+  /** Where a library is, or that it is missing and what brings it; for a user to read. */
+  static String whereIs(String name) {
+    for (Path folder : FOLDERS) {
+      if (Files.exists(folder.resolve(name))) {
+        return folder.resolve(name).toString();
+      }
+    }
+    if (open(name) != null) {
+      return name + ", found by the system";
+    }
+    return String.format("%s is not found in %s: %s", name, searched(), INSTALL);
   }
 
   /**

@@ -1,7 +1,5 @@
 package org.pygpt.kernels.cuda;
 
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import org.pygpt.tensor.DType;
@@ -16,36 +14,53 @@ final class TokenOrder implements AutoCloseable {
   private Tensor all; // tokens, starts, order: rows + rows + 1 + rows
   private int rows;
   private int count;
+  private int[] given = {};
+  private int[] next = {}; // of each token: how often it occurs, then the next place of its rows
+  private int[] sorted = {};
 
   TokenOrder(CudaDevice device) {
     scratch = new Scratch(device);
   }
 
-  /** Downloads the ids, sorts their rows, and uploads what the kernel reads. */
-  void read(Tensor ids, int rows) {
+  /**
+   * Downloads the ids, sorts their rows by counting, and uploads what the kernel reads.
+   *
+   * @param V ids are below it
+   */
+  void read(Tensor ids, int rows, int V) {
     this.rows = rows;
     int stride = ids.rowStride();
-    int[] given = new int[(rows - 1) * stride + 1];
-    ids.read(0, MemorySegment.ofArray(given));
-    long[] keys = new long[rows]; // token, then row
+    int length = (rows - 1) * stride + 1;
+    given = room(given, length);
+    next = room(next, V);
+    sorted = room(sorted, 3 * rows + 1);
+    ids.read(0, MemorySegment.ofArray(given).asSlice(0, Integer.BYTES * (long) length));
+    Arrays.fill(next, 0, V, 0);
     for (int row = 0; row < rows; row++) {
-      keys[row] = (long) given[row * stride] << 32 | row;
+      next[given[row * stride]]++;
     }
-    Arrays.sort(keys);
-    int[] sorted = new int[3 * rows + 1];
     count = 0;
-    for (int i = 0; i < rows; i++) {
-      int token = (int) (keys[i] >> 32);
-      if (i == 0 || token != sorted[count - 1]) {
-        sorted[rows + count] = i;
+    int place = 0;
+    for (int token = 0; token < V; token++) {
+      int occurrences = next[token];
+      next[token] = place;
+      if (occurrences > 0) {
+        sorted[rows + count] = place;
         sorted[count++] = token;
+        place += occurrences;
       }
-      sorted[2 * rows + 1 + i] = (int) keys[i];
     }
     sorted[rows + count] = rows;
-    all = scratch.of(DType.INT32, sorted.length);
+    for (int row = 0; row < rows; row++) {
+      sorted[2 * rows + 1 + next[given[row * stride]]++] = row;
+    }
+    all = scratch.of(DType.INT32, 3L * rows + 1);
     MemorySegment bytes = MemorySegment.ofArray(sorted);
-    all.memory().write(DType.INT32, 0, bytes.asSlice(0, sorted.length * JAVA_INT.byteSize()));
+    all.memory().write(DType.INT32, 0, bytes.asSlice(0, Integer.BYTES * (3L * rows + 1)));
+  }
+
+  private static int[] room(int[] array, int length) {
+    return array.length < length ? new int[length] : array;
   }
 
   /** How many different tokens there are. */

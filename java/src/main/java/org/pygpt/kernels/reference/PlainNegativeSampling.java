@@ -60,6 +60,26 @@ public final class PlainNegativeSampling implements NegativeSampling {
   }
 
   @Override
+  public void mean(
+      float[] rows, int[] ids, int from, int to, int column, float[] out, int at, int n) {
+    for (int c = 0; c < n; c++) {
+      double sum = 0;
+      for (int i = from; i < to; i++) {
+        sum += rows[ids[i] * size + column + c];
+      }
+      out[at + c] = (float) (sum / (to - from));
+    }
+  }
+
+  @Override
+  public void addToAll(
+      float[] gradient, int at, float[] rows, int[] ids, int from, int to, int column, int n) {
+    for (int i = from; i < to; i++) {
+      add(gradient, at, rows, ids[i] * size + column, n);
+    }
+  }
+
+  @Override
   public int column(int index, int parts) {
     return (int) ((long) size * index / parts);
   }

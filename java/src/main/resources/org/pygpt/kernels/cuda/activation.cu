@@ -83,34 +83,30 @@ __device__ float slope(int kind, float u) {
 }
 
 // With u = x + bias: out = f(u), (rows, F); with a gate, f(u[:F]) * u[F:].
-KERNEL activation(
-    int kind, int gated, int rows, int F, const float* x, i64 x_stride, const float* bias, float* out,
-    i64 out_stride) {
+KERNEL activation(int kind, int gated, int rows, int F, Matrix x, const float* bias, Matrix out) {
   i64 row = row_of_thread();
   if (row >= rows) return;
   for (int c = threadIdx.x; c < F; c += blockDim.x) {
-    float u = x[row * x_stride + c] + (bias ? bias[c] : 0.0f);
-    float y = value(kind, u);
-    if (gated) y *= x[row * x_stride + F + c] + (bias ? bias[F + c] : 0.0f);
-    out[row * out_stride + c] = y;
+    float y = value(kind, x.get(row, c) + (bias ? bias[c] : 0.0f));
+    if (gated) y *= x.get(row, F + c) + (bias ? bias[F + c] : 0.0f);
+    out.set(row, c, y);
   }
 }
 
 // dX = dOut * f'(u); with a gate, dX[:F] = dOut * f'(u) * u[F:] and dX[F:] = dOut * f(u).
 KERNEL activation_backward(
-    int kind, int gated, int rows, int F, const float* x, i64 x_stride, const float* bias,
-    const float* dOut, i64 dOut_stride, float* dX, i64 dX_stride) {
+    int kind, int gated, int rows, int F, Matrix x, const float* bias, Matrix dOut, Matrix dX) {
   i64 row = row_of_thread();
   if (row >= rows) return;
   for (int c = threadIdx.x; c < F; c += blockDim.x) {
-    float u = x[row * x_stride + c] + (bias ? bias[c] : 0.0f);
-    float d = dOut[row * dOut_stride + c];
+    float u = x.get(row, c) + (bias ? bias[c] : 0.0f);
+    float d = dOut.get(row, c);
     if (gated) {
-      float v = x[row * x_stride + F + c] + (bias ? bias[F + c] : 0.0f);
-      dX[row * dX_stride + c] = d * v * slope(kind, u);
-      dX[row * dX_stride + F + c] = d * value(kind, u);
+      float v = x.get(row, F + c) + (bias ? bias[F + c] : 0.0f);
+      dX.set(row, c, d * v * slope(kind, u));
+      dX.set(row, F + c, d * value(kind, u));
     } else {
-      dX[row * dX_stride + c] = d * slope(kind, u);
+      dX.set(row, c, d * slope(kind, u));
     }
   }
 }

@@ -1,8 +1,9 @@
 // What all kernels share. The same sources are compiled by NVRTC for a card and, in tests, by a C++ compiler over a
 // shim: nothing of CUDA's headers is used.
 //
-// A matrix is a pointer to its element (0, 0) and the distance between its rows in elements. Blocks of element-wise
-// kernels are (columns, rows): consecutive threads take consecutive columns of a row.
+// Numbers are computed in float32; a Matrix is of float32 or bfloat16. What is float32 in any case comes as a pointer and
+// the distance between rows. Blocks of element-wise kernels are (columns, rows): consecutive threads take consecutive
+// columns of a row.
 
 #define KERNEL extern "C" __global__ void
 
@@ -11,6 +12,46 @@ typedef long long i64;
 constexpr unsigned ALL_LANES = 0xffffffffu;
 
 __device__ __forceinline__ float infinity() { return __int_as_float(0x7f800000); }
+
+// ---- bfloat16 --------------------------------------------------------------------------------------------------
+
+__device__ __forceinline__ float widened(unsigned short bits) {
+  return __int_as_float((int)((unsigned)bits << 16));
+}
+
+// The nearest one, ties to even; NaN stays NaN.
+__device__ __forceinline__ unsigned short rounded(float x) {
+#if defined(__CUDACC_RTC__) && __CUDA_ARCH__ >= 800
+  unsigned short bits;
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(x));
+  return bits;
+#else
+  unsigned bits = (unsigned)__float_as_int(x);
+  return x == x ? (unsigned short)((bits + 0x7fff + (bits >> 16 & 1)) >> 16) : (unsigned short)0x7fc0;
+#endif
+}
+
+// Rows of float32 or bfloat16, `stride` elements apart. Its members are eight bytes wide, as the host writes them.
+struct Matrix {
+  void* data;  // element (0, 0); 0 for no matrix
+  i64 stride;
+  i64 narrow;  // whether it is of bfloat16
+
+  __device__ __forceinline__ float get(i64 row, i64 column) const {
+    i64 at = row * stride + column;
+    return narrow ? widened(((const unsigned short*)data)[at]) : ((const float*)data)[at];
+  }
+
+  __device__ __forceinline__ void set(i64 row, i64 column, float value) const {
+    i64 at = row * stride + column;
+    if (narrow)
+      ((unsigned short*)data)[at] = rounded(value);
+    else
+      ((float*)data)[at] = value;
+  }
+};
+
+// ---- threads -----------------------------------------------------------------------------------------------------
 
 // The row of a thread in a kernel whose blocks are (columns, rows).
 __device__ __forceinline__ i64 row_of_thread() {

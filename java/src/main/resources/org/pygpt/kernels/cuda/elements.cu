@@ -1,10 +1,10 @@
 // Kernels that compute each element by itself, and sums of columns.
 
 // x += bias, (rows, columns)
-KERNEL bias(int rows, int columns, const float* bias, float* x, i64 stride) {
+KERNEL bias(int rows, int columns, const float* bias, Matrix x) {
   i64 row = row_of_thread();
   if (row >= rows) return;
-  for (int c = threadIdx.x; c < columns; c += blockDim.x) x[row * stride + c] += bias[c];
+  for (int c = threadIdx.x; c < columns; c += blockDim.x) x.set(row, c, x.get(row, c) + bias[c]);
 }
 
 // Rows that one block sums, an eighth of them by each of its rows of threads.
@@ -29,8 +29,8 @@ __device__ __forceinline__ void sum_columns(int rows, int columns, float* partia
   }
 }
 
-KERNEL column_sums(int rows, int columns, const float* x, i64 stride, float* partial) {
-  sum_columns(rows, columns, partial, [=](int row, int c) { return x[row * stride + c]; });
+KERNEL column_sums(int rows, int columns, Matrix x, float* partial) {
+  sum_columns(rows, columns, partial, [=](int row, int c) { return x.get(row, c); });
 }
 
 // out[c] (+)= the sum of partial[part, c] over all parts, in their order
@@ -43,24 +43,28 @@ KERNEL add_parts(int parts, int columns, const float* partial, float* out, int a
 }
 
 // sum = x + branch + bias
-KERNEL residual(
-    int rows, int columns, const float* x, i64 x_stride, const float* branch, i64 branch_stride,
-    const float* bias, float* sum, i64 sum_stride) {
+KERNEL residual(int rows, int columns, Matrix x, Matrix branch, const float* bias, Matrix sum) {
   i64 row = row_of_thread();
   if (row >= rows) return;
   for (int c = threadIdx.x; c < columns; c += blockDim.x) {
-    float added = x[row * x_stride + c] + branch[row * branch_stride + c];
-    sum[row * sum_stride + c] = bias ? added + bias[c] : added;
+    float added = x.get(row, c) + branch.get(row, c);
+    sum.set(row, c, bias ? added + bias[c] : added);
   }
 }
 
-// out = factor * x
-KERNEL scale(
-    int rows, int columns, float factor, const float* x, i64 x_stride, float* out, i64 out_stride) {
+// out = factor * x, rounded or widened if their types differ
+KERNEL scale(int rows, int columns, float factor, Matrix x, Matrix out) {
   i64 row = row_of_thread();
   if (row >= rows) return;
-  for (int c = threadIdx.x; c < columns; c += blockDim.x)
-    out[row * out_stride + c] = factor * x[row * x_stride + c];
+  for (int c = threadIdx.x; c < columns; c += blockDim.x) out.set(row, c, factor * x.get(row, c));
+}
+
+// to (+)= factor * x, of `length` elements of float32; `round` to the nearest bfloat16
+KERNEL add_scaled(i64 length, float factor, const float* x, float* to, int add, int round) {
+  i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= length) return;
+  float sum = (add ? to[i] : 0.0f) + factor * x[i];
+  to[i] = round ? widened(rounded(sum)) : sum;
 }
 
 // Elements of four bytes, or of two, as they are.
@@ -85,29 +89,63 @@ KERNEL copy16(
 
 // out = (x + bias), kept or dropped
 KERNEL dropout(
-    int rows, int columns, const float* x, i64 x_stride, const float* bias, unsigned key,
-    unsigned threshold, float factor, float* out, i64 out_stride) {
+    int rows, int columns, Matrix x, const float* bias, unsigned key, unsigned threshold, float factor,
+    Matrix out) {
   i64 row = row_of_thread();
   if (row >= rows) return;
   for (int c = threadIdx.x; c < columns; c += blockDim.x) {
-    float value = x[row * x_stride + c] + (bias ? bias[c] : 0.0f);
-    out[row * out_stride + c] = value * kept(row * columns + c, key, threshold, factor);
+    float value = x.get(row, c) + (bias ? bias[c] : 0.0f);
+    out.set(row, c, value * kept(row * columns + c, key, threshold, factor));
   }
 }
 
 // Turns columns d and d + half of each head by the angles of the row's position; sign -1 turns back.
 KERNEL rotary(
     int rows, int T, int past, int heads, int D, int half, const float* angles, i64 angles_stride,
-    float sign, float* x, i64 stride) {
+    float sign, Matrix x) {
   i64 row = row_of_thread();
   if (row >= rows) return;
   const float* angle = angles + (past + row % T) * angles_stride;
   for (int i = threadIdx.x; i < heads * half; i += blockDim.x) {
-    int d = i % half;
-    float* head = x + row * stride + i / half * D;
+    int d = i % half, at = i / half * D + d;
     float cosine = angle[d], sine = sign * angle[half + d];
-    float first = head[d], second = head[half + d];
-    head[d] = first * cosine - second * sine;
-    head[half + d] = second * cosine + first * sine;
+    float first = x.get(row, at), second = x.get(row, at + half);
+    x.set(row, at, first * cosine - second * sine);
+    x.set(row, at + half, second * cosine + first * sine);
+  }
+}
+
+// ---- products of few rows ------------------------------------------------------------------------------------------
+
+// to[c, row] = from[row, c], as bfloat16; or to[row, c]
+KERNEL round_weights(
+    int rows, int columns, int transpose, const float* from, i64 from_stride, unsigned short* to) {
+  i64 row = row_of_thread();
+  if (row >= rows) return;
+  for (int c = threadIdx.x; c < columns; c += blockDim.x)
+    to[transpose ? (i64)c * rows + row : row * columns + c] = rounded(from[row * from_stride + c]);
+}
+
+constexpr int MOST_ROWS = 8;
+
+// out[row, o] = the sum of x[row, i] * weights[o, i], for at most MOST_ROWS rows; a warp for each output, so that each
+// weight is read once. A row's bits do not depend on the others.
+KERNEL few_rows(
+    int rows, int inputs, int outputs, const float* x, i64 x_stride, const unsigned short* weights,
+    float* out, i64 out_stride) {
+  i64 o = row_of_thread();
+  if (o >= outputs) return;  // the whole warp
+  float sums[MOST_ROWS] = {};
+  for (int i = threadIdx.x; i < inputs; i += 32) {
+    float weight = widened(weights[o * inputs + i]);
+#pragma unroll
+    for (int row = 0; row < MOST_ROWS; row++)
+      if (row < rows) sums[row] += weight * x[row * x_stride + i];
+  }
+#pragma unroll
+  for (int row = 0; row < MOST_ROWS; row++) {
+    if (row >= rows) break;
+    float sum = lanes_sum<32>(sums[row]);
+    if (threadIdx.x == 0) out[row * out_stride + o] = sum;
   }
 }

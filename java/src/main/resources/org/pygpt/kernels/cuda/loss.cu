@@ -38,35 +38,40 @@ KERNEL count_scored(int rows, const int* targets, i64 stride, int* count) {
 }
 
 // A block for each row: its loss; its term of the total; and, if dLogits is given, weight * share / divisor *
-// (softmax(logits) - onehot(target)), where without weights the divisor is the number of scored rows.
+// (softmax(logits) - onehot(target)), where without weights the divisor is the number of scored rows. dLogits may be
+// the logits, which are read twice: a thread scales its sum where it finds a larger logit.
 KERNEL cross_entropy(
-    int columns, const float* logits, i64 logits_stride, const int* targets, i64 targets_stride,
-    const int* count, const float* weights, i64 weights_stride, float share, float* losses,
-    i64 losses_stride, float* dLogits, i64 dLogits_stride, double* terms) {
+    int columns, Matrix logits, const int* targets, i64 targets_stride, const int* count, Matrix weights,
+    float share, Matrix losses, Matrix dLogits, double* terms) {
   __shared__ float shared[THREADS_OF_ROW];
   i64 row = blockIdx.x;
-  const float* in = logits + row * logits_stride;
   int target = targets[row * targets_stride];
-  float largest = -infinity();
-  for (int c = threadIdx.x; c < columns; c += THREADS_OF_ROW) largest = fmaxf(largest, in[c]);
-  largest = block_max(largest, shared);
-  float sum = 0;
-  for (int c = threadIdx.x; c < columns; c += THREADS_OF_ROW) sum += expf(in[c] - largest);
-  sum = block_sum(sum, shared);
-  float chosen = target < 0 ? 0.0f : in[target];
+  float mine = -infinity(), sum = 0;
+  for (int c = threadIdx.x; c < columns; c += THREADS_OF_ROW) {
+    float x = logits.get(row, c);
+    if (x > mine) {
+      sum = sum * expf(mine - x) + 1;
+      mine = x;
+    } else if (x != -infinity()) {
+      sum += expf(x - mine);
+    }
+  }
+  float largest = block_max(mine, shared);
+  sum = block_sum(sum == 0 ? 0.0f : sum * expf(mine - largest), shared);
+  float chosen = target < 0 ? 0.0f : logits.get(row, target);
   __syncthreads();  // dLogits may be the logits
   double loss = target < 0 ? 0.0 : (double)largest + logf(sum) - chosen;
-  float weight = target < 0 ? 0.0f : weights ? weights[row * weights_stride] : 1.0f;
-  double divisor = weights ? 1.0 : *count > 0 ? *count : 1;
+  float weight = target < 0 ? 0.0f : weights.data ? weights.get(row, 0) : 1.0f;
+  double divisor = weights.data ? 1.0 : *count > 0 ? *count : 1;
   if (threadIdx.x == 0) {
     terms[row] = weight * loss / divisor;
-    if (losses) losses[row * losses_stride] = (float)loss;
+    if (losses.data) losses.set(row, 0, (float)loss);
   }
-  if (dLogits) {
-    float factor = (float)(weight * (weights ? 1.0f : share) / divisor);
+  if (dLogits.data) {
+    float factor = (float)(weight * (weights.data ? 1.0f : share) / divisor);
     for (int c = threadIdx.x; c < columns; c += THREADS_OF_ROW) {
-      float probability = expf(in[c] - largest) / sum;
-      dLogits[row * dLogits_stride + c] = factor * (probability - (c == target ? 1.0f : 0.0f));
+      float probability = expf(logits.get(row, c) - largest) / sum;
+      dLogits.set(row, c, factor * (probability - (c == target ? 1.0f : 0.0f)));
     }
   }
 }

@@ -2,23 +2,25 @@
 
 // out = (x - mean) * rstd * weight + bias; statistics (rows, 2) = mean, rstd
 KERNEL norm_forward(
-    int rows, int columns, int centred, float epsilon, const float* x, i64 x_stride, const float* weight,
-    const float* bias, float* out, i64 out_stride, float* statistics, i64 statistics_stride) {
+    int rows, int columns, int centred, float epsilon, Matrix x, const float* weight, const float* bias,
+    Matrix out, float* statistics, i64 statistics_stride) {
   i64 row = row_of_thread();
   if (row >= rows) return;  // the whole warp
-  const float* in = x + row * x_stride;
   float mean = 0;
   if (centred) {
     float sum = 0;
-    for (int c = threadIdx.x; c < columns; c += 32) sum += in[c];
+    for (int c = threadIdx.x; c < columns; c += 32) sum += x.get(row, c);
     mean = lanes_sum<32>(sum) / columns;
   }
   float squares = 0;  // in a second pass: the difference of two sums would cancel
-  for (int c = threadIdx.x; c < columns; c += 32) squares += (in[c] - mean) * (in[c] - mean);
+  for (int c = threadIdx.x; c < columns; c += 32) {
+    float difference = x.get(row, c) - mean;
+    squares += difference * difference;
+  }
   float rstd = 1 / sqrtf(lanes_sum<32>(squares) / columns + epsilon);
   for (int c = threadIdx.x; c < columns; c += 32) {
-    float normed = (in[c] - mean) * rstd;
-    out[row * out_stride + c] = normed * (weight ? weight[c] : 1.0f) + (bias ? bias[c] : 0.0f);
+    float normed = (x.get(row, c) - mean) * rstd;
+    out.set(row, c, normed * (weight ? weight[c] : 1.0f) + (bias ? bias[c] : 0.0f));
   }
   if (threadIdx.x == 0) {
     statistics[row * statistics_stride] = mean;
@@ -29,36 +31,33 @@ KERNEL norm_forward(
 // With dNormed = dOut * weight: dX (+)= rstd * (dNormed - mean(dNormed) - normed * mean(dNormed * normed)); RMSNorm
 // lacks the first mean.
 KERNEL norm_backward(
-    int rows, int columns, int centred, const float* dOut, i64 dOut_stride, const float* x, i64 x_stride,
-    const float* weight, const float* statistics, i64 statistics_stride, float* dX, i64 dX_stride, int add) {
+    int rows, int columns, int centred, Matrix dOut, Matrix x, const float* weight, const float* statistics,
+    i64 statistics_stride, Matrix dX, int add) {
   i64 row = row_of_thread();
   if (row >= rows) return;
-  const float* in = x + row * x_stride;
-  const float* d = dOut + row * dOut_stride;
   float mean = statistics[row * statistics_stride];
   float rstd = statistics[row * statistics_stride + 1];
   float sum = 0, dot = 0;
   for (int c = threadIdx.x; c < columns; c += 32) {
-    float d_normed = d[c] * (weight ? weight[c] : 1.0f);
+    float d_normed = dOut.get(row, c) * (weight ? weight[c] : 1.0f);
     sum += d_normed;
-    dot += d_normed * (in[c] - mean) * rstd;
+    dot += d_normed * (x.get(row, c) - mean) * rstd;
   }
   sum = centred ? lanes_sum<32>(sum) / columns : 0.0f;
   dot = lanes_sum<32>(dot) / columns;
   for (int c = threadIdx.x; c < columns; c += 32) {
-    float d_normed = d[c] * (weight ? weight[c] : 1.0f);
-    float slope = rstd * (d_normed - sum - (in[c] - mean) * rstd * dot);
-    float* to = dX + row * dX_stride + c;
-    *to = add ? *to + slope : slope;
+    float d_normed = dOut.get(row, c) * (weight ? weight[c] : 1.0f);
+    float slope = rstd * (d_normed - sum - (x.get(row, c) - mean) * rstd * dot);
+    dX.set(row, c, add ? dX.get(row, c) + slope : slope);
   }
 }
 
 // Sums over rows of dOut * normed, the gradient of the weight; blocks are (32, 8), as of column_sums.
 KERNEL norm_weight_sums(
-    int rows, int columns, const float* dOut, i64 dOut_stride, const float* x, i64 x_stride,
-    const float* statistics, i64 statistics_stride, float* partial) {
+    int rows, int columns, Matrix dOut, Matrix x, const float* statistics, i64 statistics_stride,
+    float* partial) {
   sum_columns(rows, columns, partial, [=](int row, int c) {
     float mean = statistics[row * statistics_stride], rstd = statistics[row * statistics_stride + 1];
-    return dOut[row * dOut_stride + c] * ((x[row * x_stride + c] - mean) * rstd);
+    return dOut.get(row, c) * ((x.get(row, c) - mean) * rstd);
   });
 }

@@ -34,12 +34,16 @@ class NegativeSamplingTest {
     float[] gradient = new float[2 * width];
     kernel.step(inputs, 3 * width, outputs, TARGETS, 1, 6, rate, gradient, width);
     kernel.add(gradient, width, inputs, 0, width);
-    float[] all = new float[(ROWS + 2) * size];
+    kernel.mean(inputs, TARGETS, 1, 3, 0, gradient, 0, width);
+    kernel.addToAll(gradient, 0, inputs, new int[] {9, 5, 1, 5}, 1, 4, 0, width);
+    float[] all = new float[(ROWS + 9) * size];
     for (int row = 0; row < ROWS; row++) {
       System.arraycopy(outputs, row * width, all, row * size, size);
     }
     System.arraycopy(gradient, width, all, ROWS * size, size);
-    System.arraycopy(inputs, 0, all, (ROWS + 1) * size, size);
+    for (int row = 0; row < ROWS; row++) {
+      System.arraycopy(inputs, row * width, all, (ROWS + 1 + row) * size, size);
+    }
     return all;
   }
 

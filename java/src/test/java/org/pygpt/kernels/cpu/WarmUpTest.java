@@ -24,17 +24,34 @@ class WarmUpTest {
   }
 
   @Test
+  void bodiesOfFewBitsComeSecondAndOnlyIfSomebodyAsks() {
+    WarmUp warmUp = new WarmUp(WarmUp.Policy.AUTO);
+    assertFalse(warmUp.roundedReady());
+    while (!warmUp.ready()) {
+      warmUp.count(LONG_RUN);
+    }
+    assertFalse(warmUp.running());
+    while (!warmUp.roundedReady()) {
+      Thread.onSpinWait();
+    }
+    assertFalse(warmUp.running());
+  }
+
+  @Test
   void plainNeverWarmsUp() {
     WarmUp warmUp = new WarmUp(WarmUp.Policy.PLAIN);
     warmUp.count(LONG_RUN);
     warmUp.count(LONG_RUN);
     assertFalse(warmUp.running());
     assertFalse(warmUp.ready());
+    assertFalse(warmUp.roundedReady());
   }
 
   @Test
   void vectorIsReadyAtOnce() {
-    assertTrue(new WarmUp(WarmUp.Policy.VECTOR).ready());
+    WarmUp warmUp = new WarmUp(WarmUp.Policy.VECTOR);
+    assertTrue(warmUp.ready());
+    assertTrue(warmUp.roundedReady());
   }
 
   @Test
