@@ -59,7 +59,7 @@ def divisor(tokens: int) -> int:
 
 def make(folder: Path, steps: int) -> tuple[Dataset, int]:
     """Train a model and leave it in `folder/model`, for windows of the size that is returned."""
-    dataset = pygpt.prepare("shakespeare", folder / "data", tokenizer="gpt2")
+    dataset = pygpt.prepare("shakespeare", "gpt2", folder / "data")
     size = divisor(len(dataset.val) - 1)
     run = pygpt.train(
         "shakespeare-char",
@@ -127,7 +127,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         ours = json.loads(said.stdout)
         wide = folder / "wide"
-        shutil.copytree(folder / "model", wide)
+        wide.mkdir()
+        for name in ("config.json", "model.safetensors", "tokenizer.json"):  # without its checksums
+            shutil.copy(folder / "model" / name, wide)
         config = json.loads((wide / "config.json").read_text())
         sizes = {name: 2 * value for name, value in config.items() if value == size}
         (wide / "config.json").write_text(json.dumps(config | sizes))
