@@ -43,6 +43,9 @@ public final class Launcher {
     java.addAll(Arrays.asList("-cp", jar.getPath()));
     List<String> command = new ArrayList<>(java);
     command.addAll(1, archive.flags());
+    if (arguments.length > 0 && arguments[0].equals("names")) {
+      command.add(1, "-XX:+UseSerialGC"); // a short run, most of which is its start
+    }
     command.add("org.pygpt.cli.Main");
     command.addAll(Arrays.asList(arguments));
     Process program =

@@ -220,7 +220,6 @@ class GPTTest {
     assertSumOfTwoBatches(undropped, "plain", DType.FLOAT64, FLOAT64);
     assertSumOfTwoBatches(undropped, "cpu", DType.FLOAT32, MODEL);
     assertSumOfTwoBatches(undropped, "nd4j", DType.FLOAT32, MODEL);
-    assertSumOfTwoBatches(undropped, "cuda", DType.FLOAT32, MODEL);
   }
 
   /** The same configuration without dropout, whose key differs from batch to batch. */

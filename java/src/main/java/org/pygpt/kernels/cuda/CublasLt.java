@@ -52,10 +52,46 @@ final class CublasLt {
   private final MemorySegment one;
   private final MemorySegment zero;
   private final Map<Shape, Plan> plans = new HashMap<>();
+  private final Shape sought = new Shape();
 
-  /** What decides on a plan: the product, how far rows lie apart, and the numbers' types. */
-  private record Shape(
-      MatMul product, int aStride, int bStride, int cStride, DType factors, DType result) {}
+  /**
+   * Mutable: what decides on a plan: the product, how far rows lie apart, and the numbers' types.
+   * One object asks for all plans, so that a product allocates nothing.
+   */
+  private static final class Shape {
+    private MatMul product;
+    private int aStride;
+    private int bStride;
+    private int cStride;
+    private DType factors;
+    private DType result;
+
+    Shape set(MatMul product, Tensor left, Tensor right, Tensor result) {
+      this.product = product;
+      aStride = left.rowStride();
+      bStride = right.rowStride();
+      cStride = result.rowStride();
+      factors = left.dtype();
+      this.result = result.dtype();
+      return this;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+      return other instanceof Shape shape
+          && product.equals(shape.product)
+          && aStride == shape.aStride
+          && bStride == shape.bStride
+          && cStride == shape.cStride
+          && factors == shape.factors
+          && result == shape.result;
+    }
+
+    @Override
+    public int hashCode() {
+      return ((product.hashCode() * 31 + aStride) * 31 + bStride) * 31 + cStride;
+    }
+  }
 
   /** What cuBLASLt made for a shape; lives as long as the process. */
   private record Plan(long description, long a, long b, long c, MemorySegment algorithm) {}
@@ -133,16 +169,9 @@ final class CublasLt {
 
   /** c (+)= op(a) @ op(b), in float32; both factors are float32 or both bfloat16, c is either. */
   synchronized void multiply(MatMul product, Tensor left, Tensor right, Tensor result) {
-    Shape shape =
-        new Shape(
-            product,
-            left.rowStride(),
-            right.rowStride(),
-            result.rowStride(),
-            left.dtype(),
-            result.dtype());
-    Plan plan = plans.get(shape);
+    Plan plan = plans.get(sought.set(product, left, right, result));
     if (plan == null) {
+      Shape shape = new Shape().set(product, left, right, result);
       plan = plan(shape);
       plans.put(shape, plan);
     }

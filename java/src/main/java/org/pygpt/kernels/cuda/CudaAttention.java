@@ -56,6 +56,8 @@ final class CudaAttention implements AutoCloseable {
     MIDDLE(128, 32, Function.ATTENTION_128, Function.ATTENTION_DQ_128, Function.ATTENTION_DKV_128),
     WIDE(256, 16, Function.ATTENTION_256, Function.ATTENTION_DQ_256, Function.ATTENTION_DKV_256);
 
+    private static final Size[] ALL = values(); // which copies them each time
+
     private final int columns;
     private final int rows;
     private final Function forward;
@@ -77,7 +79,7 @@ final class CudaAttention implements AutoCloseable {
      * @return null where they are too wide for tiles
      */
     static Size of(int D, boolean onTensorCores, int sharedBytes) {
-      for (Size size : values()) {
+      for (Size size : ALL) {
         boolean fits = D <= size.columns && size.sharedBytes(4, 2, D) <= sharedBytes;
         if (fits && (onTensorCores || !size.isOnTensorCores())) {
           return size;
