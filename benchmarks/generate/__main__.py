@@ -14,11 +14,12 @@ A GPT-2 of 124 million random weights, saved by pygpt as a folder that all sides
 
 all on two threads, greedily. Each is a process of its own, which waits unless it is asked. First
 they are compared: logits of the float32 sides to 1e-4 of the largest, and every greedy token of
-every side with the logits that the same side computes without a cache; what disagrees fails the
-benchmark. Then the sides take turns, there and back again: 256 new tokens after a prompt of 16 (the
-whole call is timed), 64 new tokens of 8 and of 32 sequences together, a prompt of 1,000 up to its
-first new token (prefill), and a forward of 1,000 tokens with its loss, which is what training runs
-forward. The first turns do not count.
+every side with the logits that the same side computes without a cache; of ctranslate2-int8, which
+rounds both sides of each product, so that sums in another order become other logits, only the
+logits, to 5 % of the largest; what disagrees fails the benchmark. Then the sides take turns, there
+and back again: 256 new tokens after a prompt of 16 (the whole call is timed), 64 new tokens of 8
+and of 32 sequences together, a prompt of 1,000 up to its first new token (prefill), and a forward
+of 1,000 tokens with its loss, which is what training runs forward. The first turns do not count.
 
 Just before and just after each 256 tokens as many threads read a gigabyte of memory nine times.
 What every weight once a token comes to is compared with the mean of the two median rates: a rate
