@@ -154,6 +154,7 @@ def _transformers(folder: Path) -> AbstractContextManager[Side]:
     command = [
         sys.executable, "-c", main, "serve", folder, "--continuous-batching", "--device", "cpu",
         "--host", "127.0.0.1", "--port", str(port),
+        "--cb-max-memory-percent", "0.1",  # it would take 60 % of the machine's for caches
     ]  # fmt: skip
     side = Side("transformers", _address(port), f"{what}, float32", takes_ids=False, options={})
     return _running(side, command)
