@@ -70,7 +70,7 @@ def test_refused_by_the_same_key(name: str, frozen: Params, arena: Any, tmp_path
     with pytest.raises(JavaError) as java, jbridge.translate():
         _opened(folder, arena)
     found = str(java.value).removeprefix("FileException: ")
-    assert found.partition(": expected")[0] == str(python.value).partition(": expected")[0]
+    assert found.split(": ")[:3] == str(python.value).split(": ")[:3]  # folder, file, key
     assert "\n" not in found
 
 

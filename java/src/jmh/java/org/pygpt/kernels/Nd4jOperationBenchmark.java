@@ -95,7 +95,8 @@ public class Nd4jOperationBenchmark {
     run.run();
   }
 
-  // ---- the operations: ours, and ND4J's ----------------------------------------------------------
+  // ---- the operations: ours, and ND4J's
+  // ----------------------------------------------------------
 
   private Runnable[] product(Inputs inputs) {
     Tensor x = inputs.normal(ROWS, C);
@@ -106,7 +107,10 @@ public class Nd4jOperationBenchmark {
     INDArray theirs = Nd4j.create(DataType.FLOAT, ROWS, F);
     MatMul shape = new MatMul(ROWS, F, C, false, false, false);
     return compared(
-        out, theirs, () -> kernels.gemm(shape, x, weight, out), () -> theirX.mmul(theirWeight, theirs));
+        out,
+        theirs,
+        () -> kernels.gemm(shape, x, weight, out),
+        () -> theirX.mmul(theirWeight, theirs));
   }
 
   private Runnable[] layerNorm(Inputs inputs) {

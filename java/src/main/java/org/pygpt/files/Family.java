@@ -44,7 +44,8 @@ final class Family {
   Family(String name) {
     this.name = name;
     row.putAll(object(ROWS.get(name)));
-    for (String part : List.of("keys", "aliases", "defaults", "fixed", "only", "outer", "modules")) {
+    for (String part :
+        List.of("keys", "aliases", "defaults", "fixed", "only", "outer", "modules")) {
       row.put(part, merged(list(row.get(part))));
     }
   }
@@ -73,7 +74,8 @@ final class Family {
       if (item instanceof List<?> names) {
         merged.keySet().removeAll(names);
       } else {
-        merged.putAll(object(item instanceof String part ? object(TABLE.get("parts")).get(part) : item));
+        merged.putAll(
+            object(item instanceof String part ? object(TABLE.get("parts")).get(part) : item));
       }
     }
     return merged;

@@ -111,7 +111,8 @@ final class FamilyLayers {
       return types;
     }
     require(given instanceof List, "layer_types", "a list", given);
-    ((List<?>) given).forEach(type -> types.add(type instanceof String text ? text : Json.write(type)));
+    ((List<?>) given)
+        .forEach(type -> types.add(type instanceof String text ? text : Json.write(type)));
     return types;
   }
 
@@ -131,7 +132,8 @@ final class FamilyLayers {
       List<?> pair = item instanceof List<?> is && is.size() == 2 ? is : List.of(0, 0);
       boolean fits = pair.getFirst() instanceof List && pair.getLast() instanceof BigInteger;
       holds &= fits;
-      int times = fits ? ((BigInteger) pair.getLast()).min(BigInteger.valueOf(count)).intValue() : 0;
+      int times =
+          fits ? ((BigInteger) pair.getLast()).min(BigInteger.valueOf(count)).intValue() : 0;
       for (int i = 0; i < times; i++) {
         for (Object kind : (List<?>) pair.getFirst()) {
           holds &= "global".equals(kind) || "local".equals(kind);
@@ -150,7 +152,10 @@ final class FamilyLayers {
     }
     int layers = new Options(fields).size("n_layer", 1);
     require(
-        types.size() == layers, "layer_types", "one for each of " + layers + " layers", types.size());
+        types.size() == layers,
+        "layer_types",
+        "one for each of " + layers + " layers",
+        types.size());
     List<Object> sliding = new ArrayList<>();
     for (int layer = 0; layer < types.size(); layer++) {
       if (types.get(layer).equals(SLIDING)) {

@@ -197,7 +197,8 @@ final class FamilyLayout {
 
   /** For each column of a head there, which one of ours it is. */
   private int[] order() {
-    int rotary = config.variant().rotaryDim() == 0 ? config.headSize() : config.variant().rotaryDim();
+    int rotary =
+        config.variant().rotaryDim() == 0 ? config.headSize() : config.variant().rotaryDim();
     int half = rotary / 2;
     int[] columns = IntStream.range(0, config.headSize()).toArray();
     boolean isRotary = config.positions() == GPTConfig.Positions.ROTARY;

@@ -109,11 +109,13 @@ final class FamilyReader {
   }
 
   private void readFields() {
-    GPTConfig.gpt2(1, 1, 1, 1, 1).values().forEach((name, value) -> { // what is usual
-      if (!(value instanceof Integer)) {
-        fields.put(name, value);
-      }
-    });
+    GPTConfig.gpt2(1, 1, 1, 1, 1)
+        .values()
+        .forEach((name, value) -> { // what is usual
+          if (!(value instanceof Integer)) {
+            fields.put(name, value);
+          }
+        });
     fields.put("n_kv_head", BigInteger.ZERO);
     fields.put("n_inner", BigInteger.ZERO);
     fields.putAll(family.map("fixed"));
@@ -176,8 +178,7 @@ final class FamilyReader {
     Object value = values.get(key, says.get("default"));
     value = Family.object(says.get("means")).getOrDefault(value, value);
     Object ours = value instanceof String ? Family.ACTIVATIONS.get(value) : null;
-    require(
-        ours != null, key, "one of " + String.join(", ", Family.ACTIVATIONS.keySet()), value);
+    require(ours != null, key, "one of " + String.join(", ", Family.ACTIVATIONS.keySet()), value);
     fields.put("activation", (boolean) says.get("gated") ? gated((String) ours) : ours);
   }
 

@@ -163,10 +163,12 @@ public final class PretrainedModel {
         .shapes()
         .forEach((name, shape) -> {
           parts.put(name, layout.parts(name));
-          parts.get(name).forEach(part -> {
-            check(part, shape, stored);
-            others.remove(part.name());
-          });
+          parts
+              .get(name)
+              .forEach(part -> {
+                check(part, shape, stored);
+                others.remove(part.name());
+              });
         });
     if (!others.isEmpty()) {
       String other = others.iterator().next();

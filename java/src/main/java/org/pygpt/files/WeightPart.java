@@ -30,9 +30,7 @@ record WeightPart(
     if (ours.size() == 1) {
       return List.of(width);
     }
-    return transposed
-        ? List.of(width, ours.getFirst())
-        : List.of(ours.getFirst() + skipped, width);
+    return transposed ? List.of(width, ours.getFirst()) : List.of(ours.getFirst() + skipped, width);
   }
 
   /** Sets what a row of the weight has of this tensor. */
