@@ -13,7 +13,6 @@ import subprocess
 import termios
 import time
 from collections.abc import Sequence
-from types import TracebackType
 
 from tests.support.processes import default_signals
 
@@ -42,9 +41,7 @@ class Terminal:
     def __enter__(self) -> Terminal:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

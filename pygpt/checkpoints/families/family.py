@@ -113,7 +113,7 @@ def family(name: str, write: Callable[[GPTConfig], dict[str, Any]]) -> Family:
 
 
 def _merged(items: list[Any]) -> dict[str, Any]:
-    """Return one object of several: the names of `parts`, objects, and lists of what is left out."""
+    """Return one object of several: names of `parts`, objects, and lists of what is left out."""
     merged: dict[str, Any] = {}
     for item in items:
         if isinstance(item, list):
