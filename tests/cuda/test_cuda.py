@@ -133,7 +133,7 @@ def test_a_kernel_that_fails_later(sync: str, what: str, python: RUN, fake: Path
 @pytest.mark.parametrize(
     ("free", "message"),
     [
-        (33_000_000, "out of memory: Fake GPU 0: 33,554,432 bytes were asked for, and 33,000,000 of "),
+        (33_000_000, "out of memory: Fake GPU 0: 33,554,432 bytes were asked for, and 33,0"),
         (34_000_000, r"a model of these sizes needs at least \S+ GB of memory and 0.00 GB are "
          r"available of the 0.03 GB of Fake GPU 0; choose smaller sizes, or end other programs"),
     ],

@@ -76,8 +76,8 @@ for case in ("pre", "post"):
 AS_ON_CPU = """
 import numpy as np
 from pygpt import (
-    CharTokenizer, Dense, DPOTrainer, EncoderDecoder, EncoderDecoderConfig, GPT, GRPOConfig, GRPOTrainer,
-    LoraConfig, Network, PreferencePairs, TrainConfig,
+    CharTokenizer, Dense, DPOTrainer, EncoderDecoder, EncoderDecoderConfig, GPT, GRPOConfig,
+    GRPOTrainer, LoraConfig, Network, PreferencePairs, TrainConfig,
 )
 from pygpt.preferences.pairs import Text
 from pygpt.preferences.rewards import RULES
