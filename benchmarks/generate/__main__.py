@@ -53,6 +53,8 @@ from benchmarks.generate.workload import GPT2_124M
 from benchmarks.harness.command import exit_status, make_console, make_note, new_file
 from benchmarks.harness.report import machine, write
 
+TABLE_WIDTH = 120  # where the output is no terminal
+
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
@@ -97,7 +99,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
     note = make_note(report["machine"]["load"])
     with tempfile.TemporaryDirectory(prefix="bench-generate-") as scratch:
         results = measure(work, options.sides, options.threads, Path(scratch), note)
-    make_console().print(table(work, results))
+    make_console(TABLE_WIDTH).print(table(work, results))
     write(path, report | {"generate": as_json(work, results)})
     note(f"every turn is in {path}")
 

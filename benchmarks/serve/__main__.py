@@ -12,7 +12,8 @@ first turns do not count. Then, beside 4 clients whose answers run, a client ask
     llama.cpp-q8_0, llama.cpp-q4_0, llama.cpp-bfloat16, llama.cpp-float32
                     `llama-server` on the same model as a GGUF file, if that is on PATH, else
                     the server in the package xllamacpp, whose wheel is made for any processor
-    transformers    `transformers serve --continuous-batching`, float32
+    transformers, transformers-batching
+                    `transformers serve`, float32, as it is and with `--continuous-batching`
 
 What is not installed is left out with a line that says so.
 """

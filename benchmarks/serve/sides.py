@@ -136,8 +136,8 @@ def _llama_cpp(weights: str, folder: Path) -> AbstractContextManager[Side]:
     return _running(Side(name, _address(port), f"{what}, {weights}", options=options), command)
 
 
-def _transformers(folder: Path) -> AbstractContextManager[Side]:
-    """`transformers serve` with continuous batching; it takes texts, and refuses other options.
+def _transformers(is_batching: bool, folder: Path) -> AbstractContextManager[Side]:
+    """`transformers serve`; it takes texts, and refuses options that are not OpenAI's.
 
     Raises:
         UnavailableError: transformers, PyTorch, FastAPI or accelerate is missing.
@@ -152,12 +152,15 @@ def _transformers(folder: Path) -> AbstractContextManager[Side]:
     port = _free_port()
     main = "from transformers.cli.transformers import main; main()"
     command = [
-        sys.executable, "-c", main, "serve", folder, "--continuous-batching", "--device", "cpu",
+        sys.executable, "-c", main, "serve", folder, "--device", "cpu",
         "--host", "127.0.0.1", "--port", str(port),
-        "--cb-max-memory-percent", "0.1",  # it would take 60 % of the machine's for caches
     ]  # fmt: skip
-    side = Side("transformers", _address(port), f"{what}, float32", takes_ids=False, options={})
-    return _running(side, command)
+    name, how = "transformers", "one request after another"
+    if is_batching:  # its caches would take 60 % of the machine's memory
+        command += ["--continuous-batching", "--cb-max-memory-percent", "0.1"]
+        name, how = "transformers-batching", "continuous batching"
+    description = f"{what}, float32, {how}"
+    return _running(Side(name, _address(port), description, takes_ids=False, options={}), command)
 
 
 SIDES: dict[str, Callable[[Path], AbstractContextManager[Side]]] = {
@@ -165,5 +168,6 @@ SIDES: dict[str, Callable[[Path], AbstractContextManager[Side]]] = {
        for weights in ("int8", "int4", "bfloat16", "float32")},
     **{f"llama.cpp-{weights}": partial(_llama_cpp, weights)
        for weights in ("q8_0", "q4_0", "bfloat16", "float32")},
-    "transformers": _transformers,
+    "transformers": partial(_transformers, False),
+    "transformers-batching": partial(_transformers, True),
 }  # fmt: skip
