@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -93,10 +94,14 @@ class VectorBodiesTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 8, 33, 207})
   void int4Tiles(int k) {
-    float[] x = random(OFFSET + Int4Tile.padded(k));
-    float[] group = new float[TiledKernel.WIDTH];
-    float[] expected = random(TiledKernel.WIDTH);
-    float[] got = random(TiledKernel.WIDTH);
+    int stride = Int4Tile.prepared(k) + OFFSET;
+    float[] x = random(OFFSET + Int4Tile.ROWS * stride);
+    float[] prepared = random(OFFSET + stride);
+    float[] preparedGot = prepared.clone();
+    Int4Tile.prepare(false, x, OFFSET, k, prepared, OFFSET);
+    Int4Tile.prepare(true, x, OFFSET, k, preparedGot, OFFSET);
+    assertArrayEquals(prepared, preparedGot);
+    int size = Int4Tile.ROWS * TiledKernel.WIDTH;
     int length = 2 * Int4Tile.words(k);
     try (Arena arena = Arena.ofShared()) {
       MemorySegment words = arena.allocate(ValueLayout.JAVA_INT, length);
@@ -104,10 +109,123 @@ class VectorBodiesTest {
         words.setAtIndex(ValueLayout.JAVA_INT, i, random.nextInt() & 0xbfffffff);
       }
       int second = Int4Tile.words(k);
-      Int4Tile.sums(false, words, second, x, OFFSET, k, expected, group);
-      Int4Tile.sums(true, words, second, x, OFFSET, k, got, group);
+      for (int rows = 1; rows <= Int4Tile.ROWS; rows++) {
+        float[] expected = random(size);
+        float[] got = expected.clone();
+        float[] group = new float[size];
+        Int4Tile.sums(false, words, second, x, OFFSET, stride, rows, k, expected, group);
+        Int4Tile.sums(true, words, second, x, OFFSET, stride, rows, k, got, group);
+        assertArrayEquals(expected, got);
+      }
     }
-    assertArrayEquals(expected, got);
+  }
+
+  /** Terms of numbers of all sizes, and what is made of the sums of their products. */
+  @ParameterizedTest
+  @MethodSource("lengths")
+  void terms(int n) {
+    int plane = n + OFFSET;
+    float[] x = random(n);
+    for (int i = 0; i < n; i++) {
+      x[i] *= Math.scalb(1f, random.nextInt(-30, 10));
+    }
+    float unit = Terms.unit(false, x, n);
+    assertEquals(unit, Terms.unit(true, x, n));
+    byte[] digits = new byte[Terms.COUNT * plane];
+    byte[] digitsGot = digits.clone();
+    Terms.digits(false, x, n, unit, new int[n], digits, plane);
+    Terms.digits(true, x, n, unit, new int[n], digitsGot, plane);
+    assertArrayEquals(digits, digitsGot);
+    for (int i = 0; i < n; i++) {
+      int whole = (digits[i] * 256 + digits[plane + i]) * 256 + digits[2 * plane + i];
+      assertEquals(x[i] / unit, whole, 0.5f);
+    }
+    short[] terms = new short[Terms.COUNT * plane];
+    short[] termsGot = terms.clone();
+    Terms.split(false, x, n, terms, plane);
+    Terms.split(true, x, n, termsGot, plane);
+    assertArrayEquals(terms, termsGot);
+    joins(n, plane, unit);
+  }
+
+  private void joins(int n, int plane, float unit) {
+    float[] scales = random(OFFSET + n);
+    float[] expected = new float[n];
+    float[] got = new float[n];
+    try (Arena arena = Arena.ofShared()) {
+      MemorySegment sums = arena.allocate(ValueLayout.JAVA_INT, Terms.COUNT * plane + 1L);
+      for (int i = 0; i < Terms.COUNT * plane; i++) {
+        sums.setAtIndex(ValueLayout.JAVA_INT, 1 + i, random.nextInt() & 0xbfffffff);
+      }
+      int[] whole = new int[Terms.COUNT * n];
+      Terms.join(false, sums, 4, 4L * plane, n, unit, scales, OFFSET, whole, expected);
+      Terms.join(true, sums, 4, 4L * plane, n, unit, scales, OFFSET, whole, got);
+      assertArrayEquals(expected, got);
+      float[] parts = new float[Terms.COUNT * n];
+      Terms.join(false, sums, 4, 4L * plane, n, parts, expected);
+      Terms.join(true, sums, 4, 4L * plane, n, parts, got);
+      assertArrayEquals(expected, got);
+    }
+  }
+
+  /** Sums of a tile of int8 beside whole numbers, and the bits that digits give, too. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 63, 64, 65, 700})
+  void streams(int n) {
+    int padded = Math.ceilDiv(n, Int8Stream.INPUTS) * Int8Stream.INPUTS;
+    int outputs = Int8Stream.OUTPUTS;
+    float[] x = random(n);
+    float unit = Terms.unit(false, x, n);
+    float[] halves = random(2 * padded);
+    float[] halvesGot = random(2 * padded);
+    Int8Stream.halves(false, x, n, unit, padded, halves);
+    Int8Stream.halves(true, x, n, unit, padded, halvesGot);
+    assertArrayEquals(halves, halvesGot);
+    try (Arena arena = Arena.ofShared()) {
+      int tile = 1; // not the first one
+      MemorySegment part = arena.allocate(Int8Stream.bytes(padded, 2 * outputs));
+      MemorySegment digits = arena.allocate(ValueLayout.JAVA_INT, Terms.COUNT * outputs);
+      for (int o = 0; o < outputs; o++) {
+        for (int p = 0; p < n; p++) {
+          byte code = (byte) (o == 0 ? 127 : random.nextInt(-127, 128));
+          part.set(ValueLayout.JAVA_BYTE, Int8Stream.at(padded, p, tile * outputs + o), code);
+          int rest = Terms.whole(x[p], 1 / unit);
+          for (int term = Terms.COUNT - 1; term >= 0; term--) {
+            long at = term * outputs + o;
+            int sum = digits.getAtIndex(ValueLayout.JAVA_INT, at) + code * (byte) rest;
+            digits.setAtIndex(ValueLayout.JAVA_INT, at, sum);
+            rest = rest - (byte) rest >> 8;
+          }
+        }
+      }
+      float[] scales = random(OFFSET + outputs);
+      float[] expected = new float[outputs];
+      Terms.join(
+          false, digits, 0, 4L * outputs, outputs, unit, scales, OFFSET, new int[192], expected);
+      if (Int8Stream.takes(n)) {
+        for (boolean vectors : new boolean[] {false, true}) {
+          int[] sums = new int[2 * outputs];
+          float[] block = new float[2 * outputs];
+          long at = Int8Stream.bytes(padded, outputs);
+          Int8Stream.sums(vectors, part, at, padded, halves, block, sums);
+          float[] got = new float[OFFSET + outputs];
+          Int8Stream.join(vectors, sums, outputs, unit, scales, OFFSET, got, OFFSET);
+          assertArrayEquals(expected, Arrays.copyOfRange(got, OFFSET, OFFSET + outputs));
+        }
+      }
+    }
+  }
+
+  /** A row that holds a number that is none has no unit, wherever that number is. */
+  @ParameterizedTest
+  @MethodSource("lengths")
+  void unitsOfNoNumbers(int n) {
+    for (float none : new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
+      float[] x = random(n);
+      x[n / 2] = none;
+      assertEquals(Float.NaN, Terms.unit(false, x, n));
+      assertEquals(Float.NaN, Terms.unit(true, x, n));
+    }
   }
 
   @ParameterizedTest
