@@ -12,7 +12,7 @@ GRADLEFLAGS ?=
 
 VENV_PYTHON := .venv/bin/python
 PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check
-ENGINE_SOURCES := build.gradle settings.gradle pyproject.toml $(wildcard pygpt/data/*.txt pygpt/model/layouts/* pygpt/model/presets/*.toml) \
+ENGINE_SOURCES := build.gradle settings.gradle pyproject.toml $(wildcard pygpt/data/*.txt pygpt/model/layouts/* pygpt/model/presets/*.toml pygpt/checkpoints/families/*.json) \
     $(shell find java/src/main 2> /dev/null)
 ENGINE := jbridge/jars/.stamp
 CLIENTS := build/clients/.stamp
@@ -20,6 +20,9 @@ CUDA_SOURCES := java/src/main/resources/org/pygpt/kernels/cuda
 CUDA_FAKE := build/cuda-fake/libcuda.so.1
 PAGE_SOURCES := $(shell find page -name node_modules -prune -o -type f -print 2> /dev/null)
 PAGE := pygpt/serve/page/index.html
+# Tests that compute and wait for no clock: they run after JUnit, beside the others of Python.
+BESIDE := tests/checkpoints tests/datasets tests/generate tests/model tests/reference tests/tokenizers
+PYTEST = $(VENV_PYTHON) -m pytest --durations=25
 JBRIDGE = $(PYTHON) -m jbridge --application pygpt.application
 JDK = jdk=$$($(JBRIDGE) jdk-home)
 RUN_GRADLE = $(JDK) && $(GRADLE) --no-daemon --quiet -Pjdk="$$jdk" $(GRADLEFLAGS)
@@ -52,13 +55,15 @@ java-publish: $(ENGINE)  ## the engine for Gradle and Maven in build/repository,
 	@$(RUN_GRADLE) publish
 	@ls -1 build/repository/org/pygpt/*/*/*.jar
 
-test: lint browser $(CUDA_FAKE) $(CLIENTS)  ## lint, then run pytest and JUnit beside each other; the counts come last
-	@rm -rf build/pytest.xml build/junit build/junit.log; mkdir -p build; status=0; \
-	{ export PYGPT_CUDA="$(CURDIR)/build/cuda-fake"; $(RUN_GRADLE) junit exampleProject; } > build/junit.log 2>&1 & \
-	junit=$$!; trap "kill $$junit; exit 130" INT TERM; \
-	$(VENV_PYTHON) -m pytest --durations=40 --junitxml=build/pytest.xml $(ARGS) || status=1; \
-	wait $$junit || status=1; cat build/junit.log; \
-	$(VENV_PYTHON) tests/packaging/counts.py build/pytest.xml build/junit || status=1; \
+test: lint browser $(CUDA_FAKE) $(CLIENTS)  ## lint, then run all tests in two lanes beside each other; the counts come last
+	@rm -rf build/pytest build/junit build/beside.log; mkdir -p build/pytest; status=0; \
+	{ status=0; (export PYGPT_CUDA="$(CURDIR)/build/cuda-fake"; $(RUN_GRADLE) junit exampleProject) || status=1; \
+	  $(if $(ARGS),,$(PYTEST) -p no:cacheprovider --junitxml=build/pytest/beside.xml $(BESIDE) || status=1;) \
+	  exit $$status; } > build/beside.log 2>&1 & \
+	beside=$$!; trap "kill $$beside; exit 130" INT TERM; \
+	$(PYTEST) --junitxml=build/pytest/others.xml $(if $(ARGS),$(ARGS),$(BESIDE:%=--ignore=%)) || status=1; \
+	wait $$beside || status=1; cat build/beside.log; \
+	$(VENV_PYTHON) tests/packaging/counts.py build/pytest build/junit || status=1; \
 	exit $$status
 
 lint: .venv/.installed-test $(ENGINE) $(PAGE)  ## ruff, mypy, javac's warnings, google-java-format

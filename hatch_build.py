@@ -13,6 +13,8 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import zipfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ JARS = "jbridge/jars"
 STAMP = f"{JARS}/.stamp"  # touched after each build, here and in the Makefile
 APART = "PYGPT_ND4J_APART"
 ND4J = "pygpt-nd4j==1.0.0.2.1"  # ND4J 1.0.0-M2.1, as packages/nd4j/pyproject.toml has it
+_GLIBC = re.compile(rb"GLIBC_(\d)\.(\d{1,2})\b")  # the version of a symbol, as libraries have it
+_BLOCK_BYTES, _LONGEST_BYTES = 1 << 22, 16
 _ND4J_NATIVES = re.compile(r"nd4j-.*-(linux|macosx|windows)-.*\.jar")
 
 
@@ -45,17 +49,20 @@ class EngineBuildHook(BuildHookInterface):
             build_jars(root)
         jars = sorted(path.name for path in (root / JARS).glob("*.jar"))
         apart = [name for name in jars if _ND4J_NATIVES.fullmatch(name)]
-        build_data["pure_python"] = False
-        build_data["tag"] = f"py3-none-{platform_tag()}"
-        if self.config.get("part") == "nd4j":
-            for name in apart:
+        is_nd4j = self.config.get("part") == "nd4j"
+        if is_nd4j:
+            jars = apart
+            for name in jars:
                 build_data["force_include"][str(root / JARS / name)] = f"{JARS}/{name}"
-            return
-        if version != "editable" and os.environ.get(APART):
-            jars = [name for name in jars if name not in apart]
-            build_data["dependencies"].append(ND4J)
-        # git ignores them, so hatchling would too
-        build_data["artifacts"] += [f"{JARS}/{name}" for name in jars]
+        else:
+            if version != "editable" and os.environ.get(APART):
+                jars = [name for name in jars if name not in apart]
+                build_data["dependencies"].append(ND4J)
+            # git ignores them, so hatchling would too
+            build_data["artifacts"] += [f"{JARS}/{name}" for name in jars]
+        build_data["pure_python"] = False
+        natives = [] if version == "editable" else [root / JARS / name for name in jars]
+        build_data["tag"] = f"py3-none-{platform_tag(natives)}"
 
 
 def jars_are_current(root: Path) -> bool:
@@ -64,7 +71,10 @@ def jars_are_current(root: Path) -> bool:
     if not stamp.exists():
         return False
     sources = [root / name for name in ("build.gradle", "settings.gradle", "pyproject.toml")]
-    copied = ("pygpt/data/*.txt", "pygpt/model/layouts/*", "pygpt/model/presets/*.toml")
+    copied = (
+        *("pygpt/data/*.txt", "pygpt/model/layouts/*", "pygpt/model/presets/*.toml"),
+        "pygpt/checkpoints/families/*.json",
+    )
     for pattern in ("java/src/main/**/*", *copied):
         sources += root.glob(pattern)
     return all(source.stat().st_mtime <= stamp.stat().st_mtime for source in sources)
@@ -95,8 +105,35 @@ def build_jars(root: Path) -> None:
     (root / STAMP).touch()
 
 
-def platform_tag() -> str:
-    """Return the wheel tag of the machine whose native libraries the jars hold."""
+def platform_tag(jars: Iterable[Path] = ()) -> str:
+    """Return the wheel tag of the machines that can load the native libraries in these jars.
+
+    On Linux it names the glibc that they need, as an index wants it, where this machine has it too.
+    """
     if sys.platform == "darwin":  # Python itself may be universal; the libraries are not
         return f"macosx_11_0_{platform.machine()}"
-    return sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    tag = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    needed = max((version for jar in jars for version in glibc_versions(jar)), default=None)
+    if needed is None or not tag.startswith("linux_") or needed > own_glibc():
+        return tag
+    return f"many{tag.replace('linux_', 'linux_{}_{}_'.format(*needed), 1)}"
+
+
+def glibc_versions(jar: Path) -> Iterator[tuple[int, int]]:
+    """Yield the versions of glibc whose symbols the libraries in a jar need."""
+    with zipfile.ZipFile(jar) as archive:
+        for name in archive.namelist():
+            if re.search(r"\.so(\.\d+)*$", name):
+                with archive.open(name) as library:
+                    kept = b""
+                    while block := library.read(_BLOCK_BYTES):
+                        for found in _GLIBC.finditer(kept + block):
+                            yield int(found[1]), int(found[2])
+                        kept = block[-_LONGEST_BYTES:]
+
+
+def own_glibc() -> tuple[int, int]:
+    """Return the version of this machine's glibc; (0, 0) where it has another library."""
+    name, version = platform.libc_ver()
+    numbers = version.split(".")
+    return (int(numbers[0]), int(numbers[1])) if name == "glibc" else (0, 0)

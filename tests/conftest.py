@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -32,6 +33,16 @@ def unpacked() -> None:
     from pygpt import GPT, GPTConfig
 
     GPT(GPTConfig.microgpt(1, 1, 1, 1, 1)).close()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _little_to_search() -> None:
+    """Let collections of Python's pass over what earlier modules left, as all that was imported.
+
+    Each of Java's has JPype collect Python's garbage as well, which would take longer and longer.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

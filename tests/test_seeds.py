@@ -15,6 +15,7 @@ IDEAS = (
     "QKV", "softmax", "residual", "norm", "dropout", "multi-head", "positional encoding", "encoder",
     "decoder", "BPE", "cosine", "dot product", "universal approximation", "two files",
     "pretraining", "fine-tuning", "word vectors", "retrieval", "preferences",
+    "LoRA", "DPO", "GRPO", "KL divergence", "reward model",
 )  # fmt: skip
 
 

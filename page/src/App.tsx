@@ -15,6 +15,7 @@ import { Compare } from "./views/Compare";
 import { Embeddings } from "./views/Embeddings";
 import { Flow } from "./views/Flow";
 import { Heads } from "./views/Heads";
+import { Learn } from "./views/Learn";
 import { Lens } from "./views/Lens";
 import { Sample } from "./views/Sample";
 import { TokensView } from "./views/Tokens";
@@ -22,7 +23,7 @@ import { Train } from "./views/Train";
 
 const SHOWN = {
   train: Train, flow: Flow, heads: Heads, lens: Lens, ablate: Ablate, sample: Sample,
-  tokens: TokensView, embeddings: Embeddings, chat: Chat, compare: Compare,
+  tokens: TokensView, embeddings: Embeddings, chat: Chat, compare: Compare, learn: Learn,
 }; // prettier-ignore
 const WITH_TEXT: View[] = ["flow", "heads", "lens", "ablate", "sample", "tokens", "compare"];
 const WITH_CHECKPOINT: View[] = ["flow", "heads", "lens", "ablate", "sample"];

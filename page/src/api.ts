@@ -61,6 +61,18 @@ export interface Event {
   norms?: Record<string, number>;
 }
 
+export type LessonPart =
+  | { kind: "text"; markdown: string }
+  | { kind: "code"; session: string }
+  | { kind: "prediction"; question: string }
+  | { kind: "change"; task: string; solution: string; hint: string };
+
+export interface Lesson {
+  number: number;
+  title: string;
+  parts: LessonPart[];
+}
+
 /** An array of numbers with its shape. */
 export interface Tensor {
   shape: number[];

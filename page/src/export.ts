@@ -27,6 +27,7 @@ export async function savePage(shared: Shared): Promise<void> {
     if (ids.length > 1) await json("/api/rank", { ids, checkpoint: at });
   }
   await arrays("/api/embeddings");
+  await json("/api/lessons");
   const page = await (await send("/", undefined)).text();
   const saved = JSON.stringify(record(shared.events)).replaceAll("<", "\\u003c");
   const data = `<script type="application/json" id="recorded">${saved}</script>`;

@@ -7,6 +7,7 @@ import { arrays, json } from "./api";
 
 export const VIEWS = [
   "train", "flow", "heads", "lens", "ablate", "sample", "tokens", "embeddings", "chat", "compare",
+  "learn",
 ] as const; // prettier-ignore
 export type View = (typeof VIEWS)[number];
 
@@ -17,6 +18,7 @@ export interface Place {
   layer: number;
   head: number;
   checkpoint: string;
+  lesson: number; // from 1
   begin: boolean; // with the token that begins a document
 }
 
@@ -48,6 +50,7 @@ export function placeOf(hash: string, about: About): Place {
     text: given.get("text") ?? "",
     layer: within("layer", about.config.n_layer),
     head: within("head", about.config.n_head),
+    lesson: Math.max(1, Math.trunc(Number(given.get("lesson")) || 1)),
     begin: given.has("begin") ? given.get("begin") === "1" : about.bos !== null && about.begins,
     checkpoint: about.checkpoints.includes(given.get("at") ?? "") ? given.get("at")! : "now",
   };
@@ -59,6 +62,7 @@ export function hashOf(place: Place): string {
   if (place.text) said.set("text", place.text);
   if (place.layer) said.set("layer", `${place.layer}`);
   if (place.head) said.set("head", `${place.head}`);
+  if (place.lesson > 1) said.set("lesson", `${place.lesson}`);
   if (place.checkpoint !== "now") said.set("at", place.checkpoint);
   return `#${said}`;
 }

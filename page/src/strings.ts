@@ -26,6 +26,7 @@ export const TEXT = {
     embeddings: "Embeddings",
     chat: "Chat",
     compare: "Compare",
+    learn: "Learn",
   },
   viewsLabel: "Views",
   about: (parameters: string, layers: number, heads: number, width: number) =>
@@ -193,5 +194,15 @@ export const TEXT = {
     left: "First",
     right: "Second",
     draw: "Seed",
+  },
+  learn: {
+    intro: "Lessons whose numbers the engine has computed: read, predict, then see.",
+    lesson: "Lesson",
+    run: "To run it, be asked and have your answers checked:",
+    predict: "Predict, before you read on",
+    change: "Change something",
+    hint: "A hint",
+    solution: "A solution",
+    next: (title: string) => `Next: ${title}`,
   },
 };

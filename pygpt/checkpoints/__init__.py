@@ -1,6 +1,7 @@
 """Models as folders: weights as safetensors, configuration and tokenizer beside them.
 
     safetensors.py  the file of the weights, block by block
+    table.py        what is known of the families of transformers, for Java too
     translate.py    values of a config.json, checked, to fields of ours and back
     families/       the families of transformers, a row of a table each
     layouts.py      how matrices lie there, to ours and back

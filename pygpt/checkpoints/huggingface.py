@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pygpt.checkpoints.families import FAMILIES, Family
+from pygpt.checkpoints.families.family import HARMLESS, HARMLESS_VALUES
+from pygpt.checkpoints.families.read import keys_of, read_fields
 from pygpt.checkpoints.translate import read_activation
 from pygpt.errors import ConfigError
 from pygpt.fields import from_dict, specs_of
@@ -19,41 +21,6 @@ from pygpt.tokenizers.protocol import SpecialIds
 
 READ_TYPES = tuple(FAMILIES)
 _NAMELESS = ("gpt2", "llama")  # of these a configuration does not name its family
-# Keys that files have, and that say nothing of what is computed here: of files and classes; of
-# training and its losses; of generation; of how transformers, and programs around it, run a model.
-_HARMLESS = frozenset(
-    "model_type architectures auto_map dtype torch_dtype transformers_version _name_or_path "
-    "name_or_path _commit_hash tokenizer_class tokenizer_name model_max_length prefix "
-    "bos_token_id eos_token_id pad_token_id sep_token_id unk_token_id decoder_start_token_id "
-    "forced_bos_token_id forced_eos_token_id bos_token eos_token pad_token unk_token "
-    "max_sequence_length transformers.js_config unsloth_fixed unsloth_version is_llama_config "
-    "initializer_range init_std init_device init_config verbose attention_dropout dropout "
-    "hidden_dropout hidden_dropout_prob attention_probs_dropout_prob activation_dropout "
-    "residual_dropout resid_dropout resid_pdrop embed_dropout embedding_dropout embd_pdrop "
-    "emb_pdrop attn_pdrop classifier_dropout layerdrop gradient_checkpointing pretraining_tp "
-    "finetuning_task num_labels id2label label2id problem_type task_specific_params "
-    "summary_activation summary_first_dropout summary_proj_to_labels summary_type summary_use_proj "
-    "bias_dropout_fusion masked_softmax_fusion attention_softmax_in_fp32 "
-    "scale_attention_softmax_in_fp32 reorder_and_upcast_attn skip_bias_add skip_bias_add_qkv "
-    "offset_alibi compression_ratio max_length min_length do_sample early_stopping num_beams "
-    "num_beam_groups diversity_penalty temperature top_k top_p typical_p repetition_penalty "
-    "length_penalty no_repeat_ngram_size encoder_no_repeat_ngram_size bad_words_ids "
-    "num_return_sequences output_scores return_dict_in_generate remove_invalid_values "
-    "exponential_decay_length_penalty suppress_tokens begin_suppress_tokens use_cache "
-    "cache_implementation sliding_window_size _sliding_window_pattern return_dict use_return_dict "
-    "output_attentions output_hidden_states torchscript use_bfloat16 tf_legacy_loss is_decoder "
-    "is_encoder_decoder tie_encoder_decoder cross_attention_hidden_size chunk_size_feed_forward "
-    "use_mup attn_implementation _attn_implementation _attn_implementation_autoset "
-    "_flash_attn_2_enabled _experts_implementation".split()
-)
-_HARMLESS_VALUES = {  # others, with the value that changes nothing
-    "rotary": True,
-    "use_mrope": False,
-    "rope_interleaved": False,
-    "apply_residual_connection_post_layernorm": False,
-    "mlp_type": "default",
-    "hidden_activation": "gelu_pytorch_tanh",
-}
 
 
 # ---- config.json -----------------------------------------------------------------------------
@@ -77,8 +44,8 @@ def read_config(values: Mapping[str, Any]) -> GPTConfig:
     fields: dict[str, Any] = {"embedding_norm": False, **row.fixed}
     for field, key in row.keys.items():
         value = values.get(key)
-        if field == "block_size" and name == "gpt2" and value is None:
-            value = values.get("n_ctx")  # its old name
+        if value is None and field in row.older:
+            value = values.get(row.older[field])
         if field in ("n_kv_head", "head_dim") and key in values and value is None:
             value = 0
         if value is None:
@@ -88,8 +55,9 @@ def read_config(values: Mapping[str, Any]) -> GPTConfig:
         fields[field] = value
     try:
         _check_sizes(fields)
-        fields["activation"] = read_activation(values, *row.activation)
-        fields |= {"family": "" if name in _NAMELESS else name, **row.read(values, fields)}
+        fields["activation"] = read_activation(values, **row.activation)
+        read = read_fields(row, values, fields)
+        fields |= {"family": "" if name in _NAMELESS else name, **read}
         return from_dict(GPTConfig, fields)
     except ConfigError as error:
         raise ConfigError(row.keys.get(error.name, error.name), error.problem) from error
@@ -118,18 +86,14 @@ def _check_known(row: Family, values: Mapping[str, Any]) -> None:
     In a file that brings code of its own, which may use it, it is one that this family has not.
     """
     own = bool(values.get("auto_map"))
-    known = {key for known in ([row] if own else FAMILIES.values()) for key in _keys_of(known)}
-    for key in sorted(values.keys() - known - _HARMLESS):
-        if values[key] in (None, {}, []) or _HARMLESS_VALUES.get(key) == values[key]:
+    known = {key for known in ([row] if own else FAMILIES.values()) for key in keys_of(known)}
+    for key in sorted(values.keys() - known - HARMLESS):
+        if values[key] in (None, {}, []) or HARMLESS_VALUES.get(key) == values[key]:
             continue
         who = "only the model's own code understands"
         if not own:
             who = "neither transformers nor pygpt knows; remove it if it changes nothing"
         raise ConfigError(key, f"expected no such key, which {who}")
-
-
-def _keys_of(row: Family) -> set[str]:
-    return {*row.keys.values(), *row.aliases, *row.only, *row.reads, row.activation[0]}
 
 
 def read_special_ids(values: Mapping[str, Any]) -> SpecialIds:

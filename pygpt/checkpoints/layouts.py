@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pygpt.checkpoints.families import FAMILIES, Family
+from pygpt.checkpoints.families.bloom import falcon_fusion
 from pygpt.checkpoints.safetensors import Place
 from pygpt.model.config import GPTConfig
 
@@ -28,7 +29,7 @@ def layout(config: GPTConfig, family: str) -> dict[str, Place]:
 
 def layout_of(config: GPTConfig, row: Family) -> dict[str, Place]:
     """Return the same of any row of such a table."""
-    modules = {**row.modules, **row.renamed(config)}
+    modules = {**row.modules, **row.renamed.get(config.residual, {})}
     places: dict[str, Place] = {}
     for name in config.weight_shapes():
         found = re.fullmatch(r"h\.(\d+)\.(.*)\.(weight|bias)", name)
@@ -93,7 +94,7 @@ def _attention(
     keys = _of_heads(order, D, range(H, H + K))
     values = _of_heads(plain, D, range(H + K, H + 2 * K))
     if isinstance(theirs, str):
-        fused = row.fused(config)
+        fused = falcon_fusion(config) if row.fused == "falcon" else row.fused
         if fused == "rows" and row.order == "halves":
             yield theirs, ..., None
         elif fused == "rows":

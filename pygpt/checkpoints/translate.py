@@ -9,26 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pygpt.checkpoints.table import TABLE
 from pygpt.errors import ConfigError
-from pygpt.model.config import BIASED, FUNCTIONS, GATED, GPTConfig, check_scaling
+from pygpt.model.config import BIASED, GATED, GPTConfig, check_scaling
 
 Values = Mapping[str, Any]
 
 # transformers' activation -> ours; those that come first are written.
-_ACTIVATIONS = {
-    "gelu_new": "gelu",
-    "gelu_pytorch_tanh": "gelu",
-    "gelu": "gelu_exact",
-    "relu": "relu",
-    "relu2": "relu2",
-    "silu": "silu",
-    "swish": "silu",
-    "gelu_fast": "gelu",
-    "gelu_accurate": "gelu",
-    "gelu_python_tanh": "gelu",
-    "gelu_python": "gelu_exact",
-    **{name: name for name in FUNCTIONS if name not in ("gelu", "gelu_exact", "silu")},
-}
+_ACTIVATIONS: dict[str, str] = TABLE["activations"]
 _UNGATED = {ours: function for function, ours in GATED.items()}
 _NO_EFFECT = ("rope_type", "type", "rope_theta", "finetuned")  # of rope_parameters, or read apart
 
@@ -42,9 +30,12 @@ def value_of(values: Values, key: str, default: Any) -> Any:
 # ---- activations -----------------------------------------------------------------------------
 
 
-def read_activation(values: Values, key: str, default: str, gated: bool) -> str:
+def read_activation(
+    values: Values, key: str, default: str, gated: bool, means: Mapping[str, str]
+) -> str:
     """Return our activation for the one under a key; a `ConfigError` for one that we lack."""
     value = values.get(key, default)
+    value = means.get(value, value) if isinstance(value, str) else value
     if not isinstance(value, str) or value not in _ACTIVATIONS:
         raise ConfigError(key, f"expected one of {', '.join(_ACTIVATIONS)}, got {value!r}")
     ours = _ACTIVATIONS[value]

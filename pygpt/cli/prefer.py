@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
+import shutil
+import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +31,15 @@ if TYPE_CHECKING:
     from pygpt.preferences.grpo import GRPORecord, GRPOTrainer
 
 LINES = 20  # of a run
+UNFINISHED = ".run"
+"""What the name of the folder for checkpoints has beside that of the model to come."""
 MEASURED = 500  # texts
 EXAMPLES = """\
 examples:
   python -m pygpt prefer runs/answers pairs.jsonl --out better
   python -m pygpt prefer runs/answers pairs.jsonl --out adapter --lora 8 --nll-weight 1
   python -m pygpt prefer names --reward ends-in-a --out names-a --learning-rate 0.003
+  python -m pygpt prefer names --reward ends-in-a --out names-a --resume
 """
 
 
@@ -58,6 +62,11 @@ def add_parser(commands: Any) -> None:
         "--reward rows with prompt (default: texts begin with nothing)",
     )
     parser.add_argument("--out", metavar="DIR", help="save the model, or the adapter, there")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from the last checkpoint of a run that was interrupted, in DIR.run",
+    )
     parser.add_argument(
         "--reward",
         metavar="RULE",
@@ -97,19 +106,23 @@ def prefer(arguments: argparse.Namespace) -> None:
     from pygpt.cli.checkpoint import find_checkpoint
     from pygpt.cli.progress import alive
     from pygpt.preferences.rewards import reward_of
+    from pygpt.training.metrics import JsonLines
 
-    fields = options_of(PREFERENCE_TUNING, given_fields(arguments, TrainConfig))
-    config = from_dict(TrainConfig, fields)
-    options: DPOConfig | GRPOConfig = (
-        from_dict(GRPOConfig, given_fields(arguments, GRPOConfig))
-        if by_reward
-        else from_dict(DPOConfig, given_fields(arguments, DPOConfig))
-    )
+    run, resume = Path(f"{out}{UNFINISHED}"), "resume" in given
+    if resume and os.path.lexists(out) and not os.path.lexists(run):
+        print(f"nothing to do: {out} is there, and {run}, which it would go on from, is not")
+        return
+    config, options = _options(arguments, run if resume else None)
     reward = reward_of(given["reward"]) if by_reward else None
     if not config.lora:
         check_writable(out)
     with ExitStack() as stack:
-        log = stack.enter_context(_log(given.get("log")))
+        stack.enter_context(_place(run, resume))
+        log = JsonLines(given["log"], "log file") if "log" in given else None
+        if log is not None:
+            stack.callback(log.close)
+            if not resume:  # so that a place that cannot be is told before anything is loaded
+                log.begin(0)
         with alive(sys.stderr, quiet, lambda: f"loading {arguments.checkpoint}"):
             opened = pygpt.prefer(
                 find_checkpoint(arguments.checkpoint),
@@ -117,46 +130,116 @@ def prefer(arguments: argparse.Namespace) -> None:
                 config,
                 options,
                 reward=reward,
+                run=run,
+                resume=resume,
                 backend=given.get("backend", "cpu"),
                 skip="skip" in given,
                 encoding=given.get("encoding", ""),
                 on_note=_note,
             )
             trainer = stack.enter_context(opened)
-        _run(trainer, config, log, quiet)
+        if log is not None and resume:
+            log.begin(trainer.step)
+        _run(trainer, run, log, quiet)
         if config.lora:
             trainer.model.save_adapter(out)
         else:
             trainer.model.save_pretrained(out)
+    shutil.rmtree(run)
     print(f"saved: {out}")
 
 
-def _run(
-    trainer: DPOTrainer | GRPOTrainer, config: TrainConfig, log: Any, quiet: bool
-) -> None:
-    from pygpt.preferences.dpo import DPOTrainer
+def _options(
+    arguments: argparse.Namespace, run: Path | None
+) -> tuple[TrainConfig, DPOConfig | GRPOConfig]:
+    """Return what was given, and else what a run that goes on began with, or defaults."""
+    from pygpt.preferences.tuning import begun
 
-    began = time.perf_counter()
-    by_pairs = isinstance(trainer, DPOTrainer)
-    before = None if isinstance(trainer, DPOTrainer) else trainer.measure(MEASURED)
-    if not quiet:
-        print(_DPO_HEAD if by_pairs else _GRPO_HEAD, flush=True)
-    every = max(1, config.max_iters // LINES)
-    for record in trainer:
-        if log is not None:
-            log.write(json.dumps(record.to_dict()) + "\n")
-        if not quiet and (record.step % every == 0 or record.step == config.max_iters):
-            print(_line(record), flush=True)
+    found = None if run is None else begun(run)
+    base, told = (PREFERENCE_TUNING, {}) if found is None else found
+    fields = options_of(base, given_fields(arguments, TrainConfig))
+    kind: type[DPOConfig | GRPOConfig] = GRPOConfig if "reward" in vars(arguments) else DPOConfig
+    if not told.keys() <= specs_of(kind).keys():
+        told = {}  # of the other kind, which the trainer refuses
+    return from_dict(TrainConfig, fields), from_dict(kind, told | given_fields(arguments, kind))
+
+
+@contextmanager
+def _place(run: Path, resume: bool) -> Iterator[None]:
+    """Check the folder for checkpoints; without one at the end of the block it is removed again."""
+    from pygpt.training.run_folder import check_run, check_unused, steps_in
+
+    check_run(run)
+    is_new = not os.path.lexists(run)
+    if not is_new and not resume:
+        check_unused(run)
+    try:
+        yield
+    except BaseException:
+        if is_new and run.is_dir() and not steps_in(run):
+            shutil.rmtree(run, ignore_errors=True)
+        raise
+
+
+def _run(trainer: DPOTrainer | GRPOTrainer, run: Path, log: Any, quiet: bool) -> None:
+    from pygpt.preferences.dpo import DPOTrainer
+    from pygpt.preferences.losses import least_divergence
+
+    first, began = trainer.step, time.perf_counter()
+    if not isinstance(trainer, DPOTrainer) and "reward" not in trainer.notes:
+        measured = trainer.measure(MEASURED)
+        trainer.notes |= {"reward": measured.reward, "yes_or_no": measured.yes_or_no}
+    _train(trainer, run, log, quiet)
     seconds = time.perf_counter() - began
     if isinstance(trainer, DPOTrainer):
         accuracy, margins = trainer.evaluate()
         print(f"chosen answers rewarded more: {accuracy:.1%}, margin {margins.mean():.3f}")
     else:
-        assert before is not None
-        after = trainer.measure(MEASURED)
-        print(f"reward {before.reward:.3f} -> {after.reward:.3f} over {MEASURED:,} texts a prompt")
-        print(f"KL {after.kl:.3f} nats a token, {after.kl_answer:.3f} a text")
-    print(f"{trainer.step:,} steps in {seconds:.1f} s")
+        was, after = trainer.notes["reward"], trainer.measure(MEASURED)
+        print(f"reward {was:.3f} -> {after.reward:.3f} over {MEASURED:,} texts a prompt")
+        least = ""
+        if trainer.notes["yes_or_no"] and after.yes_or_no:
+            fewest = least_divergence(after.reward, was)
+            least = f" (such a share takes at least {fewest:.3f})"
+        print(f"KL {after.kl:.3f} nats a token, {after.kl_answer:.3f} a text{least}")
+    print(f"{trainer.step - first:,} steps in {seconds:.1f} s")
+
+
+def _train(trainer: DPOTrainer | GRPOTrainer, run: Path, log: Any, quiet: bool) -> None:
+    """Train to the end, and tell; a signal leaves a checkpoint, see `Stop`."""
+    from pygpt.cli.stopping import BrokenOff, Stop
+    from pygpt.cli.training import say_where_to_resume
+    from pygpt.preferences.dpo import DPOTrainer
+    from pygpt.training.run_folder import steps_in
+
+    steps = trainer.config.max_iters
+    every = max(1, steps // LINES)
+    if not quiet:
+        print(_DPO_HEAD if isinstance(trainer, DPOTrainer) else _GRPO_HEAD, flush=True)
+    stop = Stop(trainer, _Told())
+    with stop.installed():
+        with suppress(BrokenOff):
+            for record in trainer:
+                if log is not None:
+                    log.write_objects([record.to_dict()])
+                if not quiet and (record.step % every == 0 or record.step == steps):
+                    print(_line(record), flush=True)
+                if stop.number:
+                    break
+        if not stop.number or trainer.step >= steps:
+            return
+        if trainer.step and trainer.step not in steps_in(run):
+            trainer.save()
+        say_where_to_resume(run)
+    raise stop.error
+
+
+class _Told:
+    """Immutable: says that a run ends."""
+
+    def stop(self, number: int) -> None:
+        name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+        _note(f"{name}: a checkpoint is written, then the run ends; once more: at once")
 
 
 _DPO_HEAD = (
@@ -183,18 +266,3 @@ def _line(record: DPORecord | GRPORecord) -> str:
 
 def _note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-@contextmanager
-def _log(path: str | None) -> Iterator[Any]:
-    """Give a file for lines, or None."""
-    if path is None:
-        yield None
-        return
-    from pygpt.errors import OutputError
-
-    try:
-        with open(os.fspath(path), "w", encoding="utf-8") as file:
-            yield file
-    except OSError as error:
-        raise OutputError(f"log file {path}: cannot be written: {error.strerror}") from error

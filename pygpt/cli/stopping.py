@@ -8,11 +8,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
-from pygpt.cli.display import Display
 from pygpt.cli.signals import STOPPING, handled_by
-from pygpt.training.trainer import Trainer
 
 GRACE_S = 1.0  # for a step or an evaluation to end by itself
 _AGAIN_S = 0.1
@@ -20,6 +18,20 @@ _AGAIN_S = 0.1
 
 class BrokenOff(BaseException):
     """A step or an evaluation that took too long after a signal; the next one begins with it."""
+
+
+class Stoppable(Protocol):
+    """Mutable: what is trained; see `Trainer`."""
+
+    breakable: bool
+
+
+class Shown(Protocol):
+    """Mutable: what tells of the run; see `Display`."""
+
+    def stop(self, number: int) -> None:
+        """Show that the run ends because of this signal."""
+        ...
 
 
 class Stop:
@@ -33,7 +45,7 @@ class Stop:
         number: of the signal; 0 for none.
     """
 
-    def __init__(self, trainer: Trainer, display: Display) -> None:
+    def __init__(self, trainer: Stoppable, display: Shown) -> None:
         self.number = 0
         self._trainer, self._display = trainer, display
         self._before: dict[int, Any] = {}

@@ -166,7 +166,7 @@ def watch(trainer: Trainer, run: Path, quiet: bool, live: Live | None = None) ->
         except (KeyboardInterrupt, SystemExit, AllStop):
             with suppress(OSError):  # of a terminal that is gone
                 display.close()
-                _say_where_to_resume(run)
+                say_where_to_resume(run)
             raise
     seconds = time.perf_counter() - began
     ended = "" if trainer.step == config.max_iters else ", the last ones without a new best"
@@ -246,7 +246,8 @@ def _say_if_schedule_ended(trainer: Trainer) -> None:
         )
 
 
-def _say_where_to_resume(run: Path) -> None:
+def say_where_to_resume(run: Path) -> None:
+    """Say on stderr where a run's last checkpoint is, if it has one."""
     steps = steps_in(run) if run.is_dir() else []
     if steps:
         text = f"checkpoint after step {steps[-1]:,}: {run}; --resume goes on from there"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from pygpt.errors import DataError
 
@@ -73,6 +74,11 @@ class Lesson:
     name: str
     title: str
     parts: tuple[Part, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return name -> value; of each part its fields, and `kind`."""
+        parts = [{"kind": type(part).__name__.lower(), **asdict(part)} for part in self.parts]
+        return {**asdict(self), "parts": parts}
 
 
 def lessons() -> list[Lesson]:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pygpt.model.gpt import GPT
 from pygpt.preferences.config import DPOConfig
 from pygpt.preferences.losses import dpo
-from pygpt.preferences.pairs import PreferencePairs, order
-from pygpt.preferences.tuning import Told, Tuning, log_probabilities
+from pygpt.preferences.pairs import PreferencePairs, arrays_of, order
+from pygpt.preferences.tuning import Run, Told, Tuning, log_probabilities
 from pygpt.training.config import TrainConfig
 
 _LOOKED_AT, _FALLEN = 10, 1.0  # steps, and nats of an answer
@@ -51,9 +51,12 @@ class DPOTrainer(Tuning[DPORecord]):
         reference_chosen, reference_rejected: float64, (pairs,): those log-probabilities, in nats.
 
     Args:
+        run, resume: a folder for checkpoints, and whether to go on from its last one; see `Tuning`.
         on_note: called with a line if the chosen answers become less likely than they were, which
             DPO does not mind as long as the rejected ones do so more.
     """
+
+    kind = "dpo"
 
     def __init__(
         self,
@@ -62,17 +65,23 @@ class DPOTrainer(Tuning[DPORecord]):
         config: TrainConfig,
         options: DPOConfig | None = None,
         *,
+        run: Run = None,
+        resume: bool = False,
         on_note: Callable[[str], None] = lambda note: None,
     ) -> None:
         self.options = DPOConfig() if options is None else options
         self._pairs, self._on_note = pairs, on_note
         self._order = order(len(pairs), min(config.batch_size, len(pairs)), config.seed)
-        super().__init__(model, config, 2 * config.batch_size, pairs.longest)
+        super().__init__(model, config, self.options, 2 * config.batch_size, pairs.longest)
         at_once = 2 * config.batch_size
         self.reference_chosen = log_probabilities(model, pairs.chosen, at_once)
         self.reference_rejected = log_probabilities(model, pairs.rejected, at_once)
         self._changes: deque[float] = deque(maxlen=_LOOKED_AT)
         self._warned = False
+        self._begin(run, resume, arrays_of([*pairs.chosen, *pairs.rejected]))
+
+    def _skip(self) -> None:
+        next(self._order)
 
     def _train(self, rate: float) -> DPORecord:
         numbers = next(self._order)

@@ -17,7 +17,7 @@ from pygpt.preferences.config import GRPOConfig
 from pygpt.preferences.losses import advantages, grpo
 from pygpt.preferences.pairs import Text, batch_of, order
 from pygpt.preferences.rewards import Reward
-from pygpt.preferences.tuning import Told, Tuning
+from pygpt.preferences.tuning import Run, Told, Tuning
 from pygpt.training.config import TrainConfig
 
 
@@ -62,12 +62,14 @@ class Measured(NamedTuple):
         kl, kl_answer: nats for each token, and for each answer: the mean of how much likelier the
             model finds its answers than the one that it was.
         texts: the answers.
+        yes_or_no: whether each of them is worth 0 or 1, so that the reward is a share.
     """
 
     reward: float
     kl: float
     kl_answer: float
     texts: list[str]
+    yes_or_no: bool
 
 
 class GRPOTrainer(Tuning[GRPORecord]):
@@ -80,9 +82,13 @@ class GRPOTrainer(Tuning[GRPORecord]):
     Args:
         reward: what an answer is worth, of prompt and answer as text.
         prompts: texts to answer; an empty one is the beginning of a text.
+        run, resume: a folder for checkpoints, and whether to go on from its last one; see `Tuning`.
+            The reward is to be the same then.
     Raises:
         ConfigError: also where there are fewer prompts than `batch_size`, but for one alone.
     """
+
+    kind = "grpo"
 
     def __init__(
         self,
@@ -92,6 +98,8 @@ class GRPOTrainer(Tuning[GRPORecord]):
         options: GRPOConfig | None = None,
         *,
         prompts: Sequence[str] = ("",),
+        run: Run = None,
+        resume: bool = False,
     ) -> None:
         self.options = GRPOConfig() if options is None else options
         self._reward, self._prompts = reward, list(prompts)
@@ -110,8 +118,13 @@ class GRPOTrainer(Tuning[GRPORecord]):
             if model.adapter is None:
                 self._reference = stack.enter_context(_copy(model))
             rows = config.batch_size * self.options.num_generations
-            super().__init__(model, config, rows, longest + self._most - 1)
+            super().__init__(model, config, self.options, rows, longest + self._most - 1)
             self._stack = stack.pop_all()
+        self._begin(run, resume, [np.array(row, np.int32) for row in self._rows])
+
+    def _skip(self) -> None:
+        next(self._order)
+        self._drawn.integers(2**48)
 
     def sample(self, numbers: Sequence[int] | NDArray[np.int64], seed: int) -> Sampled:
         """Return the model's answers to the prompts of these numbers."""
@@ -178,8 +191,10 @@ class GRPOTrainer(Tuning[GRPORecord]):
             rewards.append(sampled.rewards)
             texts += sampled.texts
         all_nats = np.concatenate(nats)
-        reward = float(np.concatenate(rewards).mean())
-        return Measured(reward, float(all_nats.sum()) / tokens, float(all_nats.mean()), texts)
+        worth = np.concatenate(rewards)
+        kl = float(all_nats.sum()) / tokens
+        yes_or_no = bool(np.isin(worth, (0, 1)).all())
+        return Measured(float(worth.mean()), kl, float(all_nats.mean()), texts, yes_or_no)
 
     def close(self) -> None:
         super().close()

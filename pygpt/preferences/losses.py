@@ -6,6 +6,7 @@ token's cross-entropy (minus its log-probability) needs no more than that deriva
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -122,3 +123,15 @@ def grpo(
     loss = float((kl_weight * kl - better).sum() / count)
     slopes = np.where(scored, -better - kl_weight * np.expm1(d), 0.0) / count
     return GRPO(loss, slopes, kl)
+
+
+def least_divergence(after: float, before: float) -> float:
+    """Return the fewest nats of KL for which a thing becomes this likely that was that likely.
+
+    It is the divergence of both as throws of a coin, which a model takes that changes nothing but
+    how often it happens; that of all texts cannot be less.
+    """
+    both = ((after, before), (1 - after, 1 - before))
+    if any(now > 0 and was <= 0 for now, was in both):
+        return math.inf
+    return sum(now * math.log(now / was) for now, was in both if now > 0)

@@ -151,6 +151,11 @@ def _alone(text: str, tokenizer: Tokenizer, where: str) -> Text:
         raise TokenError(f"{where}: {error}") from error
 
 
+def arrays_of(texts: Sequence[Text]) -> list[NDArray[np.int32]]:
+    """Return ids and targets of each text; shared."""
+    return [array for text in texts for array in (text.ids, text.targets)]
+
+
 def batch_of(texts: Sequence[Text]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return texts as ids and targets, (texts, longest); what fills a row up is not scored."""
     T = max(len(text.ids) for text in texts)

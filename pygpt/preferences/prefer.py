@@ -31,6 +31,8 @@ def prefer(
     options: DPOConfig | GRPOConfig | None = None,
     *,
     reward: Reward | None = None,
+    run: str | os.PathLike[str] | None = None,
+    resume: bool = False,
     backend: str = "cpu",
     skip: bool = False,
     encoding: str = "",
@@ -46,12 +48,17 @@ def prefer(
             is trained, and the model stays as it is.
         options: of DPO, or with a reward of GRPO.
         reward: what an answer is worth, of prompt and answer as text; None for pairs.
+        run: a folder for checkpoints; None for none.
+        resume: whether to go on from the folder's last checkpoint, if it has one; model, data,
+            options and reward are to be those that the run began with.
         skip, encoding: see `PreferencePairs.read`.
         on_note: called with a line for what was left out, and if chosen answers become less likely.
     Raises:
         CheckpointError: no such model, it is damaged, or its tokenizer cannot be used.
         ConfigError: a model without what ends a text, or options that do not go together.
-        DataError: the data cannot be read.
+        DataError: the data cannot be read, or the run began with other data or another model.
+        OutputError: the folder has checkpoints and `resume` is false, is no run's, is in use by
+            another process, or cannot be written.
     """
     config = from_dict(TrainConfig, PREFERENCE_TUNING) if config is None else config
     with ExitStack() as stack:
@@ -61,12 +68,13 @@ def prefer(
             problem = "expected one with an id that ends a text, got none"
             raise ConfigError("tokenizer", f"{problem}; fine-tune the model first")
         begin_adapter(model, config)
+        to: dict[str, Any] = {"run": run, "resume": resume}
         if reward is not None:
             if isinstance(options, DPOConfig):
                 raise ConfigError("options", "expected those of GRPO with a reward, got DPO's")
             prompts = [""] if data is None else _prompts(data, encoding)
             yield stack.enter_context(
-                GRPOTrainer(model, reward, config, options, prompts=prompts)
+                GRPOTrainer(model, reward, config, options, prompts=prompts, **to)
             )
             return
         if data is None or isinstance(options, GRPOConfig):
@@ -74,7 +82,8 @@ def prefer(
         pairs = _pairs(model, data, skip, encoding)
         for note in pairs.notes:
             on_note(note)
-        yield stack.enter_context(DPOTrainer(model, pairs, config, options, on_note=on_note))
+        trainer = DPOTrainer(model, pairs, config, options, on_note=on_note, **to)
+        yield stack.enter_context(trainer)
 
 
 def _pairs(

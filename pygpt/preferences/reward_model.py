@@ -12,8 +12,8 @@ from pygpt.errors import ConfigError
 from pygpt.generate.prompts import needed, prompt_rows
 from pygpt.model.gpt import GPT
 from pygpt.preferences.losses import dpo
-from pygpt.preferences.pairs import PreferencePairs, Text, batch_of, order
-from pygpt.preferences.tuning import Told, Tuning
+from pygpt.preferences.pairs import PreferencePairs, Text, arrays_of, batch_of, order
+from pygpt.preferences.tuning import Run, Told, Tuning
 from pygpt.tokenizers.protocol import ends
 from pygpt.training.config import TrainConfig
 
@@ -74,13 +74,28 @@ class RewardTrainer(Tuning[RewardRecord]):
     probability one is preferred. https://arxiv.org/abs/1706.03741
     """
 
-    def __init__(self, judge: RewardModel, pairs: PreferencePairs, config: TrainConfig) -> None:
+    kind = "reward"
+
+    def __init__(
+        self,
+        judge: RewardModel,
+        pairs: PreferencePairs,
+        config: TrainConfig,
+        *,
+        run: Run = None,
+        resume: bool = False,
+    ) -> None:
         self._pairs = [
             (judge.judged(chosen), judge.judged(rejected))
             for chosen, rejected in zip(pairs.chosen, pairs.rejected, strict=True)
         ]
         self._order = order(len(pairs), min(config.batch_size, len(pairs)), config.seed)
-        super().__init__(judge.model, config, 2 * config.batch_size, pairs.longest + 1)
+        super().__init__(judge.model, config, None, 2 * config.batch_size, pairs.longest + 1)
+        self._begin(run, resume, arrays_of([text for pair in self._pairs for text in pair]))
+
+    def _skip(self) -> None:
+        next(self._order)
+
 
     def _train(self, rate: float) -> RewardRecord:
         pairs = [self._pairs[i] for i in next(self._order)]

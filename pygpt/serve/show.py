@@ -22,6 +22,7 @@ from starlette.responses import Response
 
 from pygpt.errors import TokenError
 from pygpt.generate.config import GenerateOptions
+from pygpt.learn.lesson import lessons
 from pygpt.model.gpt import GPT
 from pygpt.serve import looks
 from pygpt.serve.errors import NOT_FOUND, ApiError, bad
@@ -101,6 +102,7 @@ class Show:
             ("/api/near", self._near, "POST"),
             ("/api/training", self._control, "POST"),
             ("/api/training/events", self._events, "GET"),
+            ("/api/lessons", self._lessons, "GET"),
         ]
 
     def close(self) -> None:
@@ -280,6 +282,9 @@ class Show:
             raise bad("ids", str(error)) from None
         tokens, cosines = [str(token) for token, _ in found], [cosine for _, cosine in found]
         return _json({"tokens": tokens, "cosines": cosines})
+
+    async def _lessons(self, _: Request) -> Response:
+        return _json({"lessons": [lesson.to_dict() for lesson in lessons()]})
 
     async def _control(self, request: Request) -> Response:
         body = await self._body(request, Control)

@@ -140,7 +140,7 @@ class BPETokenizer:
         """The largest id and one more; some published tokenizers leave ids in between unused."""
         return max(*self._ranks.values(), *self._specials.values()) + 1
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256, in hex, of this as JSON: `["bpe", split, tokens, special tokens]`.
 

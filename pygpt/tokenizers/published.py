@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pygpt.errors import TokenError
 from pygpt.tokenizers.bpe import END_OF_TEXT, BPETokenizer
@@ -59,6 +60,13 @@ def published(name: str) -> BPETokenizer:
     sha256 = hashlib.sha256(data).hexdigest()
     if sha256 != source.sha256:
         raise TokenError(f"{source.file}: expected SHA-256 {source.sha256}, got {sha256}")
+    return _of_ranks(name, data)
+
+
+@lru_cache(len(PUBLISHED))
+def _of_ranks(name: str, data: bytes) -> BPETokenizer:
+    """Return the tokenizer of a file of ranks, which takes a second or two to make once."""
+    source = PUBLISHED[name]
     lines = (line.split() for line in data.splitlines())
     ranks = {base64.b64decode(token): int(rank) for token, rank in lines}
     return BPETokenizer(ranks, source.specials, source.split)

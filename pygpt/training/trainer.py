@@ -14,10 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from pygpt.checkpoints import adapters
-from pygpt.checkpoints import folder as checkpoint
-from pygpt.checkpoints.beside import CHAT_TEMPLATE_FILE, CONFIG_FILE
-from pygpt.checkpoints.weights import WEIGHTS_FILE
 from pygpt.datasets.sampler import Batch, TrainingData, numbered
 from pygpt.distributed import state as shards
 from pygpt.distributed.cost import Cost, Spent
@@ -25,38 +21,24 @@ from pygpt.distributed.group import Alone, Group, from_first
 from pygpt.distributed.same import check_same
 from pygpt.distributed.step import Plan, ShardedStep, shares_of, with_microbatches
 from pygpt.engine.training import Training
-from pygpt.errors import CheckpointError, ConfigError, DataError
-from pygpt.fields import specs_of
-from pygpt.files.atomic import write_synced
+from pygpt.errors import ConfigError, DataError
 from pygpt.model.config import GPTConfig
 from pygpt.model.gpt import GPT
-from pygpt.tokenizers import tokenizer_json
-from pygpt.tokenizers.char import CharTokenizer
 from pygpt.training.config import TrainConfig
 from pygpt.training.evaluation import Evaluation, check_tokenizer, evaluate
 from pygpt.training.metrics import JsonLines, MetricsWriter, Record
 from pygpt.training.run_folder import METRICS_FILE, RunFolder, check_unused, newest_in
+from pygpt.training.saved import ADAPTER_FILES as ADAPTER_FILES
+from pygpt.training.saved import FILES as FILES
+from pygpt.training.saved import check_options, read_model, write_model
 from pygpt.training.schedule import learning_rate
 from pygpt.training.state import (
-    STATE_FILE,
     Best,
     State,
-    read_arrays,
     read_text,
     state_of,
     write_state,
 )
-
-# What may change when a run goes on; all else, and `threads`, decides the bits of steps to come.
-MAY_CHANGE = (
-    "max_iters", "lr_decay_iters", "eval_interval", "eval_iters", "patience",
-    "checkpoint_interval", "keep", "threads",
-)  # fmt: skip
-
-FILES = (CONFIG_FILE, WEIGHTS_FILE, tokenizer_json.FILE_NAME, STATE_FILE)
-"""What a run needs of a checkpoint to go on."""
-ADAPTER_FILES = (adapters.CONFIG_FILE, adapters.WEIGHTS_FILE, *FILES[2:])
-"""Likewise, where an adapter is trained."""
 
 
 class Trainer:
@@ -358,25 +340,9 @@ class Trainer:
         return self._run.write(self.step, best, self.config.keep, self._write_files)
 
     def _write_files(self, folder: Path) -> None:
-        model = self.model
-        fits = self.tokenizer.vocab_size == model.config.vocab_size
-        characters = self.tokenizer if isinstance(self.tokenizer, CharTokenizer) and fits else None
-        if model.adapter is not None:
-            files = {**model.adapter_files(), **adapters.special_ids_file(model.special_ids)}
-            for name, content in files.items():
-                write_synced(folder / name, content)
-        else:
-            weights = model.parameters()
-            checkpoint.write_files(folder, model.config, weights, characters, model.special_ids)
-        path = folder / tokenizer_json.FILE_NAME
-        if self._tokenizer_file:
-            write_synced(path, [self._tokenizer_file])
-        else:
-            self.tokenizer.save(path)
-            self._tokenizer_file = path.read_bytes()  # a large one takes long to make
-        if model.chat_template is not None:
-            template = model.chat_template.encode()
-            write_synced(folder / CHAT_TEMPLATE_FILE, [template])
+        self._tokenizer_file = write_model(
+            folder, self.model, self.tokenizer, self._tokenizer_file
+        )
         state = State(
             step=self.step,
             dropout_key=self._training.dropout_key,
@@ -389,7 +355,7 @@ class Trainer:
             origin=self._streams.origin,
             unevaluated=None if self._unevaluated is None else asdict(self._unevaluated),
         )
-        write_state(folder, state, model, self._training, self.group)
+        write_state(folder, state, self.model, self._training, self.group)
 
     def _continue(self, resume: bool) -> None:
         """Go to where the run's last checkpoint was, if there is one."""
@@ -407,11 +373,8 @@ class Trainer:
         check_origin(state.origin, self._streams.origin)
         self._streams.train.restore(state.sampler)
         if folder is not None:
-            if self.model.adapter is not None:
-                self.model.restore_adapter(folder)
-                read_arrays(folder, self.model, self._training)
-            else:
-                self._read(folder)
+            alone = self.group.size == 1
+            read_model(folder, self.model, self._training if alone else None)
         if self.group.size > 1:
             shards.read(folder, self.model, self._training, self.group)
         for weight in self.model.parameters().values():
@@ -424,24 +387,11 @@ class Trainer:
         if self._run is not None:
             self._run.point(self.step, None if self.best is None else self.best.step)
 
-    def _read(self, folder: Path) -> None:
-        """Read weights and moments of a checkpoint."""
-        with checkpoint.opened(folder) as saved:
-            _check_same(f"checkpoint {folder}", saved.config, self.model.config)
-            if self.group.size == 1:
-                read_arrays(folder, self.model, self._training)
-            if self.model.dtype == "float32":
-                saved.copy_to(self.model.parameters())
-
     def _check_config(self, state: State) -> None:
         if state.tokenizer != self.tokenizer.fingerprint:
             problem = "expected that of the data that the run began with, got another"
             raise ConfigError("tokenizer", problem)
-        for name in specs_of(TrainConfig):
-            value, now = getattr(state.config, name), getattr(self.config, name)
-            if name not in MAY_CHANGE and now != value:
-                expected = f"expected {value!r}, as the run began with"
-                raise ConfigError(name, f"{expected}, got {now!r}")
+        check_options(state, self.config)
 
     def close(self) -> None:
         """Free AdamW's state, and let others have the folder; a second call does nothing."""
@@ -497,11 +447,3 @@ def check_origin(began: Mapping[str, Any] | None, now: Mapping[str, Any] | None)
             f"data {where}: are not those that the run began with, or have changed since; prepare "
             "them as they were, or begin another run in another folder"
         )
-
-
-def _check_same(where: str, saved: GPTConfig, config: GPTConfig) -> None:
-    for name in {**saved.to_dict(), **config.to_dict()}:
-        expected, got = getattr(config, name), getattr(saved, name)
-        if got != expected:
-            problem = f"{name}: expected {expected!r}, as the model has, got {got!r}"
-            raise CheckpointError(f"{where}: {problem}")

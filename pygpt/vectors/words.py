@@ -6,6 +6,7 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,15 +61,17 @@ def numbered(
 
     Sentences without such a word are left out, longer ones than `LONGEST_SENTENCE` are cut.
     """
-    ids = array("i")
-    ends = array("i")
-    find = numbers.get
-    begin = 0
+    found = array("i")
+    marks = array("i")
+    unknown = repeat(-1)
     for sentence in sentences:
-        ids.extend([i for i in map(find, sentence) if i is not None])
-        end = len(ids)
-        if end > begin:
-            ends.extend(range(begin + LONGEST_SENTENCE, end, LONGEST_SENTENCE))
-            ends.append(end)
-            begin = end
-    return np.array(ids, np.int32), np.array(ends, np.int32)
+        found.extend(map(numbers.get, sentence, unknown))
+        marks.append(len(found))
+    ids = np.asarray(found)
+    known = np.concatenate([[0], np.cumsum(ids >= 0, dtype=np.int32)])
+    ends = known[np.asarray(marks)]
+    begins = np.concatenate([[0], ends[:-1]])
+    longer = np.flatnonzero(ends - begins > LONGEST_SENTENCE)
+    cuts = [np.arange(begins[i] + LONGEST_SENTENCE, ends[i], LONGEST_SENTENCE) for i in longer]
+    all_ends = np.unique(np.concatenate([ends, *cuts]))
+    return ids[ids >= 0].astype(np.int32), all_ends[all_ends > 0].astype(np.int32)

@@ -6,24 +6,42 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.numpy import load_file, save_file
 
+import jbridge
 from jbridge import jvm
-from pygpt import GPT, BPETokenizer, GPTConfig, read_text
+from pygpt import GPT, BPETokenizer, Conversation, GPTConfig, read_text
+from pygpt.cli.main import run as python_command
 from tests.support.processes import completed
+from tests.support.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
 NOTICE = "WARNING: Using incubator modules: jdk.incubator.vector\n"  # the launcher takes it out
 
 
+def command(*arguments: str) -> list[str]:
+    """What runs a command in a JVM of its own."""
+    java = [str(jvm.find_jdk().java), f"@{ROOT / 'pygpt/data/java.flags'}"]
+    return [*java, "-cp", f"{jvm.jars_folder()}/*", "org.pygpt.cli.Main", *arguments]
+
+
 def java(*arguments: str, given: str = "") -> tuple[int, str, str]:
     """Run a command; return its status, output and errors."""
-    command = [str(jvm.find_jdk().java), f"@{ROOT / 'pygpt/data/java.flags'}"]
-    command += ["-cp", f"{jvm.jars_folder()}/*", "org.pygpt.cli.Main", *arguments]
-    done = completed(command, timeout=120, input=given)
+    done = completed(command(*arguments), timeout=120, input=given)
     return done.returncode, done.stdout, done.stderr.replace(NOTICE, "")
+
+
+def java_here(*arguments: str) -> tuple[int, str, str]:
+    """The same in this process's JVM, for commands that read no standard input."""
+    strings = jbridge.java_class("java.io.ByteArrayOutputStream")
+    stream = jbridge.java_class("java.io.PrintStream")
+    out, err = strings(), strings()
+    main = jbridge.java_class("org.pygpt.cli.Main")
+    status = main.run(stream(out, True, "UTF-8"), stream(err, True, "UTF-8"), [*arguments])
+    return int(status), str(out.toString("UTF-8")), str(err.toString("UTF-8"))
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +97,73 @@ def test_info(model: Path) -> None:
     ],
 )
 def test_bad_usage(arguments: str, status: int, problem: str) -> None:
-    assert java(*arguments.split()) == (status, "", f"pygpt: error: {problem}\n")
+    assert java_here(*arguments.split()) == (status, "", f"pygpt: error: {problem}\n")
+
+
+def test_bad_usage_ends_the_process_with_its_status() -> None:
+    assert java("frob") == (2, "", "pygpt: error: Unmatched argument at index 0: 'frob'\n")
+    problem = "model folder nosuch: does not exist"
+    assert java("info", "nosuch") == (1, "", f"pygpt: error: {problem}\n")
+
+
+BAD = (
+    "frob", "generate", "generate {model}", "generate {model} --prompt", "generate --prompt a",
+    "generate nosuch --prompt a", "generate {text} --prompt a", "generate {empty} --prompt a",
+    "generate {model} --prompt a --file {text}", "generate {model} - --prompt a",
+    "generate {model} other --prompt a", "generate {model} --file nosuch",
+    "generate {model} --file {empty}", "generate {model} --file {nothing}",
+    "generate {model} --file {latin}", "generate {model} --file {latin} --encoding frob",
+    *(
+        f"generate {{model}} --prompt a {flag}"
+        for flag in (
+            "--frob", "--frob 1", "--temperature -1", "--temperature nan", "--temperature inf",
+            "--temperature x", "--top-k 0", "--top-k -1", "--top-k 1.5", "--top-p 0", "--top-p -1",
+            "--top-p 1.5", "--top-p nan", "--min-p -0.1", "--min-p 2", "--repetition-penalty 0",
+            "--repetition-penalty -1", "--max-new-tokens -1", "--max-new-tokens x", "--seed x",
+            "--seed", "--samples 0", "--samples x", "--stop-tokens x", "--stop-tokens 99999",
+            "--stop-tokens -1", "--weights frob", "--kv-cache frob", "--backend frob",
+            "--threads -1", "--threads x", "--json --top-logprobs -1", "--top-logprobs x",
+        )
+    ),
+    "chat", "chat nosuch", "chat {model} --frob", "chat {model} --temperature x",
+    "chat {model} --top-p 7", "chat {model} --max-new-tokens x", "chat {model} --seed 1.5",
+    "chat {model} --weights frob", "chat {model} --encoding frob", "chat {empty}",
+    "info", "info nosuch", "info {text}", "info {empty}", "info {model} --frob",
+    "info {model} {model}", "info {broken}", "info {foreign}", "info {cut}",
+    "generate {broken} --prompt a", "generate {foreign} --prompt a", "generate {cut} --prompt a",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def bad_places(model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Files and folders that no command takes, and one that is whole."""
+    top = tmp_path_factory.mktemp("bad")
+    places = {name: top / name for name in ("text", "nothing", "latin", "empty")}
+    places["text"].write_text("To be\n")
+    places["nothing"].write_bytes(b"")
+    places["latin"].write_bytes(b"gr\xfc\xdfe\n")
+    places["empty"].mkdir()
+    for name in ("broken", "foreign", "cut"):
+        places[name] = shutil.copytree(model, top / name)
+    (places["broken"] / "config.json").write_text("{")
+    (places["foreign"] / "config.json").write_text('{"model_type": "t5"}')
+    weights = (places["cut"] / "model.safetensors").read_bytes()
+    (places["cut"] / "model.safetensors").write_bytes(weights[:-5])
+    return places | {"model": model}
+
+
+@pytest.mark.parametrize("line", BAD)
+def test_what_python_refuses_java_refuses(
+    line: str, bad_places: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With one line each, and the same exit status."""
+    arguments = [word.format(**bad_places) for word in line.split()]
+    status = python_command(arguments)
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1) and err.startswith("pygpt: error: "), err
+    found, out, err = java_here(*arguments)
+    assert (found, out, err.count("\n")) == (status, "", 1), err
+    assert err.startswith("pygpt: error: ")
 
 
 def test_generate_json(model: Path) -> None:
@@ -140,3 +224,24 @@ def test_chat_refuses(model: Path) -> None:
     ]:
         found, _, err = java("chat", str(model), "--max-new-tokens", "2", given=lines)
         assert (found, err.startswith(f"pygpt: error: {problem}")) == (status, True), err
+
+
+def test_chat_on_a_terminal(model: Path) -> None:
+    """A prompt, answers, an error, Ctrl-C, a window of another size, Ctrl-D."""
+    with GPT.from_pretrained(model) as python:
+        conversation: Any = Conversation(python, seed=3, max_new_tokens=9)
+        expected = [" ".join("".join(conversation.answer(line)).split()) for line in ("To be", "a")]
+    options = ("--seed", "3", "--max-new-tokens", "9")
+    with Terminal(command("chat", str(model), *options)) as terminal:
+        assert "/help lists the commands, /quit or Ctrl-D ends" in terminal.until("> ")
+        terminal.type("To be\n")
+        assert expected[0] in terminal.until("> ")
+        terminal.type("/seed x\n")
+        assert "pygpt: error: --seed: expected a number, got 'x'" in terminal.until("> ")
+        terminal.resize(rows=10, columns=200)
+        terminal.type("never sent\x03")
+        terminal.until("> ")
+        terminal.type("a\n")
+        assert expected[1] in terminal.until("> ")
+        terminal.type("\x04")
+        assert terminal.ended() == 0

@@ -1,6 +1,6 @@
 """Prints how many tests pytest and JUnit ran; exits 1 for one failed or skipped, or an empty suite.
 
-Usage: python tests/packaging/counts.py PYTEST_XML JUNIT_FOLDER
+Usage: python tests/packaging/counts.py PYTEST_FOLDER JUNIT_FOLDER
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ def read(reports: list[Path]) -> Counts:
     return total
 
 
-def main(pytest_xml: str, junit_folder: str) -> int:
+def main(pytest_folder: str, junit_folder: str) -> int:
     """Print one line for each suite and their sum; return the exit status."""
     suites = {
-        "pytest": read([path for path in [Path(pytest_xml)] if path.exists()]),
+        "pytest": read(sorted(Path(pytest_folder).glob("*.xml"))),
         "JUnit": read(sorted(Path(junit_folder).glob("TEST-*.xml"))),
     }
     for name, counts in suites.items():

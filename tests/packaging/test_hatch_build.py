@@ -6,6 +6,7 @@ import importlib.util
 import os
 import shutil
 import sys
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
@@ -119,10 +120,35 @@ def test_tag_of_a_mac_is_that_of_its_processor(
     assert hook.platform_tag() == "macosx_11_0_arm64"
 
 
+def _jar(path: Path, **libraries: bytes) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in libraries.items():
+            archive.writestr(f"org/{name}.so.1", content)
+        archive.writestr("org/notes", b"GLIBC_2.99\0")
+    return path
+
+
+def test_tag_on_linux_names_the_glibc_that_the_natives_need(
+    hook: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr("sysconfig.get_platform", lambda: "linux-x86_64")
+    monkeypatch.setattr(hook, "own_glibc", lambda: (2, 36))
+    monkeypatch.setattr(hook, "_BLOCK_BYTES", 32)  # a version may lie across two blocks
+    first = _jar(tmp_path / "a.jar", one=b"." * 27 + b"GLIBC_2.34\0", two=b"GLIBC_2.4\0")
+    second = _jar(tmp_path / "b.jar", three=b"GLIBC_2.17\0GLIBCXX_3.4.29\0GLIBC_PRIVATE\0")
+    assert hook.platform_tag([second, first]) == "manylinux_2_34_x86_64"
+    assert hook.platform_tag([second]) == "manylinux_2_17_x86_64"
+    assert hook.platform_tag() == "linux_x86_64"
+    monkeypatch.setattr(hook, "own_glibc", lambda: (2, 31))  # whose pip would not install it
+    assert hook.platform_tag([first]) == "linux_x86_64"
+
+
 def test_two_wheels_have_what_one_has(
     hook: ModuleType, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hook, "jars_are_current", lambda root: True)
+    monkeypatch.setattr(hook, "platform_tag", lambda natives: "any")  # it reads them all
 
     def jars(config: dict[str, str]) -> tuple[set[str], list[str]]:
         made = hook.EngineBuildHook.__new__(hook.EngineBuildHook)

@@ -62,7 +62,7 @@ def test_contents(installed: Installed, root: Path) -> None:
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"jbridge", "pygpt"}
     tag = re.search(r"^Tag: py3-none-(.*)$", text, re.MULTILINE)
     assert tag is not None and "Root-Is-Purelib: false" in text
-    system = {"linux": "linux", "darwin": "macosx", "win32": "win"}[sys.platform]
+    system = {"linux": ("linux", "manylinux_2_"), "darwin": "macosx", "win32": "win"}[sys.platform]
     assert tag[1].startswith(system) and tag[1].endswith(platform.machine().lower())
 
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from pygpt.learn.lesson import Change, Code, lessons
 from tests.page.conftest import AXE, Site
 
 VIEWS = ("train", "flow", "heads", "lens", "ablate", "sample", "tokens", "embeddings", "chat",
-         "compare")  # fmt: skip
+         "compare", "learn")  # fmt: skip
 
 
 def _values(found: Locator) -> list[float]:
@@ -190,6 +191,25 @@ def test_chat_of_a_model_that_only_goes_on(page: Page, site: Site) -> None:
     if words.count():  # a text may end at once
         words.first.click()
         assert max(_bars(page, "alternatives")) <= 1
+
+
+def test_learn(page: Page, names: Site) -> None:
+    all_lessons = lessons()
+    page.goto(names.url("learn", lesson="10"))
+    lesson, article = all_lessons[9], page.locator("[data-lesson='10']")
+    assert article.locator("h3").inner_text() == lesson.title
+    codes = [part.session.rstrip() for part in lesson.parts if isinstance(part, Code)]
+    assert article.locator("[data-part=code]").all_inner_texts() == codes
+    expect(article.locator("strong", has_text="query").first).to_be_visible()
+    (change,) = (part for part in lesson.parts if isinstance(part, Change))
+    solution = article.locator("[data-part=change] details").last
+    solution.locator("summary").click()
+    assert solution.locator("pre").inner_text() == change.solution
+    page.get_by_role("button", name=all_lessons[10].title).click()
+    expect(page.locator("[data-lesson='11'] h3")).to_have_text(all_lessons[10].title)
+    page.get_by_label("Lesson").select_option("17")
+    link = page.locator("[data-lesson='17'] a").first
+    assert (link.get_attribute("href") or "").startswith("https://") and "lesson=17" in page.url
 
 
 @pytest.mark.parametrize("view", VIEWS)

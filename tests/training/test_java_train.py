@@ -19,7 +19,7 @@ from pygpt.model.config import GPTConfig
 from pygpt.training.config import TrainConfig
 from pygpt.training.schedule import learning_rate
 from pygpt.training.state import read_state
-from tests.cli.test_java_command import java
+from tests.cli.test_java_command import java, java_here
 
 SIZES: dict[str, Any] = {"n_layer": 1, "n_head": 2, "n_embd": 16, "block_size": 13}
 OPTIONS: dict[str, Any] = {
@@ -195,14 +195,10 @@ def test_what_python_refuses_java_refuses(
     lines = [line + (folder if line and "--out" not in line else "") for line in lines]
     expected = [python_command(["train", *line.split()]) for line in lines]
     capsys.readouterr()
-    main = jbridge.java_class("org.pygpt.cli.Main")
-    strings = jbridge.java_class("java.io.ByteArrayOutputStream")
     found = []
     for line in lines:
-        out, err = strings(), strings()
-        stream = jbridge.java_class("java.io.PrintStream")
-        found.append(main.run(stream(out), stream(err), ["train", *line.split()]))
-        assert str(err.toString()).startswith("pygpt: error: ")
-        assert (str(err.toString()).count("\n"), str(out.toString())) == (1, "")
+        status, out, err = java_here("train", *line.split())
+        found.append(status)
+        assert err.startswith("pygpt: error: ") and (err.count("\n"), out) == (1, ""), err
     assert found == expected
     assert list(tmp_path.iterdir()) == []

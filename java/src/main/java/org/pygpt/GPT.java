@@ -182,6 +182,12 @@ public final class GPT implements AutoCloseable {
   /** What follows the ids of a prompt; see the other method. */
   public Continuation begin(int[] prompt, GenerateOptions options) {
     int[] stops = options.stopTokens().map(GPT::ints).orElse(ends);
+    int V = model.config().vocabSize();
+    for (int stop : stops) {
+      if (stop < 0 || stop >= V) {
+        throw new TextException("stop_tokens: expected 0 to " + (V - 1) + ", got " + stop);
+      }
+    }
     Sequence sequence = generator.submit(request(cut(prompt, options), stops, options));
     IntStream around = IntStream.concat(tokenizer.begin().stream(), tokenizer.end().stream());
     int[] silent = IntStream.concat(around, Arrays.stream(stops)).toArray();

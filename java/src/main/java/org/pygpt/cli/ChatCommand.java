@@ -33,6 +33,7 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     sortOptions = false)
 final class ChatCommand implements Callable<Integer> {
+  private static final String PROMPT = "> ";
   private static final Map<String, String> COMMANDS = new LinkedHashMap<>();
 
   static {
@@ -230,12 +231,12 @@ final class ChatCommand implements Callable<Integer> {
     PrintWriter err = spec.commandLine().getErr();
     out.println("/help lists the commands, /quit or Ctrl-D ends");
     AtomicReference<Conversation.Answer> current = new AtomicReference<>();
-    Runnable giveBack = Signals.takeInterrupt(() -> stop(current.get()));
+    Runnable giveBack = Signals.takeInterrupt(() -> stop(current.get(), out));
     try {
       boolean goesOn = true;
       while (goesOn) {
         out.flush();
-        String typed = console.readLine("> ");
+        String typed = console.readLine(PROMPT);
         if (typed == null) {
           return;
         }
@@ -255,9 +256,13 @@ final class ChatCommand implements Callable<Integer> {
     }
   }
 
-  private static void stop(Conversation.Answer answer) {
+  /** Stops an answer; while a line is typed, which the terminal forgets, begins another one. */
+  private static void stop(Conversation.Answer answer, PrintWriter out) {
     if (answer != null) {
       answer.stop();
+    } else {
+      out.print(System.lineSeparator() + PROMPT);
+      out.flush();
     }
   }
 }

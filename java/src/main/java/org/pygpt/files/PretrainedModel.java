@@ -10,9 +10,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.pygpt.files.HuggingFace.WeightPart;
 import org.pygpt.model.GPTConfig;
 import org.pygpt.model.Layout;
 import org.pygpt.model.Parameters;
@@ -22,7 +22,7 @@ import org.pygpt.text.Tokenizer;
 
 /**
  * What a folder holds that Python's {@code pygpt.GPT.save} wrote: a model in pygpt's own form, or
- * in that of Hugging Face's GPT-2 or Llama, with its tokenizer; also a training run's, and folders
+ * in that of one of Hugging Face's families, with its tokenizer; also a training run's, and folders
  * of {@code transformers}, with weights of float32, float16 or bfloat16 in one file or several.
  */
 public final class PretrainedModel {
@@ -127,7 +127,7 @@ public final class PretrainedModel {
     ModelFolder.Saved saved = ModelFolder.load(folder, arena);
     Map<?, ?> ids = values.get("special_ids") instanceof Map<?, ?> is ? is : Map.of();
     Map<String, List<WeightPart>> parts = new HashMap<>();
-    saved.weights().keySet().forEach(n -> parts.put(n, List.of(new WeightPart(n, -1, false))));
+    saved.weights().keySet().forEach(name -> parts.put(name, List.of(WeightPart.whole(name))));
     Tokenizer characters = saved.tokenizer();
     Tokenizer tokenizer = characters == null ? beside(folder, saved.config()) : characters;
     return new PretrainedModel(
@@ -141,27 +141,39 @@ public final class PretrainedModel {
 
   private static PretrainedModel huggingFaces(Path folder, Map<String, Object> values, Arena arena)
       throws IOException, FileException {
-    String family = String.valueOf(values.get("model_type"));
-    if (!HuggingFace.FAMILIES.contains(family)) {
+    Object type = values.get("model_type");
+    if (!Family.NAMES.contains(type)) {
       throw new IllegalArgumentException(
           "config.json: expected \"model_type\": \"pygpt\", or one of "
-              + String.join(", ", HuggingFace.FAMILIES)
-              + " in Java, got "
-              + Json.write(values.get("model_type")));
+              + String.join(", ", Family.NAMES)
+              + ", got "
+              + Json.write(type));
     }
-    HuggingFace form = new HuggingFace(family, values);
-    GPTConfig config = form.config();
-    var stored = form.weights(tensors(folder, arena), config);
-    Map<String, List<WeightPart>> parts = new HashMap<>();
-    Map<String, List<Long>> shapes = Layout.of(config).shapes();
-    shapes.forEach((name, shape) -> {
-      parts.put(name, form.parts(name, config));
-      parts.get(name).forEach(part -> check(part, shape, stored));
-    });
-    long expected = parts.values().stream().mapToLong(List::size).sum();
-    if (stored.size() != expected) {
+    Family family = new Family((String) type);
+    GPTConfig config = config(family, values);
+    FamilyLayout layout = new FamilyLayout(family, config);
+    var stored = layout.weights(tensors(folder, arena));
+    if (stored.size() < config.nLayer()) { // before a list that nLayer makes endless
       throw new IllegalArgumentException(
-          WEIGHTS_FILE + ": expected " + expected + " tensors, got " + stored.size());
+          WEIGHTS_FILE + ": expected a tensor a layer at least, got " + stored.size());
+    }
+    Map<String, List<WeightPart>> parts = new HashMap<>();
+    Set<String> others = new TreeSet<>(stored.keySet());
+    Layout.of(config)
+        .shapes()
+        .forEach((name, shape) -> {
+          parts.put(name, layout.parts(name));
+          parts
+              .get(name)
+              .forEach(part -> {
+                check(part, shape, stored);
+                others.remove(part.name());
+              });
+        });
+    if (!others.isEmpty()) {
+      String other = others.iterator().next();
+      throw new IllegalArgumentException(
+          WEIGHTS_FILE + ": tensor " + other + " is not of this model");
     }
     Path generation = folder.resolve(GENERATION_FILE); // then it alone counts
     var named = Files.isRegularFile(generation) ? JsonFiles.read(generation) : values;
@@ -172,6 +184,14 @@ public final class PretrainedModel {
         chatTemplate(folder),
         stored,
         parts);
+  }
+
+  private static GPTConfig config(Family family, Map<String, Object> values) {
+    try {
+      return FamilyReader.read(family, values);
+    } catch (IllegalArgumentException error) {
+      throw new IllegalArgumentException(CONFIG_FILE + ": " + error.getMessage());
+    }
   }
 
   /** From its file or tokenizer_config.json, where several may have names; null for none. */
@@ -235,9 +255,7 @@ public final class PretrainedModel {
     if (array == null) {
       throw new IllegalArgumentException(WEIGHTS_FILE + ": tensor " + part.name() + " is missing");
     }
-    long columns = part.columns() < 0 ? shape.getLast() : part.columns();
-    List<Long> expected = shape.size() == 1 ? List.of(columns) : List.of(shape.getFirst(), columns);
-    expected = part.transposed() ? expected.reversed() : expected;
+    List<Long> expected = part.shapeOf(shape);
     if (!array.shape().equals(expected)) {
       throw new IllegalArgumentException(
           part.name() + ": expected shape " + expected + ", got " + array.shape());
@@ -261,24 +279,13 @@ public final class PretrainedModel {
   public void copyTo(Parameters weights) {
     for (String name : weights.names()) {
       Tensor weight = weights.get(name);
-      int from = 0;
-      for (WeightPart part : parts.get(name)) {
-        int columns = part.columns() < 0 ? weight.columns() : part.columns();
-        copy(stored.get(part.name()), weight.columns(from, columns), part.transposed());
-        from += columns;
+      double[] values = new double[weight.columns()];
+      for (int row = 0; row < weight.rows(); row++) {
+        for (WeightPart part : parts.get(name)) {
+          part.copy(stored.get(part.name()), weight, row, values);
+        }
+        weight.writeRow(row, values);
       }
-    }
-  }
-
-  private static void copy(SafeTensors.Array array, Tensor weight, boolean transposed) {
-    double[] values = new double[weight.columns()];
-    long down = transposed ? 1 : values.length; // from one row of ours to the next
-    long right = transposed ? weight.rows() : 1;
-    for (int row = 0; row < weight.rows(); row++) {
-      for (int column = 0; column < values.length; column++) {
-        values[column] = array.getFloat(row * down + column * right);
-      }
-      weight.writeRow(row, values);
     }
   }
 }

@@ -3,10 +3,10 @@ package org.pygpt.kernels;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
-import java.util.function.DoubleSupplier;
-import java.util.stream.DoubleStream;
+import java.util.function.DoubleUnaryOperator;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Device;
 import org.pygpt.tensor.Flat;
@@ -21,13 +21,18 @@ import org.pygpt.tensor.Tensor;
  */
 final class Tensors implements AutoCloseable {
   private static final int UNUSED_ROWS = 3;
+  private static final long SEED = 20170612;
+  private static final Random DRAWN = new Random(SEED);
+  private static double[] normals = new double[1 << 16]; // standard ones, drawn once for all tests
+  private static int drawn;
 
   private final Device device;
   private DType dtype;
   private final int padding;
-  private final Random random = new Random(20170612);
+  private final Random integers = new Random(SEED);
   private final List<Made> all = new ArrayList<>();
   private final List<Double> results = new ArrayList<>();
+  private int taken; // of the standard normal numbers
 
   /** A tensor and how many rows of it the op may change. */
   private record Made(Tensor tensor, int changed) {}
@@ -55,12 +60,12 @@ final class Tensors implements AutoCloseable {
 
   /** Normal numbers that no op may change. */
   Tensor input(int rows, int columns, double mean, double deviation) {
-    return make(dtype, rows, columns, padding, 0, () -> mean + deviation * random.nextGaussian());
+    return make(dtype, rows, columns, padding, 0, normal -> mean + deviation * normal);
   }
 
   /** Standard normal numbers for an op to overwrite or to add to. */
   Tensor output(int rows, int columns) {
-    return make(dtype, rows, columns, padding, rows, random::nextGaussian);
+    return make(dtype, rows, columns, padding, rows, normal -> normal);
   }
 
   /** Standard normal numbers for an op to overwrite, of which no row is unused. */
@@ -70,22 +75,43 @@ final class Tensors implements AutoCloseable {
 
   /** Positive numbers for an op to overwrite, and some more that it may not, without padding. */
   Flat flat(int length) {
-    Tensor made = make(dtype, 1, length, 0, 1, () -> Math.abs(random.nextGaussian()));
+    Tensor made = make(dtype, 1, length, 0, 1, Math::abs);
     return Flat.of(made.memory(), dtype);
   }
 
   /** Whole numbers in [from, to), one a row. */
   Tensor integers(int rows, int from, int to) {
-    return make(DType.INT32, rows, 1, 0, 0, () -> random.nextInt(from, to));
+    double[] numbers = new double[rows + UNUSED_ROWS];
+    Arrays.setAll(numbers, _ -> integers.nextInt(from, to));
+    return make(DType.INT32, rows, 1, 0, 0, numbers);
   }
 
   private Tensor make(
-      DType type, int rows, int columns, int padding, int changed, DoubleSupplier numbers) {
+      DType type, int rows, int columns, int padding, int changed, DoubleUnaryOperator ofNormal) {
+    double[] numbers = new double[(rows + UNUSED_ROWS) * (columns + padding)];
+    double[] normals = normals(taken + numbers.length);
+    for (int i = 0; i < numbers.length; i++) {
+      numbers[i] = ofNormal.applyAsDouble(normals[taken++]);
+    }
+    return make(type, rows, columns, padding, changed, numbers);
+  }
+
+  /** At least so many standard normal numbers, the same ones every time. */
+  private static synchronized double[] normals(int count) {
+    if (count > normals.length) {
+      normals = Arrays.copyOf(normals, Math.max(count, 2 * normals.length));
+    }
+    while (drawn < count) {
+      normals[drawn++] = DRAWN.nextGaussian();
+    }
+    return normals;
+  }
+
+  private Tensor make(
+      DType type, int rows, int columns, int padding, int changed, double[] numbers) {
     int width = columns + padding;
-    int length = (rows + UNUSED_ROWS) * width;
-    Memory memory = device.allocate(type, length);
-    Tensor.of(memory, type, 0, 1, length)
-        .writeRow(0, DoubleStream.generate(numbers).limit(length).toArray());
+    Memory memory = device.allocate(type, numbers.length);
+    Tensor.of(memory, type, 0, 1, numbers.length).writeRow(0, numbers);
     Tensor tensor =
         Tensor.of(memory, type, 0, rows + UNUSED_ROWS, width)
             .columns((width - columns) / 2, columns);

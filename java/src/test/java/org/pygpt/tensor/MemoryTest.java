@@ -55,11 +55,13 @@ class MemoryTest {
       segment.fill((byte) 1);
       segments.add(segment);
     }
-    for (int i = 0; i < 50; i++) {
+    for (int i = 0; i < 10; i++) {
       System.gc();
       Thread.sleep(5); // for the thread that frees what the collector found
-      try (HostMemory other = HostDevice.host().allocate(DType.FLOAT32, 1 << 14)) {
-        other.segment().fill((byte) 2);
+      for (int j = 0; j < 5; j++) {
+        try (HostMemory other = HostDevice.host().allocate(DType.FLOAT32, 1 << 14)) {
+          other.segment().fill((byte) 2);
+        }
       }
     }
     for (MemorySegment segment : segments) {

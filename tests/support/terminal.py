@@ -1,0 +1,74 @@
+"""A process on a terminal of its own."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Sequence
+
+from tests.support.processes import default_signals
+
+LONGEST_S = 60.0  # until something is shown
+
+
+class Terminal:
+    """Mutable: a program whose input and output are a terminal; use it in a `with` block.
+
+    What it shows is read without control sequences, and with one blank for each run of blanks, so
+    that the width of the window does not matter.
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._ours, theirs = pty.openpty()
+        self.resize(24, 80)
+        with default_signals():
+            self._process = subprocess.Popen(
+                command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+                env=os.environ | {"TERM": "xterm"},
+            )  # fmt: skip
+        os.close(theirs)
+        self._unread = ""
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        os.close(self._ours)
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Give the window another size, of which the program is told."""
+        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def type(self, text: str) -> None:
+        """Send text, with control characters as keys send them."""
+        os.write(self._ours, text.encode())
+
+    def until(self, mark: str) -> str:
+        """Return what is shown up to a mark at the end of what there is."""
+        end = time.monotonic() + LONGEST_S
+        while not self._unread.endswith(mark):
+            assert time.monotonic() < end, f"expected {mark!r}, got {self._unread!r}"
+            if select.select([self._ours], [], [], 0.1)[0]:
+                self._unread += _plain(os.read(self._ours, 1 << 16).decode("utf-8", "replace"))
+        shown, self._unread = self._unread, ""
+        return " ".join(shown.split()) + " "
+
+    def ended(self) -> int:
+        """Return the exit status of the program, which ends now."""
+        return self._process.wait(LONGEST_S)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\x1b(\[[0-9;?]*[a-zA-Z]|[=>])", "", text).replace("\r", "")
