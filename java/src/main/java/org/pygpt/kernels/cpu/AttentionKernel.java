@@ -5,7 +5,6 @@ import org.pygpt.kernels.AttentionSpec;
 import org.pygpt.kernels.DropoutMask;
 import org.pygpt.kernels.Heads;
 import org.pygpt.tensor.DType;
-import org.pygpt.tensor.HostMemory;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -34,9 +33,6 @@ record AttentionKernel(
 
   /** Products of (queries, D) with (D, keys) that take as long as all of a head's work. */
   private static final int PRODUCTS = 4;
-
-  /** Keys and values that are read ahead: half of a usual second-level cache. */
-  private static final long AHEAD_BYTES = 1 << 19;
 
   private static final NativeHead NATIVE = new NativeHead();
   private static final Bfloat16Head BFLOAT16 = new Bfloat16Head();
@@ -106,29 +102,6 @@ record AttentionKernel(
     return new AttentionKernel(workers, spec, D, wide, mask, out, logsumexp, null, null);
   }
 
-  /**
-   * Brings keys and values of some of the next heads into the cache where each is read by one query
-   * alone: a head's own part of a position is too short for the processor to fetch the next one.
-   *
-   * @param most heads that this worker will compute
-   * @return how many heads these are, at least 1
-   */
-  private int readAhead(Staging staging, int b, int g, int most) {
-    if (!isOneQuery() || !isNative()) {
-      return most;
-    }
-    Tensor k = in.k();
-    long bytes = (long) k.columns() * k.dtype().bytes() / spec.kvHeads();
-    int count = (int) Math.clamp(AHEAD_BYTES / (2 * bytes * spec.keys()), 1, most);
-    for (Tensor tensor : new Tensor[] {k, in.v()}) {
-      int size = tensor.dtype().bytes();
-      long first = tensor.at(b * spec.keys()) * size + g * bytes;
-      long stride = (long) tensor.rowStride() * size;
-      staging.readAhead(HostMemory.segment(tensor), first, spec.keys(), count * bytes, stride);
-    }
-    return count;
-  }
-
   @Override
   public void run(int worker, int from, int to) {
     boolean vectors = workers.vectors();
@@ -136,13 +109,9 @@ record AttentionKernel(
     AttentionHead wide = in.q().dtype() == DType.BFLOAT16 ? BFLOAT16 : NATIVE;
     AttentionHead head = isNative() ? wide : SMALL;
     int group = spec.H() / spec.kvHeads();
-    int ahead = from; // the next unit that is not read ahead
     for (int unit = from; unit < to; unit++) {
       int b = unit / spec.kvHeads();
       int g = unit % spec.kvHeads();
-      if (unit == ahead) {
-        ahead += readAhead(staging, b, g, Math.min(to - unit, spec.kvHeads() - g));
-      }
       AttentionKernel call = in.k().dtype() == DType.INT8 ? widened(staging, g) : this;
       for (int h = g * group; h < (g + 1) * group; h++) {
         AttentionHead.Place place =

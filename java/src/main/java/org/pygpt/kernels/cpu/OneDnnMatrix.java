@@ -23,7 +23,6 @@ import org.pygpt.tensor.Tensor;
  * @param rest how the last part lies if it has fewer outputs; else as the others
  * @param memory the parts, one after another
  * @param scales of int8, what sums are multiplied by
- * @param streamed whether all parts lie as {@link Int8Stream} reads them
  */
 record OneDnnMatrix(
     OneDnnProducts products,
@@ -35,8 +34,7 @@ record OneDnnMatrix(
     OneDnnProducts.Layout whole,
     OneDnnProducts.Layout rest,
     HostMemory memory,
-    float[] scales,
-    boolean streamed)
+    float[] scales)
     implements PackedMatrix {
   /** Bytes of a part, about: it stays in a second-level cache while many rows are multiplied. */
   private static final int PART_BYTES = 1 << 19;
@@ -69,14 +67,9 @@ record OneDnnMatrix(
             products.layout(format, padded, width),
             products.layout(format, padded, outputs - (parts(outputs, width) - 1) * width),
             HostDevice.host().allocate(byteSize(products, format, inputs, outputs)),
-            scales,
-            false);
-    return packed.fill(matrix) ? packed.asStream() : packed;
-  }
-
-  private OneDnnMatrix asStream() {
-    return new OneDnnMatrix(
-        products, format, inputs, padded, outputs, width, whole, rest, memory, scales, true);
+            scales);
+    packed.fill(matrix);
+    return packed;
   }
 
   private static int padded(WeightFormat format, int inputs) {
@@ -121,15 +114,12 @@ record OneDnnMatrix(
     return memory.segment().asSlice(part * whole.bytes(), layout(part).bytes());
   }
 
-  /** Fills all parts; returns whether they then lie as {@link Int8Stream} reads them. */
-  private boolean fill(QuantizedMatrix matrix) {
-    boolean streamed = format == WeightFormat.INT8 && Int8Stream.takes(inputs);
+  private void fill(QuantizedMatrix matrix) {
     for (int part = 0; part < parts(); part++) {
       int count = width(part);
       try (Arena arena = Arena.ofConfined()) {
         long bytes = (long) padded * count * format.bits() / Byte.SIZE;
         MemorySegment plain = arena.allocate(bytes, MULTIPLE); // (padded, count), zeros
-        MemorySegment stream = streamed ? arena.allocate(Int8Stream.bytes(padded, count)) : null;
         for (int p = 0; p < inputs; p++) {
           for (int o = 0; o < count; o++) {
             int code = matrix.code(part * width + o, p);
@@ -139,23 +129,13 @@ record OneDnnMatrix(
             } else {
               plain.setAtIndex(JAVA_SHORT, index, (short) code);
             }
-            if (streamed) {
-              stream.set(JAVA_BYTE, Int8Stream.at(padded, p, o), (byte) code);
-            }
           }
         }
         long description = OneDnnWeights.describe(OneDnnProducts.type(format), padded, count);
         OneDnnWeights.reorder(description, plain, layout(part).description(), part(part));
         OneDnn.forgetDescription(description);
-        streamed = streamed && begins(part(part), stream);
       }
     }
-    return streamed;
-  }
-
-  private static boolean begins(MemorySegment with, MemorySegment beginning) {
-    long bytes = beginning.byteSize();
-    return with.byteSize() >= bytes && with.asSlice(0, bytes).mismatch(beginning) < 0;
   }
 
   @Override

@@ -24,14 +24,6 @@ import org.pygpt.tensor.Tensor;
  * of int8 are exact, so that a row's bits are the same by any number of rows; those of bfloat16 are
  * added in the order of the inputs for any number.
  *
- * <p>oneDNN's products of few rows ask for a piece of the weights here and a piece there, which
- * the processor's prefetching does not follow: memory is read at half its rate. So a part is first
- * read from its beginning to its end, a byte of each cache line, and then multiplied in the
- * second-level cache.
- *
- * <p>A single row of int8 is multiplied while its weights are read ({@link Int8Stream}), where they
- * lie so.
- *
  * <p>Rows are taken in blocks, each padded to one of a few sizes, since every size is compiled.
  * Each worker has parts of the outputs; the last parts are taken by whoever is done first, as
  * memory does not serve all workers equally fast.
@@ -54,7 +46,6 @@ final class OneDnnProducts implements AutoCloseable {
   private final Scratch[] scratch;
   private HostMemory terms; // of all blocks of x
   private float[] units = new float[0]; // of the rows of x, for int8
-  private float[] halves = new float[0]; // of the only row of x, for a stream of int8
 
   /** A shape of a product; of a layout with 0 rows. */
   private record Shape(WeightFormat format, int rows, int inputs, int outputs) {}
@@ -159,10 +150,6 @@ final class OneDnnProducts implements AutoCloseable {
 
   /** out = x @ matrix, of the first {@code rows} rows. */
   void multiply(int rows, Tensor x, OneDnnMatrix matrix, Tensor out) {
-    if (rows == 1 && matrix.streamed() && workers.roundedVectors()) {
-      multiplyRow(x, matrix, out);
-      return;
-    }
     List<Block> blocks = blocks(rows);
     reserve(blocks, matrix);
     boolean exact = matrix.format() == WeightFormat.INT8;
@@ -177,7 +164,7 @@ final class OneDnnProducts implements AutoCloseable {
         (worker, part) -> multiply(worker, matrix, part, blocks, compiled, out));
   }
 
-  /** What is done with a part of a matrix, or with a tile of one. */
+  /** What is done with a part of a matrix. */
   private interface Part {
     void run(int worker, int part);
   }
@@ -198,38 +185,6 @@ final class OneDnnProducts implements AutoCloseable {
           }
         };
     workers.run(all, divided, 1, work);
-  }
-
-  /** One row of x, with the bits that it has among others. */
-  private void multiplyRow(Tensor x, OneDnnMatrix matrix, Tensor out) {
-    int inputs = matrix.inputs();
-    int padded = matrix.padded();
-    if (halves.length < 2 * padded) {
-      halves = new float[2 * padded];
-    }
-    float[] values = workers.staging(0).read(0, x, 0, 1);
-    float unit = Terms.unit(true, values, inputs);
-    Int8Stream.halves(true, values, inputs, unit, padded, halves);
-    divide(
-        Math.ceilDiv(matrix.outputs(), Int8Stream.OUTPUTS),
-        (long) inputs * matrix.outputs(),
-        (worker, tile) -> multiplyTile(worker, matrix, tile, unit, out));
-  }
-
-  /** The row times a tile, which lies in one part: parts have whole tiles. */
-  private void multiplyTile(int worker, OneDnnMatrix matrix, int tile, float unit, Tensor out) {
-    int first = tile * Int8Stream.OUTPUTS;
-    int part = first / matrix.width();
-    int padded = matrix.padded();
-    int count = Math.min(Int8Stream.OUTPUTS, matrix.outputs() - first);
-    Staging staging = workers.staging(worker);
-    float[] joined = staging.array(1, Int8Stream.OUTPUTS);
-    float[] block = staging.array(2, 2 * Int8Stream.OUTPUTS);
-    int[] sums = scratch[worker].wholes(2 * Int8Stream.OUTPUTS);
-    long at = (long) (first - part * matrix.width()) * padded;
-    Int8Stream.sums(true, matrix.part(part), at, padded, halves, block, sums);
-    Int8Stream.join(true, sums, count, unit, matrix.scales(), first, joined, 0);
-    Staging.write(joined, out, first, count, 0, 1);
   }
 
   private static List<Block> blocks(int rows) {
@@ -340,7 +295,6 @@ final class OneDnnProducts implements AutoCloseable {
       OneDnnProduct[][] compiled,
       Tensor out) {
     MemorySegment weights = matrix.part(part);
-    workers.staging(worker).readAhead(weights, 0, 1, weights.byteSize(), 0);
     int kind = part + 1 < matrix.parts() ? 0 : 1;
     long bytes = (long) matrix.padded() * matrix.format().bits() / Byte.SIZE; // of a row
     for (int b = 0; b < blocks.size(); b++) {

@@ -1,6 +1,5 @@
 package org.pygpt.kernels.cpu;
 
-import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import java.lang.foreign.MemorySegment;
@@ -23,13 +22,10 @@ final class Staging {
   /** Floats that a row-wise kernel stages at once. */
   static final int BLOCK = 2048;
 
-  private static final int CACHE_LINE = 64; // bytes
-
   private final int worker;
   private final float[][] slots = new float[16][0];
   private final float[] lanes = new float[2 * VectorMath.LANES];
   private final HostMemory[] matrices = new HostMemory[2];
-  private byte lastRead; // so that no compiler leaves out what is read ahead
 
   Staging(int worker) {
     this.worker = worker;
@@ -68,30 +64,6 @@ final class Staging {
       matrices[slot].close();
       matrices[slot] = null;
     }
-  }
-
-  /**
-   * Brings rows of memory into the core's second-level cache, in the order of their addresses, as
-   * memory is read fastest.
-   *
-   * @param from byte of the first row
-   * @param bytes of a row
-   * @param stride bytes from a row to the next
-   */
-  void readAhead(MemorySegment memory, long from, int rows, long bytes, long stride) {
-    byte read = lastRead;
-    for (int row = 0; row < rows; row++) {
-      read ^= read(memory, from + row * stride, bytes);
-    }
-    lastRead = read;
-  }
-
-  private static byte read(MemorySegment memory, long from, long bytes) {
-    byte read = 0;
-    for (long at = from; at < from + bytes; at += CACHE_LINE) {
-      read ^= memory.get(JAVA_BYTE, at);
-    }
-    return read;
   }
 
   /** Frees what lies beside the heap. */

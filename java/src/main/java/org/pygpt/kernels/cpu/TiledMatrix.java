@@ -26,7 +26,7 @@ record TiledMatrix(
     Workers workers, WeightFormat format, int inputs, int outputs, HostMemory words, float[] scales)
     implements PackedMatrix {
   /** With more, products of the float32 matrices are faster: theirs are of several rows at once. */
-  private static final int MOST_INT4_ROWS = 32;
+  private static final int MOST_INT4_ROWS = 16;
 
   /** A copy of the matrix; {@code workers} will multiply by it. */
   static TiledMatrix of(Workers workers, QuantizedMatrix matrix) {

@@ -214,16 +214,8 @@ final class WarmUp {
       int[] whole = new int[Terms.COUNT * ROW];
       byte[] digits = new byte[Terms.COUNT * ROW];
       short[] terms = new short[Terms.COUNT * ROW];
-      float[] halves = new float[2 * Int8Stream.INPUTS];
-      float[] block = new float[2 * Int8Stream.OUTPUTS];
-      int[] sums = new int[2 * Int8Stream.OUTPUTS];
       repeat(call -> {
         int n = columns(call);
-        if (Int8Stream.takes(n)) {
-          Int8Stream.halves(true, x, n, 1, Int8Stream.INPUTS, halves);
-          Int8Stream.sums(true, words, 0, Int8Stream.INPUTS, halves, block, sums);
-          Int8Stream.join(true, sums, n, 1, block, 0, block, 0);
-        }
         TiledKernel.int8(true, words, 0, x, 0, n, tile, tile);
         TiledKernel.bfloat16(true, words, 0, x, 0, n, tile, tile);
         Bfloat16.widen(true, words, 0, x, 0, n);

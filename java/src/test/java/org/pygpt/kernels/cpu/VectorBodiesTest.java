@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.Arrays;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -165,54 +164,6 @@ class VectorBodiesTest {
       Terms.join(false, sums, 4, 4L * plane, n, parts, expected);
       Terms.join(true, sums, 4, 4L * plane, n, parts, got);
       assertArrayEquals(expected, got);
-    }
-  }
-
-  /** Sums of a tile of int8 beside whole numbers, and the bits that digits give, too. */
-  @ParameterizedTest
-  @ValueSource(ints = {1, 63, 64, 65, 700})
-  void streams(int n) {
-    int padded = Math.ceilDiv(n, Int8Stream.INPUTS) * Int8Stream.INPUTS;
-    int outputs = Int8Stream.OUTPUTS;
-    float[] x = random(n);
-    float unit = Terms.unit(false, x, n);
-    float[] halves = random(2 * padded);
-    float[] halvesGot = random(2 * padded);
-    Int8Stream.halves(false, x, n, unit, padded, halves);
-    Int8Stream.halves(true, x, n, unit, padded, halvesGot);
-    assertArrayEquals(halves, halvesGot);
-    try (Arena arena = Arena.ofShared()) {
-      int tile = 1; // not the first one
-      MemorySegment part = arena.allocate(Int8Stream.bytes(padded, 2 * outputs));
-      MemorySegment digits = arena.allocate(ValueLayout.JAVA_INT, Terms.COUNT * outputs);
-      for (int o = 0; o < outputs; o++) {
-        for (int p = 0; p < n; p++) {
-          byte code = (byte) (o == 0 ? 127 : random.nextInt(-127, 128));
-          part.set(ValueLayout.JAVA_BYTE, Int8Stream.at(padded, p, tile * outputs + o), code);
-          int rest = Terms.whole(x[p], 1 / unit);
-          for (int term = Terms.COUNT - 1; term >= 0; term--) {
-            long at = term * outputs + o;
-            int sum = digits.getAtIndex(ValueLayout.JAVA_INT, at) + code * (byte) rest;
-            digits.setAtIndex(ValueLayout.JAVA_INT, at, sum);
-            rest = rest - (byte) rest >> 8;
-          }
-        }
-      }
-      float[] scales = random(OFFSET + outputs);
-      float[] expected = new float[outputs];
-      Terms.join(
-          false, digits, 0, 4L * outputs, outputs, unit, scales, OFFSET, new int[192], expected);
-      if (Int8Stream.takes(n)) {
-        for (boolean vectors : new boolean[] {false, true}) {
-          int[] sums = new int[2 * outputs];
-          float[] block = new float[2 * outputs];
-          long at = Int8Stream.bytes(padded, outputs);
-          Int8Stream.sums(vectors, part, at, padded, halves, block, sums);
-          float[] got = new float[OFFSET + outputs];
-          Int8Stream.join(vectors, sums, outputs, unit, scales, OFFSET, got, OFFSET);
-          assertArrayEquals(expected, Arrays.copyOfRange(got, OFFSET, OFFSET + outputs));
-        }
-      }
     }
   }
 
