@@ -21,8 +21,8 @@ import org.pygpt.kernels.WeightFormat;
  * <p>A group lies in one piece: its scales, as float32 so that a loop need not widen them, and then
  * its codes, {@value #INPUTS} inputs in four vectors of words at a time. Word l of vector v holds
  * output v * LANES + l, the first input in its highest four bits, where its sign is the word's; of
- * the others the code plus {@value #OFFSET}, which needs no sign. Inputs are filled up with zeros to
- * whole words.
+ * the others the code plus {@value #OFFSET}, which needs no sign. Inputs are filled up with zeros
+ * to whole words.
  *
  * <p>A code is a number where it lies, too large by a power of two: a loop masks it and does not
  * shift it, and what it is multiplied by is made as much larger beforehand ({@link #prepare}), as

@@ -124,8 +124,7 @@ final class Terms {
     return x.mul(inverse).add(ROUND).reinterpretAsInts().sub(ROUND_BITS);
   }
 
-  private static void vectorDigits(
-      float[] x, int bound, float inverse, byte[] digits, int plane) {
+  private static void vectorDigits(float[] x, int bound, float inverse, byte[] digits, int plane) {
     for (int i = 0; i < bound; i += LANES) {
       IntVector low = whole(load(x, i), inverse);
       IntVector middle = low.add(HALF_DIGIT).lanewise(VectorOperators.ASHR, Byte.SIZE);
@@ -260,13 +259,7 @@ final class Terms {
    * @param parts scratch space of COUNT * n numbers
    */
   static void join(
-      boolean vectors,
-      MemorySegment sums,
-      long at,
-      long plane,
-      int n,
-      float[] parts,
-      float[] out) {
+      boolean vectors, MemorySegment sums, long at, long plane, int n, float[] parts, float[] out) {
     int bound = VectorMath.bound(vectors, n);
     if (bound > 0) {
       vectorJoin(sums, at, plane, bound, out);
@@ -284,12 +277,13 @@ final class Terms {
     }
   }
 
-  private static void vectorJoin(
-      MemorySegment sums, long at, long plane, int bound, float[] out) {
+  private static void vectorJoin(MemorySegment sums, long at, long plane, int bound, float[] out) {
     for (int i = 0; i < bound; i += LANES) {
       long from = at + (long) i * Float.BYTES;
-      FloatVector small = FloatVector.fromMemorySegment(VectorMath.SPECIES, sums, from + 2 * plane, ORDER);
-      FloatVector middle = FloatVector.fromMemorySegment(VectorMath.SPECIES, sums, from + plane, ORDER);
+      FloatVector small =
+          FloatVector.fromMemorySegment(VectorMath.SPECIES, sums, from + 2 * plane, ORDER);
+      FloatVector middle =
+          FloatVector.fromMemorySegment(VectorMath.SPECIES, sums, from + plane, ORDER);
       FloatVector large = FloatVector.fromMemorySegment(VectorMath.SPECIES, sums, from, ORDER);
       small.add(middle).add(large).intoArray(out, i);
     }
