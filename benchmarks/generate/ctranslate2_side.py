@@ -19,6 +19,7 @@ from ctranslate2.specs import TransformerDecoderModelSpec
 from ctranslate2.specs.common_spec import Activation
 from numpy.typing import NDArray
 
+from benchmarks.generate.side import cross_entropy
 from pygpt import GPT, GPTConfig
 
 Array = NDArray[np.float32]
@@ -55,10 +56,7 @@ class CTranslate2Side:
 
     def forward(self, ids: NDArray[np.int64]) -> tuple[float, float]:
         began = time.perf_counter()
-        logits = self.logits(ids[:-1]).astype(np.float64)
-        top = logits.max(axis=-1, keepdims=True)
-        sums = np.log(np.exp(logits - top).sum(axis=-1)) + top[:, 0]
-        loss = float((sums - logits[np.arange(len(sums)), ids[1:]]).mean())
+        loss = cross_entropy(self.logits(ids[:-1]), ids[1:])
         return time.perf_counter() - began, loss
 
     def logits(self, ids: NDArray[np.int64]) -> Array:

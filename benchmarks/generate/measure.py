@@ -9,20 +9,40 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.generate.bandwidth import MemoryReader
-from benchmarks.generate.check import ROUNDED, check_greedy, compare_logits, equal_tokens
+from benchmarks.generate.check import (
+    LOGITS,
+    ROUNDED,
+    TABLE,
+    check_greedy,
+    compare_logits,
+    equal_tokens,
+)
+from benchmarks.generate.llama_cpp_side import gguf_file
 from benchmarks.generate.workload import Workload
 from benchmarks.harness.measure import ratios, turns
-from benchmarks.harness.peer import Peer, environment
+from benchmarks.harness.peer import Peer, WorkerError, environment
+from benchmarks.harness.worker import UnavailableError
 
+MAKE = "benchmarks.generate.side:make_side"
 WEIGHT_BITS = {  # in the blocks, and of the output matrix; 32 otherwise
     "pygpt-bfloat16": (16, 16),
     "pygpt-int8": (8, 8),
     "pygpt-int4": (5, 8),  # with a scale of 32 bits for every 32
     "ctranslate2-int8": (8, 8),
+    "llama.cpp-bfloat16": (16, 16),
+    "llama.cpp-q8_0": (8.5, 8.5),  # with a scale of 16 bits for every 32
+    "llama.cpp-q4_0": (4.5, 4.5),
 }
-ROUNDS_BOTH = "ctranslate2-int8"  # what its weights are multiplied by, too: no logits come twice
+ROUND_BOTH = {  # sides that round what weights are multiplied by, too, so that no logits come twice
+    "ctranslate2-int8": ROUNDED,
+    "llama.cpp": TABLE,
+    "llama.cpp-bfloat16": ROUNDED,
+    "llama.cpp-q8_0": ROUNDED,
+    "llama.cpp-q4_0": ROUNDED,
+}
 
 
 @dataclass
@@ -30,7 +50,8 @@ class Result:
     """Mutable: what one side did.
 
     Attributes:
-        logits_apart: from the first float32 side, as a part of the largest; None for rounded sides.
+        logits_apart: from the first float32 side, as a part of the largest; from pygpt on the same
+            file for llama.cpp; None for other sides with rounded weights.
         equal_tokens: greedy ones before the first that differs from the first side's.
         bytes_per_token: of the weights that a step reads.
         generate_s: the continuations, one by one.
@@ -56,13 +77,13 @@ class Result:
 def measure(
     work: Workload, sides: Sequence[str], threads: int, scratch: Path, note: Callable[[str], None]
 ) -> list[Result]:
-    """Run the sides, one computing at a time.
+    """Run the sides, one computing at a time; a note says why one is left out.
 
     The rate at which a virtual machine reads memory may be another from second to second, so it is
     measured around each continuation.
 
     Raises:
-        WorkerError: a side failed.
+        WorkerError: a side failed, or none is left.
         DisagreementError: a side does other work than the first one.
     """
     folder = scratch / "model"
@@ -73,9 +94,15 @@ def measure(
         for name in sides:
             note(f"{name}: loads, and is compared")
             variables, arguments = environment(name, threads, scratch), (name, folder, threads)
-            peer = Peer(name, "benchmarks.generate.side:make_side", arguments, variables)
-            peers.append((stack.enter_context(peer), Result(name, peer.description)))
-        _check(work, peers)
+            try:
+                peer = stack.enter_context(Peer(name, MAKE, arguments, variables))
+            except UnavailableError as error:
+                note(f"{name}: left out: {error}")
+                continue
+            peers.append((peer, Result(name, peer.description)))
+        if not peers:
+            raise WorkerError("no side is left")
+        _check(work, peers, folder)
         for counts, (peer, result) in turns(peers, work.warm_up, work.rounds, note):
             _turn(work, peer, result if counts else Result("", ""), reader)
         for peer, result in peers:
@@ -83,30 +110,43 @@ def measure(
     return [result for _, result in peers]
 
 
-def _check(work: Workload, peers: Sequence[tuple[Peer, Result]]) -> None:
+def _check(work: Workload, peers: Sequence[tuple[Peer, Result]], folder: Path) -> None:
     """Compare the sides before anything counts; also the first, cold continuation of each."""
     prompt = work.tokens(work.prompt)
     first = next((peer for peer, _ in peers if peer.label not in WEIGHT_BITS), None)
     expected = None if first is None else first.ask("logits", prompt)
     tokens: list[int] = []
     for peer, result in peers:
-        blocks, head = WEIGHT_BITS.get(result.name, (32, 32))
-        result.bytes_per_token = (work.blocks_read * blocks + work.head_read * head) // 8
-        if expected is not None and result.name not in WEIGHT_BITS:
-            result.logits_apart = compare_logits(result.name, peer.ask("logits", prompt), expected)
+        name = result.name
+        blocks, head = WEIGHT_BITS.get(name, (32, 32))
+        result.bytes_per_token = int(work.blocks_read * blocks + work.head_read * head) // 8
+        if name.startswith("llama.cpp"):
+            same = _same_file_logits(gguf_file(folder, name.partition("-")[2] or "float32"), prompt)
+        else:
+            same = expected if name in ROUND_BOTH or name not in WEIGHT_BITS else None
+        if same is not None:
+            bound = ROUND_BOTH.get(name, LOGITS)
+            result.logits_apart = compare_logits(name, peer.ask("logits", prompt), same, bound)
         _, mine = peer.ask("generate", prompt, work.new)
         tokens = tokens or mine
         result.equal_tokens = equal_tokens(mine, tokens)
-        if result.name == ROUNDS_BOTH:
-            if expected is not None:
-                compare_logits(result.name, peer.ask("logits", prompt), expected, ROUNDED)
-            continue
-        logits = peer.ask("logits", np.append(prompt, mine))
-        check_greedy(result.name, prompt, mine, logits)
-        prompts = work.prompts(2)
-        _, both = peer.ask("generate_many", prompts, work.batch_new)
-        for row, made in zip(prompts, both, strict=True):
-            check_greedy(result.name, row, made, peer.ask("logits", np.append(row, made)))
+        if name not in ROUND_BOTH:
+            _check_tokens(work, peer, mine)
+
+
+def _same_file_logits(path: Path, prompt: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the logits, (T, V), of pygpt in float32 with the rounded weights of a GGUF file."""
+    with Peer("pygpt", MAKE, ("pygpt", path, 1)) as pygpt:
+        logits: NDArray[np.float32] = pygpt.ask("logits", prompt)
+    return logits
+
+
+def _check_tokens(work: Workload, peer: Peer, made: list[int]) -> None:
+    """Compare greedy tokens, of one sequence and of two, with logits without a cache."""
+    prompt, prompts = work.tokens(work.prompt), work.prompts(2)
+    _, both = peer.ask("generate_many", prompts, work.batch_new)
+    for row, new in ((prompt, made), *zip(prompts, both, strict=True)):
+        check_greedy(peer.label, row, new, peer.ask("logits", np.append(row, new)))
 
 
 def _turn(work: Workload, peer: Peer, result: Result, reader: MemoryReader) -> None:

@@ -65,10 +65,12 @@ def _remarks(work: Workload, results: Sequence[Result]) -> list[str]:
     remarks = [f"memory was read at {spread(rates, '.1f')} GB/s"]
     for result in results[1:]:
         same = f"{result.equal_tokens} of {work.new} greedy tokens"
+        apart = f"logits to {result.logits_apart or 0:.0e}"
         if result.logits_apart is None:
             remarks.append(f"{result.name} has {same} of the first side before it parts")
+        elif result.name.startswith("llama.cpp"):
+            remarks.append(f"{result.name} has pygpt's {apart} of the same file, {same}")
         else:
-            apart = f"logits to {result.logits_apart:.0e}"
             remarks.append(f"{result.name} does the first side's work: {apart}, {same}")
     by_name = {result.name: result for result in results}
     if "pygpt" in by_name:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 SIDES = (
     "transformers", "pygpt", "pygpt-bfloat16", "pygpt-int8", "pygpt-int4", "ctranslate2",
-    "ctranslate2-int8",
+    "ctranslate2-int8", "llama.cpp", "llama.cpp-bfloat16", "llama.cpp-q8_0", "llama.cpp-q4_0",
 )  # fmt: skip
 
 
@@ -33,6 +33,14 @@ class Side(Protocol):
 
     def logits(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the logits, (T, V), without a cache."""
+
+
+def cross_entropy(logits: NDArray[np.float32], targets: NDArray[np.int64]) -> float:
+    """Return the mean loss of targets, (T,), in nats, of logits (T, V)."""
+    exact = logits.astype(np.float64)
+    top = exact.max(axis=-1, keepdims=True)
+    sums = np.log(np.exp(exact - top).sum(axis=-1)) + top[:, 0]
+    return float((sums - exact[np.arange(len(sums)), targets]).mean())
 
 
 class PygptSide:
@@ -118,11 +126,19 @@ class TransformersSide:
 
 
 def make_side(name: str, folder: Path, threads: int) -> Side:
-    """Return the side of this name, with the model of a folder."""
+    """Return the side of this name, with the model of a folder; pygpt's also with that of a file.
+
+    Raises:
+        UnavailableError: this machine lacks what it needs.
+    """
     if name == "transformers":
         return TransformersSide(folder, threads)
     if name.startswith("ctranslate2"):
         from benchmarks.generate.ctranslate2_side import CTranslate2Side
 
         return CTranslate2Side(folder, threads, name.partition("-")[2] or "float32")
+    if name.startswith("llama.cpp"):
+        from benchmarks.generate import llama_cpp_side
+
+        return llama_cpp_side.make_side(folder, threads, name.partition("-")[2] or "float32")
     return PygptSide(folder, threads, name.partition("-")[2] or None)

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pygpt
-from pygpt.cli.flags import SOURCE, UsageError, add_fields, add_reading, flag, given_fields
+from pygpt.cli.flags import (
+    SOURCE,
+    UsageError,
+    add_backend,
+    add_fields,
+    add_reading,
+    flag,
+    given_fields,
+)
 from pygpt.cli.workers import workers
 from pygpt.errors import DataError, PygptError
 from pygpt.fields import from_dict
@@ -39,7 +47,8 @@ def add_parser(commands: Any) -> None:
         epilog=EXAMPLES,
         argument_default=argparse.SUPPRESS,  # so that it is known which ones were given
     )
-    add_fields(parser, NamesConfig)
+    add_fields(parser, NamesConfig, without=("backend",))
+    add_backend(parser)
     parser.add_argument(
         "--data",
         metavar="FILE",

@@ -15,7 +15,6 @@ from pygpt.cli.flags import add_fields, given_fields
 from pygpt.cli.generate import add_model_flags, load_model
 from pygpt.cli.serve import model_name, require_packages, serve_model
 from pygpt.fields import from_dict
-from pygpt.model.config import AUTO
 from pygpt.serve.config import ServeConfig
 
 if TYPE_CHECKING:
@@ -76,8 +75,7 @@ def _model(arguments: argparse.Namespace) -> Iterator[GPT]:
     from pygpt.names.config import NamesConfig
     from pygpt.names.protocol import NamesRun
 
-    small = "cpu" if arguments.backend == AUTO else arguments.backend  # what auto is for it
-    options = NamesConfig(backend=small)
+    options = NamesConfig(backend=arguments.backend)
     with NamesRun(options, pygpt.read_documents()) as run:
         with alive(sys.stderr, False, lambda: "training on names"):
             run.train()

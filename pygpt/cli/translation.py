@@ -89,7 +89,7 @@ def _options(given: Mapping[str, Any], name: str) -> tuple[dict[str, Any], dict[
         for key in ("n_encoder_layer", "n_decoder_layer"):
             model.setdefault(key, given["n_layer"])
     known = {*model, *specs_of(TrainConfig), "n_layer"}
-    known |= {"recipe", "run", "command", "debug", "version", "out", "quiet", "backend"}
+    known |= {"recipe", "run", "command", "debug", "version", "out", "quiet", "backend", "device"}
     for key in given:
         if key not in known:
             raise UsageError(f"{flag(key)} does not go with {name}, which makes its own data")

@@ -22,7 +22,7 @@ from pygpt.engine.training import Training, TrainingMemory, java_dtype
 from pygpt.errors import ConfigError, ShapeError
 from pygpt.fields import INT_MAX, from_dict
 from pygpt.model.batch import checked_batch, checked_ids
-from pygpt.model.config import AUTO, BACKENDS, GPTConfig
+from pygpt.model.config import BACKENDS, GPTConfig, names_backend
 from pygpt.model.lora import LoraConfig
 from pygpt.training.config import AdamWConfig, AdamWOptions
 
@@ -60,7 +60,7 @@ def chosen_dtype(backend: str, dtype: str | None, threads: int) -> str:
     Raises:
         ConfigError: an unknown backend, one without this dtype, or fewer than 0 threads.
     """
-    if backend not in (*BACKENDS, AUTO) and not _has_backend(backend):
+    if not names_backend(backend) and not _has_backend(backend):
         expected = ", ".join(BACKENDS)
         raise ConfigError("backend", f"expected one of {expected}, got {backend!r}")
     if dtype is None:

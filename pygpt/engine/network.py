@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pygpt.engine import java_network as java
 from pygpt.engine.arrays import FlatArrays
+from pygpt.engine.auto import resolved
 from pygpt.engine.door import java_class, translated
 from pygpt.engine.handle import Handle
 from pygpt.engine.model import chosen_dtype
@@ -53,6 +54,9 @@ class Network(Handle[java.Network]):
         config = NetworkConfig(inputs, loss, optimizer, learning_rate, seed)
         check_layers(config, layers)
         dtype = chosen_dtype(backend, dtype, 0)
+        widths = [config.inputs, *(layer.units for layer in layers)]
+        sizes = zip(widths, layers, strict=False)
+        backend = resolved(backend, sum((w + layer.bias) * layer.units for w, layer in sizes))
         self.config, self.layers, self.backend = config, layers, backend
         with translated():
             builder = java_class(java.NetworkClass).builder().inputs(config.inputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -14,8 +15,7 @@ from pygpt.model.presets import PRESETS, tables_of
 BACKENDS = ("cpu", "nd4j", "plain", "cuda")
 AUTO = "auto"  # cuda where a card is and the model is large enough, else cpu
 BACKEND = Rule(
-    "cpu is fast, cuda runs on an NVIDIA card, nd4j is ND4J's own operations, plain the reference",
-    choices=BACKENDS,
+    "cpu is fast, cuda runs on an NVIDIA card, nd4j is ND4J's own operations, plain the reference"
 )
 NORMS = ("layernorm", "rmsnorm")
 FUNCTIONS = (
@@ -30,6 +30,11 @@ QK_NORMS = ("none", "head", "heads", "row")
 BIASED = ("qkv", "proj", "mlp", "norm", "qk_norm", "head")  # parts that have biases or none
 _USUALLY_WITHOUT = ("qk_norm", "head")  # whatever `bias` is
 FEED_FORWARD_FACTOR = 4  # width of the feed-forward layer over that of the model
+
+
+def names_backend(name: str) -> bool:
+    """Tell whether one of ours has this name, which may be `auto` or a card's, as in `cuda:1`."""
+    return name in (*BACKENDS, AUTO) or re.fullmatch(r"cuda:\d{1,3}", name) is not None
 
 
 def added(default: Any, help: str, **limits: Any) -> Any:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pygpt.errors import ConfigError
 from pygpt.fields import Checked, option, size
-from pygpt.model.config import BACKEND, GPTConfig
+from pygpt.model.config import BACKEND, BACKENDS, GPTConfig, names_backend
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,9 @@ class NamesConfig(Checked):
     backend: str = field(default="cpu", metadata={"rule": BACKEND})
 
     def _check_together(self) -> None:
+        if not names_backend(self.backend):
+            expected = ", ".join(BACKENDS)
+            raise ConfigError("backend", f"expected one of {expected}, got {self.backend!r}")
         self.model_config(vocab_size=1)
 
     def model_config(self, vocab_size: int) -> GPTConfig:

@@ -132,11 +132,15 @@ def _halves(token: bytes, ranks: Mapping[bytes, int]) -> tuple[bytes, bytes] | N
     """Return the two tokens that merge to this one, or None if lower ranks do not lead to two."""
     limit = ranks[token]
     parts = [token[i : i + 1] for i in range(len(token))]
+    joined = [ranks.get(token[i : i + 2], limit) for i in range(len(token) - 1)]
     while len(parts) > 2:
-        joined = [ranks.get(left + right, limit) for left, right in pairwise(parts)]
         lowest = min(joined)
         if lowest >= limit:
             return None
         i = joined.index(lowest)
-        parts[i : i + 2] = [parts[i] + parts[i + 1]]
+        parts[i] += parts.pop(i + 1)
+        del joined[i]
+        for j in (i - 1, i):
+            if 0 <= j < len(joined):
+                joined[j] = ranks.get(parts[j] + parts[j + 1], limit)
     return parts[0], parts[1]

@@ -18,8 +18,10 @@ from benchmarks.generate.check import (
     compare_logits,
     equal_tokens,
 )
+from benchmarks.generate.llama_cpp_side import NEEDED
 from benchmarks.generate.measure import Result, measure, shares, times, tokens_per_s
 from benchmarks.generate.report import as_json, table
+from benchmarks.generate.side import cross_entropy
 from benchmarks.generate.workload import GPT2_124M, Workload
 from benchmarks.harness.check import DisagreementError
 from benchmarks.harness.peer import Peer, WorkerError
@@ -99,6 +101,23 @@ def test_sides_of_pygpt_agree(tmp_path: Path) -> None:
     expected = ("pygpt-int8", "memory was read at", "of 17 greedy tokens")
     assert all(text in shown for text in expected)
     assert len(json.loads(json.dumps(as_json(SMALL, results)))["sides"]) == 3
+
+
+def test_a_side_that_is_not_installed_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "llama_cpp.py").write_text("raise ImportError('no library')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    notes: list[str] = []
+    with pytest.raises(WorkerError, match="no side is left"):
+        measure(SMALL, ["llama.cpp-q8_0"], 1, tmp_path, notes.append)
+    assert notes[1:] == [f"llama.cpp-q8_0: left out: no library; {NEEDED}"]
+
+
+def test_cross_entropy() -> None:
+    one_hot = np.log(np.array([[0.5, 0.25, 0.25], [0.1, 0.8, 0.1]], np.float32)) + 3
+    loss = cross_entropy(one_hot, np.array([0, 1]))
+    assert loss == pytest.approx(-(np.log(0.5) + np.log(0.8)) / 2, rel=1e-6)
 
 
 def test_a_side_that_fails_says_why(tmp_path: Path) -> None:

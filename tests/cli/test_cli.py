@@ -176,6 +176,19 @@ def test_help_has_every_option(capsys: Capture) -> None:
         assert f"(default: {spec.default})" in " ".join(text.split())
 
 
+def test_backend_auto(capsys: Capture) -> None:
+    """Every command that has --backend takes it; small models are for the processor."""
+    commands = ("names", "train", "finetune", "prefer", "eval", "generate", "chat", "serve", "show")
+    for command in commands:
+        assert cli.run([command, "--help"]) == 0
+        assert "--backend cpu|nd4j|plain|cuda|auto" in capsys.readouterr().out, command
+    short = ["names", "--steps", "2", "--samples", "1", "--backend"]
+    assert cli.run([*short, "auto"]) == 0
+    assert " parameters; backend cpu: " in capsys.readouterr().err
+    assert cli.run([*short, "cpu", "--device", "1"]) == 2
+    assert "--device 1: expected --backend cuda beside it" in capsys.readouterr().err
+
+
 def test_missing_jars_are_one_line(python: Callable[..., Any], tmp_path: Path) -> None:
     result = python("-m", "pygpt", "names", PYGPT_JARS=str(tmp_path / "folder"))
     assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)

@@ -67,15 +67,36 @@ def test_no_driver(python: RUN) -> None:
     assert (result.returncode, result.stderr) == (1, NO_CUDA + expected)
 
 
-def test_a_missing_library(python: RUN, fake: Path, tmp_path: Path) -> None:
-    (tmp_path / "only").mkdir()
-    (tmp_path / "only" / "libcuda.so.1").symlink_to(fake / "libfake.so")
-    result = python("-m", "pygpt", *NAMES, "cuda", PYGPT_CUDA=str(tmp_path / "only"))
+MISSING = """
+import jbridge
+from pygpt import GPT, GPTConfig, PygptError
+jbridge.java_class("java.lang.System").setProperty("pygpt.cuda.path", "")
+try:
+    GPT(GPTConfig.microgpt(2, 3, 1, 1, 2), backend="cuda")
+except PygptError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("name", ["libcublasLt.so.13", "libnvrtc.so.13"])
+def test_a_missing_library(name: str, python: RUN, fake: Path, tmp_path: Path) -> None:
+    """Each of the two, with the command that installs it."""
+    folder = tmp_path / "only"
+    folder.mkdir()
+    for there in {"libcuda.so.1", "libcublasLt.so.13", "libnvrtc.so.13"} - {name}:
+        (folder / there).symlink_to(fake / "libfake.so")
+    result = python("-c", MISSING, PYGPT_CUDA=str(folder))
+    found = f"backend cuda: {name} is not found in [{folder}] and the system's folders"
+    assert found + ": pip install 'pygpt[cuda]'\n" in result.stdout, result.stderr
+    assert result.stdout.count("\n") == 1
+
+
+def test_kernels_that_do_not_compile(pygpt_on_cuda: RUN) -> None:
+    """The compiler's first error, with its file; of a card that nothing is kept for."""
+    result = pygpt_on_cuda(*NAMES, "cuda", options="capability=121,compile=no")
+    error = 'norm.cu(17): error: identifier "rms" is undefined'
     assert result.returncode == 1
-    assert re.match(
-        NO_CUDA + r"lib\S+\.so\.13 is not found in .*: pip install 'pygpt\[cuda\]'\n$",
-        result.stderr,
-    ), result.stderr
+    assert result.stderr == f"{NO_CUDA}the kernels do not compile: {error}\n"
 
 
 def test_a_failed_launch_names_the_kernel(pygpt_on_cuda: RUN, tmp_path: Path) -> None:
@@ -87,11 +108,43 @@ def test_a_failed_launch_names_the_kernel(pygpt_on_cuda: RUN, tmp_path: Path) ->
     assert not (tmp_path / "model").exists()
 
 
-def test_too_little_memory(pygpt_on_cuda: RUN) -> None:
-    result = pygpt_on_cuda(*NAMES, "cuda", "--quiet", options="memory=33000000")
+FAILS = """
+import jbridge
+from pygpt import DeviceError, GPT, GPTConfig
+jbridge.java_class("java.lang.System").setProperty("pygpt.cuda.sync", "{sync}")
+with GPT(GPTConfig.microgpt(2, 3, 1, 1, 2), backend="cuda") as model:
+    for calls in (lambda: model.loss([[1]], [[2]]), lambda: model.logits([[1]])):
+        try:
+            calls()
+        except DeviceError as error:
+            print(error)
+"""
+
+
+@pytest.mark.parametrize(("sync", "what"), [("false", "waiting"), ("true", "activation")])
+def test_a_kernel_that_fails_later(sync: str, what: str, python: RUN, fake: Path) -> None:
+    """The wait finds it, or with pygpt.cuda.sync the kernel; every later call says the same."""
+    variables = {"PYGPT_CUDA": str(fake), "PYGPT_FAKE_CUDA": "late=activation"}
+    result = python("-c", FAILS.format(sync=sync), **variables)
+    message = f"cuda: {what} failed with CUDA_ERROR_LAUNCH_FAILED on Fake GPU 0"
+    assert result.stdout.splitlines() == 2 * [f"{message}; start the process again"], result.stderr
+
+
+@pytest.mark.parametrize(
+    ("free", "message"),
+    [
+        (33_000_000, "out of memory: Fake GPU 0: 33,554,432 bytes were asked for, and 33,0"),
+        (34_000_000, r"a model of these sizes needs at least \S+ GB of memory and 0.00 GB are "
+         r"available of the 0.03 GB of Fake GPU 0; choose smaller sizes, or end other programs"),
+    ],
+    ids=["asked", "needed"],
+)  # fmt: skip
+def test_too_little_memory(free: int, message: str, pygpt_on_cuda: RUN) -> None:
+    wide = [*NAMES, "cuda", "--quiet", "--n-embd", "256"]
+    result = pygpt_on_cuda(*wide, options=f"memory={free}")
     assert result.returncode == 1, result.stderr
     assert result.stderr.count("\n") == 1, result.stderr
-    assert re.search(r"needs at least .* available|bytes were asked for", result.stderr)
+    assert re.match(f"pygpt: error: {message}", result.stderr), result.stderr
 
 
 def test_training_and_generation(pygpt_on_cuda: RUN, tmp_path: Path) -> None:

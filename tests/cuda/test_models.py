@@ -19,6 +19,7 @@ frozen.test_gradients_and_training(frozen.CASES[0], "cuda")
 """
 
 BFLOAT16 = """
+import os
 import numpy as np
 from pygpt import GPT, GPTConfig
 config = GPTConfig(block_size=17, vocab_size=31, n_layer=1, n_head=2, n_embd=32, dropout=0.1)
@@ -27,11 +28,96 @@ def losses(backend):
     with GPT(config, seed=2, backend=backend, dtype="float32") as model:
         with model.training(3, dtype="bfloat16") as training:
             found = [training.step(ids, targets, 0.003)[0] for _ in range(4)]
-        return [*found, *(float(w.astype("float64").sum()) for w in model.parameters().values())]
-got, again, expected = losses("cuda"), losses("cuda"), losses("plain")
-assert got == again
+        return found, [w.tobytes() for w in model.parameters().values()]
+runs = []
+for order in ("ascending", "descending", "random"):
+    os.environ["PYGPT_FAKE_CUDA"] = f"order={order}"  # which the fake reads before it runs
+    runs.append(losses("cuda"))
+assert runs[0] == runs[1] == runs[2]
+got, expected = runs[0][0], losses("plain")[0]
 assert got[3] < got[0]
-np.testing.assert_allclose(got[:4], expected[:4], rtol=2**-8)
+np.testing.assert_allclose(got, expected, rtol=2**-8)
+"""
+
+DIFFERENCES = """
+import numpy as np
+from pygpt import GPT, GPTConfig
+rng = np.random.default_rng(3)
+ids, targets = rng.integers(0, 7, (2, 2, 5))
+with GPT(GPTConfig.microgpt(5, 7, 1, 2, 8), seed=2, backend="cuda") as model:
+    weights = model.parameters()
+    for weight in weights.values():
+        weight[...] = rng.normal(0, 0.3, weight.shape)
+    with model.training(2) as training:
+        training.accumulate(ids, targets)
+        gradients = {name: array.copy() for name, array in training.gradients().items()}
+    largest = max(np.abs(array).max() for array in gradients.values())
+    for name, weight in weights.items():
+        for at in zip(*(rng.integers(0, length, 3) for length in weight.shape)):
+            kept, losses, places = weight[at], [], []
+            for moved in (0.003, -0.003):
+                weight[at] = kept + moved
+                places.append(float(weight[at]))
+                losses.append(model.loss(ids, targets))
+            weight[at] = kept
+            slope = (losses[0] - losses[1]) / (places[0] - places[1])
+            assert abs(slope - gradients[name][at]) < 1e-3 * largest, (name, at, slope)
+"""
+
+FROZEN_PARTS = """
+from tests.model import test_adapter, test_encoder_decoder
+for name in ("gpt2", "llama"):
+    test_adapter.test_peft_gives_the_same(name, "cuda")
+test_adapter.test_losses_of_rows_and_their_weights("cuda")
+for case in ("pre", "post"):
+    test_encoder_decoder.test_logits_loss_and_gradients_are_pytorchs(case, "cuda")
+"""
+
+AS_ON_CPU = """
+import numpy as np
+from pygpt import (
+    CharTokenizer, Dense, DPOTrainer, EncoderDecoder, EncoderDecoderConfig, GPT, GRPOConfig,
+    GRPOTrainer, LoraConfig, Network, PreferencePairs, TrainConfig,
+)
+from pygpt.preferences.pairs import Text
+from pygpt.preferences.rewards import RULES
+from pygpt.tokenizers.words import WordTokenizer
+from tests.preferences.test_preferences import LETTERS, RUN, SIZES
+
+def preferred(backend):
+    \"\"\"What two steps of DPO tell, and two of GRPO on an adapter.\"\"\"
+    texts = [[Text.of([7, first, i, 7], 1) for i in range(3)] for first in (0, 1)]
+    config = TrainConfig(**RUN | {"max_iters": 2, "batch_size": 2})
+    with GPT(SIZES, tokenizer=LETTERS, backend=backend) as model:
+        model.parameters()["lm_head.weight"][:] *= 20
+        with DPOTrainer(model, PreferencePairs(*texts), config) as trainer:
+            records = [record.to_dict() for record in trainer]
+        model.add_adapter(LoraConfig(r=2, target_modules=("all-linear",)))
+        options = GRPOConfig(num_generations=4, max_completion_length=4)
+        with GRPOTrainer(model, RULES["length"], config, options) as trainer:
+            records += [record.to_dict() for record in trainer]
+    values = [value for record in records for value in record.values()]
+    return [value for value in values if isinstance(value, (int, float))]
+
+def translated(backend):
+    sizes = dict(source_block_size=5, target_block_size=5, source_vocab_size=4,
+                 target_vocab_size=4, n_encoder_layer=1, n_decoder_layer=1, n_head=2, n_embd=8)
+    words = WordTokenizer(["-", "one", "two", "uno"])
+    with EncoderDecoder(EncoderDecoderConfig(**sizes), source_tokenizer=words, backend=backend,
+                        target_tokenizer=CharTokenizer("abc")) as model:
+        for weight in model.parameters().values():
+            weight *= 5
+        targets = model.translate(["one two", "uno", "two - two one"], beams=2)
+        maps = model.attention("one two", "ab")
+    return [n for t in targets for n in (*t.ids, t.log_probability)] + [*maps.cross.ravel()]
+
+def fitted(backend):
+    with Network(2, Dense(5, "tanh"), Dense(1), backend=backend) as network:
+        x = np.linspace(-1, 1, 14).reshape(7, 2)
+        return network.fit(x, x.sum(1), epochs=5)
+
+for part in (preferred, translated, fitted):
+    np.testing.assert_allclose(part("cuda"), part("cpu"), rtol=1e-4, atol=1e-5, err_msg=str(part))
 """
 
 AUTO = """
@@ -72,8 +158,21 @@ def test_frozen_answers(python: RUN, fake: Path) -> None:
 
 
 def test_bfloat16_is_the_references_but_for_rounding(python: RUN, fake: Path) -> None:
-    """Losses of some steps beside the plain kernels', and the same bits again."""
-    _passes(python, fake, BFLOAT16, "order=random")
+    """Losses of some steps beside the plain kernels', and the same bits in three orders."""
+    _passes(python, fake, BFLOAT16)
+
+
+def test_gradients_are_finite_differences(python: RUN, fake: Path) -> None:
+    _passes(python, fake, DIFFERENCES)
+
+
+def test_adapters_and_encoder_decoders(python: RUN, fake: Path) -> None:
+    """PEFT's and PyTorch's frozen answers."""
+    _passes(python, fake, FROZEN_PARTS)
+
+
+def test_preferences_translation_and_networks(python: RUN, fake: Path) -> None:
+    _passes(python, fake, AS_ON_CPU)
 
 
 def test_an_old_card_has_wide_heads_and_no_bfloat16(python: RUN, fake: Path) -> None:

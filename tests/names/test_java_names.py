@@ -188,6 +188,8 @@ def test_help_and_version() -> None:
         assert re.search(rf"^  {cli.flag(spec.name)} .*{re.escape(shown)}$", out, re.MULTILINE)
     for flag in (*cli.names.PATHS.values(), "--quiet"):
         assert f"\n  {flag} " in out
+    status, out, err = _java("--steps", "2", "--samples", "1", "--backend", "auto")
+    assert (status, out.count("\n")) == (0, 1) and " parameters; backend cpu: " in err
     assert _java("--version") == (0, f"pygpt {pygpt.__version__}\n", "")
 
 

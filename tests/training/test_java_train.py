@@ -180,7 +180,8 @@ def test_command(text: Path, tmp_path: Path) -> None:
 BAD = (
     "", "nosuch", "microgpt --max-iters 0", "microgpt --max-iters x", "microgpt --n-embd 17",
     "microgpt --norm z", "microgpt --data nosuch", "gpt2", "microgpt --learning-rate nan",
-    "microgpt --frob 1", "microgpt --dry-run --quiet", "gpt2 --data {text}",
+    "microgpt --frob 1", "microgpt --dry-run --quiet",
+    "gpt2 --data {text} --n-layer 1 --n-head 1 --n-embd 2",
     "gpt2 --data {text} --tokenizer nosuch", "microgpt --out {text}",
     "shakespeare-char --data {text} --tokenizer char --vocab-size 3",
 )  # fmt: skip

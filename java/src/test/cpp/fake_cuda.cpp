@@ -9,6 +9,11 @@
 //   devices=0                            how many there are
 //   capability=75                        compute capability
 //   fail=NAME                            launches of this kernel fail
+//   late=NAME                            this kernel fails when it runs, and all that comes after it
+//   compile=no                           NVRTC finds an error in the kernels
+//   graphs=no                            graphs cannot be recorded
+//   graphs=frozen                        nodes of graphs cannot be changed
+//   count                                at the end a line on stderr says how many graphs were started
 //   nothing                              launches and copies do nothing, to measure what calls cost
 #include "shim.h"
 
@@ -101,7 +106,10 @@ std::vector<Entry> kernels = {
 
 // ---- memory and the stream ----------------------------------------------------------------------------------------
 
-enum Status { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, NOT_FOUND = 500, LAUNCH_FAILED = 719 };
+enum Status {
+  SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, NOT_FOUND = 500, LAUNCH_FAILED = 719,
+  NOT_SUPPORTED = 801, CAPTURE_UNSUPPORTED = 900, CAPTURE_INVALIDATED = 901
+};
 
 constexpr size_t PAGE = 4096;
 
@@ -115,6 +123,30 @@ std::mutex lock;
 std::map<uintptr_t, Allocation> allocations;  // by the address that was given out
 size_t used;
 std::deque<Work> stream;
+bool broken;  // by a kernel that failed when it ran
+
+// What is asked of the stream while it is recorded; it is done whenever somebody starts a graph of it.
+struct Node {
+  Entry* kernel;  // null for what is none
+  Work work;
+};
+struct Graph {
+  std::deque<Node> nodes;  // which do not move
+  Node* last = nullptr;
+  bool valid = true;
+};
+struct Executable {
+  Graph* graph;
+  std::vector<Work> works;
+};
+Graph* recorded;  // now; null while the stream runs
+
+struct Count {
+  long graphs = 0, nodes = 0, changes = 0;
+  ~Count() {
+    if (option("count", "") == "yes") fprintf(stderr, "fake CUDA: %ld graphs, %ld nodes, %ld changes\n", graphs, nodes, changes);
+  }
+} counted;
 
 // Shared memory of a block, at most: of Turing, Ampere's smaller cards, Hopper.
 unsigned most_shared() {
@@ -131,16 +163,46 @@ void protect(int how) {
 // Does all that was asked of the stream, in its order.
 void drain() {
   if (stream.empty()) return;
+  std::string order = option("order", "ascending");
+  shim::order = order == "random" ? shim::Order::RANDOM
+                : order == "descending" ? shim::Order::DESCENDING
+                                        : shim::Order::ASCENDING;
   protect(PROT_READ | PROT_WRITE);
   while (!stream.empty()) {
-    stream.front()();
+    if (!broken) stream.front()();
     stream.pop_front();
   }
   protect(PROT_NONE);
 }
 
-void enqueue(Work work) {
-  if (!does_nothing()) stream.push_back(std::move(work));
+void enqueue(Work work, Entry* kernel = nullptr) {
+  if (recorded) {
+    recorded->nodes.push_back({kernel, std::move(work)});
+    recorded->last = &recorded->nodes.back();
+  } else if (!does_nothing()) {
+    stream.push_back(std::move(work));
+  }
+}
+
+// Whoever waits for a stream that is recorded spoils the recording.
+int waiting() {
+  if (recorded) {
+    recorded->valid = false;
+    return CAPTURE_UNSUPPORTED;
+  }
+  drain();
+  return broken ? LAUNCH_FAILED : SUCCESS;
+}
+
+bool can_launch(Entry& one, Dim grid, Dim block, unsigned shared) {
+  return block.x * block.y * block.z <= 1024 && grid.y <= 65535 && grid.z <= 65535 && shared <= one.dynamic_shared &&
+         grid.x * grid.y * grid.z > 0;
+}
+
+Work bound(Entry& one, Dim grid, Dim block, unsigned shared, void** parameters) {
+  static std::string late = option("late", "");
+  if (late == one.name) return [] { broken = true; };
+  return one.bind(grid, block, shared, parameters);
 }
 
 }  // namespace
@@ -148,10 +210,6 @@ void enqueue(Work work) {
 // ---- libcuda ----------------------------------------------------------------------------------------------------
 
 API cuInit(unsigned) {
-  std::string order = option("order", "ascending");
-  shim::order = order == "random" ? shim::Order::RANDOM
-                : order == "descending" ? shim::Order::DESCENDING
-                                        : shim::Order::ASCENDING;
   return number("devices", 1) == 0 ? NO_DEVICE : SUCCESS;
 }
 
@@ -223,7 +281,7 @@ API cuMemAlloc_v2(uintptr_t* address, size_t bytes) {
 
 API cuMemFree_v2(uintptr_t address) {
   std::lock_guard guard(lock);
-  drain();  // as the driver does
+  if (int status = waiting()) return status;  // as the driver does
   auto found = allocations.find(address);
   if (found == allocations.end()) return INVALID_VALUE;
   Allocation& a = found->second;
@@ -272,8 +330,7 @@ API cuStreamCreate(void** made, unsigned) {
 
 API cuStreamSynchronize(void*) {
   std::lock_guard guard(lock);
-  drain();
-  return SUCCESS;
+  return waiting();
 }
 
 API cuModuleLoadData(void** module, const void*) {
@@ -300,14 +357,96 @@ API cuFuncSetAttribute(void* function, int attribute, int value) {
 API cuLaunchKernel(
     void* function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared,
     void*, void** parameters, void**) {
-  if (does_nothing()) return SUCCESS;
+  if (does_nothing() && !recorded) return SUCCESS;
   Entry& one = *(Entry*)function;
   static std::string failing = option("fail", "");
-  if (failing == one.name) return LAUNCH_FAILED;
-  if (bx * by * bz > 1024 || gy > 65535 || gz > 65535 || shared > one.dynamic_shared || gx * gy * gz == 0) return INVALID_VALUE;
-  Work work = one.bind({gx, gy, gz}, {bx, by, bz}, shared, parameters);
+  if (failing == one.name || broken) return LAUNCH_FAILED;
+  Dim grid{gx, gy, gz}, block{bx, by, bz};
+  if (!can_launch(one, grid, block, shared)) return INVALID_VALUE;
+  Work work = bound(one, grid, block, shared, parameters);
   std::lock_guard guard(lock);
-  stream.push_back(std::move(work));
+  enqueue(std::move(work), &one);
+  return SUCCESS;
+}
+
+// ---- graphs: the stream recorded, to be done again ------------------------------------------------------------
+
+API cuStreamBeginCapture_v2(void*, int) {
+  std::lock_guard guard(lock);
+  static std::string graphs = option("graphs", "");
+  if (graphs == "no" || recorded) return NOT_SUPPORTED;
+  recorded = new Graph();
+  return SUCCESS;
+}
+
+API cuStreamGetCaptureInfo_v2(void*, int* status, uint64_t* id, Graph** graph, Node*** last, size_t* count) {
+  std::lock_guard guard(lock);
+  *status = recorded != nullptr;  // CU_STREAM_CAPTURE_STATUS_ACTIVE
+  *id = 1;
+  *graph = recorded;
+  *count = recorded && recorded->last;
+  *last = *count ? &recorded->last : nullptr;
+  return SUCCESS;
+}
+
+API cuStreamEndCapture(void*, Graph** made) {
+  std::lock_guard guard(lock);
+  *made = recorded;
+  recorded = nullptr;
+  if (*made && (*made)->valid) return SUCCESS;
+  delete *made;
+  *made = nullptr;
+  return CAPTURE_INVALIDATED;
+}
+
+API cuGraphInstantiateWithFlags(Executable** made, Graph* graph, unsigned long long) {
+  *made = new Executable{graph, {}};
+  for (Node& node : graph->nodes) (*made)->works.push_back(node.work);
+  return SUCCESS;
+}
+
+struct KernelNode {  // CUDA_KERNEL_NODE_PARAMS_v2
+  void* function;
+  unsigned grid_x, grid_y, grid_z, block_x, block_y, block_z, shared;
+  void **parameters, **extra;
+  void *kernel, *context;
+};
+static_assert(sizeof(KernelNode) == 72);
+
+API cuGraphExecKernelNodeSetParams_v2(Executable* executable, Node* node, const KernelNode* how) {
+  std::lock_guard guard(lock);
+  static std::string graphs = option("graphs", "");
+  Entry& one = *(Entry*)how->function;
+  Dim grid{how->grid_x, how->grid_y, how->grid_z}, block{how->block_x, how->block_y, how->block_z};
+  if (graphs == "frozen" || node->kernel != &one || !can_launch(one, grid, block, how->shared)) return INVALID_VALUE;
+  counted.changes++;
+  if (does_nothing()) return SUCCESS;
+  for (size_t i = 0; i < executable->works.size(); i++) {
+    if (&executable->graph->nodes[i] == node) {
+      executable->works[i] = bound(one, grid, block, how->shared, how->parameters);
+      return SUCCESS;
+    }
+  }
+  return INVALID_VALUE;
+}
+
+API cuGraphLaunch(Executable* executable, void*) {
+  std::lock_guard guard(lock);
+  if (broken) return LAUNCH_FAILED;
+  counted.graphs++;
+  counted.nodes += executable->works.size();
+  if (does_nothing()) return SUCCESS;
+  for (Work& work : executable->works) stream.push_back(work);
+  return SUCCESS;
+}
+
+API cuGraphExecDestroy(Executable* executable) {
+  delete executable;
+  return SUCCESS;
+}
+
+API cuGraphDestroy(Graph* graph) {
+  delete graph;
   return SUCCESS;
 }
 
@@ -317,6 +456,8 @@ API cuGetErrorName(int status, const char** name) {
     case OUT_OF_MEMORY: *name = "CUDA_ERROR_OUT_OF_MEMORY"; break;
     case NO_DEVICE: *name = "CUDA_ERROR_NO_DEVICE"; break;
     case NOT_FOUND: *name = "CUDA_ERROR_NOT_FOUND"; break;
+    case NOT_SUPPORTED: *name = "CUDA_ERROR_NOT_SUPPORTED"; break;
+    case CAPTURE_UNSUPPORTED: *name = "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"; break;
     case LAUNCH_FAILED: *name = "CUDA_ERROR_LAUNCH_FAILED"; break;
     default: *name = "CUDA_ERROR_UNKNOWN";
   }
@@ -336,13 +477,17 @@ API nvrtcCreateProgram(void** program, const char*, const char*, int, const char
   return SUCCESS;
 }
 
-API nvrtcCompileProgram(void*, int, const char* const*) { return SUCCESS; }
+constexpr char COMPILED[] = "";
+constexpr char REFUSED[] = "norm.cu(17): error: identifier \"rms\" is undefined\n\n1 error detected.\n";
+const char* compiler_log() { return option("compile", "") == "no" ? REFUSED : COMPILED; }
+
+API nvrtcCompileProgram(void*, int, const char* const*) { return *compiler_log() ? 6 : SUCCESS; }
 API nvrtcGetProgramLogSize(void*, size_t* size) {
-  *size = 1;
+  *size = strlen(compiler_log()) + 1;
   return SUCCESS;
 }
 API nvrtcGetProgramLog(void*, char* log) {
-  *log = 0;
+  strcpy(log, compiler_log());
   return SUCCESS;
 }
 API nvrtcGetCUBINSize(void*, size_t* size) {
@@ -432,6 +577,7 @@ API cublasLtMatmul(
   uint64_t n = how.transpose_b ? lb.rows : lb.columns;
   if (m != ld.rows || n != ld.columns || k != (how.transpose_b ? lb.columns : lb.rows) || c != d) return 7;
   if (la.narrow != lb.narrow) return 15;  // not supported
+  if (does_nothing() && !recorded) return SUCCESS;
   float scale = *(const float*)alpha, keep = *(const float*)beta;
   std::lock_guard guard(lock);
   enqueue([=] {

@@ -1,5 +1,6 @@
 package org.pygpt.backends;
 
+import java.math.BigInteger;
 import org.pygpt.kernels.cuda.CudaException;
 import org.pygpt.kernels.cuda.CudaKernels;
 
@@ -43,7 +44,8 @@ public record AutoBackend(String backend, String why) {
   }
 
   /** The name itself, or for {@code auto} that of the backend for a model of so many weights. */
-  public static String resolve(String name, long weights) {
-    return name.equals(NAME) ? choose(weights).backend : name;
+  public static String resolve(String name, BigInteger weights) {
+    long known = weights.min(BigInteger.valueOf(Long.MAX_VALUE)).longValue();
+    return name.equals(NAME) ? choose(known).backend : name;
   }
 }

@@ -117,7 +117,8 @@ public enum Backend implements BackendProvider {
     try {
       return new CudaKernels(card);
     } catch (CudaException error) {
-      throw new MissingBackendException("backend cuda: " + error.getMessage(), error);
+      String message = error.getMessage().replaceFirst("^cuda: ", ""); // as of a call that failed
+      throw new MissingBackendException("backend cuda: " + message, error);
     }
   }
 

@@ -33,11 +33,11 @@ final class ModelOptions {
 
   @Option(
       names = "--backend",
-      paramLabel = "NAME",
+      paramLabel = "cpu|nd4j|plain|cuda|auto",
       defaultValue = "cpu",
       description =
           "cpu is fast, cuda runs on an NVIDIA card, nd4j is ND4J's own operations, plain the"
-              + " reference")
+              + " reference; auto is cuda where a card is and the model is large enough, else cpu")
   private String backend;
 
   @Option(

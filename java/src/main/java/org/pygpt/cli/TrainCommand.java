@@ -105,7 +105,7 @@ final class TrainCommand implements Callable<Integer> {
       defaultValue = "cpu",
       description =
           "cpu is fast, cuda runs on an NVIDIA card, nd4j is ND4J's own operations, plain the"
-              + " reference")
+              + " reference; auto is cuda where a card is and the model is large enough, else cpu")
   private String backend;
 
   @Option(

@@ -12,6 +12,9 @@ public interface NegativeSampling {
   /** Floats from one row to the next, at least the size of a vector. */
   int width();
 
+  /** Where in the arrays of rows a row begins. */
+  int row(int id);
+
   /**
    * One input and its targets, one after another: with {@code s = sigmoid(input . output)} and
    * {@code g = rate * (label - s)}, {@code gradient += g * output}, then {@code output += g *

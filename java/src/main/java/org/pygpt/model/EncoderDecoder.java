@@ -3,6 +3,7 @@ package org.pygpt.model;
 import java.math.BigInteger;
 import java.util.List;
 import java.util.Map;
+import org.pygpt.backends.AutoBackend;
 import org.pygpt.backends.Backend;
 import org.pygpt.graph.Op;
 import org.pygpt.graph.Tape;
@@ -76,7 +77,8 @@ public final class EncoderDecoder implements Trainable, AutoCloseable {
   /**
    * A model whose weights are all zero.
    *
-   * @param backend {@code cpu}, {@code nd4j}, {@code plain} or that of another provider
+   * @param backend {@code cpu}, {@code nd4j}, {@code plain}, {@code cuda}, that of another
+   *     provider, or {@code auto}, which {@link AutoBackend} resolves
    * @param dtype float32, or float64 on {@code plain}
    * @param threads of backend cpu; 0 for one a processor
    * @throws IllegalArgumentException if the backend is unknown or has no such dtype
@@ -84,8 +86,9 @@ public final class EncoderDecoder implements Trainable, AutoCloseable {
    */
   public static EncoderDecoder create(
       EncoderDecoderConfig config, String backend, DType dtype, int threads) {
-    Kernels kernels = Backend.named(backend).kernels(dtype, threads);
-    BigInteger bytes = config.layout().count().multiply(BigInteger.valueOf(dtype.bytes()));
+    BigInteger count = config.layout().count();
+    Kernels kernels = Backend.named(AutoBackend.resolve(backend, count)).kernels(dtype, threads);
+    BigInteger bytes = count.multiply(BigInteger.valueOf(dtype.bytes()));
     kernels.device().require(bytes, "a model of these sizes");
     return new EncoderDecoder(config, kernels, dtype);
   }

@@ -88,8 +88,7 @@ public final class GPT implements Trainable, AutoCloseable {
    */
   public static GPT create(GPTConfig config, String backend, DType dtype, int threads) {
     BigInteger weights = LayoutTable.of(config).count();
-    long known = weights.min(BigInteger.valueOf(Long.MAX_VALUE)).longValue();
-    BackendProvider chosen = Backend.named(AutoBackend.resolve(backend, known));
+    BackendProvider chosen = Backend.named(AutoBackend.resolve(backend, weights));
     BigInteger angles = BigInteger.valueOf(RotaryAngles.size(config));
     BigInteger count = weights.add(angles);
     BigInteger bytes = count.multiply(BigInteger.valueOf(dtype.bytes()));

@@ -3,6 +3,7 @@ package org.pygpt.names;
 import java.math.BigInteger;
 import java.nio.file.Path;
 import java.util.Map;
+import org.pygpt.backends.AutoBackend;
 import org.pygpt.backends.Backend;
 import org.pygpt.files.ModelFolder;
 import org.pygpt.model.GPTConfig;
@@ -12,6 +13,7 @@ import org.pygpt.tensor.DType;
  * Immutable: the options of a run, with the field names of Python's {@code NamesConfig}, and its
  * files.
  *
+ * @param backend null for auto, which the size of the model decides on
  * @param data text to train on, or null for the names that come with pygpt
  * @param log where losses and names are written, or null
  * @param out where the model is saved, or null
@@ -45,7 +47,7 @@ record NamesConfig(
             Option.N_HEAD.value(given),
             Option.BLOCK_SIZE.value(given),
             Option.LEARNING_RATE.value(given),
-            Backend.of(Option.BACKEND.value(given)),
+            backend(Option.BACKEND.value(given)),
             Option.DATA.value(given),
             Option.LOG.value(given),
             Option.OUT.value(given),
@@ -59,6 +61,10 @@ record NamesConfig(
       }
     }
     return config;
+  }
+
+  private static Backend backend(String name) {
+    return name.equals(AutoBackend.NAME) ? null : Backend.of(name);
   }
 
   /** The log must overwrite nothing that is read and must not get into a model. */
@@ -77,6 +83,11 @@ record NamesConfig(
   /** The sizes of the model for a vocabulary of this size. */
   GPTConfig modelConfig(int vocabSize) {
     return GPTConfig.microgpt(blockSize, vocabSize, nLayer, nHead, nEmbd);
+  }
+
+  /** The backend as models are made with it, which may be auto. */
+  String backendName() {
+    return backend == null ? AutoBackend.NAME : backend.backend();
   }
 
   /** The type that Python's {@code pygpt.GPT} takes by default: float64 on {@code plain} alone. */

@@ -61,7 +61,7 @@ record NamesRun(
     var arrays = BigInteger.valueOf(4L * config.dtype().bytes()); // gradients, and two moments
     var bytes = LayoutTable.of(sizes).count().multiply(arrays);
     HostDevice.host().require(bytes, "training a model of these sizes");
-    GPT model = GPT.create(sizes, config.backend().toString(), config.dtype(), 0);
+    GPT model = GPT.create(sizes, config.backendName(), config.dtype(), 0);
     drawWeights(model, random);
     return new NamesRun(config, random, shuffled, tokenizer, model);
   }
@@ -74,7 +74,7 @@ record NamesRun(
         String problem = "expected a model of documents, got one without characters or BOS";
         throw new FileException("model folder " + folder + ": " + problem);
       }
-      GPT model = GPT.create(saved.config(), config.backend().toString(), config.dtype(), 0);
+      GPT model = GPT.create(saved.config(), config.backendName(), config.dtype(), 0);
       for (String name : model.weights().names()) {
         Tensor weight = model.weights().get(name);
         SafeTensors.Array array = saved.weights().get(name);
@@ -126,7 +126,7 @@ record NamesRun(
         documents.size(),
         tokenizer.bos(),
         model.weights().count(),
-        config.backend(),
+        model.kernels().name(),
         model.kernels().description());
   }
 

@@ -44,7 +44,7 @@ enum Option {
     COUNT("N", "a whole number from 0 to 2147483647", text -> whole(text, 0)),
     SEED("N", "a whole number", BigInteger::new),
     POSITIVE("X", "a finite number above 0", Kind::positive),
-    BACKEND("cpu|nd4j|plain|cuda", "a name", text -> text),
+    BACKEND("cpu|nd4j|plain|cuda|auto", "a name", text -> text),
     FILE("FILE", "a path", Path::of),
     FOLDER("DIR", "a path", Path::of),
     SWITCH("", null, null);

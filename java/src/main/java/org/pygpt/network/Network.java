@@ -1,12 +1,15 @@
 package org.pygpt.network;
 
+import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 import java.util.stream.IntStream;
+import org.pygpt.backends.AutoBackend;
 import org.pygpt.backends.Backend;
+import org.pygpt.backends.BackendProvider;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.model.Layout;
 import org.pygpt.model.Parameters;
@@ -69,7 +72,6 @@ public final class Network implements AutoCloseable {
     Descent.Method method = Choice.of("optimizer", Descent.Method.class, options.optimizer);
     learningRate = options.learningRate;
     options.check(loss);
-    kernels = Backend.named(options.backend).kernels(DType.of(options.dtype), options.threads);
     List<Layout.Weight> list = new ArrayList<>();
     int inputs = options.inputs;
     for (int i = 0; i < layers.size(); i++) {
@@ -82,6 +84,9 @@ public final class Network implements AutoCloseable {
       inputs = layers.get(i).units();
     }
     Layout layout = new Layout(list);
+    BigInteger count = BigInteger.valueOf(list.stream().mapToLong(Layout.Weight::size).sum());
+    BackendProvider backend = Backend.named(AutoBackend.resolve(options.backend, count));
+    kernels = backend.kernels(DType.of(options.dtype), options.threads);
     weights = new Parameters(kernels.device(), layout, DType.of(options.dtype));
     gradients = new Parameters(kernels.device(), layout, weights.dtype());
     descent = new Descent(kernels, method, weights);
@@ -447,7 +452,7 @@ public final class Network implements AutoCloseable {
       return this;
     }
 
-    /** {@code cpu}, {@code nd4j}, {@code plain} or that of another provider. */
+    /** {@code cpu}, {@code nd4j}, {@code plain}, {@code cuda}, {@code auto}, or another's. */
     public Builder backend(String name) {
       backend = name;
       return this;

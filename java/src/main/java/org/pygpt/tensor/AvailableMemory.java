@@ -28,12 +28,12 @@ final class AvailableMemory {
 
   private AvailableMemory() {}
 
-  /** One line that says what was needed and what there is. */
-  static String message(BigInteger neededBytes, long availableBytes, String what) {
+  /** One line that says what was needed and what there is; {@link Device#place} says where. */
+  static String message(BigInteger neededBytes, long availableBytes, String what, String place) {
     return String.format(
-        "%s needs at least %s of memory and %s are available; choose smaller sizes, or end other "
+        "%s needs at least %s of memory and %s are available%s; choose smaller sizes, or end other "
             + "programs",
-        what, gigabytes(neededBytes), gigabytes(BigInteger.valueOf(availableBytes)));
+        what, gigabytes(neededBytes), gigabytes(BigInteger.valueOf(availableBytes)), place);
   }
 
   /** How much this process can still allocate. */

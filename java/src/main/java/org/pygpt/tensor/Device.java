@@ -24,6 +24,11 @@ public interface Device {
   /** Bytes that could be allocated now, as far as the system tells. */
   long freeBytes();
 
+  /** What a message says after the bytes that are available; nothing for a host's. */
+  default String place() {
+    return "";
+  }
+
   /**
    * Refuses what would not fit, before any of it is allocated; memory that nobody can reach any
    * more is freed first.
@@ -39,7 +44,7 @@ public interface Device {
       free = freeBytes();
     }
     if (bytes.compareTo(BigInteger.valueOf(free)) > 0) {
-      throw new TooLargeError(AvailableMemory.message(bytes, free, what));
+      throw new TooLargeError(AvailableMemory.message(bytes, free, what, place()));
     }
   }
 }

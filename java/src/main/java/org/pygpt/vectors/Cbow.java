@@ -13,8 +13,11 @@ import org.pygpt.kernels.NegativeSampling;
  * goes to each of its words undivided.
  */
 final class Cbow extends Scheme {
-  /** Words of a reader whose means are made at once. */
-  private static final int BATCH = 96;
+  /**
+   * Words of a reader whose means are made at once: more, so that workers meet less often, and not
+   * so many that rows of the vectors leave a core's cache for means and gradients.
+   */
+  private static final int BATCH = 256;
 
   private final Read[] read;
   private final float[] means; // (parts * BATCH, width)
@@ -61,7 +64,12 @@ final class Cbow extends Scheme {
     super(setting);
     read = new Read[parts];
     Arrays.setAll(read, i -> new Read(parts, 1 + setting.config().negative()));
-    means = new float[Math.multiplyExact(parts * BATCH, width)];
+    if ((long) parts * BATCH * width > MOST_NUMBERS) {
+      throw new IllegalArgumentException(
+          "vectors: expected at most %,d numbers, got %,d, for %d workers"
+              .formatted(MOST_NUMBERS / BATCH / parts, width, parts));
+    }
+    means = new float[setting.kernels()[0].row(parts * BATCH)];
     gradients = new float[parts][means.length];
   }
 
@@ -131,7 +139,7 @@ final class Cbow extends Scheme {
     int[] words = one.neighbours.values();
     int at = Read.begin(one.neighbours, one.marks, batch);
     int end = Read.begin(one.neighbours, one.marks, batch + 1);
-    for (int row = reader * BATCH * width + column; at < end; row += width) {
+    for (int row = kernel.row(reader * BATCH) + column; at < end; row += width) {
       for (int part = 1; part < parts; part++) {
         kernel.add(gradients[part], row, gradients[0], row, n);
       }
@@ -146,7 +154,7 @@ final class Cbow extends Scheme {
     int[] words = one.neighbours.values();
     int at = Read.begin(one.neighbours, one.marks, batch);
     int end = Read.begin(one.neighbours, one.marks, batch + 1);
-    for (int row = reader * BATCH * width + column; at < end; row += width) {
+    for (int row = kernel.row(reader * BATCH) + column; at < end; row += width) {
       int first = at + 1;
       at = first + words[at];
       kernel.mean(setting.inputs(), words, first, at, column, means, row, n);
@@ -158,18 +166,20 @@ final class Cbow extends Scheme {
     NegativeSampling kernel = setting.kernels()[worker];
     float[] gradient = gradients[worker];
     for (int reader = 0; reader < parts; reader++) {
-      int first = reader * BATCH * width;
-      Arrays.fill(gradient, first, first + BATCH * width, 0); // some words have no step here
       Read one = read[reader];
+      int next = kernel.row(reader * BATCH); // of a word that has had no step yet
       int[] steps = one.queues[worker].values();
       int at = Read.begin(one.queues[worker], one.queueMarks[worker], batch);
       int end = Read.begin(one.queues[worker], one.queueMarks[worker], batch + 1);
       while (at < end) {
-        int row = steps[at] * width;
+        int row = kernel.row(steps[at]);
         int from = at + 2;
         at = from + steps[at + 1];
+        Arrays.fill(gradient, next, row, 0); // some words have no step here
         kernel.step(means, row, setting.outputs(), steps, from, at, rate, gradient, row);
+        next = row + width;
       }
+      Arrays.fill(gradient, next, kernel.row((reader + 1) * BATCH), 0);
     }
   }
 }

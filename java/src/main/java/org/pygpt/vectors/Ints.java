@@ -6,6 +6,7 @@ import java.util.Arrays;
 final class Ints {
   private int[] values = new int[1 << 12];
   private int size;
+  private int begin;
 
   /** All of them and unused room, shared; until the next {@link #add}. */
   int[] values() {
@@ -27,8 +28,20 @@ final class Ints {
     values[size++] = value;
   }
 
-  /** Forgets the last numbers. */
-  void cut(int newSize) {
-    size = newSize;
+  /** Adds a number, and room for how many come after it until {@link #end}. */
+  void begin(int head) {
+    begin = size;
+    add(head);
+    add(0);
+  }
+
+  /** Writes how many numbers have come since {@link #begin}; where none have, takes it back. */
+  void end() {
+    int count = size - begin - 2;
+    if (count == 0) {
+      size = begin;
+    } else {
+      values[begin + 1] = count;
+    }
   }
 }

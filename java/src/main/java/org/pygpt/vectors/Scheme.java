@@ -15,6 +15,9 @@ abstract class Scheme {
       NegativeSampling[] kernels,
       Team team) {}
 
+  /** As many as an array holds beside what comes before the first row. */
+  static final int MOST_NUMBERS = Integer.MAX_VALUE - 64;
+
   final Setting setting;
   final int parts;
   final int width;
@@ -99,23 +102,19 @@ abstract class Scheme {
    */
   final void enqueue(Ints[] queues, int head, int[] targets) {
     Vocabulary vocabulary = setting.vocabulary();
-    for (int part = 0; part < parts; part++) {
-      Ints queue = queues[part];
-      int begin = queue.size();
-      queue.add(head);
-      queue.add(0);
-      for (int i = 0; i < targets.length; i++) {
-        int word = targets[i];
-        if (vocabulary.part(word) == part && (i == 0 || word != targets[0])) {
-          queue.add(2 * word + (i == 0 ? 1 : 0));
-        }
+    for (Ints queue : queues) {
+      queue.begin(head);
+    }
+    int there = targets[0];
+    queues[vocabulary.part(there)].add(2 * there + 1);
+    for (int i = 1; i < targets.length; i++) {
+      int word = targets[i];
+      if (word != there) {
+        queues[vocabulary.part(word)].add(2 * word);
       }
-      int count = queue.size() - begin - 2;
-      if (count == 0) {
-        queue.cut(begin);
-      } else {
-        queue.values()[begin + 1] = count;
-      }
+    }
+    for (Ints queue : queues) {
+      queue.end();
     }
   }
 

@@ -62,7 +62,7 @@ final class SkipGram extends Scheme {
     int[] steps = queue.values();
     int at = 0;
     while (at < queue.size()) {
-      int input = steps[at] * width;
+      int input = kernel.row(steps[at]);
       int from = at + 2;
       at = from + steps[at + 1];
       kernel.step(inputs, input, setting.outputs(), steps, from, at, rate, gradient, 0);

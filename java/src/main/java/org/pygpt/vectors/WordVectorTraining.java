@@ -29,7 +29,7 @@ public final class WordVectorTraining implements AutoCloseable {
   private final WordVectorConfig config;
   private final Sentences sentences;
   private final int words;
-  private final int width;
+  private final NegativeSampling rows; // says where they are
   private final float[] inputs;
   private final float[] outputs;
   private final Scheme scheme;
@@ -54,14 +54,14 @@ public final class WordVectorTraining implements AutoCloseable {
     words = counts.length;
     NegativeSampling[] kernels = new NegativeSampling[config.parts()];
     Arrays.setAll(kernels, kernels(backend));
-    width = kernels[0].width();
-    if ((long) words * width > Integer.MAX_VALUE - 8) {
+    rows = kernels[0];
+    if ((long) words * rows.width() > Scheme.MOST_NUMBERS) {
       throw new IllegalArgumentException(
           "vectors: expected at most %,d numbers in all, got %,d words of %,d"
-              .formatted(Integer.MAX_VALUE - 8, words, width));
+              .formatted(Scheme.MOST_NUMBERS, words, rows.width()));
     }
-    inputs = new float[words * width];
-    outputs = new float[words * width];
+    inputs = new float[rows.row(words)];
+    outputs = new float[rows.row(words)];
     team = new Team(config.parts(), Math.min(config.threads(), config.parts()), () -> false);
     Scheme.Setting setting =
         new Scheme.Setting(
@@ -79,7 +79,7 @@ public final class WordVectorTraining implements AutoCloseable {
         if (vectors) {
           CpuNegativeSampling.warmUp();
         }
-        return part -> new CpuNegativeSampling(config.size(), vectors);
+        return part -> new CpuNegativeSampling(config.size(), vectors, CpuNegativeSampling.ALIGNED);
       }
       default ->
           throw new IllegalArgumentException("backend: expected cpu or plain, got " + backend);
@@ -136,16 +136,16 @@ public final class WordVectorTraining implements AutoCloseable {
   }
 
   @SuppressWarnings("restricted") // the caller's memory
-  private void copy(long address, float[] rows, boolean toRows) {
+  private void copy(long address, float[] vectors, boolean toRows) {
     int size = config.size();
     long rowBytes = (long) size * Float.BYTES;
     MemorySegment numbers = MemorySegment.ofAddress(address).reinterpret(words * rowBytes);
     for (int word = 0; word < words; word++) {
-      int at = word * width;
+      int at = rows.row(word);
       if (toRows) {
-        MemorySegment.copy(numbers, ValueLayout.JAVA_FLOAT, word * rowBytes, rows, at, size);
+        MemorySegment.copy(numbers, ValueLayout.JAVA_FLOAT, word * rowBytes, vectors, at, size);
       } else {
-        MemorySegment.copy(rows, at, numbers, ValueLayout.JAVA_FLOAT, word * rowBytes, size);
+        MemorySegment.copy(vectors, at, numbers, ValueLayout.JAVA_FLOAT, word * rowBytes, size);
       }
     }
   }

@@ -17,9 +17,16 @@ public final class CpuNegativeSampling implements NegativeSampling {
 
   private static final int[] IDS = {0, 1, 3, 1};
 
+  /**
+   * The index in an array at which a cache line begins, in a HotSpot whose large arrays begin with
+   * one: the numbers come 16 bytes later. A vector that lies across two lines takes twice as long.
+   */
+  public static final int ALIGNED = (64 - 16) / Float.BYTES;
+
   private static volatile boolean isWarm;
 
   private final int width;
+  private final int first;
   private final boolean vectors;
   private final float[] lanes = new float[2 * LANES];
 
@@ -29,6 +36,16 @@ public final class CpuNegativeSampling implements NegativeSampling {
    * @param vectors whether to use the vector bodies; see {@link #warmUp}
    */
   public CpuNegativeSampling(int size, boolean vectors) {
+    this(size, vectors, 0);
+  }
+
+  /**
+   * A kernel whose rows begin later.
+   *
+   * @param first where row 0 begins; see {@link #ALIGNED}
+   */
+  public CpuNegativeSampling(int size, boolean vectors, int first) {
+    this.first = first;
     width = Math.multiplyExact(Math.ceilDiv(size, LANES), LANES);
     this.vectors = vectors;
   }
@@ -55,6 +72,11 @@ public final class CpuNegativeSampling implements NegativeSampling {
   @Override
   public int width() {
     return width;
+  }
+
+  @Override
+  public int row(int id) {
+    return first + id * width;
   }
 
   @Override
@@ -90,9 +112,9 @@ public final class CpuNegativeSampling implements NegativeSampling {
     while (t < to) {
       boolean two = t + 1 < to && targets[t] >>> 1 != targets[t + 1] >>> 1;
       if (two) {
-        vectorTwo(inputs, input, outputs, targets, t, rate, gradient, at, width, lanes);
+        vectorTwo(inputs, input, outputs, targets, t, rate, gradient, at, first, width, lanes);
       } else {
-        vectorOne(inputs, input, outputs, targets, t, rate, gradient, at, width, lanes);
+        vectorOne(inputs, input, outputs, targets, t, rate, gradient, at, first, width, lanes);
       }
       t += two ? 2 : 1;
     }
@@ -107,9 +129,10 @@ public final class CpuNegativeSampling implements NegativeSampling {
       float rate,
       float[] gradient,
       int at,
+      int first,
       int width,
       float[] lanes) {
-    int output = (targets[t] >>> 1) * width;
+    int output = first + (targets[t] >>> 1) * width;
     FloatVector products = load(inputs, input).mul(load(outputs, output));
     for (int i = LANES; i < width; i += LANES) {
       products = load(inputs, input + i).fma(load(outputs, output + i), products);
@@ -134,17 +157,18 @@ public final class CpuNegativeSampling implements NegativeSampling {
       float rate,
       float[] gradient,
       int at,
+      int first,
       int width,
       float[] lanes) {
-    int first = (targets[t] >>> 1) * width;
-    int second = (targets[t + 1] >>> 1) * width;
+    int one = first + (targets[t] >>> 1) * width;
+    int other = first + (targets[t + 1] >>> 1) * width;
     FloatVector x = load(inputs, input);
-    FloatVector p = x.mul(load(outputs, first));
-    FloatVector q = x.mul(load(outputs, second));
+    FloatVector p = x.mul(load(outputs, one));
+    FloatVector q = x.mul(load(outputs, other));
     for (int i = LANES; i < width; i += LANES) {
       x = load(inputs, input + i);
-      p = x.fma(load(outputs, first + i), p);
-      q = x.fma(load(outputs, second + i), q);
+      p = x.fma(load(outputs, one + i), p);
+      q = x.fma(load(outputs, other + i), q);
     }
     p.intoArray(lanes, 0);
     q.intoArray(lanes, LANES);
@@ -154,11 +178,11 @@ public final class CpuNegativeSampling implements NegativeSampling {
     FloatVector v = VectorMath.broadcast(h);
     for (int i = 0; i < width; i += LANES) {
       x = load(inputs, input + i);
-      FloatVector y = load(outputs, first + i);
-      FloatVector z = load(outputs, second + i);
+      FloatVector y = load(outputs, one + i);
+      FloatVector z = load(outputs, other + i);
       z.fma(v, y.fma(u, load(gradient, at + i))).intoArray(gradient, at + i);
-      x.fma(u, y).intoArray(outputs, first + i);
-      x.fma(v, z).intoArray(outputs, second + i);
+      x.fma(u, y).intoArray(outputs, one + i);
+      x.fma(v, z).intoArray(outputs, other + i);
     }
   }
 
@@ -173,7 +197,7 @@ public final class CpuNegativeSampling implements NegativeSampling {
       float[] gradient,
       int at) {
     for (int t = from; t < to; t++) {
-      int output = (targets[t] >>> 1) * width;
+      int output = row(targets[t] >>> 1);
       Arrays.fill(lanes, 0, LANES, 0);
       for (int i = 0; i < width; i++) {
         int lane = i & (LANES - 1);
@@ -213,13 +237,13 @@ public final class CpuNegativeSampling implements NegativeSampling {
       float[] rows, int[] ids, int from, int to, int column, float[] out, int at, int n) {
     float share = 1f / (to - from);
     if (vectors) {
-      vectorMean(rows, ids, from, to, column, out, at, n, width, share);
+      vectorMean(rows, ids, from, to, first + column, out, at, n, width, share);
       return;
     }
     for (int c = 0; c < n; c++) {
-      float sum = rows[ids[from] * width + column + c];
+      float sum = rows[row(ids[from]) + column + c];
       for (int i = from + 1; i < to; i++) {
-        sum += rows[ids[i] * width + column + c];
+        sum += rows[row(ids[i]) + column + c];
       }
       out[at + c] = sum * share;
     }
@@ -230,16 +254,16 @@ public final class CpuNegativeSampling implements NegativeSampling {
       int[] ids,
       int from,
       int to,
-      int column,
+      int begin,
       float[] out,
       int at,
       int n,
       int width,
       float share) {
     for (int c = 0; c < n; c += LANES) {
-      FloatVector sum = load(rows, ids[from] * width + column + c);
+      FloatVector sum = load(rows, ids[from] * width + begin + c);
       for (int i = from + 1; i < to; i++) {
-        sum = sum.add(load(rows, ids[i] * width + column + c));
+        sum = sum.add(load(rows, ids[i] * width + begin + c));
       }
       sum.mul(share).intoArray(out, at + c);
     }
@@ -249,11 +273,11 @@ public final class CpuNegativeSampling implements NegativeSampling {
   public void addToAll(
       float[] gradient, int at, float[] rows, int[] ids, int from, int to, int column, int n) {
     if (vectors) {
-      vectorAddToAll(gradient, at, rows, ids, from, to, column, n, width);
+      vectorAddToAll(gradient, at, rows, ids, from, to, first + column, n, width);
       return;
     }
     for (int i = from; i < to; i++) {
-      add(gradient, at, rows, ids[i] * width + column, n);
+      add(gradient, at, rows, row(ids[i]) + column, n);
     }
   }
 
@@ -264,13 +288,13 @@ public final class CpuNegativeSampling implements NegativeSampling {
       int[] ids,
       int from,
       int to,
-      int column,
+      int begin,
       int n,
       int width) {
     for (int c = 0; c < n; c += LANES) {
       FloatVector added = load(gradient, at + c);
       for (int i = from; i < to; i++) {
-        int row = ids[i] * width + column + c;
+        int row = ids[i] * width + begin + c;
         load(rows, row).add(added).intoArray(rows, row);
       }
     }

@@ -94,7 +94,7 @@ final class CublasLt {
   }
 
   /** What cuBLASLt made for a shape; lives as long as the process. */
-  private record Plan(long description, long a, long b, long c, MemorySegment algorithm) {}
+  record Plan(long description, long a, long b, long c, MemorySegment algorithm) {}
 
   /**
    * The library on a device.
@@ -175,35 +175,39 @@ final class CublasLt {
       plan = plan(shape);
       plans.put(shape, plan);
     }
-    long a = CudaMemory.address(left);
-    long b = CudaMemory.address(right);
-    long c = CudaMemory.address(result);
-    MemorySegment beta = product.add() ? one : zero;
-    int status;
+    device.multiply(
+        plan,
+        CudaMemory.address(left),
+        CudaMemory.address(right),
+        CudaMemory.address(result),
+        product.add());
+  }
+
+  /** Starts the product of matrices at these addresses; gives its status. */
+  int start(Plan plan, long a, long b, long c, boolean add) {
+    MemorySegment beta = add ? one : zero;
     try {
-      status =
-          (int)
-              matmul.invokeExact(
-                  handle,
-                  plan.description,
-                  one,
-                  b,
-                  plan.a,
-                  a,
-                  plan.b,
-                  beta,
-                  c,
-                  plan.c,
-                  c,
-                  plan.c,
-                  plan.algorithm,
-                  workspace,
-                  WORKSPACE_BYTES,
-                  device.stream());
+      return (int)
+          matmul.invokeExact(
+              handle,
+              plan.description,
+              one,
+              b,
+              plan.a,
+              a,
+              plan.b,
+              beta,
+              c,
+              plan.c,
+              c,
+              plan.c,
+              plan.algorithm,
+              workspace,
+              WORKSPACE_BYTES,
+              device.stream());
     } catch (Throwable error) {
       throw new AssertionError("a native call threw", error);
     }
-    check("cublasLtMatmul", status);
   }
 
   /** cuBLASLt's first matrix is b, its second a. */
@@ -299,7 +303,8 @@ final class CublasLt {
     }
   }
 
-  private static void check(String what, int status) {
+  /** Throws what a status other than success means. */
+  static void check(String what, int status) {
     if (status != 0) {
       throw new CudaException("cuda: " + what + " failed with status " + status);
     }

@@ -3,6 +3,7 @@ package org.pygpt.kernels.cuda;
 import static org.pygpt.kernels.cuda.CudaMemory.address;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.Set;
 import org.pygpt.kernels.AttentionSpec;
@@ -26,6 +27,9 @@ final class CudaAttention implements AutoCloseable {
   private final Scratch lengths;
   private final Scratch probabilities; // of heads too wide for tiles
   private final Scratch scoreGradients; // likewise
+  private int slopeHeads; // what slopes are of
+  private double slopeScale;
+  private int[] written = {}; // what lengths has
   private final Set<Function> allowed = EnumSet.noneOf(Function.class);
 
   CudaAttention(CudaDevice device, Launch launch) {
@@ -208,12 +212,14 @@ final class CudaAttention implements AutoCloseable {
     if (spec.scores().alibi() == 0) {
       return 0;
     }
-    double[] values = new double[spec.H()];
-    for (int h = 0; h < values.length; h++) {
-      values[h] = spec.scores().slope(h, spec.H());
+    Tensor row = slopes.of(DType.FLOAT32, spec.H());
+    if (spec.H() != slopeHeads || spec.scores().alibi() != slopeScale) {
+      slopeHeads = spec.H();
+      slopeScale = spec.scores().alibi();
+      double[] values = new double[slopeHeads];
+      Arrays.setAll(values, h -> spec.scores().slope(h, spec.H()));
+      row.writeRow(0, values);
     }
-    Tensor row = slopes.of(DType.FLOAT32, values.length);
-    row.writeRow(0, values);
     return address(row);
   }
 
@@ -222,8 +228,12 @@ final class CudaAttention implements AutoCloseable {
     if (spec.causal() || spec.lengths() == null) {
       return 0;
     }
-    Tensor row = lengths.of(DType.INT32, spec.B());
-    row.write(0, MemorySegment.ofArray(spec.lengths()).asSlice(0, 4L * spec.B()));
+    int B = spec.B();
+    Tensor row = lengths.of(DType.INT32, B);
+    if (!Arrays.equals(written, 0, written.length, spec.lengths(), 0, B)) { // or for another layer
+      written = Arrays.copyOf(spec.lengths(), B);
+      row.write(0, MemorySegment.ofArray(written));
+    }
     return address(row);
   }
 

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.Locale;
 import java.util.Map;
 import org.pygpt.tensor.Device;
 import org.pygpt.tensor.Memory;
@@ -18,6 +19,10 @@ final class CudaDevice implements Device {
   static final int OLDEST_DRIVER = 13000;
   static final int OLDEST_CAPABILITY = 75;
   private static final int OLDEST_BFLOAT16 = 80;
+
+  /** System property: true to wait for each kernel, so that one that fails is named. */
+  private static final String SYNC = "pygpt.cuda.sync";
+
   private static final int STAGED_BYTES = 4 << 20;
   private static final Map<Integer, CudaDevice> DEVICES = new HashMap<>();
 
@@ -32,10 +37,12 @@ final class CudaDevice implements Device {
   private final MemorySegment results; // of downloads
   private final Map<Function, Long> functions = new EnumMap<>(Function.class);
   private final CublasLt cublas;
+  private final WorkQueue queue;
+  private final boolean waits = Boolean.getBoolean(SYNC);
   private final String versions;
   private final ThreadLocal<Boolean> entered = ThreadLocal.withInitial(() -> false);
   private long staged;
-  private String failure;
+  private volatile String failure;
 
   /**
    * A card, opened by the first call.
@@ -81,6 +88,7 @@ final class CudaDevice implements Device {
       functions.put(function, driver.entryPoint(module, function.symbol()));
     }
     cublas = new CublasLt(products, this, Boolean.getBoolean("pygpt.cuda.tf32"));
+    queue = new WorkQueue(this, driver, cublas, functions);
     versions = String.format("driver %s, NVRTC %s", dotted(driver.version()), compiler.version());
   }
 
@@ -174,6 +182,12 @@ final class CudaDevice implements Device {
     return Math.min(driver.memory()[0], Long.getLong("pygpt.memory_bytes", Long.MAX_VALUE));
   }
 
+  @Override
+  public String place() {
+    enter();
+    return String.format(Locale.ROOT, " of the %,.2f GB of %s", driver.memory()[1] / 1e9, name);
+  }
+
   // ---- memory ----------------------------------------------------------------------------------
 
   @Override
@@ -195,19 +209,22 @@ final class CudaDevice implements Device {
     return address;
   }
 
-  void free(long address) {
+  synchronized void free(long address) {
     enter();
+    queue.flush(); // some of it may be of this memory
     driver.free(address);
   }
 
-  void zero(long address, long bytes) {
+  synchronized void zero(long address, long bytes) {
     enter();
-    check("zeroing", driver.zero(address, bytes, stream));
+    queue.asked().addZero(address, bytes);
+    added("zeroing");
   }
 
   /** Copies from the host; {@code from} may be changed at once. */
   synchronized void upload(long to, MemorySegment from) {
     enter();
+    queue.flush();
     for (long done = 0; done < from.byteSize(); ) {
       if (staged == STAGED_BYTES) {
         synchronize(); // what was staged has been copied
@@ -224,6 +241,7 @@ final class CudaDevice implements Device {
   /** Copies to the host, when all that was asked before is done. */
   synchronized void download(MemorySegment to, long from) {
     enter();
+    queue.flush();
     for (long done = 0; done < to.byteSize(); ) {
       long part = Math.min(to.byteSize() - done, STAGED_BYTES);
       check("a download", driver.download(results, from + done, part, stream));
@@ -236,7 +254,12 @@ final class CudaDevice implements Device {
   /** Returns when all that was asked is done. */
   synchronized void synchronize() {
     enter();
-    check("waiting", driver.synchronize(stream));
+    queue.flush();
+    finish("waiting");
+  }
+
+  private void finish(String what) {
+    check(what, driver.synchronize(stream));
     staged = 0;
   }
 
@@ -248,8 +271,8 @@ final class CudaDevice implements Device {
     driver.allowShared(functions.get(function), bytes);
   }
 
-  /** Starts a kernel; see {@link Launch}. */
-  void launch(
+  /** Asks for a kernel; see {@link Launch} and {@link WorkList#addKernel}. */
+  synchronized void launch(
       Function function,
       int gridX,
       int gridY,
@@ -257,25 +280,44 @@ final class CudaDevice implements Device {
       int blockX,
       int blockY,
       int sharedBytes,
-      long parameters) {
+      long[] values,
+      int valueCount,
+      int[] firsts,
+      int firstCount) {
     enter();
-    int status =
-        driver.launch(
-            functions.get(function),
+    queue
+        .asked()
+        .addKernel(
+            function,
             gridX,
             gridY,
             gridZ,
             blockX,
             blockY,
             sharedBytes,
-            stream,
-            parameters);
-    if (status != 0) {
-      check(function.symbol(), status);
+            values,
+            valueCount,
+            firsts,
+            firstCount);
+    added(function.symbol());
+  }
+
+  /** Asks for a product of matrices at these addresses. */
+  synchronized void multiply(CublasLt.Plan plan, long a, long b, long c, boolean add) {
+    enter();
+    queue.asked().addProduct(plan, a, b, c, add);
+    added("cublasLtMatmul");
+  }
+
+  private void added(String what) {
+    if (waits) {
+      queue.flush();
+      finish(what);
     }
   }
 
-  private void check(String what, int status) {
+  /** Throws what a status other than success means, now and from now on. */
+  void check(String what, int status) {
     if (status != 0) {
       failure =
           String.format(

@@ -33,6 +33,8 @@ final class Driver {
   static final int MAX_DYNAMIC_SHARED_BYTES = 8;
 
   private static final int NON_BLOCKING = 1; // CU_STREAM_NON_BLOCKING
+  private static final int RELAXED = 2; // CU_STREAM_CAPTURE_MODE_RELAXED: whatever others do
+  private static final int NODE_BYTES = 72; // CUDA_KERNEL_NODE_PARAMS_v2
   private static final int MAX_NAME = 256;
 
   private final MethodHandle init;
@@ -57,7 +59,16 @@ final class Driver {
   private final MethodHandle moduleFunction;
   private final MethodHandle functionSet;
   private final MethodHandle launch;
+  private final MethodHandle captureBegin;
+  private final MethodHandle captureInfo;
+  private final MethodHandle captureEnd;
+  private final MethodHandle graphInstantiate;
+  private final MethodHandle graphSet;
+  private final MethodHandle graphLaunch;
+  private final MethodHandle graphExecDestroy;
+  private final MethodHandle graphDestroy;
   private final MethodHandle errorName;
+  private final MemorySegment node = Arena.global().allocate(NODE_BYTES, 8);
 
   Driver(SymbolLookup cuda) {
     init = function(cuda, "cuInit", JAVA_INT);
@@ -96,6 +107,23 @@ final class Driver {
             JAVA_LONG,
             JAVA_LONG,
             JAVA_LONG);
+    captureBegin = function(cuda, "cuStreamBeginCapture_v2", JAVA_LONG, JAVA_INT);
+    captureInfo =
+        function(
+            cuda,
+            "cuStreamGetCaptureInfo_v2",
+            JAVA_LONG,
+            ADDRESS,
+            ADDRESS,
+            ADDRESS,
+            ADDRESS,
+            ADDRESS);
+    captureEnd = function(cuda, "cuStreamEndCapture", JAVA_LONG, ADDRESS);
+    graphInstantiate = function(cuda, "cuGraphInstantiateWithFlags", ADDRESS, JAVA_LONG, JAVA_LONG);
+    graphSet = function(cuda, "cuGraphExecKernelNodeSetParams_v2", JAVA_LONG, JAVA_LONG, ADDRESS);
+    graphLaunch = function(cuda, "cuGraphLaunch", JAVA_LONG, JAVA_LONG);
+    graphExecDestroy = function(cuda, "cuGraphExecDestroy", JAVA_LONG);
+    graphDestroy = function(cuda, "cuGraphDestroy", JAVA_LONG);
     errorName = function(cuda, "cuGetErrorName", JAVA_INT, ADDRESS);
   }
 
@@ -284,6 +312,88 @@ final class Driver {
               0L);
     } catch (Throwable error) {
       throw new AssertionError("a native call threw", error);
+    }
+  }
+
+  // ---- graphs: what cannot be done is 0, or a status, for the caller to do without --------------
+
+  /** What the stream is asked from now on is recorded and not done. */
+  int beginCapture(long stream) {
+    return status(() -> (int) captureBegin.invokeExact(stream, RELAXED));
+  }
+
+  /** The node of what was asked last while recording; 0 for none. */
+  @SuppressWarnings("restricted")
+  long capturedNode(long stream) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment state = arena.allocate(JAVA_INT);
+      MemorySegment id = arena.allocate(JAVA_LONG);
+      MemorySegment graph = arena.allocate(JAVA_LONG);
+      MemorySegment last = arena.allocate(ADDRESS);
+      MemorySegment count = arena.allocate(JAVA_LONG);
+      int status =
+          status(() -> (int) captureInfo.invokeExact(stream, state, id, graph, last, count));
+      boolean one = status == 0 && count.get(JAVA_LONG, 0) == 1;
+      return one ? last.get(ADDRESS, 0).reinterpret(8).get(JAVA_LONG, 0) : 0;
+    }
+  }
+
+  /** Ends recording; the graph, or 0. */
+  long endCapture(long stream) {
+    return written(out -> (int) captureEnd.invokeExact(stream, out));
+  }
+
+  /** What can be started of a graph, or 0. */
+  long instantiate(long graph) {
+    return written(out -> (int) graphInstantiate.invokeExact(out, graph, 0L));
+  }
+
+  private long written(Output call) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment out = arena.allocate(JAVA_LONG);
+      return status(() -> call.run(out)) == 0 ? out.get(JAVA_LONG, 0) : 0;
+    }
+  }
+
+  /** Changes a kernel of a graph for the starts that come; one thread at a time. */
+  int setParameters(
+      long executable,
+      long kernel,
+      long function,
+      int gridX,
+      int gridY,
+      int gridZ,
+      int blockX,
+      int blockY,
+      int sharedBytes,
+      long parameters) {
+    node.set(JAVA_LONG, 0, function);
+    node.set(JAVA_INT, 8, gridX);
+    node.set(JAVA_INT, 12, gridY);
+    node.set(JAVA_INT, 16, gridZ);
+    node.set(JAVA_INT, 20, blockX);
+    node.set(JAVA_INT, 24, blockY);
+    node.set(JAVA_INT, 28, 1);
+    node.set(JAVA_INT, 32, sharedBytes);
+    node.set(JAVA_LONG, 40, parameters); // then extra, kern and ctx: none
+    try {
+      return (int) graphSet.invokeExact(executable, kernel, node);
+    } catch (Throwable error) {
+      throw new AssertionError("a native call threw", error);
+    }
+  }
+
+  int launchGraph(long executable, long stream) {
+    return status(() -> (int) graphLaunch.invokeExact(executable, stream));
+  }
+
+  /** Frees a graph and what can be started of it; 0 for what there is not. */
+  void destroyGraph(long executable, long graph) {
+    if (executable != 0) {
+      status(() -> (int) graphExecDestroy.invokeExact(executable));
+    }
+    if (graph != 0) {
+      status(() -> (int) graphDestroy.invokeExact(graph));
     }
   }
 

@@ -1,37 +1,26 @@
 package org.pygpt.kernels.cuda;
 
-import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
-
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Tensor;
 
 /**
  * Mutable: the arguments of a kernel, given one after another, and its start. One object serves all
- * kernels of a backend, one after another, and allocates nothing: the driver copies the arguments
- * when a kernel is started.
+ * kernels of a backend, one after another, and allocates nothing: the arguments are copied when a
+ * kernel is started.
  */
 final class Launch {
-  private static final int MOST = 64;
   private static final int WARP = 32;
   private static final int THREADS = 256;
 
   private final CudaDevice device;
-  private final MemorySegment values; // eight bytes each
-  private final MemorySegment parameters; // addresses of values
+  private final long[] values = new long[WorkList.MOST_NUMBERS]; // bits, the lowest first
+  private final int[] firsts = new int[WorkList.MOST_NUMBERS]; // slots that parameters begin with
   private int slot;
   private int parameter;
   private Function function;
 
   Launch(CudaDevice device) {
     this.device = device;
-    Arena arena = Arena.ofAuto();
-    values = arena.allocate(8L * MOST, 8);
-    parameters = arena.allocate(8L * MOST, 8);
   }
 
   /** Begins anew. */
@@ -43,12 +32,12 @@ final class Launch {
   }
 
   private void next() {
-    parameters.setAtIndex(JAVA_LONG, parameter++, values.address() + 8L * slot);
+    firsts[parameter++] = slot;
   }
 
   Launch add(int value) {
     next();
-    values.set(JAVA_INT, 8L * slot++, value);
+    values[slot++] = value & 0xffffffffL;
     return this;
   }
 
@@ -59,7 +48,7 @@ final class Launch {
 
   Launch add(double value) {
     next();
-    values.set(JAVA_FLOAT, 8L * slot++, (float) value);
+    values[slot++] = Float.floatToRawIntBits((float) value) & 0xffffffffL;
     return this;
   }
 
@@ -90,12 +79,12 @@ final class Launch {
   }
 
   Launch append(long value) {
-    values.set(JAVA_LONG, 8L * slot++, value);
+    values[slot++] = value;
     return this;
   }
 
   Launch append(double value) {
-    values.set(JAVA_DOUBLE, 8L * slot++, value);
+    values[slot++] = Double.doubleToRawLongBits(value);
     return this;
   }
 
@@ -141,6 +130,17 @@ final class Launch {
   }
 
   void run(int gridX, int gridY, int gridZ, int blockX, int blockY, int sharedBytes) {
-    device.launch(function, gridX, gridY, gridZ, blockX, blockY, sharedBytes, parameters.address());
+    device.launch(
+        function,
+        gridX,
+        gridY,
+        gridZ,
+        blockX,
+        blockY,
+        sharedBytes,
+        values,
+        slot,
+        firsts,
+        parameter);
   }
 }

@@ -22,6 +22,11 @@ public final class PlainNegativeSampling implements NegativeSampling {
   }
 
   @Override
+  public int row(int id) {
+    return id * size;
+  }
+
+  @Override
   public void step(
       float[] inputs,
       int input,
