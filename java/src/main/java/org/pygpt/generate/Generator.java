@@ -16,7 +16,8 @@ import org.pygpt.tensor.ClosedException;
  * submitted at any time, each with options of its own.
  *
  * <p>A prompt is read at once, or in parts of {@link #PART} tokens while others are running, and
- * once only for equal ones that follow each other. After that a step is one token of every sequence
+ * once only for equal ones that follow each other; where each is read whole, others of its length
+ * are read with it as far as this changes no bit. After that a step is one token of every sequence
  * whose prompt is read, so that each weight is read once for all of them; steps take turns with
  * parts of prompts, and short prompts with those of a long one. A sequence that ends leaves the
  * step, and its cache to others. While few run, a step also reads what those that want it are
@@ -50,6 +51,9 @@ public final class Generator implements AutoCloseable {
   /** Tokens of a prompt that are read at once while no other sequence runs. */
   static final int ALONE = 1024;
 
+  /** Tokens of short prompts that are read at once. */
+  private static final int TOGETHER = 256;
+
   /** No fewer are left for the last part: products of fewer rows are others, and slower. */
   private static final int LEAST = 64;
 
@@ -57,10 +61,11 @@ public final class Generator implements AutoCloseable {
   private final int atOnce;
   private final boolean exact;
   private final CachePool caches;
-  private final TokenSampler sampler;
+  private final Choosing choosing;
   private final SequencedSet<Sequence> queue = new LinkedHashSet<>(); // its own lock guards it
   private final List<Sequence> running = new ArrayList<>(); // a step adds a token to each
   private Sequence reading; // its prompt is being read; null for none
+  private final List<Sequence> beside = new ArrayList<>(); // their prompts are read with it
   private Sequence paused; // its prompt is read on after the one of reading; null for none
   private boolean closed; // read and written in turns
   private int budget; // tokens of prompts that may be read before the next step
@@ -92,7 +97,7 @@ public final class Generator implements AutoCloseable {
     this.atOnce = atOnce;
     this.exact = exact;
     caches = new CachePool(model, AT_ONCE, !exact);
-    sampler = new TokenSampler(model.config().vocabSize());
+    choosing = new Choosing(model.kernels(), model.config().vocabSize());
   }
 
   /** Puts a request last in the queue; see the other method. */
@@ -217,9 +222,14 @@ public final class Generator implements AutoCloseable {
 
   /** Gives the caches of sequences that have ended back. */
   private void releaseEnded() {
+    for (int i = beside.size() - 1; i >= 0; i--) {
+      if (beside.get(i).ended()) {
+        release(beside.remove(i));
+      }
+    }
     if (reading != null && reading.ended()) {
       release(reading);
-      reading = null;
+      reading = beside.isEmpty() ? null : beside.removeFirst();
     }
     if (paused != null && paused.ended()) {
       release(paused);
@@ -274,33 +284,93 @@ public final class Generator implements AutoCloseable {
     return sequence;
   }
 
-  /** Reads a part of a prompt; after the last one, begins its sequence, and those that equal it. */
+  /**
+   * Reads a part of a prompt, or a whole one together with others of its length; after the last
+   * part, begins its sequence, and those that equal it.
+   */
   private void read() {
-    int[] prompt = reading.request().prompt();
-    KeyValueCache cache = reading.cache();
-    int start = cache.length();
     int unread = reading.unread();
     int count = unread - part() < LEAST ? unread : part();
     boolean last = count == unread;
-    if (!prepare(1, count, reading)) {
+    if (last && exact) {
+      gather(count);
+    }
+    List<Sequence> together = new ArrayList<>(List.of(reading));
+    together.addAll(beside);
+    int rows = together.size() * count;
+    if (!prepare(together.size(), rows, together.getLast())) {
       return;
     }
-    session.setIds(Arrays.copyOfRange(prompt, start, start + count));
-    session.tape().forward(last ? Step.forward(count, List.of(cache)) : Step.part(count, cache));
-    cache.add(prompt, start, count);
-    budget -= count;
+    session.setIds(together.stream().flatMapToInt(s -> s.unread(count)).toArray());
+    List<KeyValueCache> pasts = together.stream().map(Sequence::cache).toList();
+    session.tape().forward(last ? Step.forward(count, pasts) : Step.part(count, pasts.getFirst()));
+    for (Sequence sequence : together) {
+      KeyValueCache cache = sequence.cache();
+      cache.add(sequence.request().prompt(), cache.length(), count);
+    }
+    budget -= rows;
     if (last) {
-      begin(reading);
       reading = null;
-      for (Sequence next = first(); isEqual(next, prompt); next = first()) {
-        next.setCache(caches.copy(cache, next.positions(model.config().blockSize())));
-        if (next.cache() == null) {
-          break;
-        }
-        begin(dequeue(next));
-      }
+      beside.clear();
+      begin(together);
     } else {
       letPass();
+    }
+  }
+
+  /**
+   * Takes the next ones of the queue to be read beside {@link #reading}, while they are as long and
+   * each row of the step has the bits that it has alone.
+   */
+  private void gather(int count) {
+    int most = Math.min(TOGETHER, model.rowsAlike()) / count;
+    int alike = model.rowsAlike();
+    Sequence other = running.isEmpty() ? reading : running.getFirst();
+    int places = other.groupSize() > alike ? atOnce : Math.min(alike, atOnce);
+    while (1 + beside.size() < Math.min(most, places - running.size())) {
+      Sequence next = first();
+      boolean joins = next != null && next.joins(other, alike);
+      if (!joins || next.request().prompt().length != count || isKnown(next)) {
+        return;
+      }
+      Sequence admitted = admitted(next);
+      if (admitted == null) {
+        return;
+      }
+      beside.add(admitted);
+    }
+  }
+
+  /** Whether a prompt is among those that are being read, so that it need not be. */
+  private boolean isKnown(Sequence next) {
+    int[] prompt = next.request().prompt();
+    return isEqual(reading, prompt) || beside.stream().anyMatch(s -> isEqual(s, prompt));
+  }
+
+  private static boolean isEqual(Sequence sequence, int[] prompt) {
+    return Arrays.equals(sequence.request().prompt(), prompt);
+  }
+
+  /** Begins sequences whose prompts have just been read, and those that equal them. */
+  private void begin(List<Sequence> read) {
+    for (int row = 0; row < read.size(); row++) {
+      begin(read.get(row), row);
+    }
+    for (Sequence next = first(); next != null && joins(next); next = first()) {
+      int[] prompt = next.request().prompt();
+      int row = 0;
+      while (row < read.size() && !isEqual(read.get(row), prompt)) {
+        row++;
+      }
+      if (row == read.size()) {
+        return;
+      }
+      KeyValueCache cache = read.get(row).cache();
+      next.setCache(caches.copy(cache, next.positions(model.config().blockSize())));
+      if (next.cache() == null) {
+        return;
+      }
+      begin(dequeue(next), row);
     }
   }
 
@@ -322,13 +392,9 @@ public final class Generator implements AutoCloseable {
     return sequence.request().prompt().length <= PART;
   }
 
-  private boolean isEqual(Sequence next, int[] prompt) {
-    return next != null && joins(next) && Arrays.equals(next.request().prompt(), prompt);
-  }
-
   /** Adds the first token of a sequence whose prompt has just been read. */
-  private void begin(Sequence sequence) {
-    sequence.add(sampler, session.logits(), 0);
+  private void begin(Sequence sequence, int row) {
+    choosing.first(sequence, session.logits(), row);
     running.add(sequence);
     if (running.size() == 1) {
       budget = part();
@@ -358,13 +424,7 @@ public final class Generator implements AutoCloseable {
     }
     session.setIds(ids);
     session.tape().forward(Step.forward(1, pasts));
-    int row = 0;
-    for (int i = 0; i < within.size(); i++) {
-      Sequence sequence = within.get(i);
-      int added = sequence.add(sampler, session.logits(), row, guesses.get(i));
-      sequence.cache().add(ids, row, added);
-      row += 1 + guesses.get(i).length;
-    }
+    choosing.next(within, guesses, ids, session.logits());
   }
 
   /** For each sequence what follows its last token in a step whose rows are as they are alone. */
@@ -395,7 +455,7 @@ public final class Generator implements AutoCloseable {
     session.setIds(window);
     session.tape().forward(Step.forward(blockSize, List.of(cache)));
     cache.add(window, 0, blockSize);
-    sequence.add(sampler, session.logits(), 0);
+    choosing.first(sequence, session.logits(), 0);
   }
 
   /**

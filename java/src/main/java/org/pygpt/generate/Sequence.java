@@ -99,6 +99,11 @@ public final class Sequence {
     return request.prompt().length - cache.length();
   }
 
+  /** The first {@code count} of those. */
+  IntStream unread(int count) {
+    return Arrays.stream(request.prompt(), cache.length(), cache.length() + count);
+  }
+
   /** The token that comes last, which the model has not read. */
   int last() {
     return tokens[length - 1];

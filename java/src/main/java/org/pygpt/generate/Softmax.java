@@ -6,6 +6,9 @@ package org.pygpt.generate;
 final class Softmax {
   private static final double LOWEST_EXPONENT = -768; // e to it is 0 in double precision
 
+  /** From so many weights on, their sum takes a time that can be measured. */
+  private static final int MANY = 4096;
+
   private final double[] weights;
 
   /** For {@code V} tokens. */
@@ -25,12 +28,31 @@ final class Softmax {
    * @return their sum
    */
   double weigh(double[] scores, double max, double temperature) {
-    for (int i = 0; i < scores.length; i++) {
-      weights[i] = exp((scores[i] - max) / temperature);
+    if (temperature == 1) { // the same without a division, which takes as long as the exponential
+      for (int i = 0; i < scores.length; i++) {
+        weights[i] = exp(scores[i] - max);
+      }
+    } else {
+      for (int i = 0; i < scores.length; i++) {
+        weights[i] = exp((scores[i] - max) / temperature);
+      }
     }
-    double sum = 0;
-    for (double weight : weights) {
-      sum += weight;
+    return sum();
+  }
+
+  /** Of many weights four sums, so that an addition need not wait for the one before it. */
+  private double sum() {
+    int many = weights.length < MANY ? 0 : weights.length / 4 * 4;
+    double a = 0, b = 0, c = 0, d = 0;
+    for (int i = 0; i < many; i += 4) {
+      a += weights[i];
+      b += weights[i + 1];
+      c += weights[i + 2];
+      d += weights[i + 3];
+    }
+    double sum = a + b + (c + d);
+    for (int i = many; i < weights.length; i++) {
+      sum += weights[i];
     }
     return sum;
   }

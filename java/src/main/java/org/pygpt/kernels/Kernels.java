@@ -1,6 +1,7 @@
 package org.pygpt.kernels;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Device;
 import org.pygpt.tensor.Flat;
@@ -199,6 +200,16 @@ public interface Kernels extends AutoCloseable {
    */
   void attention(AttentionSpec spec, Heads in, DropoutMask mask, Tensor out, Tensor logsumexp);
 
+  /**
+   * {@link #attention} without dropout of several sequences, for inference: each with the bits that
+   * it has by itself.
+   */
+  default void attention(List<AttentionCall> calls) {
+    for (AttentionCall call : calls) {
+      attention(call.spec(), call.in(), null, call.out(), null);
+    }
+  }
+
   /** Gradient of {@link #attention}; overwrites the gradients of queries, keys and values. */
   void attentionBackward(
       AttentionSpec spec,
@@ -262,6 +273,35 @@ public interface Kernels extends AutoCloseable {
         sums[i] = rounded ? DType.fromBfloat16(DType.toBfloat16(sums[i])) : sums[i];
       }
       to.memory().write(to.dtype(), to.from() + start, sum);
+    }
+  }
+
+  // ---- other work ------------------------------------------------------------------------------
+
+  /** A piece of work that has nothing to do with another one of the same kind. */
+  interface Piece {
+    /**
+     * Does piece {@code index}.
+     *
+     * @param worker whose scratch space it may use, from 0 to {@link #workers} - 1
+     */
+    void run(int worker, int index);
+  }
+
+  /** Threads that {@link #divide} has, the caller's included. */
+  default int workers() {
+    return 1;
+  }
+
+  /**
+   * Does {@code count} pieces of work that lies on the host, at once where that is faster; none of
+   * them may call kernels.
+   *
+   * @param elements that each passes over
+   */
+  default void divide(int count, int elements, Piece piece) {
+    for (int index = 0; index < count; index++) {
+      piece.run(0, index);
     }
   }
 

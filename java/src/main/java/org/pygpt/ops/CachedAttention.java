@@ -1,10 +1,12 @@
 package org.pygpt.ops;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.pygpt.graph.Op;
 import org.pygpt.graph.Slot;
 import org.pygpt.graph.Step;
 import org.pygpt.graph.Variable;
+import org.pygpt.kernels.AttentionCall;
 import org.pygpt.kernels.AttentionSpec;
 import org.pygpt.kernels.Heads;
 import org.pygpt.kernels.Kernels;
@@ -16,9 +18,9 @@ import org.pygpt.tensor.Tensor;
  * Causal attention to each sequence's past and its own positions, whose keys and values it adds to
  * the past, for generation. Forward only.
  *
- * <p>Sequences are attended to one by one, in their order, as their pasts differ in length: what a
- * sequence gets does not depend on the others of the step. Those that share a past see what those
- * before them have added to it.
+ * <p>What a sequence gets does not depend on the others of the step. Keys and values of all are
+ * added first; those that share a past see what those before them have added to it, and not what
+ * those after them have, which lies beyond their own positions.
  *
  * @param layer of the pasts
  * @param scores what becomes of the products of queries and keys
@@ -33,13 +35,18 @@ public record CachedAttention(
   @Override
   public void forward(Kernels kernels, Step step) {
     Heads heads = Heads.packed(qkv.value(), H, kvHeads);
+    List<AttentionCall> calls = new ArrayList<>(step.B());
     for (int b = 0; b < step.B(); b++) {
-      attend(kernels, heads, b * step.T(), step.T(), step.pasts().get(b));
+      calls.add(call(kernels, heads, b * step.T(), step.T(), step.pasts().get(b)));
     }
+    kernels.attention(calls);
   }
 
-  /** Attention of the T queries from {@code row} on, which are one sequence's. */
-  private void attend(Kernels kernels, Heads heads, int row, int T, Step.Past past) {
+  /**
+   * Adds keys and values of T positions to a past; attention of the T queries from {@code row} on,
+   * which are one sequence's.
+   */
+  private AttentionCall call(Kernels kernels, Heads heads, int row, int T, Step.Past past) {
     int length = past.length() + T;
     Tensor keys = past.keys(layer);
     Tensor values = past.values(layer);
@@ -49,7 +56,7 @@ public record CachedAttention(
     int first = length - seen; // no query looks before it
     Heads all = new Heads(heads.q().rows(row, T), keys.rows(first, seen), values.rows(first, seen));
     AttentionSpec spec = new AttentionSpec(1, T, seen, H, kvHeads, true, scores);
-    kernels.attention(spec, all, null, out.value().rows(row, T), null);
+    return new AttentionCall(spec, all, out.value().rows(row, T));
   }
 
   private void add(Kernels kernels, int T, Tensor from, Tensor to, int position) {

@@ -1,5 +1,6 @@
 package org.pygpt.kernels.cpu;
 
+import java.util.List;
 import org.pygpt.kernels.AttentionSpec;
 import org.pygpt.kernels.DropoutMask;
 import org.pygpt.kernels.Heads;
@@ -39,12 +40,47 @@ record AttentionKernel(
 
   /** Computes all heads. */
   void run() {
-    long scores = (long) spec.B() * spec.H() * spec.queries() * spec.keys();
-    long work = PRODUCTS * scores * D;
     if (!isNative()) {
-      workers.count(work);
+      workers.count(work());
     }
-    workers.run(this, spec.B() * spec.kvHeads(), 1, work);
+    workers.run(this, units(), 1, work());
+  }
+
+  /** Computes all heads of several calls, divided among the team as those of one are. */
+  static void run(Workers workers, List<AttentionKernel> calls) {
+    int units = 0;
+    long work = 0;
+    for (AttentionKernel call : calls) {
+      units += call.units();
+      work += call.work();
+      if (!call.isNative()) {
+        workers.count(call.work());
+      }
+    }
+    workers.run(new All(calls), units, 1, work);
+  }
+
+  /** The heads of several calls, one call's after another's. */
+  private record All(List<AttentionKernel> calls) implements Team.Task {
+    @Override
+    public void run(int worker, int from, int to) {
+      int first = 0; // unit of the call
+      for (AttentionKernel call : calls) {
+        int end = first + call.units();
+        if (from < end && first < to) {
+          call.run(worker, Math.max(from, first) - first, Math.min(to, end) - first);
+        }
+        first = end;
+      }
+    }
+  }
+
+  private int units() {
+    return spec.B() * spec.kvHeads();
+  }
+
+  private long work() {
+    return PRODUCTS * D * ((long) spec.B() * spec.H() * spec.queries() * spec.keys());
   }
 
   private boolean isOneQuery() {

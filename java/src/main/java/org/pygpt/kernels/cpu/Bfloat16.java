@@ -60,13 +60,17 @@ final class Bfloat16 {
   private static void vectorRound(
       float[] from, int start, MemorySegment memory, long at, int bound) {
     for (int i = 0; i < bound; i += LANES) {
-      FloatVector x = VectorMath.load(from, start + i);
-      IntVector bits = x.reinterpretAsInts();
-      IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
-      IntVector rounded = bits.add(BELOW_HALF).add(odd).lanewise(VectorOperators.ASHR, 16);
-      rounded = rounded.blend(NAN, x.test(VectorOperators.IS_NAN).cast(INTS));
+      IntVector rounded = rounded(VectorMath.load(from, start + i));
       ShortVector half = (ShortVector) rounded.convertShape(VectorOperators.I2S, SHORTS, 0);
       half.intoMemorySegment(memory, at + (long) i * Short.BYTES, ORDER);
     }
+  }
+
+  /** The bits of the nearest bfloat16, in the lower half of each lane. */
+  static IntVector rounded(FloatVector x) {
+    IntVector bits = x.reinterpretAsInts();
+    IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
+    IntVector rounded = bits.add(BELOW_HALF).add(odd).lanewise(VectorOperators.ASHR, 16);
+    return rounded.blend(NAN, x.test(VectorOperators.IS_NAN).cast(INTS));
   }
 }

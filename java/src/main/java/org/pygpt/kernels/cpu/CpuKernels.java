@@ -2,8 +2,11 @@ package org.pygpt.kernels.cpu;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Cleaner;
+import java.util.ArrayList;
+import java.util.List;
 import org.pygpt.kernels.Activation;
 import org.pygpt.kernels.AdamStep;
+import org.pygpt.kernels.AttentionCall;
 import org.pygpt.kernels.AttentionSpec;
 import org.pygpt.kernels.CrossEntropy;
 import org.pygpt.kernels.DropoutMask;
@@ -231,6 +234,18 @@ public final class CpuKernels implements Kernels {
   }
 
   @Override
+  public void attention(List<AttentionCall> calls) {
+    List<AttentionKernel> kernels = new ArrayList<>(calls.size());
+    for (AttentionCall call : calls) {
+      int D = call.in().q().columns() / call.spec().H();
+      kernels.add(
+          new AttentionKernel(
+              workers, call.spec(), D, call.in(), null, call.out(), null, null, null));
+    }
+    AttentionKernel.run(workers, kernels);
+  }
+
+  @Override
   public void attentionBackward(
       AttentionSpec spec,
       Heads in,
@@ -266,6 +281,22 @@ public final class CpuKernels implements Kernels {
   @Override
   public void addScaled(double factor, Flat x, Flat to, boolean add, boolean rounded) {
     new AddKernel(workers, (float) factor, x, to, add, rounded).run();
+  }
+
+  @Override
+  public int workers() {
+    return workers.size();
+  }
+
+  @Override
+  public void divide(int count, int elements, Piece piece) {
+    Team.Task task =
+        (worker, from, to) -> {
+          for (int index = from; index < to; index++) {
+            piece.run(worker, index);
+          }
+        };
+    workers.run(task, count, 1, Workers.workOf((long) count * elements));
   }
 
   @Override

@@ -1,8 +1,6 @@
 package org.pygpt.kernels.cpu;
 
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import java.lang.foreign.MemorySegment;
@@ -65,11 +63,18 @@ final class OneDnnProducts implements AutoCloseable {
     private short[] parts = new short[0];
     private int[] whole = new int[0];
 
+    /** Room for so many whole numbers. */
+    int[] wholes(int numbers) {
+      if (whole.length < numbers) {
+        whole = new int[numbers];
+      }
+      return whole;
+    }
+
     /** Makes room for so many terms. */
     void reserve(int numbers, boolean exact) {
       if (exact && digits.length < numbers) {
         digits = new byte[numbers];
-        whole = new int[Math.max(whole.length, numbers)];
       } else if (!exact && parts.length < numbers) {
         parts = new short[numbers];
       }
@@ -151,14 +156,35 @@ final class OneDnnProducts implements AutoCloseable {
     int inputs = matrix.inputs();
     Split split = new Split(this, blocks, x, matrix.padded(), exact);
     workers.run(split, rows, 1, Workers.workOf((long) rows * inputs));
-    int parts = matrix.parts();
-    int last = parts / LEFT_OVER;
     long work = (long) rows * inputs * matrix.outputs();
+    OneDnnProduct[][] compiled = compiled(matrix, blocks);
+    divide(
+        matrix.parts(),
+        work,
+        (worker, part) -> multiply(worker, matrix, part, blocks, compiled, out));
+  }
+
+  /** What is done with a part of a matrix. */
+  private interface Part {
+    void run(int worker, int part);
+  }
+
+  /** Does all parts, most of them divided among the workers beforehand. */
+  private void divide(int parts, long work, Part task) {
+    int last = parts / LEFT_OVER;
     boolean share = Workers.isParallel(work) && last >= workers.size();
     int divided = parts - (share ? last : 0);
-    AtomicInteger next = new AtomicInteger(divided);
-    workers.run(
-        new Parts(this, matrix, blocks, compiled(matrix, blocks), out, next), divided, 1, work);
+    AtomicInteger next = new AtomicInteger(divided); // the next part that is anybody's
+    Team.Task all =
+        (worker, from, to) -> {
+          for (int part = from; part < to; part++) {
+            task.run(worker, part);
+          }
+          for (int part = next.getAndIncrement(); part < parts; part = next.getAndIncrement()) {
+            task.run(worker, part);
+          }
+        };
+    workers.run(all, divided, 1, work);
   }
 
   private static List<Block> blocks(int rows) {
@@ -222,6 +248,7 @@ final class OneDnnProducts implements AutoCloseable {
     @Override
     public void run(int worker, int from, int to) {
       Staging staging = products.workers.staging(worker);
+      boolean vectors = products.workers.roundedVectors();
       Scratch scratch = products.scratch[worker];
       scratch.reserve(Terms.COUNT * padded, exact);
       for (int row = from; row < to; row++) {
@@ -230,10 +257,11 @@ final class OneDnnProducts implements AutoCloseable {
         long first = (long) Terms.COUNT * block.first + row - block.first; // row of its first term
         int n = x.columns();
         if (exact) {
-          products.units[row] = Terms.unit(values, n);
-          Terms.digits(values, n, products.units[row], scratch.whole, scratch.digits, padded);
+          float unit = Terms.unit(vectors, values, n);
+          products.units[row] = unit;
+          Terms.digits(vectors, values, n, unit, scratch.wholes(n), scratch.digits, padded);
         } else {
-          Terms.split(values, n, scratch.parts, padded);
+          Terms.split(vectors, values, n, scratch.parts, padded);
         }
         for (int term = 0; term < Terms.COUNT; term++) {
           if (exact) {
@@ -258,71 +286,46 @@ final class OneDnnProducts implements AutoCloseable {
     }
   }
 
-  /**
-   * All rows times some parts of the matrix.
-   *
-   * @param next the next part that is not divided beforehand
-   */
-  private record Parts(
-      OneDnnProducts products,
+  /** All rows times a part of the matrix. */
+  private void multiply(
+      int worker,
       OneDnnMatrix matrix,
+      int part,
       List<Block> blocks,
       OneDnnProduct[][] compiled,
-      Tensor out,
-      AtomicInteger next)
-      implements Team.Task {
-    @Override
-    public void run(int worker, int from, int to) {
-      for (int part = from; part < to; part++) {
-        multiply(worker, part);
-      }
-      int parts = matrix.parts();
-      for (int part = next.getAndIncrement(); part < parts; part = next.getAndIncrement()) {
-        multiply(worker, part);
-      }
+      Tensor out) {
+    MemorySegment weights = matrix.part(part);
+    int kind = part + 1 < matrix.parts() ? 0 : 1;
+    long bytes = (long) matrix.padded() * matrix.format().bits() / Byte.SIZE; // of a row
+    for (int b = 0; b < blocks.size(); b++) {
+      Block block = blocks.get(b);
+      long x = terms.address() + Terms.COUNT * block.first * bytes;
+      compiled[b][kind].run(worker, x, weights.address(), scratch[worker].sums.address());
+      join(worker, matrix, part, block, out);
     }
+  }
 
-    private void multiply(int worker, int part) {
-      Scratch scratch = products.scratch[worker];
-      long weights = matrix.part(part).address();
-      int kind = part + 1 < matrix.parts() ? 0 : 1;
-      long bytes = (long) matrix.padded() * matrix.format().bits() / Byte.SIZE; // of a row
-      for (int b = 0; b < blocks.size(); b++) {
-        Block block = blocks.get(b);
-        long x = products.terms.address() + Terms.COUNT * block.first * bytes;
-        compiled[b][kind].run(worker, x, weights, scratch.sums.address());
-        for (int row = 0; row < block.rows; row++) {
-          join(worker, part, block, row);
-        }
-      }
-    }
-
-    /** The sums of one row's terms become its outputs. */
-    private void join(int worker, int part, Block block, int row) {
-      int n = matrix.width(part);
-      Scratch scratch = products.scratch[worker];
-      Staging staging = products.workers.staging(worker);
-      float[] joined = staging.array(1, n);
-      MemorySegment sums = scratch.sums.segment();
-      if (matrix.format() == WeightFormat.INT8) {
-        if (scratch.whole.length < Terms.COUNT * n) {
-          scratch.whole = new int[Terms.COUNT * n];
-        }
-        for (int term = 0; term < Terms.COUNT; term++) {
-          long at = ((long) term * block.size + row) * n * Integer.BYTES;
-          MemorySegment.copy(sums, JAVA_INT, at, scratch.whole, term * n, n);
-        }
-        float unit = products.units[block.first + row];
-        Terms.join(scratch.whole, n, unit, matrix.scales(), part * matrix.width(), joined);
+  /** The sums of each row's terms become its outputs. */
+  private void join(int worker, OneDnnMatrix matrix, int part, Block block, Tensor out) {
+    boolean vectors = workers.roundedVectors();
+    boolean exact = matrix.format() == WeightFormat.INT8;
+    int n = matrix.width(part);
+    int first = part * matrix.width();
+    Staging staging = workers.staging(worker);
+    MemorySegment sums = scratch[worker].sums.segment();
+    float[] joined = staging.array(1, n);
+    float[] parts = exact ? null : staging.array(2, Terms.COUNT * n);
+    int[] whole = exact ? scratch[worker].wholes(Terms.COUNT * n) : null;
+    long plane = (long) block.size * n * Integer.BYTES; // a sum has four bytes in either format
+    for (int row = 0; row < block.rows; row++) {
+      long at = (long) row * n * Integer.BYTES;
+      if (exact) {
+        float unit = units[block.first + row];
+        Terms.join(vectors, sums, at, plane, n, unit, matrix.scales(), first, whole, joined);
       } else {
-        float[] parts = staging.array(2, Terms.COUNT * n);
-        for (int term = 0; term < Terms.COUNT; term++) {
-          long at = ((long) term * block.size + row) * n * Float.BYTES;
-          MemorySegment.copy(sums, JAVA_FLOAT, at, parts, term * n, n);
-        }
-        Terms.join(parts, n, joined);
+        Terms.join(vectors, sums, at, plane, n, parts, joined);
       }
-      Staging.write(joined, out, part * matrix.width(), n, block.first + row, 1);
+      Staging.write(joined, out, first, n, block.first + row, 1);
     }
   }
 

@@ -5,6 +5,7 @@ import static org.pygpt.kernels.cpu.VectorMath.load;
 
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
 
 /**
  * Softmax of transposed scores: an array with a row for each key, of {@code width} floats, one for
@@ -66,7 +67,8 @@ final class Softmax {
     for (int t = bound; t < queries; t++) {
       float max = scores[t];
       for (int s = 1; s < keys; s++) {
-        max = Math.max(max, scores[s * width + t]);
+        float score = scores[s * width + t];
+        max = score > max ? score : max;
       }
       float sum = 0;
       for (int s = 0; s < keys; s++) {
@@ -82,12 +84,21 @@ final class Softmax {
     }
   }
 
+  /** Two maxima, of every other key, so that comparisons need not wait for each other. */
   private static void vectorMax(float[] scores, int width, int keys, int t, float[] maxima) {
-    FloatVector max = load(scores, t);
-    for (int s = 1; s < keys; s++) {
-      max = max.max(load(scores, s * width + t));
+    FloatVector even = load(scores, t);
+    FloatVector odd = even;
+    int last = (keys - 1) * width + t;
+    for (int at = t; at <= last; at += 2 * width) {
+      even = larger(load(scores, at), even);
+      odd = larger(load(scores, Math.min(at + width, last)), odd);
     }
-    max.intoArray(maxima, t);
+    larger(odd, even).intoArray(maxima, t);
+  }
+
+  /** The larger of two; a NaN of {@code x} is ignored, and is found by its exponential. */
+  private static FloatVector larger(FloatVector x, FloatVector max) {
+    return max.blend(x, x.compare(VectorOperators.GT, max)); // max() takes half a dozen steps
   }
 
   /** Exponentials divided by their sums; replaces maxima by logarithms of the sums. */

@@ -1,5 +1,19 @@
 package org.pygpt.kernels.cpu;
 
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static org.pygpt.kernels.cpu.VectorMath.LANES;
+import static org.pygpt.kernels.cpu.VectorMath.load;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.ByteVector;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
 import org.pygpt.tensor.DType;
 
 /**
@@ -25,59 +39,189 @@ final class Terms {
    */
   private static final int LEAST_EXPONENT = -100;
 
-  private static final float SECOND = 256;
-  private static final float FIRST = 256 * 256;
+  /** What a sum of products leaves below {@link #HIGH_HALF}. */
+  static final int LOW_HALF = 0xffff;
+
+  private static final float HIGH_HALF = 1 << 16;
+  private static final int DIGIT = 0xff;
+
+  /** Adding it rounds a number of at most {@link #BITS} bits to a whole one: 1.5 * 2^23. */
+  private static final float ROUND = 12582912f;
+
+  private static final int ROUND_BITS = Float.floatToRawIntBits(ROUND);
+  private static final int HALF_DIGIT = 128;
+  private static final int MAGNITUDE = 0x7fffffff; // of the bits of a float32
+  private static final int INFINITE = 0x7f800000;
+  private static final int EXPONENT_SHIFT = 23;
+
+  private static final VectorSpecies<Integer> INTS = VectorMath.SPECIES.withLanes(int.class);
+  private static final VectorSpecies<Byte> BYTES =
+      VectorSpecies.of(byte.class, VectorShape.forBitSize(LANES * Byte.SIZE));
+  private static final VectorSpecies<Short> SHORTS =
+      VectorSpecies.of(short.class, VectorShape.forBitSize(LANES * Short.SIZE));
+  private static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
   private Terms() {}
 
+  // ---- int8 ------------------------------------------------------------------------------------
+
   /** The unit of a row: a power of two, so that its largest number has {@link #BITS} bits. */
-  static float unit(float[] x, int n) {
-    float largest = 0;
-    for (int i = 0; i < n; i++) {
-      largest = Math.max(largest, Math.abs(x[i]));
+  static float unit(boolean vectors, float[] x, int n) {
+    int bound = VectorMath.bound(vectors, n);
+    int largest = bound == 0 ? 0 : vectorLargest(x, bound); // as bits, which are in the same order
+    for (int i = bound; i < n; i++) {
+      largest = Math.max(largest, Float.floatToRawIntBits(x[i]) & MAGNITUDE);
     }
-    if (!Float.isFinite(largest)) {
+    if (largest >= INFINITE) {
       return Float.NaN;
     }
-    int exponent = Math.max(LEAST_EXPONENT, Math.getExponent(largest));
-    return Math.scalb(1f, exponent + 1 - BITS);
+    int exponent = (largest >> EXPONENT_SHIFT) - Float.MAX_EXPONENT;
+    return Math.scalb(1f, Math.max(LEAST_EXPONENT, exponent) + 1 - BITS);
+  }
+
+  private static int vectorLargest(float[] x, int bound) {
+    IntVector largest = IntVector.zero(INTS);
+    for (int i = 0; i < bound; i += LANES) {
+      largest = largest.max(load(x, i).reinterpretAsInts().and(MAGNITUDE));
+    }
+    return largest.reduceLanes(VectorOperators.MAX);
   }
 
   /**
-   * The digits of a row, the highest first, {@code plane} bytes apart; in loops of one step each,
-   * of which C2 makes vectors.
+   * The digits of a row, the highest first, {@code plane} bytes apart; the plain loops are of one
+   * step each, of which C2 makes vectors.
    *
    * @param whole scratch space of n numbers
    */
-  static void digits(float[] x, int n, float unit, int[] whole, byte[] digits, int plane) {
+  static void digits(
+      boolean vectors, float[] x, int n, float unit, int[] whole, byte[] digits, int plane) {
     float inverse = 1 / unit;
-    for (int i = 0; i < n; i++) {
-      whole[i] = Math.round(x[i] * inverse);
+    int bound = VectorMath.bound(vectors, n);
+    if (bound > 0) {
+      vectorDigits(x, bound, inverse, digits, plane);
+    }
+    for (int i = bound; i < n; i++) {
+      whole[i] = whole(x[i], inverse);
     }
     for (int term = COUNT - 1; term >= 0; term--) {
       int to = term * plane;
-      for (int i = 0; i < n; i++) {
+      for (int i = bound; i < n; i++) {
         digits[to + i] = (byte) whole[i];
       }
-      for (int i = 0; i < n; i++) {
-        int low = whole[i] << 24 >> 24; // as a byte has it
-        whole[i] = whole[i] - low >> 8;
+      for (int i = bound; i < n; i++) {
+        whole[i] = whole[i] + HALF_DIGIT >> Byte.SIZE;
       }
     }
   }
 
-  /** out[o] = the number that sums of the digits' products make, times unit and scale. */
-  static void join(int[] sums, int n, float unit, float[] scales, int first, float[] out) {
-    for (int o = 0; o < n; o++) {
-      float scale = scales[first + o] * unit;
-      float low = sums[2 * n + o] * scale;
-      out[o] = Math.fma(sums[o], FIRST * scale, Math.fma(sums[n + o], SECOND * scale, low));
+  /** The whole number nearest to x, in a row's units. */
+  static int whole(float x, float inverse) {
+    return Float.floatToRawIntBits(x * inverse + ROUND) - ROUND_BITS;
+  }
+
+  /** {@link #whole(float, float)} of each lane. */
+  static IntVector whole(FloatVector x, float inverse) {
+    return x.mul(inverse).add(ROUND).reinterpretAsInts().sub(ROUND_BITS);
+  }
+
+  private static void vectorDigits(float[] x, int bound, float inverse, byte[] digits, int plane) {
+    for (int i = 0; i < bound; i += LANES) {
+      IntVector low = whole(load(x, i), inverse);
+      IntVector middle = low.add(HALF_DIGIT).lanewise(VectorOperators.ASHR, Byte.SIZE);
+      IntVector high = middle.add(HALF_DIGIT).lanewise(VectorOperators.ASHR, Byte.SIZE);
+      ((ByteVector) high.convertShape(VectorOperators.I2B, BYTES, 0)).intoArray(digits, i);
+      ((ByteVector) middle.convertShape(VectorOperators.I2B, BYTES, 0))
+          .intoArray(digits, plane + i);
+      ((ByteVector) low.convertShape(VectorOperators.I2B, BYTES, 0))
+          .intoArray(digits, 2 * plane + i);
     }
   }
 
+  /**
+   * out[o] = the number that sums of the digits' products make, times unit and scale: the whole
+   * sum's upper part and its lower 16 bits, so that it depends on that alone.
+   *
+   * @param at byte of {@code sums} where the first digit's are; those of the others {@code plane}
+   *     bytes apart
+   * @param scales from index {@code first} on
+   * @param whole scratch space of COUNT * n numbers
+   */
+  static void join(
+      boolean vectors,
+      MemorySegment sums,
+      long at,
+      long plane,
+      int n,
+      float unit,
+      float[] scales,
+      int first,
+      int[] whole,
+      float[] out) {
+    int bound = VectorMath.bound(vectors, n);
+    if (bound > 0) {
+      vectorJoin(sums, at, plane, bound, unit, scales, first, out);
+    }
+    int rest = n - bound;
+    if (rest == 0) {
+      return;
+    }
+    for (int term = 0; term < COUNT; term++) {
+      long from = at + term * plane + (long) bound * Integer.BYTES;
+      MemorySegment.copy(sums, JAVA_INT, from, whole, term * rest, rest);
+    }
+    for (int i = 0; i < rest; i++) {
+      int low = whole[2 * rest + i];
+      int middle = whole[rest + i] + (low >> Byte.SIZE);
+      int high = whole[i] + (middle >> Byte.SIZE);
+      int lowHalf = (middle & DIGIT) << Byte.SIZE | low & DIGIT;
+      out[bound + i] = number(high, lowHalf, scales[first + bound + i] * unit);
+    }
+  }
+
+  /** A sum of products, high * 2^16 + low with a low half of 16 bits, times {@code scale}. */
+  static float number(int high, int low, float scale) {
+    return Math.fma(high, HIGH_HALF * scale, low * scale);
+  }
+
+  /** {@link #number(int, int, float)} of each lane, with the same bits. */
+  static FloatVector number(IntVector high, IntVector low, FloatVector scale) {
+    FloatVector rest = ((FloatVector) low.convert(VectorOperators.I2F, 0)).mul(scale);
+    return ((FloatVector) high.convert(VectorOperators.I2F, 0)).fma(scale.mul(HIGH_HALF), rest);
+  }
+
+  private static void vectorJoin(
+      MemorySegment sums,
+      long at,
+      long plane,
+      int bound,
+      float unit,
+      float[] scales,
+      int first,
+      float[] out) {
+    for (int i = 0; i < bound; i += LANES) {
+      long from = at + (long) i * Integer.BYTES;
+      IntVector low = IntVector.fromMemorySegment(INTS, sums, from + 2 * plane, ORDER);
+      IntVector middle =
+          IntVector.fromMemorySegment(INTS, sums, from + plane, ORDER)
+              .add(low.lanewise(VectorOperators.ASHR, Byte.SIZE));
+      IntVector high =
+          IntVector.fromMemorySegment(INTS, sums, from, ORDER)
+              .add(middle.lanewise(VectorOperators.ASHR, Byte.SIZE));
+      IntVector lowHalf =
+          middle.and(DIGIT).lanewise(VectorOperators.LSHL, Byte.SIZE).or(low.and(DIGIT));
+      number(high, lowHalf, load(scales, first + i).mul(unit)).intoArray(out, i);
+    }
+  }
+
+  // ---- bfloat16 --------------------------------------------------------------------------------
+
   /** The bfloat16 terms of a row, the largest first, {@code plane} numbers apart. */
-  static void split(float[] x, int n, short[] terms, int plane) {
-    for (int i = 0; i < n; i++) {
+  static void split(boolean vectors, float[] x, int n, short[] terms, int plane) {
+    int bound = VectorMath.bound(vectors, n);
+    if (bound > 0) {
+      vectorSplit(x, bound, terms, plane);
+    }
+    for (int i = bound; i < n; i++) {
       float value = x[i];
       short first = DType.toBfloat16(value);
       float rest = value - DType.fromBfloat16(first);
@@ -88,10 +232,60 @@ final class Terms {
     }
   }
 
-  /** out[o] = the sum of the terms' sums, the smallest first. */
-  static void join(float[] sums, int n, float[] out) {
-    for (int o = 0; o < n; o++) {
-      out[o] = sums[2 * n + o] + sums[n + o] + sums[o];
+  private static void vectorSplit(float[] x, int bound, short[] terms, int plane) {
+    for (int i = 0; i < bound; i += LANES) {
+      FloatVector value = load(x, i);
+      IntVector first = Bfloat16.rounded(value);
+      FloatVector rest = value.sub(wide(first));
+      IntVector second = Bfloat16.rounded(rest);
+      IntVector third = Bfloat16.rounded(rest.sub(wide(second)));
+      ((ShortVector) first.convertShape(VectorOperators.I2S, SHORTS, 0)).intoArray(terms, i);
+      ((ShortVector) second.convertShape(VectorOperators.I2S, SHORTS, 0))
+          .intoArray(terms, plane + i);
+      ((ShortVector) third.convertShape(VectorOperators.I2S, SHORTS, 0))
+          .intoArray(terms, 2 * plane + i);
+    }
+  }
+
+  private static FloatVector wide(IntVector half) {
+    return half.lanewise(VectorOperators.LSHL, Short.SIZE).reinterpretAsFloats();
+  }
+
+  /**
+   * out[o] = the sum of the terms' sums, the smallest first.
+   *
+   * @param at byte of {@code sums} where the first term's are; those of the others {@code plane}
+   *     bytes apart
+   * @param parts scratch space of COUNT * n numbers
+   */
+  static void join(
+      boolean vectors, MemorySegment sums, long at, long plane, int n, float[] parts, float[] out) {
+    int bound = VectorMath.bound(vectors, n);
+    if (bound > 0) {
+      vectorJoin(sums, at, plane, bound, out);
+    }
+    int rest = n - bound;
+    if (rest == 0) {
+      return;
+    }
+    for (int term = 0; term < COUNT; term++) {
+      long from = at + term * plane + (long) bound * Float.BYTES;
+      MemorySegment.copy(sums, JAVA_FLOAT, from, parts, term * rest, rest);
+    }
+    for (int i = 0; i < rest; i++) {
+      out[bound + i] = parts[2 * rest + i] + parts[rest + i] + parts[i];
+    }
+  }
+
+  private static void vectorJoin(MemorySegment sums, long at, long plane, int bound, float[] out) {
+    for (int i = 0; i < bound; i += LANES) {
+      long from = at + (long) i * Float.BYTES;
+      FloatVector small =
+          FloatVector.fromMemorySegment(VectorMath.SPECIES, sums, from + 2 * plane, ORDER);
+      FloatVector middle =
+          FloatVector.fromMemorySegment(VectorMath.SPECIES, sums, from + plane, ORDER);
+      FloatVector large = FloatVector.fromMemorySegment(VectorMath.SPECIES, sums, from, ORDER);
+      small.add(middle).add(large).intoArray(out, i);
     }
   }
 }

@@ -71,7 +71,7 @@ final class TiledKernel {
     public void run(int worker, int from, int to) {
       boolean vectors = workers.roundedVectors();
       Staging staging = workers.staging(worker);
-      float[] inputs = read(staging); // (rows, stride)
+      float[] inputs = read(vectors, staging); // (rows, stride)
       for (int tile = from; tile < to; tile++) {
         multiply(vectors, tile, inputs, staging);
       }
@@ -85,43 +85,55 @@ final class TiledKernel {
     /** Numbers from a row of the staged x to the next. */
     private int stride() {
       int k = matrix.inputs();
-      return matrix.format() == WeightFormat.INT4 ? Int4Tile.padded(k) : k;
+      return matrix.format() == WeightFormat.INT4 ? Int4Tile.prepared(k) : k;
     }
 
-    private float[] read(Staging staging) {
+    private float[] read(boolean vectors, Staging staging) {
       int k = matrix.inputs();
       int stride = stride();
       float[] dense = staging.read(0, x, 0, rows);
-      if (stride == k) {
+      if (matrix.format() != WeightFormat.INT4) {
         return dense;
       }
-      float[] padded = staging.array(3, rows * stride);
+      float[] prepared = staging.array(3, rows * stride);
       for (int i = 0; i < rows; i++) {
-        System.arraycopy(dense, i * k, padded, i * stride, k);
-        Arrays.fill(padded, i * stride + k, (i + 1) * stride, 0);
+        Int4Tile.prepare(vectors, dense, i * k, k, prepared, i * stride);
       }
-      return padded;
+      return prepared;
     }
 
     private void multiply(boolean vectors, int tile, float[] inputs, Staging staging) {
       int k = matrix.inputs();
-      float[] sums = staging.array(1, WIDTH);
-      float[] row = staging.array(2, WIDTH);
+      float[] sums = staging.array(1, Int4Tile.ROWS * WIDTH);
+      float[] row = staging.array(2, Int4Tile.ROWS * WIDTH);
       MemorySegment words = matrix.segment();
       long at = matrix.firstWord(tile);
       int column = tile * WIDTH;
-      int columns = Math.min(WIDTH, matrix.outputs() - column);
-      for (int i = 0; i < rows; i++) {
+      int together = matrix.format() == WeightFormat.INT4 ? Int4Tile.ROWS : 1;
+      for (int i = 0; i < rows; i += together) {
+        int count = Math.min(together, rows - i);
         int from = i * stride();
         switch (matrix.format()) {
-          case INT4 -> Int4Tile.sums(vectors, words, at, inputs, from, k, sums, row);
+          case INT4 ->
+              Int4Tile.sums(vectors, words, at, inputs, from, stride(), count, k, sums, row);
           case INT8 -> {
             int8(vectors, words, at, inputs, from, k, sums, row);
             scale(sums, matrix.scales(), column);
           }
           case BFLOAT16 -> bfloat16(vectors, words, at, inputs, from, k, sums, row);
         }
-        Staging.write(sums, out, column, columns, i, 1);
+        write(sums, count, column, i);
+      }
+    }
+
+    /** Writes (count, WIDTH) sums to rows from {@code first} on. */
+    private void write(float[] sums, int count, int column, int first) {
+      int columns = Math.min(WIDTH, matrix.outputs() - column);
+      for (int row = 0; row < count; row++) {
+        if (row > 0) {
+          System.arraycopy(sums, row * WIDTH, sums, 0, columns);
+        }
+        Staging.write(sums, out, column, columns, first + row, 1);
       }
     }
 

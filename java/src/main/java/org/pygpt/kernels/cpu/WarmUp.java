@@ -209,7 +209,11 @@ final class WarmUp {
       MemorySegment words = arena.allocate(count * (long) Integer.BYTES, Integer.BYTES);
       float[] x = new float[64 * 64];
       float[] scratch = new float[ROW];
-      float[] tile = new float[TiledKernel.WIDTH];
+      float[] tile = new float[Int4Tile.ROWS * TiledKernel.WIDTH];
+      float[] group = new float[Int4Tile.ROWS * TiledKernel.WIDTH];
+      int[] whole = new int[Terms.COUNT * ROW];
+      byte[] digits = new byte[Terms.COUNT * ROW];
+      short[] terms = new short[Terms.COUNT * ROW];
       repeat(call -> {
         int n = columns(call);
         TiledKernel.int8(true, words, 0, x, 0, n, tile, tile);
@@ -218,7 +222,13 @@ final class WarmUp {
         Bfloat16.round(true, x, 0, words, 0, n);
         Int8HeadsKernel.vectorWiden(
             words, 0, 2 * ROW, words, n % 8 + 1, VectorMath.LANES, VectorMath.LANES);
-        Int4Tile.sums(true, words, 0, x, 0, n, tile, scratch);
+        Int4Tile.prepare(true, x, 0, n, group, 0);
+        int rows = 1 + call % Int4Tile.ROWS;
+        Int4Tile.sums(true, words, 0, x, 0, Int4Tile.prepared(n), rows, n, tile, group);
+        Terms.digits(true, x, n, Terms.unit(true, x, n), whole, digits, ROW);
+        Terms.join(true, words, 0, 4 * ROW, n, 1, scratch, 0, whole, x);
+        Terms.split(true, x, n, terms, ROW);
+        Terms.join(true, words, 0, 4 * ROW, n, scratch, x);
       });
     }
     roundedReady = true;

@@ -93,10 +93,14 @@ class VectorBodiesTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 8, 33, 207})
   void int4Tiles(int k) {
-    float[] x = random(OFFSET + Int4Tile.padded(k));
-    float[] group = new float[TiledKernel.WIDTH];
-    float[] expected = random(TiledKernel.WIDTH);
-    float[] got = random(TiledKernel.WIDTH);
+    int stride = Int4Tile.prepared(k) + OFFSET;
+    float[] x = random(OFFSET + Int4Tile.ROWS * stride);
+    float[] prepared = random(OFFSET + stride);
+    float[] preparedGot = prepared.clone();
+    Int4Tile.prepare(false, x, OFFSET, k, prepared, OFFSET);
+    Int4Tile.prepare(true, x, OFFSET, k, preparedGot, OFFSET);
+    assertArrayEquals(prepared, preparedGot);
+    int size = Int4Tile.ROWS * TiledKernel.WIDTH;
     int length = 2 * Int4Tile.words(k);
     try (Arena arena = Arena.ofShared()) {
       MemorySegment words = arena.allocate(ValueLayout.JAVA_INT, length);
@@ -104,10 +108,75 @@ class VectorBodiesTest {
         words.setAtIndex(ValueLayout.JAVA_INT, i, random.nextInt() & 0xbfffffff);
       }
       int second = Int4Tile.words(k);
-      Int4Tile.sums(false, words, second, x, OFFSET, k, expected, group);
-      Int4Tile.sums(true, words, second, x, OFFSET, k, got, group);
+      for (int rows = 1; rows <= Int4Tile.ROWS; rows++) {
+        float[] expected = random(size);
+        float[] got = expected.clone();
+        float[] group = new float[size];
+        Int4Tile.sums(false, words, second, x, OFFSET, stride, rows, k, expected, group);
+        Int4Tile.sums(true, words, second, x, OFFSET, stride, rows, k, got, group);
+        assertArrayEquals(expected, got);
+      }
     }
-    assertArrayEquals(expected, got);
+  }
+
+  /** Terms of numbers of all sizes, and what is made of the sums of their products. */
+  @ParameterizedTest
+  @MethodSource("lengths")
+  void terms(int n) {
+    int plane = n + OFFSET;
+    float[] x = random(n);
+    for (int i = 0; i < n; i++) {
+      x[i] *= Math.scalb(1f, random.nextInt(-30, 10));
+    }
+    float unit = Terms.unit(false, x, n);
+    assertEquals(unit, Terms.unit(true, x, n));
+    byte[] digits = new byte[Terms.COUNT * plane];
+    byte[] digitsGot = digits.clone();
+    Terms.digits(false, x, n, unit, new int[n], digits, plane);
+    Terms.digits(true, x, n, unit, new int[n], digitsGot, plane);
+    assertArrayEquals(digits, digitsGot);
+    for (int i = 0; i < n; i++) {
+      int whole = (digits[i] * 256 + digits[plane + i]) * 256 + digits[2 * plane + i];
+      assertEquals(x[i] / unit, whole, 0.5f);
+    }
+    short[] terms = new short[Terms.COUNT * plane];
+    short[] termsGot = terms.clone();
+    Terms.split(false, x, n, terms, plane);
+    Terms.split(true, x, n, termsGot, plane);
+    assertArrayEquals(terms, termsGot);
+    joins(n, plane, unit);
+  }
+
+  private void joins(int n, int plane, float unit) {
+    float[] scales = random(OFFSET + n);
+    float[] expected = new float[n];
+    float[] got = new float[n];
+    try (Arena arena = Arena.ofShared()) {
+      MemorySegment sums = arena.allocate(ValueLayout.JAVA_INT, Terms.COUNT * plane + 1L);
+      for (int i = 0; i < Terms.COUNT * plane; i++) {
+        sums.setAtIndex(ValueLayout.JAVA_INT, 1 + i, random.nextInt() & 0xbfffffff);
+      }
+      int[] whole = new int[Terms.COUNT * n];
+      Terms.join(false, sums, 4, 4L * plane, n, unit, scales, OFFSET, whole, expected);
+      Terms.join(true, sums, 4, 4L * plane, n, unit, scales, OFFSET, whole, got);
+      assertArrayEquals(expected, got);
+      float[] parts = new float[Terms.COUNT * n];
+      Terms.join(false, sums, 4, 4L * plane, n, parts, expected);
+      Terms.join(true, sums, 4, 4L * plane, n, parts, got);
+      assertArrayEquals(expected, got);
+    }
+  }
+
+  /** A row that holds a number that is none has no unit, wherever that number is. */
+  @ParameterizedTest
+  @MethodSource("lengths")
+  void unitsOfNoNumbers(int n) {
+    for (float none : new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
+      float[] x = random(n);
+      x[n / 2] = none;
+      assertEquals(Float.NaN, Terms.unit(false, x, n));
+      assertEquals(Float.NaN, Terms.unit(true, x, n));
+    }
   }
 
   @ParameterizedTest
