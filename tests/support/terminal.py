@@ -36,7 +36,7 @@ class Terminal:
                 env=os.environ | {"TERM": "xterm"},
             )  # fmt: skip
         os.close(theirs)
-        self._unread = ""
+        self._unread = b""  # whole characters and control sequences may come in pieces
 
     def __enter__(self) -> Terminal:
         return self
@@ -58,11 +58,11 @@ class Terminal:
     def until(self, mark: str) -> str:
         """Return what is shown up to a mark at the end of what there is."""
         end = time.monotonic() + LONGEST_S
-        while not self._unread.endswith(mark):
+        while not (shown := _plain(self._unread)).endswith(mark):
             assert time.monotonic() < end, f"expected {mark!r}, got {self._unread!r}"
             if select.select([self._ours], [], [], 0.1)[0]:
-                self._unread += _plain(os.read(self._ours, 1 << 16).decode("utf-8", "replace"))
-        shown, self._unread = self._unread, ""
+                self._unread += os.read(self._ours, 1 << 16)
+        self._unread = b""
         return " ".join(shown.split()) + " "
 
     def ended(self) -> int:
@@ -70,5 +70,6 @@ class Terminal:
         return self._process.wait(LONGEST_S)
 
 
-def _plain(text: str) -> str:
+def _plain(output: bytes) -> str:
+    text = output.decode("utf-8", "replace")
     return re.sub(r"\x1b(\[[0-9;?]*[a-zA-Z]|[=>])", "", text).replace("\r", "")
