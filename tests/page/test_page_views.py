@@ -70,8 +70,8 @@ def test_flow(page: Page, site: Site) -> None:
 
 def test_flow_of_another_layer_and_head(page: Page, tiny: Site) -> None:
     page.goto(tiny.url("flow"))
-    page.get_by_label("Layer").select_option("1")
-    page.get_by_label("Head").select_option("1")
+    page.get_by_role("combobox", name="Layer").select_option("1")
+    page.get_by_role("combobox", name="Head").select_option("1")
     expect(page.locator("[data-matrix=final]")).to_be_visible()
     expected = float(tiny.model.attention(tiny.ids())[1, 1, 4, 2])
     got = _pick(page, "probabilities", 4, 2)

@@ -27,15 +27,14 @@ class Terminal:
     """
 
     def __init__(self, command: Sequence[str]) -> None:
-        self._ours, theirs = pty.openpty()
+        self._ours, self._theirs = pty.openpty()
         self.resize(24, 80)
+        name = os.ttyname(self._theirs)  # who begins a session and opens a terminal has it
+        opened = ["sh", "-c", f'exec "$0" "$@" < {name} > {name} 2>&1', *command]
         with default_signals():
             self._process = subprocess.Popen(
-                command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-                env=os.environ | {"TERM": "xterm"},
-            )  # fmt: skip
-        os.close(theirs)
+                opened, start_new_session=True, env=os.environ | {"TERM": "xterm"}
+            )
         self._unread = b""  # whole characters and control sequences may come in pieces
 
     def __enter__(self) -> Terminal:
@@ -45,6 +44,7 @@ class Terminal:
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        os.close(self._theirs)
         os.close(self._ours)
 
     def resize(self, rows: int, columns: int) -> None:
