@@ -21,7 +21,7 @@ CUDA_FAKE := build/cuda-fake/libcuda.so.1
 PAGE_SOURCES := $(shell find page -name node_modules -prune -o -type f -print 2> /dev/null)
 PAGE := pygpt/serve/page/index.html
 # Tests that compute and wait for no clock: they run after JUnit, beside the others of Python.
-BESIDE := tests/checkpoints tests/datasets tests/generate tests/model tests/reference tests/tokenizers
+BESIDE := tests/checkpoints tests/datasets tests/generate tests/model tests/reference
 PYTEST = $(VENV_PYTHON) -m pytest --durations=25
 JBRIDGE = $(PYTHON) -m jbridge --application pygpt.application
 JDK = jdk=$$($(JBRIDGE) jdk-home)
