@@ -132,7 +132,11 @@ class Ended:
             place = self.roster[self.first]
             what = "has ended without a word: killed, or out of memory"
             return f"rank {self.first} ({place}): {what}"
-        return f"mpiexec ended with status {self.status}: {' '.join(self.epilogue)}"
+        said = f": {' '.join(self.epilogue)}" if any(self.epilogue) else ""
+        if not self.roster:
+            early = "a worker ended before all had found each other"
+            return f"{early}, and mpiexec with status {self.status}{said}"
+        return f"mpiexec ended with status {self.status}{said}"
 
 
 class Workers:
