@@ -16,8 +16,8 @@ import org.pygpt.kernels.Activation;
  * some hundred milliseconds. So every kernel has a plain loop, which C1 compiles within
  * milliseconds, and a vector body; a process begins with the loops, and once it has made a large
  * model or has proved to be long a thread of its own warms the vector bodies up, which serve from
- * then on. A run of a second on a tiny model never needs them. Both give the same bits, so that a result does not depend on
- * when a process changed from one to the other.
+ * then on. A run of a second on a tiny model never needs them. Both give the same bits, so that a
+ * result does not depend on when a process changed from one to the other.
  *
  * <p>The bodies for numbers of fewer bits than float32 come second, in a process that asks for
  * them: others would wait for the compiler in vain.
