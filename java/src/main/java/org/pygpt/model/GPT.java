@@ -425,10 +425,6 @@ public final class GPT implements Trainable, AutoCloseable {
    * @throws IllegalArgumentException if there are no such layers
    */
   public Probe probe(int T, int first, int end) {
-    if (first < 0 || end < first || end > config.nLayer()) {
-      throw new IllegalArgumentException(
-          "layers: expected some of 0 to " + config.nLayer() + ", got " + first + " to " + end);
-    }
     return new Probe(this, T, first, end);
   }
 
