@@ -50,7 +50,7 @@ export interface Tokens {
 }
 
 export interface Event {
-  kind: "record" | "sample" | "norms";
+  kind: "record" | "sample" | "norms" | "probe";
   step: number;
   loss?: number | null;
   learning_rate?: number | null;

@@ -6,8 +6,8 @@ import { type About, type Event, type Packed, Problem, type Tokens, type Trainin
 import { arrays, json } from "./api";
 
 export const VIEWS = [
-  "train", "flow", "heads", "lens", "ablate", "sample", "tokens", "embeddings", "chat", "compare",
-  "learn",
+  "train", "flow", "backward", "heads", "lens", "ablate", "sample", "tokens", "embeddings", "chat",
+  "compare", "learn",
 ] as const; // prettier-ignore
 export type View = (typeof VIEWS)[number];
 
@@ -84,8 +84,10 @@ function useAsked<T>(
   path: string,
   body: unknown,
   keeps: boolean,
+  past = false,
 ): Answer<T> {
   const { version, fail } = useShared();
+  const now = past ? 0 : version; // the past stays what it was
   const [last, setLast] = useState<Answer<T> & { key?: string | null | undefined }>(NOTHING);
   const key = body === null ? null : JSON.stringify(body);
   useEffect(() => {
@@ -101,7 +103,7 @@ function useAsked<T>(
         } else fail(error);
       });
     return () => stop.abort();
-  }, [path, key, version]);
+  }, [path, key, now]);
   return keeps || last.key === key || last.value === null ? last : NOTHING;
 }
 
@@ -113,4 +115,9 @@ export function useJson<T>(path: string, body?: unknown, keeps = false): Answer<
 /** An answer of arrays; `null` as body asks nothing. */
 export function useArrays(path: string, body?: unknown): Answer<Packed> {
   return useAsked<Packed>(arrays, path, body, false);
+}
+
+/** Arrays that do not change with the weights; the last ones until the next. */
+export function usePast(path: string, body: unknown): Answer<Packed> {
+  return useAsked<Packed>(arrays, path, body, true, true);
 }

@@ -15,7 +15,7 @@ class Word2VecConfig(Checked):
 
     Attributes:
         workers: threads. The same options give the same bits; so do 1 and 2 workers, while more
-            divide the words otherwise, and have bits of their own.
+            divide the vectors otherwise, and have bits of their own.
     Raises:
         ConfigError: a value that is not allowed, or min_alpha above alpha.
     """

@@ -6,7 +6,7 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import repeat
+from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pygpt.errors import DataError
 
 LONGEST_SENTENCE = 1000  # words; what is longer is cut, as in word2vec.c
+AT_ONCE = 1024  # sentences whose words are looked up in one go
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
 
 
@@ -54,6 +55,13 @@ def count_words(sentences: Iterable[Iterable[str]]) -> tuple[Counter[str], int]:
     return counts, number
 
 
+class _Numbers(dict[str, int]):
+    """Mutable: numbers of words, and -1 for all others, which are not added."""
+
+    def __missing__(self, word: str) -> int:
+        return -1
+
+
 def numbered(
     sentences: Iterable[Iterable[str]], numbers: Mapping[str, int]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -61,15 +69,16 @@ def numbered(
 
     Sentences without such a word are left out, longer ones than `LONGEST_SENTENCE` are cut.
     """
+    find = _Numbers(numbers).__getitem__
     found = array("i")
-    marks = array("i")
-    unknown = repeat(-1)
-    for sentence in sentences:
-        found.extend(map(numbers.get, sentence, unknown))
-        marks.append(len(found))
+    lengths = array("i")
+    rest = iter(sentences)
+    while some := [[*sentence] for sentence in islice(rest, AT_ONCE)]:
+        lengths.extend(map(len, some))
+        found.extend(map(find, chain.from_iterable(some)))
     ids = np.asarray(found)
     known = np.concatenate([[0], np.cumsum(ids >= 0, dtype=np.int32)])
-    ends = known[np.asarray(marks)]
+    ends = known[np.cumsum(lengths, dtype=np.int32)]
     begins = np.concatenate([[0], ends[:-1]])
     longer = np.flatnonzero(ends - begins > LONGEST_SENTENCE)
     cuts = [np.arange(begins[i] + LONGEST_SENTENCE, ends[i], LONGEST_SENTENCE) for i in longer]

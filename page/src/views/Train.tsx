@@ -5,6 +5,8 @@ import { shown } from "../format";
 import { Curves } from "../parts/Curves";
 import { useShared } from "../state";
 import { TEXT } from "../strings";
+import { Evaluations } from "./Evaluations";
+import { Gradients } from "./Gradients";
 
 type Point = [number, number];
 const SMOOTH = 0.96;
@@ -73,6 +75,8 @@ export function Train() {
         />
       </div>
       {norms?.norms && <Norms norms={norms.norms} step={norms.step} />}
+      {training.controls && <Gradients />}
+      <Evaluations />
       {samples.length > 0 && (
         <section>
           <h3>{say.samples}</h3>

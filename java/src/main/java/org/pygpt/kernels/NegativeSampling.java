@@ -1,56 +1,70 @@
 package org.pygpt.kernels;
 
 /**
- * Mutable: steps of word2vec's logistic regression on rows of float arrays, for one thread.
+ * Mutable: some columns of the input and output vectors of all words, and word2vec's steps of
+ * logistic regression on them, for one thread.
  *
- * <p>Rows are as wide as the kernel says; what a vector's own size leaves of that is zero and stays
- * zero.
+ * <p>The input of a step, x, is the mean of some words' input vectors; its targets are output
+ * vectors, y, with label 1 for a word that was there and 0 for one that was drawn. For each target
+ * {@code g = rate * (label - sigmoid(x . y))}; to each of the input's vectors the sum of {@code g *
+ * y} is added, and {@code g * x} to each target. Several kernels divide the columns among them:
+ * each makes its part of the dot products of a batch, and once all have, each moves its columns by
+ * their sums.
  *
  * @see <a href="https://arxiv.org/abs/1310.4546">Mikolov et al. 2013</a>
  */
 public interface NegativeSampling {
-  /** Floats from one row to the next, at least the size of a vector. */
-  int width();
-
-  /** Where in the arrays of rows a row begins. */
-  int row(int id);
+  /** The most steps of a batch. */
+  int MOST_STEPS = 512;
 
   /**
-   * One input and its targets, one after another: with {@code s = sigmoid(input . output)} and
-   * {@code g = rate * (label - s)}, {@code gradient += g * output}, then {@code output += g *
-   * input}. The gradient begins at zero; the caller adds it to what the input was made of.
+   * Immutable: steps [first, last) of a list, at most {@link #MOST_STEPS}; its arrays are shared.
    *
-   * @param inputs has the input at {@code input}, read
-   * @param outputs rows, added to
-   * @param targets 2 * row + label, of which [from, to) are this input's; label 1 for a word that
-   *     was there
-   * @param gradient (width) at {@code at}, overwritten
+   * @param inputs numbers of words; those of step s are at [firstInputs[s], firstInputs[s + 1]), at
+   *     least one
+   * @param targets 2 * word + label; those of step s are at [firstTargets[s], firstTargets[s + 1])
    */
-  void step(
-      float[] inputs,
-      int input,
-      float[] outputs,
-      int[] targets,
-      int from,
-      int to,
-      float rate,
-      float[] gradient,
-      int at);
+  record Batch(
+      int[] inputs, int[] firstInputs, int[] targets, int[] firstTargets, int first, int last) {
+    /** Where the batch's targets begin. */
+    public int begin() {
+      return firstTargets[first];
+    }
 
-  /** to[j .. j + n) += from[i .. i + n); i, j and n are such as {@link #column} gives. */
-  void add(float[] from, int i, float[] to, int j, int n);
+    /** How many targets it has. */
+    public int length() {
+      return firstTargets[last] - begin();
+    }
+  }
+
+  /** The first of this kernel's columns of a vector. */
+  int begin();
+
+  /** The column after this kernel's last one. */
+  int end();
+
+  /** Where in {@link #inputs} and {@link #outputs} this kernel's columns of a word begin. */
+  int row(int word);
+
+  /** Its columns of all input vectors, a row for each word; shared, zero at first. */
+  float[] inputs();
+
+  /** Likewise of all output vectors. */
+  float[] outputs();
 
   /**
-   * The mean of some rows in the columns [column, column + n): out[at .. at + n).
+   * Makes the inputs of a batch, and what this kernel's columns add to their dot products with the
+   * targets.
    *
-   * @param ids of rows, of which [from, to) count, at least one
+   * @param dots a number for each target, from 0, overwritten
    */
-  void mean(float[] rows, int[] ids, int from, int to, int column, float[] out, int at, int n);
+  void look(Batch batch, float[] dots);
 
-  /** Adds gradient[at .. at + n) to the columns [column, column + n) of some rows; see mean. */
-  void addToAll(
-      float[] gradient, int at, float[] rows, int[] ids, int from, int to, int column, int n);
-
-  /** Where part {@code index} of about equal {@code parts} of a row's columns begins. */
-  int column(int index, int parts);
+  /**
+   * Moves this kernel's columns by the batch that was looked at last: one target after another, and
+   * the input's words after its targets.
+   *
+   * @param dots those of each kernel, which are summed in this order
+   */
+  void move(Batch batch, float[][] dots, float rate);
 }

@@ -6,7 +6,6 @@ import java.util.Arrays;
 final class Ints {
   private int[] values = new int[1 << 12];
   private int size;
-  private int begin;
 
   /** All of them and unused room, shared; until the next {@link #add}. */
   int[] values() {
@@ -17,8 +16,17 @@ final class Ints {
     return size;
   }
 
+  int last() {
+    return values[size - 1];
+  }
+
   void clear() {
     size = 0;
+  }
+
+  /** Leaves out what comes after the first {@code length}. */
+  void cut(int length) {
+    size = length;
   }
 
   void add(int value) {
@@ -26,22 +34,5 @@ final class Ints {
       values = Arrays.copyOf(values, Math.multiplyExact(2, size));
     }
     values[size++] = value;
-  }
-
-  /** Adds a number, and room for how many come after it until {@link #end}. */
-  void begin(int head) {
-    begin = size;
-    add(head);
-    add(0);
-  }
-
-  /** Writes how many numbers have come since {@link #begin}; where none have, takes it back. */
-  void end() {
-    int count = size - begin - 2;
-    if (count == 0) {
-      size = begin;
-    } else {
-      values[begin + 1] = count;
-    }
   }
 }

@@ -1,34 +1,97 @@
 package org.pygpt.vectors;
 
-/** Mutable: leaves frequent words out of a sentence now and then, and draws windows. */
+/**
+ * Mutable: makes steps of sentences. It leaves frequent words out now and then, draws windows, and
+ * draws the words that each word is told from.
+ */
 final class Reader {
-  private final Scheme.Setting setting;
+  private final Setting setting;
+  private final Steps steps = new Steps();
   private int[] words = new int[1 << 10];
+  private int[] reaches = new int[1 << 10];
 
-  Reader(Scheme.Setting setting) {
+  Reader(Setting setting) {
     this.setting = setting;
   }
 
-  void read(int sentence, Draws draws, Scheme scheme, int part) {
+  /** What was read last; shared. */
+  Steps steps() {
+    return steps;
+  }
+
+  /** Reads the sentences [first, last), in place of what was read before. */
+  void read(int first, int last, Draws draws) {
+    steps.clear();
+    for (int sentence = first; sentence < last; sentence++) {
+      int count = keep(sentence, draws);
+      if (setting.config().skipGram()) {
+        skipGram(count, draws);
+      } else {
+        cbow(count, draws);
+      }
+    }
+    steps.endBatch();
+  }
+
+  /** Takes the words of a sentence that are not left out, and how far each one's window reaches. */
+  private int keep(int sentence, Draws draws) {
     Sentences sentences = setting.sentences();
-    int count = 0;
     int begin = sentences.begin(sentence);
     int end = sentences.end(sentence);
     if (words.length < end - begin) {
       words = new int[end - begin];
+      reaches = new int[end - begin];
     }
+    int count = 0;
     for (int i = begin; i < end; i++) {
       int word = sentences.ids()[i];
-      if (setting.vocabulary().keeps(word, draws.bits())) {
-        words[count++] = word;
-      }
+      words[count] = word;
+      count += setting.vocabulary().keeps(word, draws.bits()) ? 1 : 0;
     }
     int window = setting.config().window();
+    for (int i = 0; i < count; i++) {
+      reaches[i] = window - draws.below(window);
+    }
+    return count;
+  }
+
+  /** The mean of a word's neighbours is the input, and the word its target. */
+  private void cbow(int count, Draws draws) {
     for (int at = 0; at < count; at++) {
-      int reach = window - draws.below(window);
-      int from = Math.max(0, at - reach);
-      int to = Math.min(count, at + reach + 1);
-      scheme.take(part, words, at, from, to, draws);
+      int to = Math.min(count, at + reaches[at] + 1);
+      for (int i = Math.max(0, at - reaches[at]); i < to; i++) {
+        if (i != at) {
+          steps.addInput(words[i]);
+        }
+      }
+      addTargets(words[at], draws);
+      steps.end();
+    }
+  }
+
+  /** Each neighbour of a word is an input: here those whose neighbour it is are its targets. */
+  private void skipGram(int count, Draws draws) {
+    int window = setting.config().window();
+    for (int at = 0; at < count; at++) {
+      steps.addInput(words[at]);
+      int to = Math.min(count, at + window + 1);
+      for (int i = Math.max(0, at - window); i < to; i++) {
+        if (i != at && Math.abs(i - at) <= reaches[i]) {
+          addTargets(words[i], draws);
+        }
+      }
+      steps.end();
+    }
+  }
+
+  /** Adds a word that was there, and those drawn words that are others. */
+  private void addTargets(int word, Draws draws) {
+    steps.addTarget(word, true);
+    for (int i = 0; i < setting.config().negative(); i++) {
+      int other = setting.vocabulary().other(draws.bits());
+      if (other != word) {
+        steps.addTarget(other, false);
+      }
     }
   }
 }

@@ -4,7 +4,6 @@ import java.util.Arrays;
 
 /** Immutable: how often each word occurs, and what follows from that. */
 final class Vocabulary {
-  private final int[] parts;
   private final long[] kept;
   private final Noise noise;
 
@@ -13,19 +12,11 @@ final class Vocabulary {
     int words = counts.length;
     double total = Arrays.stream(counts).sum();
     double[] weights = new double[words];
-    parts = new int[words];
     kept = new long[words];
-    double[] loads = new double[config.parts()];
     for (int word = 0; word < words; word++) {
       double share = keptShare(counts[word] / total, config.sample());
       kept[word] = Math.round(share * (1L << 32));
       weights[word] = Math.pow(counts[word], config.nsExponent());
-      int least = 0;
-      for (int part = 1; part < loads.length; part++) {
-        least = loads[part] < loads[least] ? part : least;
-      }
-      parts[word] = least;
-      loads[least] += share * counts[word] + 1;
     }
     noise = new Noise(weights);
   }
@@ -34,11 +25,6 @@ final class Vocabulary {
   private static double keptShare(double share, double sample) {
     double ratio = sample / share;
     return sample == 0 ? 1 : Math.min(1, Math.sqrt(ratio) + ratio);
-  }
-
-  /** The part that a word belongs to. */
-  int part(int word) {
-    return parts[word];
   }
 
   /** Whether an occurrence of a word counts, for 64 random bits. */

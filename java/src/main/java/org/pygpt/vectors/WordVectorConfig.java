@@ -11,7 +11,7 @@ package org.pygpt.vectors;
  * @param alpha the first learning rate
  * @param minAlpha the last one
  * @param skipGram whether a neighbour foretells the word, rather than their mean
- * @param parts of the words, at least 2; results depend on it
+ * @param parts of the vectors' columns, at least 2; results depend on it
  * @param threads at most as many as parts; results do not depend on it
  */
 public record WordVectorConfig(

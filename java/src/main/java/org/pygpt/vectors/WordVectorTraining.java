@@ -15,13 +15,11 @@ import org.pygpt.kernels.reference.PlainNegativeSampling;
  * <p>The same text, options and first vectors give the same bits, whatever the number of threads.
  */
 public final class WordVectorTraining implements AutoCloseable {
-  /**
-   * Words, for each part, after which the workers meet; between these bounds as the text is long.
-   */
+  /** Words, for each part, that are read at once; between these bounds as the text is long. */
   private static final int LEAST_WORDS = 1 << 10;
 
   private static final int MOST_WORDS = 1 << 13;
-  private static final int MEETINGS = 64; // in a pass over a text of some hundred thousand words
+  private static final int READINGS = 64; // in a pass over a text of some hundred thousand words
 
   /** Multiply-adds from which on compiling the vector bodies pays. */
   private static final double VECTORS_FROM = 2e8;
@@ -29,10 +27,8 @@ public final class WordVectorTraining implements AutoCloseable {
   private final WordVectorConfig config;
   private final Sentences sentences;
   private final int words;
-  private final NegativeSampling rows; // says where they are
-  private final float[] inputs;
-  private final float[] outputs;
-  private final Scheme scheme;
+  private final NegativeSampling[] kernels;
+  private final Learner learner;
   private final Team team;
   private volatile long done;
 
@@ -52,34 +48,25 @@ public final class WordVectorTraining implements AutoCloseable {
     this.config = config;
     sentences = new Sentences(ids, ends);
     words = counts.length;
-    NegativeSampling[] kernels = new NegativeSampling[config.parts()];
+    kernels = new NegativeSampling[config.parts()];
     Arrays.setAll(kernels, kernels(backend));
-    rows = kernels[0];
-    if ((long) words * rows.width() > Scheme.MOST_NUMBERS) {
-      throw new IllegalArgumentException(
-          "vectors: expected at most %,d numbers in all, got %,d words of %,d"
-              .formatted(Scheme.MOST_NUMBERS, words, rows.width()));
-    }
-    inputs = new float[rows.row(words)];
-    outputs = new float[rows.row(words)];
     team = new Team(config.parts(), Math.min(config.threads(), config.parts()), () -> false);
-    Scheme.Setting setting =
-        new Scheme.Setting(
-            config, new Vocabulary(counts, config), sentences, inputs, outputs, kernels, team);
-    scheme = config.skipGram() ? new SkipGram(setting) : new Cbow(setting);
+    Vocabulary vocabulary = new Vocabulary(counts, config);
+    learner = new Learner(new Setting(config, vocabulary, sentences, kernels, team));
   }
 
   private IntFunction<NegativeSampling> kernels(String backend) {
     switch (backend) {
       case "plain" -> {
-        return part -> new PlainNegativeSampling(config.size());
+        return part -> new PlainNegativeSampling(config.size(), words, part, config.parts());
       }
       case "cpu" -> {
         boolean vectors = work() >= VECTORS_FROM;
         if (vectors) {
           CpuNegativeSampling.warmUp();
         }
-        return part -> new CpuNegativeSampling(config.size(), vectors, CpuNegativeSampling.ALIGNED);
+        int parts = config.parts();
+        return part -> new CpuNegativeSampling(config.size(), words, vectors, part, parts);
       }
       default ->
           throw new IllegalArgumentException("backend: expected cpu or plain, got " + backend);
@@ -109,14 +96,14 @@ public final class WordVectorTraining implements AutoCloseable {
    */
   public void run(Runnable check) {
     long place = 0;
-    int words = Math.clamp(sentences.ids().length / MEETINGS, LEAST_WORDS, MOST_WORDS);
+    int words = Math.clamp(sentences.ids().length / READINGS, LEAST_WORDS, MOST_WORDS);
     for (int epoch = 0; epoch < config.epochs(); epoch++) {
       for (int first = 0; first < sentences.count(); ) {
         check.run();
         int last = sentences.after(first, words * config.parts());
         double share = (double) done / total();
         double rate = config.alpha() - (config.alpha() - config.minAlpha()) * share;
-        scheme.learn(first, last, place++, (float) rate);
+        learner.learn(first, last, place++, (float) rate);
         done += sentences.end(last - 1) - sentences.begin(first);
         first = last;
       }
@@ -125,27 +112,32 @@ public final class WordVectorTraining implements AutoCloseable {
 
   /** Copies vectors from addresses, each (words, size) of float32. */
   public void write(long inputsAddress, long outputsAddress) {
-    copy(inputsAddress, inputs, true);
-    copy(outputsAddress, outputs, true);
+    for (NegativeSampling kernel : kernels) {
+      copy(inputsAddress, kernel, kernel.inputs(), true);
+      copy(outputsAddress, kernel, kernel.outputs(), true);
+    }
   }
 
   /** Copies vectors to addresses, each (words, size) of float32. */
   public void read(long inputsAddress, long outputsAddress) {
-    copy(inputsAddress, inputs, false);
-    copy(outputsAddress, outputs, false);
+    for (NegativeSampling kernel : kernels) {
+      copy(inputsAddress, kernel, kernel.inputs(), false);
+      copy(outputsAddress, kernel, kernel.outputs(), false);
+    }
   }
 
   @SuppressWarnings("restricted") // the caller's memory
-  private void copy(long address, float[] vectors, boolean toRows) {
-    int size = config.size();
-    long rowBytes = (long) size * Float.BYTES;
+  private void copy(long address, NegativeSampling kernel, float[] rows, boolean toRows) {
+    int n = kernel.end() - kernel.begin();
+    long rowBytes = (long) config.size() * Float.BYTES;
     MemorySegment numbers = MemorySegment.ofAddress(address).reinterpret(words * rowBytes);
     for (int word = 0; word < words; word++) {
-      int at = rows.row(word);
+      int at = kernel.row(word);
+      long from = word * rowBytes + (long) kernel.begin() * Float.BYTES;
       if (toRows) {
-        MemorySegment.copy(numbers, ValueLayout.JAVA_FLOAT, word * rowBytes, vectors, at, size);
+        MemorySegment.copy(numbers, ValueLayout.JAVA_FLOAT, from, rows, at, n);
       } else {
-        MemorySegment.copy(vectors, at, numbers, ValueLayout.JAVA_FLOAT, word * rowBytes, size);
+        MemorySegment.copy(rows, at, numbers, ValueLayout.JAVA_FLOAT, from, n);
       }
     }
   }

@@ -2,12 +2,11 @@
  * Word vectors: word2vec's skip-gram and CBOW with negative sampling, by several threads with the
  * same bits each time.
  *
- * <p>Words are divided into as many parts as there are workers, by number and frequency, once. A
- * step of skip-gram touches one input row and some output rows; it goes into the queue of (part of
- * the input, part of the output). In turn {@code p} worker {@code u} does the queue (u, u + p), so
- * that no two workers ever have a row in common: what they do is some order of steps one after
- * another, and always the same. So no update is lost, none waits for another, and the workers meet
- * a few times in some thousand words. CBOW's inputs are means of rows of all parts; see {@link
- * org.pygpt.vectors.Cbow}.
+ * <p>Workers divide the columns of all vectors among them, not the text: each has the same few
+ * columns of every row, for ever, so that no two write to one place, and no row goes from one
+ * core's cache to another's. What they exchange are dot products: each makes its part of those of a
+ * batch of some hundred words, they meet, and each moves its columns by the sums. Steps are read
+ * from the text by all of them before, each from a stretch of its own. See {@link
+ * org.pygpt.vectors.Learner}.
  */
 package org.pygpt.vectors;

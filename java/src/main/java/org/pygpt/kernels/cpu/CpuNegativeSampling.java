@@ -5,49 +5,71 @@ import static org.pygpt.kernels.cpu.VectorMath.load;
 
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
 import org.pygpt.kernels.NegativeSampling;
 
 /**
  * word2vec's step by vectors, or by plain loops with the same bits where a run is too short for C2
- * to pay. Rows are whole vectors, so that no loop has an end of its own.
+ * to pay. Rows and each kernel's columns are whole vectors, so that no loop has an end of its own.
+ *
+ * <p>Dot products, factors and moves are passes of their own: no product waits for another, so the
+ * processor fetches the rows of many targets at once, which lie anywhere in memory.
  */
 public final class CpuNegativeSampling implements NegativeSampling {
   /** Calls after which C2 has compiled the loops, on any machine. */
   private static final int WARM_UP_CALLS = 20_000;
 
-  private static final int[] IDS = {0, 1, 3, 1};
+  /** Numbers that lie between what two threads write all the time: two cache lines. */
+  private static final int APART = 2 * 64 / Float.BYTES;
+
+  private static final VectorSpecies<Integer> INTS = VectorMath.SPECIES.withLanes(int.class);
+  private static final VectorSpecies<Float> FOUR = FloatVector.SPECIES_128;
 
   /**
-   * The index in an array at which a cache line begins, in a HotSpot whose large arrays begin with
+   * Where row 0 begins, so that a cache line does there, in a HotSpot whose large arrays begin with
    * one: the numbers come 16 bytes later. A vector that lies across two lines takes twice as long.
    */
-  public static final int ALIGNED = (64 - 16) / Float.BYTES;
+  private static final int FIRST = (64 - 16) / Float.BYTES;
+
+  /** As many numbers as an array holds. */
+  private static final int MOST = Integer.MAX_VALUE - 8 - FIRST;
 
   private static volatile boolean isWarm;
 
-  private final int width;
-  private final int first;
+  private final int begin;
+  private final int end;
+  private final int width; // whole vectors, of which zeros are what is beyond the last column
+  private final float[] inputs; // of all words, then the means of a batch's steps
+  private final float[] outputs;
+  private final int words;
   private final boolean vectors;
-  private final float[] lanes = new float[2 * LANES];
+  private final float[] lanes = new float[APART + LANES + 4 + APART]; // sums of each, then of four
+  private float[] factors = {}; // of each target
 
   /**
-   * A kernel for vectors of this size.
+   * The kernel of part {@code index} of the columns of vectors of this size.
    *
    * @param vectors whether to use the vector bodies; see {@link #warmUp}
+   * @throws IllegalArgumentException if there are more numbers than an array holds
    */
-  public CpuNegativeSampling(int size, boolean vectors) {
-    this(size, vectors, 0);
-  }
-
-  /**
-   * A kernel whose rows begin later.
-   *
-   * @param first where row 0 begins; see {@link #ALIGNED}
-   */
-  public CpuNegativeSampling(int size, boolean vectors, int first) {
-    this.first = first;
-    width = Math.multiplyExact(Math.ceilDiv(size, LANES), LANES);
+  public CpuNegativeSampling(int size, int words, boolean vectors, int index, int parts) {
+    long blocks = Math.ceilDiv(size, LANES);
+    long from = Math.ceilDiv(blocks * index, parts) * LANES;
+    long to = Math.ceilDiv(blocks * (index + 1), parts) * LANES;
+    begin = (int) Math.min(size, from);
+    end = (int) Math.min(size, to);
+    width = (int) (to - from);
+    this.words = words;
     this.vectors = vectors;
+    if ((words + (long) MOST_STEPS) * width > MOST) {
+      throw new IllegalArgumentException(
+          "vectors: expected at most %,d numbers for each worker, got %,d words of %,d"
+              .formatted(MOST - (long) MOST_STEPS * width, words, width));
+    }
+    inputs = new float[row(words + MOST_STEPS)];
+    outputs = new float[row(words)];
   }
 
   /** Has the vector bodies compiled, which takes some tenths of a second the first time. */
@@ -55,253 +77,223 @@ public final class CpuNegativeSampling implements NegativeSampling {
     if (isWarm) {
       return;
     }
-    int size = 4 * LANES;
-    var kernel = new CpuNegativeSampling(size, true);
-    float[] rows = new float[4 * size];
-    float[] gradient = new float[size];
-    int[] targets = {1, 2, 4, 4}; // a pair, then one and another of one row
+    var kernel = new CpuNegativeSampling(4 * LANES, 4, true, 0, 1);
+    int[] inputs = {0, 1, 3, 1, 2};
+    int[] targets = new int[2 * LANES];
+    Arrays.setAll(targets, i -> i % 8);
+    Batch batch =
+        new Batch(inputs, new int[] {0, 4, 5}, targets, new int[] {0, 6, targets.length}, 0, 2);
+    float[][] dots = new float[2][targets.length];
     for (int call = 0; call < WARM_UP_CALLS; call++) {
-      kernel.step(rows, 0, rows, targets, 0, 4, 0, gradient, 0);
-      kernel.add(gradient, 0, rows, size, size);
-      kernel.mean(rows, IDS, 0, 4, 0, gradient, 0, size);
-      kernel.addToAll(gradient, 0, rows, IDS, 0, 4, 0, size);
+      kernel.look(batch, dots[0]);
+      kernel.move(batch, dots, 0);
     }
     isWarm = true;
   }
 
   @Override
-  public int width() {
-    return width;
+  public int begin() {
+    return begin;
   }
 
   @Override
-  public int row(int id) {
-    return first + id * width;
+  public int end() {
+    return end;
   }
 
   @Override
-  public void step(
-      float[] inputs,
-      int input,
-      float[] outputs,
-      int[] targets,
-      int from,
-      int to,
-      float rate,
-      float[] gradient,
-      int at) {
-    Arrays.fill(gradient, at, at + width, 0);
+  public int row(int word) {
+    return FIRST + word * width;
+  }
+
+  @Override
+  public float[] inputs() {
+    return inputs;
+  }
+
+  @Override
+  public float[] outputs() {
+    return outputs;
+  }
+
+  @Override
+  public void look(Batch batch, float[] dots) {
+    if (width == 0) { // more workers than there are vectors in a row
+      Arrays.fill(dots, 0, batch.length(), 0);
+      return;
+    }
+    int x = row(words);
+    for (int step = batch.first(); step < batch.last(); step++, x += width) {
+      mean(batch.inputs(), batch.firstInputs()[step], batch.firstInputs()[step + 1], x);
+      int from = batch.firstTargets()[step];
+      int to = batch.firstTargets()[step + 1];
+      dots(x, batch.targets(), from, to, dots, from - batch.begin());
+    }
+  }
+
+  private void mean(int[] ids, int from, int to, int at) {
     if (vectors) {
-      vectors(inputs, input, outputs, targets, from, to, rate, gradient, at);
-    } else {
-      plainStep(inputs, input, outputs, targets, from, to, rate, gradient, at);
+      vectorMean(inputs, ids, from, to, at, width);
+      return;
     }
-  }
-
-  private void vectors(
-      float[] inputs,
-      int input,
-      float[] outputs,
-      int[] targets,
-      int from,
-      int to,
-      float rate,
-      float[] gradient,
-      int at) {
-    int t = from;
-    while (t < to) {
-      boolean two = t + 1 < to && targets[t] >>> 1 != targets[t + 1] >>> 1;
-      if (two) {
-        vectorTwo(inputs, input, outputs, targets, t, rate, gradient, at, first, width, lanes);
-      } else {
-        vectorOne(inputs, input, outputs, targets, t, rate, gradient, at, first, width, lanes);
-      }
-      t += two ? 2 : 1;
-    }
-  }
-
-  private static void vectorOne(
-      float[] inputs,
-      int input,
-      float[] outputs,
-      int[] targets,
-      int t,
-      float rate,
-      float[] gradient,
-      int at,
-      int first,
-      int width,
-      float[] lanes) {
-    int output = first + (targets[t] >>> 1) * width;
-    FloatVector products = load(inputs, input).mul(load(outputs, output));
-    for (int i = LANES; i < width; i += LANES) {
-      products = load(inputs, input + i).fma(load(outputs, output + i), products);
-    }
-    products.intoArray(lanes, 0);
-    float g = rate * ((targets[t] & 1) - VectorMath.sigmoid(sum(lanes, 0)));
-    FloatVector factor = VectorMath.broadcast(g);
-    for (int i = 0; i < width; i += LANES) {
-      FloatVector y = load(outputs, output + i);
-      y.fma(factor, load(gradient, at + i)).intoArray(gradient, at + i);
-      load(inputs, input + i).fma(factor, y).intoArray(outputs, output + i);
-    }
-  }
-
-  /** Two targets of different rows, with the bits of one after the other and fewer loads. */
-  private static void vectorTwo(
-      float[] inputs,
-      int input,
-      float[] outputs,
-      int[] targets,
-      int t,
-      float rate,
-      float[] gradient,
-      int at,
-      int first,
-      int width,
-      float[] lanes) {
-    int one = first + (targets[t] >>> 1) * width;
-    int other = first + (targets[t + 1] >>> 1) * width;
-    FloatVector x = load(inputs, input);
-    FloatVector p = x.mul(load(outputs, one));
-    FloatVector q = x.mul(load(outputs, other));
-    for (int i = LANES; i < width; i += LANES) {
-      x = load(inputs, input + i);
-      p = x.fma(load(outputs, one + i), p);
-      q = x.fma(load(outputs, other + i), q);
-    }
-    p.intoArray(lanes, 0);
-    q.intoArray(lanes, LANES);
-    float g = rate * ((targets[t] & 1) - VectorMath.sigmoid(sum(lanes, 0)));
-    float h = rate * ((targets[t + 1] & 1) - VectorMath.sigmoid(sum(lanes, LANES)));
-    FloatVector u = VectorMath.broadcast(g);
-    FloatVector v = VectorMath.broadcast(h);
-    for (int i = 0; i < width; i += LANES) {
-      x = load(inputs, input + i);
-      FloatVector y = load(outputs, one + i);
-      FloatVector z = load(outputs, other + i);
-      z.fma(v, y.fma(u, load(gradient, at + i))).intoArray(gradient, at + i);
-      x.fma(u, y).intoArray(outputs, one + i);
-      x.fma(v, z).intoArray(outputs, other + i);
-    }
-  }
-
-  private void plainStep(
-      float[] inputs,
-      int input,
-      float[] outputs,
-      int[] targets,
-      int from,
-      int to,
-      float rate,
-      float[] gradient,
-      int at) {
-    for (int t = from; t < to; t++) {
-      int output = row(targets[t] >>> 1);
-      Arrays.fill(lanes, 0, LANES, 0);
-      for (int i = 0; i < width; i++) {
-        int lane = i & (LANES - 1);
-        lanes[lane] = Math.fma(inputs[input + i], outputs[output + i], lanes[lane]);
-      }
-      float g = rate * ((targets[t] & 1) - VectorMath.sigmoid(sum(lanes, 0)));
-      for (int i = 0; i < width; i++) {
-        float y = outputs[output + i];
-        gradient[at + i] = Math.fma(y, g, gradient[at + i]);
-        outputs[output + i] = Math.fma(inputs[input + i], g, y);
-      }
-    }
-  }
-
-  /** The sum of one number for each lane, in a fixed order that has few steps. */
-  private static float sum(float[] lanes, int at) {
-    float a = lanes[at];
-    float b = lanes[at + 1];
-    float c = lanes[at + 2];
-    float d = lanes[at + 3];
-    for (int lane = at + 4; lane < at + LANES; lane += 4) {
-      a += lanes[lane];
-      b += lanes[lane + 1];
-      c += lanes[lane + 2];
-      d += lanes[lane + 3];
-    }
-    return (a + b) + (c + d);
-  }
-
-  @Override
-  public void add(float[] from, int i, float[] to, int j, int n) {
-    VectorMath.add(vectors, from, i, to, j, n);
-  }
-
-  @Override
-  public void mean(
-      float[] rows, int[] ids, int from, int to, int column, float[] out, int at, int n) {
     float share = 1f / (to - from);
-    if (vectors) {
-      vectorMean(rows, ids, from, to, first + column, out, at, n, width, share);
-      return;
-    }
-    for (int c = 0; c < n; c++) {
-      float sum = rows[row(ids[from]) + column + c];
+    for (int c = 0; c < width; c++) {
+      float sum = inputs[row(ids[from]) + c];
       for (int i = from + 1; i < to; i++) {
-        sum += rows[row(ids[i]) + column + c];
+        sum += inputs[row(ids[i]) + c];
       }
-      out[at + c] = sum * share;
+      inputs[at + c] = sum * share;
     }
   }
 
-  private static void vectorMean(
-      float[] rows,
-      int[] ids,
+  private static void vectorMean(float[] inputs, int[] ids, int from, int to, int at, int width) {
+    float share = 1f / (to - from);
+    for (int c = 0; c < width; c += LANES) {
+      FloatVector sum = load(inputs, FIRST + ids[from] * width + c);
+      for (int i = from + 1; i < to; i++) {
+        sum = sum.add(load(inputs, FIRST + ids[i] * width + c));
+      }
+      sum.mul(share).intoArray(inputs, at + c);
+    }
+  }
+
+  private void dots(int x, int[] targets, int from, int to, float[] dots, int at) {
+    if (vectors) {
+      vectorDots(inputs, x, outputs, targets, from, to, dots, at, width, lanes);
+      return;
+    }
+    for (int t = from; t < to; t++) {
+      int y = row(targets[t] >>> 1);
+      Arrays.fill(lanes, APART, APART + LANES, 0);
+      for (int c = 0; c < width; c++) {
+        int lane = APART + (c & (LANES - 1));
+        lanes[lane] = Math.fma(inputs[x + c], outputs[y + c], lanes[lane]);
+      }
+      for (int lane = 4; lane < LANES; lane++) {
+        lanes[APART + (lane & 3)] += lanes[APART + lane];
+      }
+      dots[at + t - from] = sumOfFour(lanes, APART);
+    }
+  }
+
+  private static void vectorDots(
+      float[] inputs,
+      int x,
+      float[] outputs,
+      int[] targets,
       int from,
       int to,
-      int begin,
-      float[] out,
+      float[] dots,
       int at,
-      int n,
       int width,
-      float share) {
-    for (int c = 0; c < n; c += LANES) {
-      FloatVector sum = load(rows, ids[from] * width + begin + c);
-      for (int i = from + 1; i < to; i++) {
-        sum = sum.add(load(rows, ids[i] * width + begin + c));
+      float[] lanes) {
+    for (int t = from; t < to; t++) {
+      int y = FIRST + (targets[t] >>> 1) * width;
+      FloatVector products = load(inputs, x).mul(load(outputs, y));
+      for (int c = LANES; c < width; c += LANES) {
+        products = load(inputs, x + c).fma(load(outputs, y + c), products);
       }
-      sum.mul(share).intoArray(out, at + c);
+      products.intoArray(lanes, APART);
+      FloatVector four = FloatVector.fromArray(FOUR, lanes, APART);
+      for (int lane = 4; lane < LANES; lane += 4) {
+        four = four.add(FloatVector.fromArray(FOUR, lanes, APART + lane));
+      }
+      four.intoArray(lanes, APART + LANES);
+      dots[at + t - from] = sumOfFour(lanes, APART + LANES);
     }
   }
 
+  private static float sumOfFour(float[] x, int at) {
+    return (x[at] + x[at + 1]) + (x[at + 2] + x[at + 3]);
+  }
+
   @Override
-  public void addToAll(
-      float[] gradient, int at, float[] rows, int[] ids, int from, int to, int column, int n) {
-    if (vectors) {
-      vectorAddToAll(gradient, at, rows, ids, from, to, first + column, n, width);
+  public void move(Batch batch, float[][] dots, float rate) {
+    if (width == 0) {
       return;
     }
-    for (int i = from; i < to; i++) {
-      add(gradient, at, rows, row(ids[i]) + column, n);
-    }
-  }
-
-  private static void vectorAddToAll(
-      float[] gradient,
-      int at,
-      float[] rows,
-      int[] ids,
-      int from,
-      int to,
-      int begin,
-      int n,
-      int width) {
-    for (int c = 0; c < n; c += LANES) {
-      FloatVector added = load(gradient, at + c);
-      for (int i = from; i < to; i++) {
-        int row = ids[i] * width + begin + c;
-        load(rows, row).add(added).intoArray(rows, row);
+    factors(batch, dots, rate);
+    int x = row(words);
+    for (int step = batch.first(); step < batch.last(); step++, x += width) {
+      if (vectors) {
+        vectorMove(batch, step, x, factors, inputs, outputs, width);
+      } else {
+        plainMove(batch, step, x);
       }
     }
   }
 
-  @Override
-  public int column(int index, int parts) {
-    return (int) ((long) (width / LANES) * index / parts) * LANES;
+  /** How far each target goes: rate * (label - sigmoid(dot)). */
+  private void factors(Batch batch, float[][] dots, float rate) {
+    int length = batch.length();
+    if (factors.length < length) {
+      factors = new float[length];
+    }
+    System.arraycopy(dots[0], 0, factors, 0, length);
+    for (int part = 1; part < dots.length; part++) {
+      VectorMath.add(vectors, dots[part], 0, factors, 0, length);
+    }
+    int begin = batch.begin();
+    int bound = VectorMath.bound(vectors, length);
+    if (bound > 0) {
+      vectorFactors(batch.targets(), begin, bound, rate, factors);
+    }
+    for (int i = bound; i < length; i++) {
+      int label = batch.targets()[begin + i] & 1;
+      factors[i] = rate * (label - VectorMath.sigmoid(factors[i]));
+    }
+  }
+
+  private static void vectorFactors(
+      int[] targets, int begin, int bound, float rate, float[] factors) {
+    for (int i = 0; i < bound; i += LANES) {
+      IntVector bits = IntVector.fromArray(INTS, targets, begin + i).and(1);
+      FloatVector labels = (FloatVector) bits.convert(VectorOperators.I2F, 0);
+      labels.sub(VectorMath.sigmoid(load(factors, i))).mul(rate).intoArray(factors, i);
+    }
+  }
+
+  private void plainMove(Batch batch, int step, int x) {
+    int from = batch.firstTargets()[step];
+    int to = batch.firstTargets()[step + 1];
+    for (int c = 0; c < width; c++) {
+      float sum = 0;
+      for (int t = from; t < to; t++) {
+        int at = row(batch.targets()[t] >>> 1) + c;
+        float g = factors[t - batch.begin()];
+        float y = outputs[at];
+        sum = Math.fma(y, g, sum);
+        outputs[at] = Math.fma(inputs[x + c], g, y);
+      }
+      for (int i = batch.firstInputs()[step]; i < batch.firstInputs()[step + 1]; i++) {
+        inputs[row(batch.inputs()[i]) + c] += sum;
+      }
+    }
+  }
+
+  private static void vectorMove(
+      Batch batch, int step, int x, float[] factors, float[] inputs, float[] outputs, int width) {
+    int[] targets = batch.targets();
+    int[] ids = batch.inputs();
+    int from = batch.firstTargets()[step];
+    int to = batch.firstTargets()[step + 1];
+    int offset = batch.begin();
+    int firstId = batch.firstInputs()[step];
+    int lastId = batch.firstInputs()[step + 1];
+    for (int c = 0; c < width; c += LANES) {
+      FloatVector input = load(inputs, x + c);
+      FloatVector sum = VectorMath.broadcast(0);
+      for (int t = from; t < to; t++) {
+        int at = FIRST + (targets[t] >>> 1) * width + c;
+        FloatVector g = VectorMath.broadcast(factors[t - offset]);
+        FloatVector y = load(outputs, at);
+        sum = y.fma(g, sum);
+        input.fma(g, y).intoArray(outputs, at);
+      }
+      for (int i = firstId; i < lastId; i++) {
+        int at = FIRST + ids[i] * width + c;
+        load(inputs, at).add(sum).intoArray(inputs, at);
+      }
+    }
   }
 }

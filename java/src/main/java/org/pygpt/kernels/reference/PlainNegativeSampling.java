@@ -1,5 +1,6 @@
 package org.pygpt.kernels.reference;
 
+import java.util.Arrays;
 import org.pygpt.kernels.NegativeSampling;
 
 /**
@@ -9,83 +10,101 @@ import org.pygpt.kernels.NegativeSampling;
  * label 0; its derivative by x . y is sigmoid(x . y) - label for both.
  */
 public final class PlainNegativeSampling implements NegativeSampling {
-  private final int size;
+  private final int begin;
+  private final int end;
+  private final float[] inputs;
+  private final float[] outputs;
+  private double[][] means = {}; // (steps, columns)
 
-  /** A kernel for vectors of this size, whose rows have no gaps. */
-  public PlainNegativeSampling(int size) {
-    this.size = size;
+  /** The kernel of part {@code index} of the columns of vectors of this size. */
+  public PlainNegativeSampling(int size, int words, int index, int parts) {
+    begin = (int) ((long) size * index / parts);
+    end = (int) ((long) size * (index + 1) / parts);
+    inputs = new float[Math.multiplyExact(words, end - begin)];
+    outputs = new float[inputs.length];
   }
 
   @Override
-  public int width() {
-    return size;
+  public int begin() {
+    return begin;
   }
 
   @Override
-  public int row(int id) {
-    return id * size;
+  public int end() {
+    return end;
   }
 
   @Override
-  public void step(
-      float[] inputs,
-      int input,
-      float[] outputs,
-      int[] targets,
-      int from,
-      int to,
-      float rate,
-      float[] gradient,
-      int at) {
-    double[] dInput = new double[size];
-    for (int t = from; t < to; t++) {
-      int output = (targets[t] >>> 1) * size;
-      int label = targets[t] & 1;
-      double dot = 0;
-      for (int i = 0; i < size; i++) {
-        dot += (double) inputs[input + i] * outputs[output + i];
+  public int row(int word) {
+    return word * (end - begin);
+  }
+
+  @Override
+  public float[] inputs() {
+    return inputs;
+  }
+
+  @Override
+  public float[] outputs() {
+    return outputs;
+  }
+
+  @Override
+  public void look(Batch batch, float[] dots) {
+    int n = end - begin;
+    means = new double[batch.last() - batch.first()][n];
+    for (int step = batch.first(); step < batch.last(); step++) {
+      double[] x = means[step - batch.first()];
+      int from = batch.firstInputs()[step];
+      int to = batch.firstInputs()[step + 1];
+      for (int c = 0; c < n; c++) {
+        for (int i = from; i < to; i++) {
+          x[c] += inputs[row(batch.inputs()[i]) + c];
+        }
+        x[c] /= to - from;
       }
-      double g = rate * (label - 1 / (1 + Math.exp(-dot)));
-      for (int i = 0; i < size; i++) {
-        double y = outputs[output + i];
-        dInput[i] += g * y;
-        outputs[output + i] = (float) (y + g * inputs[input + i]);
+      for (int t = batch.firstTargets()[step]; t < batch.firstTargets()[step + 1]; t++) {
+        int output = row(batch.targets()[t] >>> 1);
+        double dot = 0;
+        for (int c = 0; c < n; c++) {
+          dot += x[c] * outputs[output + c];
+        }
+        dots[t - batch.begin()] = (float) dot;
       }
     }
-    for (int i = 0; i < size; i++) {
-      gradient[at + i] = (float) dInput[i];
-    }
   }
 
   @Override
-  public void add(float[] from, int i, float[] to, int j, int n) {
-    for (int c = 0; c < n; c++) {
-      to[j + c] += from[i + c];
-    }
-  }
-
-  @Override
-  public void mean(
-      float[] rows, int[] ids, int from, int to, int column, float[] out, int at, int n) {
-    for (int c = 0; c < n; c++) {
-      double sum = 0;
-      for (int i = from; i < to; i++) {
-        sum += rows[ids[i] * size + column + c];
+  public void move(Batch batch, float[][] dots, float rate) {
+    int n = end - begin;
+    double[] gradient = new double[n];
+    for (int step = batch.first(); step < batch.last(); step++) {
+      Arrays.fill(gradient, 0);
+      double[] x = means[step - batch.first()];
+      for (int t = batch.firstTargets()[step]; t < batch.firstTargets()[step + 1]; t++) {
+        double g = rate * ((batch.targets()[t] & 1) - sigmoid(dots, t - batch.begin()));
+        int output = row(batch.targets()[t] >>> 1);
+        for (int c = 0; c < n; c++) {
+          double y = outputs[output + c];
+          gradient[c] += g * y;
+          outputs[output + c] = (float) (y + g * x[c]);
+        }
       }
-      out[at + c] = (float) (sum / (to - from));
+      for (int i = batch.firstInputs()[step]; i < batch.firstInputs()[step + 1]; i++) {
+        int input = row(batch.inputs()[i]);
+        for (int c = 0; c < n; c++) {
+          inputs[input + c] = (float) (inputs[input + c] + gradient[c]);
+        }
+      }
     }
   }
 
-  @Override
-  public void addToAll(
-      float[] gradient, int at, float[] rows, int[] ids, int from, int to, int column, int n) {
-    for (int i = from; i < to; i++) {
-      add(gradient, at, rows, ids[i] * size + column, n);
+  /** Of the sum of all parts of a dot product. */
+  private static double sigmoid(float[][] dots, int at) {
+    double dot = 0;
+    for (float[] part : dots) {
+      dot += part[at];
     }
-  }
-
-  @Override
-  public int column(int index, int parts) {
-    return (int) ((long) size * index / parts);
+    return 1 / (1 + Math.exp(-dot));
   }
 }

@@ -3,101 +3,134 @@ package org.pygpt.kernels.cpu;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.pygpt.kernels.NegativeSampling;
+import org.pygpt.kernels.NegativeSampling.Batch;
 import org.pygpt.kernels.reference.PlainNegativeSampling;
 
 class NegativeSamplingTest {
   private static final int ROWS = 7;
-  private static final int[] TARGETS = {9, 0, 6, 13, 4, 6, 99}; // the last is not among them
 
-  /** Rows of {@code size} numbers that begin {@code width} apart. */
-  private static float[] rows(int size, int width, long seed) {
+  /** A row may be a target or an input twice; steps before and after it are none. */
+  private static final Batch BATCH =
+      new Batch(
+          new int[] {99, 5, 1, 5, 0, 3, 6, 2, 2, 4, 99},
+          new int[] {0, 1, 4, 5, 7, 9, 10, 11},
+          new int[] {99, 0, 6, 13, 4, 6, 1, 2, 7, 9, 12, 2, 11, 1, 3, 5, 8, 10, 0, 7, 99},
+          new int[] {0, 1, 6, 7, 13, 18, 20, 21},
+          1,
+          6);
+
+  /** {@code rows} vectors of {@code size} numbers. */
+  private static float[] numbers(int rows, int size, long seed) {
     Random random = new Random(seed);
-    float[] rows = new float[ROWS * width];
-    for (int row = 0; row < ROWS; row++) {
-      for (int i = 0; i < size; i++) {
-        rows[row * width + i] = (float) random.nextGaussian() / 2;
-      }
+    float[] numbers = new float[rows * size];
+    for (int i = 0; i < numbers.length; i++) {
+      numbers[i] = (float) random.nextGaussian() / 2;
     }
-    return rows;
+    return numbers;
   }
 
-  /** What a step makes of outputs and gradient, without gaps, one after the other. */
-  private static float[] stepped(NegativeSampling kernel, int size, float rate) {
-    int width = kernel.width();
-    float[] inputs = rows(size, width, 1);
-    float[] outputs = rows(size, width, 2);
-    float[] gradient = new float[2 * width];
-    kernel.step(inputs, 3 * width, outputs, TARGETS, 1, 6, rate, gradient, width);
-    kernel.add(gradient, width, inputs, 0, width);
-    kernel.mean(inputs, TARGETS, 1, 3, 0, gradient, 0, width);
-    kernel.addToAll(gradient, 0, inputs, new int[] {9, 5, 1, 5}, 1, 4, 0, width);
-    float[] all = new float[(ROWS + 9) * size];
-    for (int row = 0; row < ROWS; row++) {
-      System.arraycopy(outputs, row * width, all, row * size, size);
+  /** Makes kernels for parts of the columns. */
+  private interface Kernels {
+    NegativeSampling part(int index, int parts);
+  }
+
+  private static Kernels cpu(int size, boolean vectors) {
+    return (index, parts) -> new CpuNegativeSampling(size, ROWS, vectors, index, parts);
+  }
+
+  private static Kernels plain(int size) {
+    return (index, parts) -> new PlainNegativeSampling(size, ROWS, index, parts);
+  }
+
+  /** What a batch makes of all vectors, those of inputs first. */
+  private static float[] moved(Kernels kernels, int parts, int size) {
+    float[] all = numbers(2 * ROWS, size, 1);
+    NegativeSampling[] workers = new NegativeSampling[parts];
+    Arrays.setAll(workers, part -> kernels.part(part, parts));
+    float[][] dots = new float[parts][BATCH.length()];
+    for (int part = 0; part < parts; part++) {
+      copy(all, size, workers[part], true);
+      workers[part].look(BATCH, dots[part]);
     }
-    System.arraycopy(gradient, width, all, ROWS * size, size);
-    for (int row = 0; row < ROWS; row++) {
-      System.arraycopy(inputs, row * width, all, (ROWS + 1 + row) * size, size);
+    for (NegativeSampling kernel : workers) {
+      kernel.move(BATCH, dots, 0.1f);
+      copy(all, size, kernel, false);
     }
     return all;
+  }
+
+  private static void copy(float[] all, int size, NegativeSampling kernel, boolean into) {
+    int n = kernel.end() - kernel.begin();
+    for (int i = 0; i < 2 * ROWS; i++) {
+      float[] rows = i < ROWS ? kernel.inputs() : kernel.outputs();
+      int at = kernel.row(i % ROWS);
+      int from = i * size + kernel.begin();
+      System.arraycopy(into ? all : rows, into ? from : at, into ? rows : all, into ? at : from, n);
+    }
   }
 
   @ParameterizedTest
   @ValueSource(ints = {1, 7, 16, 17, 100, 207})
   void theFastKernelIsTheReferenceAndItsLoopsHaveTheBitsOfItsVectors(int size) {
-    float[] expected = stepped(new PlainNegativeSampling(size), size, 0.1f);
-    float[] loops = stepped(new CpuNegativeSampling(size, false), size, 0.1f);
-    assertArrayEquals(expected, loops, 2e-6f); // sums of 207 products in float32
-    assertArrayEquals(loops, stepped(new CpuNegativeSampling(size, true), size, 0.1f));
+    float[] expected = moved(plain(size), 1, size);
+    for (int parts = 1; parts <= 3; parts++) {
+      assertArrayEquals(expected, moved(plain(size), parts, size), 5e-7f);
+      float[] loops = moved(cpu(size, false), parts, size);
+      assertArrayEquals(expected, loops, 2e-6f); // sums of 207 products in float32
+      assertArrayEquals(loops, moved(cpu(size, true), parts, size));
+    }
   }
 
   @Test
   void theReferenceGoesDownTheSlopeOfTheLoss() {
     int size = 5;
-    float[] inputs = rows(size, size, 1);
-    float[] outputs = rows(size, size, 2);
-    float[] gradient = new float[size];
-    float[] moved = outputs.clone();
-    new PlainNegativeSampling(size).step(inputs, 0, moved, TARGETS, 3, 4, 1, gradient, 0);
+    float[] x = numbers(1, size, 1);
+    float[] y = numbers(1, size, 2);
+    NegativeSampling kernel = new PlainNegativeSampling(size, 1, 0, 1);
+    System.arraycopy(x, 0, kernel.inputs(), 0, size);
+    System.arraycopy(y, 0, kernel.outputs(), 0, size);
+    Batch batch = new Batch(new int[] {0}, new int[] {0, 1}, new int[] {1}, new int[] {0, 1}, 0, 1);
+    float[][] dots = new float[1][1];
+    kernel.look(batch, dots[0]);
+    kernel.move(batch, dots, 1);
     for (int i = 0; i < size; i++) {
-      float[] up = inputs.clone();
-      float[] down = inputs.clone();
-      up[i] += 1e-2f;
-      down[i] -= 1e-2f;
-      double slope = (loss(up, outputs, size) - loss(down, outputs, size)) / 2e-2;
-      assertEquals(-slope, gradient[i], 1e-4);
-      up = outputs.clone();
-      down = outputs.clone();
-      up[6 * size + i] += 1e-2f;
-      down[6 * size + i] -= 1e-2f;
-      slope = (loss(inputs, up, size) - loss(inputs, down, size)) / 2e-2;
-      assertEquals(-slope, moved[6 * size + i] - outputs[6 * size + i], 1e-4);
+      assertEquals(-slope(x, i, y), kernel.inputs()[i] - x[i], 1e-4);
+      assertEquals(-slope(y, i, x), kernel.outputs()[i] - y[i], 1e-4);
     }
   }
 
-  /** Of input 0 and target 13: row 6, which was there. */
-  private static double loss(float[] inputs, float[] outputs, int size) {
+  /** Of the loss, by number {@code i} of one of the two vectors. */
+  private static double slope(float[] moved, int i, float[] other) {
+    float[] up = moved.clone();
+    float[] down = moved.clone();
+    up[i] += 1e-2f;
+    down[i] -= 1e-2f;
+    return (loss(up, other) - loss(down, other)) / 2e-2;
+  }
+
+  /** Of a word that was there. */
+  private static double loss(float[] x, float[] y) {
     double dot = 0;
-    for (int i = 0; i < size; i++) {
-      dot += (double) inputs[i] * outputs[6 * size + i];
+    for (int i = 0; i < x.length; i++) {
+      dot += (double) x[i] * y[i];
     }
     return Math.log1p(Math.exp(-dot));
   }
 
   @Test
-  void columnsAreAllOfARow() {
+  void columnsAreAllOfAVector() {
     for (int size : new int[] {1, 16, 100, 300}) {
-      for (NegativeSampling kernel :
-          new NegativeSampling[] {
-            new CpuNegativeSampling(size, false), new PlainNegativeSampling(size)
-          }) {
-        assertEquals(0, kernel.column(0, 3));
-        assertEquals(kernel.width(), kernel.column(3, 3));
+      for (Kernels kernels : new Kernels[] {cpu(size, false), plain(size)}) {
+        assertEquals(0, kernels.part(0, 3).begin());
+        assertEquals(kernels.part(0, 3).end(), kernels.part(1, 3).begin());
+        assertEquals(kernels.part(1, 3).end(), kernels.part(2, 3).begin());
+        assertEquals(size, kernels.part(2, 3).end());
       }
     }
   }
