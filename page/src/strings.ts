@@ -49,6 +49,8 @@ export const TEXT = {
   saving: "Recording …",
   train: {
     none: "No training is known of this model: show a run's folder to see its curves.",
+    at: (step: number, end: number | null) =>
+      end === null ? `After step ${step}.` : `After step ${step} of ${end}.`,
     live: "It trains now.",
     ended: "This training has ended.",
     paused: "Paused.",

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from pygpt.learn.lesson import Change, Code, lessons
+from pygpt.serve import looks
 from tests.page.conftest import AXE, Site
 
 VIEWS = ("train", "flow", "backward", "heads", "lens", "ablate", "sample", "tokens", "embeddings",
@@ -187,6 +188,10 @@ def test_tokens(page: Page, site: Site) -> None:
     page.locator(f"[data-ids='{' '.join(map(str, reverse))}']").wait_for()
     page.locator("input[name=begin]").uncheck()
     page.locator(f"[data-ids='{' '.join(map(str, reverse[1:]))}']").wait_for()
+    example = looks.example(site.model)
+    page.goto(f"{site.address}/?again")  # without a text the model has made one
+    expect(page.locator("textarea")).to_have_value(example)
+    assert example
 
 
 def test_embeddings(page: Page, site: Site) -> None:
