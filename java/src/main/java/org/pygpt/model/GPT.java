@@ -67,6 +67,7 @@ public final class GPT implements Trainable, AutoCloseable {
     this.config = config;
     this.kernels = kernels;
     this.weights = new Parameters(kernels.device(), Layout.of(config), dtype);
+    kernels.expect(weights.count());
     this.cacheDType = dtype;
     this.dropout = config.dropout();
     this.angles =
