@@ -1,6 +1,6 @@
 """Workers that are killed, stopped, or raise, at random moments.
 
-    python -m benchmarks.distributed.failures [--runs N] [--workers N] [--python FILE ...]
+    python -m benchmarks.distributed.failures [--runs N] [--kinds KIND ...] [--python FILE ...]
 
 `launch --max-restarts 1 train makemore` runs undisturbed first. Then each run has a worker killed,
 stopped or made to raise in turn, at a random moment after its first step. Noted is after how many
@@ -137,18 +137,25 @@ def disturb(
 
 
 def check(
-    python: str, runs: int, workers: int, steps: int, scratch: Path, say: Callable[[str], None]
+    python: str,
+    runs: int,
+    kinds: Sequence[str],
+    workers: int,
+    steps: int,
+    seed: int,
+    scratch: Path,
+    say: Callable[[str], None],
 ) -> None:
     """Disturb so many runs."""
     (scratch / "sitecustomize.py").write_text(CUSTOMIZE)
     expected, lasts_s = undisturbed(python, workers, steps, scratch)
     say(f"{python}: undisturbed, {lasts_s:.1f} s")
-    draw = random.Random(1)
+    draw = random.Random(seed)
     done, longest = 0, 0.0
     for number in range(3 * runs):
         if done == runs:
             break
-        kind = list(KINDS)[done % len(KINDS)]
+        kind = kinds[done % len(kinds)]
         rank, after_s = draw.randrange(workers), draw.uniform(0, lasts_s)
         out = scratch / f"run-{number}"
         run = Run(python, workers, steps, out, scratch)
@@ -171,6 +178,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.distributed.failures")
     add = parser.add_argument
     add("--runs", type=int, default=10, metavar="N", help="by each mpiexec, default: 10")
+    add("--kinds", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND",
+        help=f"in turn, default: {', '.join(KINDS)}")  # fmt: skip
+    add("--seed", type=int, default=1, metavar="N", help="of moments and workers, default: 1")
     add("--workers", type=int, default=2, metavar="N", help="default: 2")
     add("--steps", type=int, default=3000, metavar="N", help="default: 3000")
     add("--python", nargs="+", default=[sys.executable], metavar="FILE", help="with an mpiexec")
@@ -179,7 +189,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for python in options.python:
         with tempfile.TemporaryDirectory(prefix="bench-failures-") as scratch:
             folder = Path(scratch)
-            check(python, options.runs, options.workers, options.steps, folder, note)
+            more = (options.workers, options.steps, options.seed, folder, note)
+            check(python, options.runs, options.kinds, *more)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 Linux, root, `ip` and `tc`. mpiexec starts a worker in each namespace, which has a name of its own,
 by `ip netns exec` in place of ssh. For each rate and wire a step of 124 million parameters is
 measured beside what `Cost` predicts before the first one. Then, by `launch --hosts`, the link goes
-down at a random moment of runs of a small model.
+down at a random moment of runs of a small model. What was measured is written as JSON.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ import numpy as np
 from benchmarks.distributed.failures import FIXED, SIZES
 from benchmarks.distributed.start import WORKER
 from benchmarks.harness.check import DisagreementError
-from benchmarks.harness.command import exit_status, make_note
+from benchmarks.harness.command import exit_status, make_note, new_file
 from benchmarks.harness.peer import ROOT
+from benchmarks.harness.report import machine, write
 from pygpt.distributed.launch import Launcher
 from pygpt.engine.door import environment_for_mpi
 
@@ -80,7 +81,7 @@ def hosts() -> Iterator[None]:
 def limit(rate: str) -> None:
     """Limit what each host sends, as `tc` writes rates: `1gbit`."""
     for name in HOSTS:
-        shape = ["root", "tbf", "rate", rate, "burst", "1mb", "latency", "500ms"]
+        shape = ["root", "tbf", "rate", rate, "burst", "128kb", "latency", "500ms"]
         subprocess.run(["tc", "-n", name, "qdisc", "replace", "dev", "pylink", *shape], check=True)
 
 
@@ -105,10 +106,26 @@ def on_first(folder: Path, program: Sequence[str]) -> subprocess.Popen[str]:
     )
 
 
+def on_hosts(python: str, jobs: Sequence[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
+    """Run jobs by two workers, one on each host (see `worker.py`); return what they found.
+
+    Raises:
+        DisagreementError: they failed.
+    """
+    launcher = Launcher.find(str(Path(python).parent / "mpiexec"))
+    program = [python, *WORKER, json.dumps({"transport": "mpi", "jobs": jobs})]
+    process = on_first(folder, launcher.command(2, list(HOSTS), str(agent(folder)), program))
+    text, errors = process.communicate(timeout=1800)
+    lines = [line for line in text.splitlines() if line.startswith("{")]
+    if process.returncode or len(lines) != len(jobs):
+        raise DisagreementError(f"status {process.returncode}: {text}{errors}")
+    return [json.loads(line) for line in lines]
+
+
 def compare(
     python: str, rate: str, wires: Sequence[str], steps: int, folder: Path, begin: str | None
-) -> Iterator[str]:
-    """Train some steps of 124 million parameters; yield what was predicted and what measured."""
+) -> list[dict[str, Any]]:
+    """Train some steps of 124 million parameters with each wire; return what was found."""
     limit(rate)
     jobs: list[dict[str, Any]] = [
         {
@@ -119,15 +136,7 @@ def compare(
     ]  # fmt: skip
     if begin:
         jobs[0]["begins_with"] = f"{begin}-{rate}"
-    launcher = Launcher.find(str(Path(python).parent / "mpiexec"))
-    program = [python, *WORKER, json.dumps({"transport": "mpi", "jobs": jobs})]
-    process = on_first(folder, launcher.command(2, list(HOSTS), str(agent(folder)), program))
-    text, errors = process.communicate(timeout=1800)
-    lines = [line for line in text.splitlines() if line.startswith("{")]
-    if process.returncode or len(lines) != len(wires):
-        raise DisagreementError(f"{rate}: status {process.returncode}: {text}{errors}")
-    for wire, line in zip(wires, lines, strict=True):
-        yield f"{rate}, {wire}: {measured(json.loads(line))}"
+    return on_hosts(python, jobs, folder)
 
 
 def measured(found: dict[str, Any]) -> str:
@@ -200,14 +209,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--begin", metavar="FILE", help="wait for FILE-RATE before the measurements of a rate")
     add("--unplug", type=int, default=3, metavar="N", help="runs that lose the link, default: 3")
     add("--python", default=sys.executable, metavar="FILE", help="with an mpiexec beside it")
+    add("--json", type=Path, metavar="FILE", help="default: build/bench/links-TIME.json")
     options = parser.parse_args(arguments)
-    note = make_note(0)
+    path = new_file(parser, options.json, "links")
+    report: dict[str, Any] = {"machine": machine(1), "command": sys.argv, "steps": []}
+    note = make_note(report["machine"]["load"])
     with tempfile.TemporaryDirectory(prefix="bench-links-") as scratch, hosts():
         folder = Path(scratch)
         for rate in options.rates:
             wires, begin = options.wires, options.begin
-            for line in compare(options.python, rate, wires, options.steps, folder, begin):
-                note(line)
+            found = compare(options.python, rate, wires, options.steps, folder, begin)
+            for wire, each in zip(wires, found, strict=True):
+                note(f"{rate}, {wire}: {measured(each)}")
+                report["steps"].append({"rate": rate, "wire": wire, **each})
+                write(path, report)
         for number in range(options.unplug):
             note(unplug(options.python, number, folder))
 

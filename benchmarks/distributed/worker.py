@@ -2,7 +2,7 @@
 
 It gets ready, and begins when there is the file that `begins_with` names, if that is given. Worker
 0 prints a line of JSON for it, or for each of its `jobs`: what the steps took, and a digest of the
-weights.
+weights. A job of `numbers` has no model: what moving so many of them would cost is measured.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 
 import pygpt
+from pygpt.distributed.cost import measure
+from pygpt.distributed.exchange import CHUNK
 from pygpt.distributed.group import Alone, Group, gather_objects
 from pygpt.training.run import open_run
 
@@ -86,10 +88,15 @@ def train(job: dict[str, Any], group: Group) -> dict[str, Any]:
         }  # fmt: skip
 
 
+def move(job: dict[str, Any], group: Group) -> dict[str, Any]:
+    """Measure what the job says between the workers; return what worker 0 prints."""
+    return vars(measure(group, job["numbers"], job["item_bytes"], CHUNK))
+
+
 if __name__ == "__main__":
     asked = json.loads(sys.argv[1])
     with group_of(asked["transport"]) as workers:
         for each in asked.get("jobs", [asked]):
-            result = train(each, workers)
+            result = (move if "numbers" in each else train)(each, workers)
             if workers.rank == 0:
                 print(json.dumps(result), flush=True)

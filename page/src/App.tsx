@@ -10,6 +10,7 @@ import {
 } from "./state"; // prettier-ignore
 import { TEXT } from "./strings";
 import { Ablate } from "./views/Ablate";
+import { Backward } from "./views/Backward";
 import { Chat } from "./views/Chat";
 import { Compare } from "./views/Compare";
 import { Embeddings } from "./views/Embeddings";
@@ -22,11 +23,12 @@ import { TokensView } from "./views/Tokens";
 import { Train } from "./views/Train";
 
 const SHOWN = {
-  train: Train, flow: Flow, heads: Heads, lens: Lens, ablate: Ablate, sample: Sample,
-  tokens: TokensView, embeddings: Embeddings, chat: Chat, compare: Compare, learn: Learn,
+  train: Train, flow: Flow, backward: Backward, heads: Heads, lens: Lens, ablate: Ablate,
+  sample: Sample, tokens: TokensView, embeddings: Embeddings, chat: Chat, compare: Compare,
+  learn: Learn,
 }; // prettier-ignore
-const WITH_TEXT: View[] = ["flow", "heads", "lens", "ablate", "sample", "tokens", "compare"];
-const WITH_CHECKPOINT: View[] = ["flow", "heads", "lens", "ablate", "sample"];
+const WITH_CHECKPOINT: View[] = ["flow", "backward", "heads", "lens", "ablate", "sample"];
+const WITH_TEXT: View[] = [...WITH_CHECKPOINT, "tokens", "compare"];
 const LOOK_MS = 1500; // between two looks at weights that change
 
 export function App() {
@@ -164,13 +166,17 @@ function useTraining(about: About, fail: (problem: unknown) => void) {
     if (recorded) return;
     const stop = new AbortController();
     let looked = Date.now();
+    let paused = false;
     const read = async () => {
       for await (const data of events("/api/training/events", undefined, stop.signal)) {
         const news = JSON.parse(data) as { state: Training; events: Event[] };
         setTraining(news.state);
-        if (!news.events.length) continue;
+        const pauses = news.state.paused && !paused;
+        paused = news.state.paused;
+        if (!news.events.length && !pauses) continue;
         setSeen((before) => before.concat(news.events));
-        if (news.state.live && news.state.controls && Date.now() - looked > LOOK_MS) {
+        const due = paused || Date.now() - looked > LOOK_MS;
+        if (news.state.live && news.state.controls && due) {
           looked = Date.now();
           setVersion((before) => before + 1);
         }

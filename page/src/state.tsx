@@ -6,8 +6,8 @@ import { type About, type Event, type Packed, Problem, type Tokens, type Trainin
 import { arrays, json } from "./api";
 
 export const VIEWS = [
-  "train", "flow", "heads", "lens", "ablate", "sample", "tokens", "embeddings", "chat", "compare",
-  "learn",
+  "train", "flow", "backward", "heads", "lens", "ablate", "sample", "tokens", "embeddings", "chat",
+  "compare", "learn",
 ] as const; // prettier-ignore
 export type View = (typeof VIEWS)[number];
 
@@ -47,7 +47,7 @@ export function placeOf(hash: string, about: About): Place {
     Math.min(Math.max(0, Math.trunc(Number(given.get(name)) || 0)), end - 1);
   return {
     view: view ?? (trains ? "train" : "flow"),
-    text: given.get("text") ?? "",
+    text: given.get("text") ?? about.example,
     layer: within("layer", about.config.n_layer),
     head: within("head", about.config.n_head),
     lesson: Math.max(1, Math.trunc(Number(given.get("lesson")) || 1)),
@@ -59,7 +59,7 @@ export function placeOf(hash: string, about: About): Place {
 export function hashOf(place: Place): string {
   const said = new URLSearchParams({ view: place.view });
   said.set("begin", place.begin ? "1" : "0");
-  if (place.text) said.set("text", place.text);
+  said.set("text", place.text);
   if (place.layer) said.set("layer", `${place.layer}`);
   if (place.head) said.set("head", `${place.head}`);
   if (place.lesson > 1) said.set("lesson", `${place.lesson}`);
@@ -84,8 +84,10 @@ function useAsked<T>(
   path: string,
   body: unknown,
   keeps: boolean,
+  past = false,
 ): Answer<T> {
   const { version, fail } = useShared();
+  const now = past ? 0 : version; // the past stays what it was
   const [last, setLast] = useState<Answer<T> & { key?: string | null | undefined }>(NOTHING);
   const key = body === null ? null : JSON.stringify(body);
   useEffect(() => {
@@ -101,7 +103,7 @@ function useAsked<T>(
         } else fail(error);
       });
     return () => stop.abort();
-  }, [path, key, version]);
+  }, [path, key, now]);
   return keeps || last.key === key || last.value === null ? last : NOTHING;
 }
 
@@ -113,4 +115,9 @@ export function useJson<T>(path: string, body?: unknown, keeps = false): Answer<
 /** An answer of arrays; `null` as body asks nothing. */
 export function useArrays(path: string, body?: unknown): Answer<Packed> {
   return useAsked<Packed>(arrays, path, body, false);
+}
+
+/** Arrays that do not change with the weights; the last ones until the next. */
+export function usePast(path: string, body: unknown): Answer<Packed> {
+  return useAsked<Packed>(arrays, path, body, true, true);
 }

@@ -18,6 +18,7 @@ export const TEXT = {
   views: {
     train: "Train",
     flow: "Flow",
+    backward: "Backward",
     heads: "Heads",
     lens: "Lens",
     ablate: "Ablate",
@@ -48,6 +49,8 @@ export const TEXT = {
   saving: "Recording …",
   train: {
     none: "No training is known of this model: show a run's folder to see its curves.",
+    at: (step: number, end: number | null) =>
+      end === null ? `After step ${step}.` : `After step ${step} of ${end}.`,
     live: "It trains now.",
     ended: "This training has ended.",
     paused: "Paused.",
@@ -67,6 +70,35 @@ export const TEXT = {
     afterStep: (step: number) => `after step ${step}`,
     meaning: (loss: string, of: string) =>
       `A loss of ${loss} nats: on average the model is as unsure as between ${of} tokens that are equally likely.`,
+  },
+  gradients: {
+    title: "Gradient of each weight",
+    intro: "The last step's, before clipping: how fast the loss of its batch grows with each number of the weight. A step moves each number against it.",
+    none: "A training by several workers keeps no gradient.",
+    caption: "Gradient of each weight",
+    weight: "weight",
+    shape: "shape",
+    norm: "norm",
+    largest: "largest",
+    moved: "moved",
+    since: (step: number) => `moved most since step ${step}`,
+    of: (name: string, step: number) => `Gradient of ${name}, after step ${step}`,
+    tiles: "It has more numbers than are shown: each tile is the one in it that is farthest from 0.",
+  },
+  evaluations: {
+    title: "What it was at each evaluation",
+    intro: "Of how the text to validate with begins: what the model made after it, what it would have said at each place of its stream, where its heads looked. Move through the training with the slider.",
+    evaluation: "Evaluation",
+  },
+  backward: {
+    intro: "From the loss back to the tokens: each cell is how fast the loss grows with that number of the model. Below 0 the loss falls where the number grows.",
+    target: "Loss of the token",
+    all: "all, on average",
+    loss: (loss: string, share: string) => `Its loss is ${loss} nats: the model gave it ${share}.`,
+    mean: (loss: string) => `The mean loss of the tokens is ${loss} nats.`,
+    norms: "Norm of the gradient at each place of the stream",
+    pushes: "Gradient by the logits: the loss wants those below 0 larger, the others smaller",
+    by: (title: string) => `Gradient · ${title}`,
   },
   flow: {
     intro: "From tokens to probabilities: each row is a token, each cell a number of the engine. Pick one to see how it is made.",

@@ -123,7 +123,7 @@ def finetune(arguments: argparse.Namespace) -> None:
         show_cost(trainer, quiet)
         if live is not None:
             stack.enter_context(page_of(live, trainer.model, trainer.tokenizer, out))
-        watch(trainer, out, quiet, live)
+        watch(trainer, out, quiet, live, "probe" in given)
         if os.path.isdir(arguments.data):
             say_next(quiet, "generate", out, "--prompt", word)
         else:

@@ -16,6 +16,7 @@ from pygpt.serve.config import ServeConfig
 
 if TYPE_CHECKING:
     from pygpt.model.gpt import GPT
+    from pygpt.serve.live import Feed
 
 EXAMPLES = """\
 examples:
@@ -65,20 +66,26 @@ def require_packages(what: str) -> None:
 
 
 def serve_model(
-    model: GPT, name: str, config: ServeConfig, checkpoint: str, ready: Callable[[str], None]
+    model: GPT,
+    name: str,
+    config: ServeConfig,
+    checkpoint: str,
+    ready: Callable[[str], None],
+    feed: Feed | None = None,
 ) -> None:
     """Answer until a signal comes; see `require_packages`.
 
     Args:
         checkpoint: where the model is from; the page shows the run that it lies in.
         ready: called with the address.
+        feed: of the model's training; None for that of its run.
     """
     from pygpt.serve.live import feed_of, run_of
     from pygpt.serve.server import Server
     from pygpt.serve.show import Shown
 
     run = run_of(Path(checkpoint))
-    with Server(model, name, config, Shown(run, feed_of(run))) as server:
+    with Server(model, name, config, Shown(run, feed or feed_of(run))) as server:
         server.run(lambda: ready(server.address))
 
 

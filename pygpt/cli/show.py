@@ -19,6 +19,7 @@ from pygpt.serve.config import ServeConfig
 
 if TYPE_CHECKING:
     from pygpt.model.gpt import GPT
+    from pygpt.serve.live import Feed
 
 NAMES = "names"
 EXAMPLES = """\
@@ -59,24 +60,30 @@ def show(arguments: argparse.Namespace) -> None:
             webbrowser.open(f"{address}/")
 
     require_packages("show")
-    with _model(arguments) as model:
-        serve_model(model, name, config, arguments.checkpoint, ready)
+    with _model(arguments) as (model, feed):
+        serve_model(model, name, config, arguments.checkpoint, ready, feed)
 
 
 @contextmanager
-def _model(arguments: argparse.Namespace) -> Iterator[GPT]:
-    """Give the model: that of a checkpoint, or a new one of names."""
+def _model(arguments: argparse.Namespace) -> Iterator[tuple[GPT, Feed | None]]:
+    """Give the model, that of a checkpoint, or a new one of names, and how that was trained."""
     if arguments.checkpoint != NAMES or os.path.lexists(NAMES) or Path("runs", NAMES).exists():
         with load_model(arguments) as model:
-            yield model
+            yield model, None
         return
     import pygpt
     from pygpt.cli.progress import alive
     from pygpt.names.config import NamesConfig
-    from pygpt.names.protocol import NamesRun
+    from pygpt.names.protocol import NamesRun, learning_rates
+    from pygpt.serve.live import Past, record_event
 
     options = NamesConfig(backend=arguments.backend)
     with NamesRun(options, pygpt.read_documents()) as run:
         with alive(sys.stderr, False, lambda: "training on names"):
-            run.train()
-        yield run.model
+            losses = run.train()
+        steps = enumerate(zip(losses, learning_rates(options), strict=True), 1)
+        records = [
+            record_event(step, {"loss": float(loss), "learning_rate": float(rate)})
+            for step, (loss, rate) in steps
+        ]
+        yield run.model, Past(records)

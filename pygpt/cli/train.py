@@ -85,7 +85,13 @@ def add_run_flags(parser: Any, out: str) -> None:
     parser.add_argument(
         "--show",
         action="store_true",
-        help="show the model on a page while it trains; needs pygpt[serve]",
+        help="show the model on a page while it trains; needs pygpt[serve]; implies --probe",
+    )
+    parser.add_argument(
+        "--probe",
+        action="store_true",
+        help="keep a small look at the model at each evaluation, for `pygpt show`: its heads, its "
+        "guesses layer by layer, and what it makes",
     )
     parser.add_argument("--quiet", action="store_true", help="print nothing but the result")
 
@@ -155,7 +161,7 @@ def train(arguments: argparse.Namespace) -> None:
             show_cost(run.trainer, quiet)
             if live is not None:
                 stack.enter_context(page_of(live, run.model, run.data.tokenizer, run.folder))
-            watch(run.trainer, run.folder, quiet, live)
+            watch(run.trainer, run.folder, quiet, live, "probe" in given)
             say_next(quiet, "generate", run.folder, "--prompt", word)
         else:
             needed = memory_of(run.model, run.config).beside_weights_bytes

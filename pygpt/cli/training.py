@@ -12,6 +12,8 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
+import numpy as np
+
 from pygpt.cli.display import Display, display_on, duration
 from pygpt.cli.progress import alive
 from pygpt.cli.stopping import BrokenOff, Stop
@@ -21,6 +23,7 @@ from pygpt.engine.training import TrainingMemory
 from pygpt.errors import TokenError
 from pygpt.model.gpt import GPT
 from pygpt.serve.live import Live
+from pygpt.serve.probes import Probes, steps_of
 from pygpt.tokenizers.protocol import Tokenizer
 from pygpt.training.config import DataConfig, TrainConfig
 from pygpt.training.metrics import MetricsWriter, TensorBoard
@@ -122,7 +125,7 @@ def show_cost(trainer: Trainer, quiet: bool) -> None:
             print(f"# {trainer.group.size} workers, {threads}; {cost}", flush=True)
 
 
-def watch(trainer: Trainer, run: Path, quiet: bool, live: Live | None = None) -> None:
+def watch(trainer: Trainer, run: Path, quiet: bool, live: Live | None, probe: bool) -> None:
     """Train to the end, show it on stderr, and print the result.
 
     Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 leave a checkpoint, see `Stop`; a second one ends at once.
@@ -130,6 +133,7 @@ def watch(trainer: Trainer, run: Path, quiet: bool, live: Live | None = None) ->
     Args:
         run: the trainer's folder, as the user calls it.
         live: who watches on a page, and may pause it; None for nobody.
+        probe: whether to keep a look at each evaluation, also where nobody watches.
     """
     config, first, began = trainer.config, trainer.step, time.perf_counter()
     if trainer.finished:
@@ -138,6 +142,7 @@ def watch(trainer: Trainer, run: Path, quiet: bool, live: Live | None = None) ->
         return
     _say_if_schedule_ended(trainer)
     prompt = trainer.prompt()
+    probes = _probes(trainer, run, live) if probe or live is not None else None
     with display_on(sys.stderr, quiet, config.max_iters, first) as display:
         stop = Stop(trainer, display)
         try:
@@ -150,9 +155,10 @@ def watch(trainer: Trainer, run: Path, quiet: bool, live: Live | None = None) ->
                         if trainer.stopping or (stop.number and trainer.group.size == 1):
                             break
                         display.update(record)
-                        if _samples(display, live) and record.validation_loss is not None:
+                        evaluated = record.validation_loss is not None
+                        if evaluated and (_samples(display, live) or probes is not None):
                             with stop.breakable():
-                                text = sample(trainer.model, trainer.tokenizer, prompt)
+                                text = _looked_at(trainer, prompt, probes)
                             _show_sample(display, live, record.step, text)
                         if live is not None:
                             live.gate(trainer, lambda: bool(stop.number))
@@ -184,11 +190,33 @@ def _samples(display: Display, live: Live | None) -> bool:
     return display.samples or live is not None
 
 
+def _looked_at(trainer: Trainer, prompt: list[int], probes: Probes | None) -> str:
+    """Return a sample of text, and keep a look at the model if that is wanted."""
+    text = sample(trainer.model, trainer.tokenizer, prompt)
+    if probes is not None:
+        probes.record(trainer.step, trainer.model, text)
+    return text
+
+
+def _probes(trainer: Trainer, run: Path, live: Live | None) -> Probes | None:
+    """Return what records looks, and show earlier ones; None for a worker that is not the first."""
+    if trainer.group.rank:
+        return None
+    ids, targets = next(trainer.validation_batches())
+    end = int(np.flatnonzero(targets[0] >= 0)[-1]) + 1  # after it is padding
+    probes = Probes(run, trainer.step, ids[0, :end])
+    if live is not None:
+        for step in steps_of(run):
+            live.probe(step)
+    return probes
+
+
 def _show_sample(display: Display, live: Live | None, step: int, text: str) -> None:
     if display.samples:
         display.sample(step, text)
     if live is not None:
         live.sample(step, text)
+        live.probe(step)
 
 
 def first_word(trainer: Trainer) -> str:

@@ -34,7 +34,7 @@ def workers() -> Iterator[Group | None]:
     Within the block the first one prints, and the others do not. What raises in one ends all, with
     a line that names it.
     """
-    from pygpt.engine.door import mpi_processes
+    from pygpt.engine.door import may_pass, mpi_processes
 
     if mpi_processes() < 2:
         yield None
@@ -54,6 +54,8 @@ def workers() -> Iterator[Group | None]:
         raise stop.cause from None
     except (PygptError, UsageError) as error:
         text = error.about(flag(error.name)) if isinstance(error, ConfigError) else str(error)
+        if may_pass(error):
+            group.abort(f"{type(error).__name__}: {' '.join(text.split())}")
         usage = isinstance(error, ConfigError | UsageError)
         group.abort(f"error: {' '.join(text.split())}", 2 if usage else 1)
     except MemoryError as error:

@@ -13,7 +13,7 @@ from pygpt.distributed.group import Group
 
 CHUNK = 1 << 20  # numbers of a worker's part that are exchanged at once
 _BLOCK = 1 << 15  # numbers that are rounded at once
-_TRIALS = 3
+_TRIALS, _CHUNKS = 3, 4  # of a worker's part that are timed: more than a cache holds
 
 
 class Exchange:
@@ -182,9 +182,9 @@ def work_s(group: Group, bounds: Sequence[int], rounded: bool, dtype: Any) -> fl
     """
     if group.size == 1:
         return 0.0
-    few = [min(bound, CHUNK * rank) for rank, bound in enumerate(bounds)]
+    few = [min(bound, _CHUNKS * CHUNK * rank) for rank, bound in enumerate(bounds)]
     exchange = Exchange(Still(group), few, rounded)
-    flat, times = np.zeros(few[-1], dtype), []
+    flat, times = np.ones(few[-1], dtype), []  # zeros would be no memory yet
     for _ in range(_TRIALS):
         began = time.thread_time()  # between transfers there is nobody else to wait for
         exchange.sum(flat)

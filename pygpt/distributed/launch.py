@@ -132,7 +132,11 @@ class Ended:
             place = self.roster[self.first]
             what = "has ended without a word: killed, or out of memory"
             return f"rank {self.first} ({place}): {what}"
-        return f"mpiexec ended with status {self.status}: {' '.join(self.epilogue)}"
+        said = f": {' '.join(self.epilogue)}" if any(self.epilogue) else ""
+        if not self.roster:
+            early = "a worker ended before all had found each other"
+            return f"{early}, and mpiexec with status {self.status}{said}"
+        return f"mpiexec ended with status {self.status}{said}"
 
 
 class Workers:
@@ -170,7 +174,7 @@ class Workers:
                 if self._handles:
                     watch.start()
             if _OURS.match(line):
-                if line.startswith("pygpt: rank"):
+                if line.startswith(("pygpt: rank", "pygpt: error")):
                     self._ended.said = self._ended.said or line
                 noise = False
             elif _is_epilogue(line):
@@ -220,11 +224,23 @@ class Workers:
                 for handle in self._handles:  # which Open MPI gives groups of their own
                     with suppress(ProcessLookupError):
                         signal.pidfd_send_signal(handle, number)
+                for child in _children(self._process.pid):  # that have not found each other yet
+                    with suppress(ProcessLookupError):
+                        os.kill(child, number)
                 os.killpg(self._process.pid, number)
             else:
                 self._process.send_signal(number)
         except ProcessLookupError:
             pass
+
+
+def _children(process: int) -> list[int]:
+    """Return the processes that a process has started, and theirs, as far as Linux tells."""
+    found: list[int] = []
+    for path in Path("/proc", str(process), "task").glob("*/children"):
+        with suppress(OSError):
+            found += [int(word) for word in path.read_text().split()]
+    return [*found, *(below for child in found for below in _children(child))]
 
 
 def _is_epilogue(line: str) -> bool:

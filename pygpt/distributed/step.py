@@ -25,7 +25,7 @@ from pygpt.fields import from_dict
 from pygpt.training.config import TrainConfig
 
 DEFAULT_MICROBATCHES = 8
-_TRIALS = 3
+_LEAST_TRIALS, _LEAST_S = 3, 0.3  # that computing is timed for; the second half counts
 _CALLS = 2  # of a step, beside those that move gradients and weights
 
 Rows = tuple[NDArray[np.int32], NDArray[np.int32]]
@@ -148,14 +148,15 @@ class ShardedStep:
         """Return what an update costs; nothing is changed but what the next one overwrites."""
         ids, targets = (np.concatenate(arrays) for arrays in zip(*batches, strict=True))
         _, first, end = self.plan.batches[self._own.start]
-        times = []
-        for _ in range(_TRIALS):  # the first ones run code that is not compiled yet
+        times: list[float] = []
+        while len(times) < _LEAST_TRIALS or sum(times) < _LEAST_S:  # much is compiled meanwhile
             self._training.resume(step, key)
             began = time.perf_counter()
             self._training.accumulate(ids[first:end], targets[first:end])
             times.append(time.perf_counter() - began)
         self._training.resume(step, key)
-        slowest = gather(self._group, np.array([min(times) * len(self._own)])).max()
+        usual = float(np.median(times[len(times) // 2 :]))
+        slowest = gather(self._group, np.array([usual * len(self._own)])).max()
         item_bytes = 2 if self._rounded else np.dtype(self._training.dtype).itemsize
         mine = work_s(self._group, self._bounds, self._rounded, self._training.dtype)
         work = float(gather(self._group, np.array([mine])).max())

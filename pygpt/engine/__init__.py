@@ -2,7 +2,7 @@
 
     door.py        Java's classes and errors, files in the jars; starts the JVM when it must
     java.py        Protocols of the Java classes that are called; java_network.py: of networks;
-                   java_vectors.py: of word vectors
+                   java_vectors.py: of word vectors; java_gradients.py: of gradients of activations
     arrays.py      all weights, gradients or moments as NumPy arrays
     turns.py       who of many threads is next
     freeing.py     memory of what nobody refers to any more

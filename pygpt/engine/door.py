@@ -26,8 +26,9 @@ from pygpt.engine import java
 from pygpt.errors import ClosedError, DeviceError, PygptError, TooLargeError
 
 __all__ = [
-    "EngineError", "environment_for_mpi", "jar_resource", "jars", "java_class", "mpi_processes",
-    "prepare_mpi", "processors", "require", "translated", "use_processors", "view", "wait",
+    "EngineError", "environment_for_mpi", "jar_resource", "jars", "java_class", "may_pass",
+    "mpi_processes", "prepare_mpi", "processors", "require", "translated", "use_processors", "view",
+    "wait",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -96,6 +97,11 @@ def translated() -> Iterator[None]:
         for note in getattr(error, "__notes__", ()):  # Java's stack
             ours.add_note(note)
         raise ours.with_traceback(error.__traceback__) from error.__cause__
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether another process might not meet an error: the JVM of this one did not start."""
+    return isinstance(error, jbridge.errors.JvmStartError)
 
 
 def java_class(protocol: type[T]) -> T:

@@ -27,7 +27,7 @@ from pygpt.model.lora import LoraConfig
 from pygpt.training.config import AdamWConfig, AdamWOptions
 
 if TYPE_CHECKING:
-    from pygpt.engine.probe import Probe
+    from pygpt.engine.probe import GradientProbe, Probe
 
 _log = logging.getLogger("pygpt")
 
@@ -431,14 +431,32 @@ class Model(Handle[java.GPT]):
             ConfigError: there are no such layers.
             TooLargeError: it does not fit into memory.
         """
+        from pygpt.engine.probe import Probe
+
         T = self._checked_length(1, block_size)
+        return Probe(self, self.config, T, self._checked_layers(layers))
+
+    def gradient_probe(
+        self, block_size: int, layers: tuple[int, int] | None = None
+    ) -> GradientProbe:
+        """Return what computes the gradient of a sequence's loss by each activation.
+
+        Args and errors are those of `probe`.
+
+        Raises:
+            EngineError: the weights are rounded.
+        """
+        from pygpt.engine.probe import GradientProbe
+
+        T = self._checked_length(1, block_size)
+        return GradientProbe(self, self.config, T, self._checked_layers(layers))
+
+    def _checked_layers(self, layers: tuple[int, int] | None) -> tuple[int, int]:
         L = self.config.n_layer
         first, end = layers or (0, L)
         if not 0 <= first <= end <= L:
             raise ConfigError("layers", f"expected some of 0 to {L}, got {first} to {end}")
-        from pygpt.engine.probe import Probe
-
-        return Probe(self, self.config, T, (first, end))
+        return first, end
 
     # ---- training --------------------------------------------------------------------------------
 

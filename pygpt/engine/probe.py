@@ -1,4 +1,6 @@
-"""A model opened for looking: everything that one forward pass makes, and parts switched off."""
+"""A model opened for looking: everything that one forward pass makes, and parts switched off;
+and the gradient of the loss by all of that.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pygpt.engine import java
+from pygpt.engine import java, java_gradients
 from pygpt.engine.arrays import download
 from pygpt.engine.door import java_class, translated
 from pygpt.engine.handle import Handle
@@ -106,17 +108,15 @@ class Probe(Handle[java.Probe]):
         Raises:
             ConfigError: nothing of this name is kept.
         """
-        if name not in self.names:
-            some = "one of probe.names, such as embedding or h.0.qkv"
-            raise ConfigError("name", f"expected {some}, got {name!r}")
+        _check_name(name, self.names)
         with self._turns, translated():
-            array = self._copy(self.java.get(name))
+            array = _copy(self.java.get(name), self.dtype)
         return array.reshape(-1, self.T, self.T) if name.endswith(".probabilities") else array
 
     def logits(self) -> NDArray[Any]:
         """Return the logits of the token after each position, (T, V); a copy."""
         with self._turns, translated():
-            return self._copy(self.java.session().logits())
+            return _copy(self.java.session().logits(), self.dtype)
 
     def lens(self, name: str, first: int = 0) -> NDArray[Any]:
         """Return the logits that the stream gives if it ends there, (T - first, V); a copy.
@@ -139,9 +139,82 @@ class Probe(Handle[java.Probe]):
         if not 0 <= first < self.T:
             raise ShapeError(f"first: expected 0 to {self.T - 1}, got {first}")
         with self._computing():
-            return self._copy(self.java.lens(name, first))
+            return _copy(self.java.lens(name, first), self.dtype)
 
-    def _copy(self, tensor: java.Tensor) -> NDArray[Any]:
-        array = np.empty((int(tensor.rows()), int(tensor.columns())), self.dtype)
-        download(tensor, array)
-        return array
+
+class GradientProbe(Handle[java_gradients.GradientProbe]):
+    """Mutable: the gradients of one sequence of T tokens; made by `GPT.gradient_probe`.
+
+        with model.gradient_probe(len(ids)) as probe:
+            probe.backward(ids, targets)
+            probe["h.0.qkv"]                    # d loss / d qkv, (T, (H + 2 kvHeads) D)
+
+    What is kept has the names of `Probe`, but for the probabilities of attention, which the model
+    never has in memory; `logits` is one more. A branch has the gradient of the sum that it is added
+    to. Neither the weights nor the gradients of a training change. For threads and closing see
+    `Probe`, as for the arguments.
+    """
+
+    def __init__(
+        self, model: Handle[java.GPT], config: GPTConfig, T: int, layers: tuple[int, int]
+    ) -> None:
+        with translated():
+            make = java_class(java_gradients.GradientProbeClass)
+            probe = make(model.java, T, *layers)
+        super().__init__("probe of gradients", probe, model.dtype, model)
+        self._config, self.T = config, T
+
+    @property
+    def names(self) -> list[str]:
+        """What can be read."""
+        with translated():
+            return [str(name) for name in self.java.names()]
+
+    @property
+    def memory_bytes(self) -> int:
+        """Size of what is held, but for the weights."""
+        with translated():
+            return int(self.java.byteSize())
+
+    def backward(self, ids: ArrayLike, targets: ArrayLike) -> float:
+        """Run forward and backward on T tokens; return the loss, in nats for each scored token.
+
+        Args:
+            ids: int32 or int64, (T,), each in [0, V); copied to the JVM.
+            targets: of the same shape; -1 marks a position that is not scored. One is, at least.
+        Raises:
+            ShapeError: another shape, or no position is scored.
+            TokenError: an id outside the vocabulary.
+            KeyboardInterrupt: Ctrl-C.
+        """
+        tokens, scored = checked_batch(self._config, ids, targets)
+        if tokens.shape != (1, self.T):
+            raise ShapeError(f"ids: expected ({self.T},), got {np.shape(ids)}")
+        if not (scored >= 0).any():
+            raise ShapeError("targets: expected one that is scored at least, got -1 alone")
+        with self._turns, translated():
+            job_class = java_class(java_gradients.GradientJobClass)
+            self._run(job_class(self.java, tokens.ravel(), scored.ravel()))
+            return float(self.java.session().loss())
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        """Return the gradient of the last backward's loss by something, (T, columns); a copy.
+
+        Raises:
+            ConfigError: nothing of this name is kept.
+        """
+        _check_name(name, self.names)
+        with self._turns, translated():
+            return _copy(self.java.get(name), self.dtype)
+
+
+def _check_name(name: str, names: list[str]) -> None:
+    if name not in names:
+        some = "one of probe.names, such as embedding or h.0.qkv"
+        raise ConfigError("name", f"expected {some}, got {name!r}")
+
+
+def _copy(tensor: java.Tensor, dtype: str) -> NDArray[Any]:
+    array = np.empty((int(tensor.rows()), int(tensor.columns())), dtype)
+    download(tensor, array)
+    return array

@@ -11,7 +11,16 @@ In the order of their imports:
     scores.py        what the model gives each token of a prompt
     answers.py       continuations as they come, piece by piece
     service.py       what all routes share
+    looks.py         what the page shows of a model
+    gradients.py     what it shows of gradients
+    probes.py        looks that a training keeps at its evaluations
+    live.py          a training that is watched
+    packed.py        arrays as one message
+    show_schema.py   what the page asks, as types that check it
+    others.py        the models of a run's other checkpoints
     events.py        bodies, answers as server-sent events, and clients that go away
+    show_training.py what the page asks of a training
+    show.py          the page, and what else it asks
     completions.py   /v1/completions
     chat.py          /v1/chat/completions
     embeddings.py    /v1/embeddings

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from starlette.responses import Response
 
 CONTENT_TYPE = "application/x-pygpt-arrays"
 
@@ -32,3 +33,13 @@ def packed(meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes
     header = msgspec.json.encode({"meta": meta, "arrays": about})
     header += b" " * (-len(header) % 4)
     return b"".join([len(header).to_bytes(4, "little"), header, *parts])
+
+
+def json_answer(value: Any) -> Response:
+    """Return an answer in JSON."""
+    return Response(msgspec.json.encode(value), media_type="application/json")
+
+
+def arrays_answer(meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Response:
+    """Return an answer of arrays."""
+    return Response(packed(meta, arrays), media_type=CONTENT_TYPE)

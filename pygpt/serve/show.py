@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import resources
@@ -20,22 +18,22 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pygpt.errors import TokenError
+from pygpt.errors import PygptError, TokenError
 from pygpt.generate.config import GenerateOptions
 from pygpt.learn.lesson import lessons
 from pygpt.model.gpt import GPT
-from pygpt.serve import looks
-from pygpt.serve.errors import NOT_FOUND, ApiError, bad
-from pygpt.serve.events import Bodies, ClientGone, unless_gone
-from pygpt.serve.live import Feed, NoFeed
+from pygpt.serve import gradients, looks
+from pygpt.serve.errors import ApiError, bad
+from pygpt.serve.events import Bodies, unless_gone
+from pygpt.serve.live import Feed, Past
 from pygpt.serve.others import Others
-from pygpt.serve.packed import CONTENT_TYPE, packed
+from pygpt.serve.packed import arrays_answer, json_answer
 from pygpt.serve.prompts import check_length, prompt_ids
 from pygpt.serve.schema import read_body
 from pygpt.serve.service import Service
 from pygpt.serve.show_schema import (
+    BackwardRequest,
     ColumnRequest,
-    Control,
     LayerLook,
     Look,
     NearRequest,
@@ -43,12 +41,12 @@ from pygpt.serve.show_schema import (
     ScaledLook,
     TextRequest,
 )
+from pygpt.serve.show_training import ShowTraining
 from pygpt.tokenizers.bpe import BPETokenizer
 from pygpt.tokenizers.char import CharTokenizer
 from pygpt.tokenizers.explain import replay, show, words_of
 
 LONGEST_REPLAY = 200  # characters whose merges are shown one by one
-POLL_S = 0.2  # between two looks at what a training has done
 MISSING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>pygpt</title>
 <p>The page is not built in this copy of pygpt. The endpoint works: see <a href="/openapi.json">
 /openapi.json</a>. In a clone <code>make page</code> builds the page (it needs Node 20 and npm);
@@ -69,11 +67,11 @@ class Shown:
     """
 
     run: Path | None = None
-    feed: Feed = field(default_factory=NoFeed)
+    feed: Feed = field(default_factory=Past)
 
 
 class Show:
-    """Immutable: answers the page."""
+    """Mutable: answers the page."""
 
     def __init__(self, service: Service, bodies: Bodies, shown: Shown) -> None:
         self._service = service
@@ -81,7 +79,10 @@ class Show:
         self._feed = shown.feed
         self._others = Others(service.model, shown.run)
         self._special = _special_names(service.model)
+        layers = service.model.config.n_layer
+        self._training = ShowTraining(bodies, shown.feed, shown.run, layers, self._names)
         self._page = _page()
+        self._example: str | None = None  # until there is a first page
 
     @property
     def routes(self) -> list[tuple[str, Endpoint, str]]:
@@ -100,9 +101,9 @@ class Show:
             ("/api/sample", self._sample, "POST"),
             ("/api/embeddings", self._embeddings, "GET"),
             ("/api/near", self._near, "POST"),
-            ("/api/training", self._control, "POST"),
-            ("/api/training/events", self._events, "GET"),
+            ("/api/backward", self._backward, "POST"),
             ("/api/lessons", self._lessons, "GET"),
+            *self._training.routes,
         ]
 
     def close(self) -> None:
@@ -143,7 +144,13 @@ class Show:
     async def _html(self, _: Request) -> Response:
         return Response(self._page.html, headers=self._page.headers, media_type="text/html")
 
-    async def _about(self, _: Request) -> Response:
+    async def _about(self, request: Request) -> Response:
+        if self._example is None:
+            try:
+                work = partial(looks.example, self._service.model)
+                self._example = await self._compute(request, work)
+            except (ApiError, PygptError):  # it is busy: a page without an example is one, too
+                self._example = ""
         model, service = self._service.model, self._service
         config = model.config
         scale = config.attention_scale or config.head_size**-0.5
@@ -160,9 +167,10 @@ class Show:
             "begins": isinstance(model.tokenizer, CharTokenizer),
             "checkpoints": self._others.names,
             "window": looks.WINDOW,
+            "example": self._example,
             "training": self._feed.state(),
         }
-        return _json(about)
+        return json_answer(about)
 
     async def _tokens(self, request: Request) -> Response:
         body = await self._body(request, TextRequest)
@@ -171,30 +179,49 @@ class Show:
         if body.begin and bos is not None and ids[0] != bos:
             ids.insert(0, bos)
         merges = _merges(self._service.model, body.text)
-        return _json({"ids": ids, "names": [*map(self._name, ids)], "merges": merges})
+        return json_answer({"ids": ids, "names": [*map(self._name, ids)], "merges": merges})
 
     async def _flow(self, request: Request) -> Response:
         body, row = await self._look(request, LayerLook)
-        if body.layer >= self._service.model.config.n_layer:
-            raise bad("layer", f"expected 0 to {self._service.model.config.n_layer - 1}")
+        self._check_layer(body.layer)
         scales = looks.scales_of(self._service.model, body.scales)
         work = self._of(body.checkpoint, lambda m: looks.flow(m, row, body.layer, scales))
         arrays = await self._compute(request, work)
         ids = np.concatenate([row, arrays["top"].ravel()])
-        return _arrays({"names": self._names(ids), "first": len(row) - len(arrays["top"])}, arrays)
+        first = len(row) - len(arrays["top"])
+        return arrays_answer({"names": self._names(ids), "first": first}, arrays)
+
+    async def _backward(self, request: Request) -> Response:
+        body, row = await self._look(request, BackwardRequest)
+        self._check_layer(body.layer)
+        work = self._of(
+            body.checkpoint, lambda m: gradients.of_text(m, row, body.layer, body.target)
+        )
+        loss, arrays = await self._compute(request, work)
+        meta = {
+            "names": self._names(np.concatenate([row, arrays["top"].ravel()])),
+            "first": len(row) - len(arrays["top"]),
+            "places": looks.places(self._service.model.config.n_layer),
+            "loss": loss,
+        }
+        return arrays_answer(meta, arrays)
+
+    def _check_layer(self, layer: int) -> None:
+        count = self._service.model.config.n_layer
+        if layer >= count:
+            raise bad("layer", f"expected 0 to {count - 1}")
 
     async def _column(self, request: Request) -> Response:
         body = await self._body(request, ColumnRequest)
         model = self._service.model
-        if body.layer >= model.config.n_layer:
-            raise bad("layer", f"expected 0 to {model.config.n_layer - 1}")
+        self._check_layer(body.layer)
         work = partial(looks.column, model, body.part, body.layer, body.column)
-        return _arrays({}, await self._compute(request, work))
+        return arrays_answer({}, await self._compute(request, work))
 
     async def _heads(self, request: Request) -> Response:
         body, row = await self._look(request, Look)
         work = self._of(body.checkpoint, lambda model: looks.all_heads(model, row))
-        return _arrays({}, await self._compute(request, work))
+        return arrays_answer({}, await self._compute(request, work))
 
     async def _head(self, request: Request) -> Response:
         body, row = await self._look(request, LayerLook)
@@ -203,7 +230,7 @@ class Show:
         if body.layer >= config.n_layer or head >= config.n_head:
             raise bad("head", f"expected below {config.n_layer} layers, {config.n_head} heads")
         work = self._of(body.checkpoint, lambda m: looks.one_head(m, row, body.layer, head))
-        return _arrays({}, await self._compute(request, work))
+        return arrays_answer({}, await self._compute(request, work))
 
     async def _lens(self, request: Request) -> Response:
         body, row = await self._look(request, Look)
@@ -215,7 +242,7 @@ class Show:
             "first": len(row) - arrays["top"].shape[1],
             "places": looks.places(self._service.model.config.n_layer),
         }
-        return _arrays(meta, arrays)
+        return arrays_answer(meta, arrays)
 
     async def _ablate(self, request: Request) -> Response:
         body, row = await self._look(request, ScaledLook)
@@ -224,7 +251,7 @@ class Show:
         work = self._of(body.checkpoint, lambda model: looks.ablate(model, row, scales))
         answer = await self._compute(request, work)
         answer["names"] = [self._name(token) for token in answer["tokens"]]
-        return _json(answer)
+        return json_answer(answer)
 
     async def _rank(self, request: Request) -> Response:
         body, row = await self._look(request, Look)
@@ -237,7 +264,7 @@ class Show:
                 lambda model, layer=layer: looks.rank_layer(model, row, layer),  # type: ignore[misc]
             )
             changes.append(await self._compute(request, work))
-        return _json({"changes": changes})
+        return json_answer({"changes": changes})
 
     async def _sample(self, request: Request) -> Response:
         body, row = await self._look(request, SampleRequest)
@@ -257,14 +284,14 @@ class Show:
         answer["text"] = b"".join(map(self._service.spelling.bytes, answer["drawn"])).decode(
             "utf-8", "replace"
         )
-        return _json(answer)
+        return json_answer(answer)
 
     async def _embeddings(self, request: Request) -> Response:
         work = partial(looks.embedding_map, self._service.model)
         arrays, shares = await self._compute(request, work)
         count = len(arrays["points"])
         names = [self._name(token) for token in range(count)]
-        return _arrays({"names": names, "shares": shares}, arrays)
+        return arrays_answer({"names": names, "shares": shares}, arrays)
 
     async def _near(self, request: Request) -> Response:
         body = await self._body(request, NearRequest)
@@ -281,60 +308,10 @@ class Show:
         except TokenError as error:
             raise bad("ids", str(error)) from None
         tokens, cosines = [str(token) for token, _ in found], [cosine for _, cosine in found]
-        return _json({"tokens": tokens, "cosines": cosines})
+        return json_answer({"tokens": tokens, "cosines": cosines})
 
     async def _lessons(self, _: Request) -> Response:
-        return _json({"lessons": [lesson.to_dict() for lesson in lessons()]})
-
-    async def _control(self, request: Request) -> Response:
-        body = await self._body(request, Control)
-        if not self._feed.control(body.action):
-            raise ApiError(NOT_FOUND, "no training of this process: nothing to pause")
-        return _json(self._feed.state())
-
-    async def _events(self, request: Request) -> Response:
-        never: Callable[[], bool] = bool
-        stopping = getattr(request.app.state, "stopping", never)
-        return _Stream(self._happening(stopping), self._feed)
-
-    async def _happening(self, stopping: Callable[[], bool]) -> AsyncGenerator[bytes, None]:
-        """Yield what happens in the training, as server-sent events, while the server runs."""
-        since, said = 0, b""
-        while not stopping():
-            events, since = self._feed.events(since)
-            state = msgspec.json.encode(self._feed.state())
-            if events or state != said:
-                said = state
-                data = b'{"state":' + state + b',"events":' + msgspec.json.encode(events) + b"}"
-                yield b"data: " + data + b"\n\n"
-            await asyncio.sleep(POLL_S)
-
-
-class _Stream(Response):
-    """Server-sent events until the client goes away."""
-
-    media_type = "text/event-stream"
-
-    def __init__(self, events: AsyncGenerator[bytes, None], feed: Feed) -> None:
-        super().__init__(headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
-        del self.headers["content-length"]
-        self._events, self._feed = events, feed
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self._feed.watchers += 1
-        try:
-            with suppress(ClientGone):
-                await unless_gone(receive, self._send(send))
-        finally:
-            await self._events.aclose()
-            self._feed.watchers -= 1
-
-    async def _send(self, send: Any) -> None:
-        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
-        await send(start)
-        async for data in self._events:
-            await send({"type": "http.response.body", "body": data, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        return json_answer({"lessons": [lesson.to_dict() for lesson in lessons()]})
 
 
 @dataclass(frozen=True)
@@ -384,11 +361,3 @@ def _merges(model: GPT, text: str) -> list[list[str]] | None:
         return None
     states = replay(words_of(text, tokenizer.split), tokenizer.ranks)
     return [[show(piece) for word in words for piece in word] for words in states]
-
-
-def _json(value: Any) -> Response:
-    return Response(msgspec.json.encode(value), media_type="application/json")
-
-
-def _arrays(meta: dict[str, Any], arrays: looks.Arrays) -> Response:
-    return Response(packed(meta, arrays), media_type=CONTENT_TYPE)

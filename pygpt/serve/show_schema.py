@@ -40,6 +40,13 @@ class LayerLook(Look, kw_only=True):
     scales: Annotated[list[float], Meta(max_length=100_000)] | None = None
 
 
+class BackwardRequest(Look, kw_only=True):
+    """A layer, and the index of the token whose loss it is about; without one that of all."""
+
+    layer: Index
+    target: Index | None = None
+
+
 class ScaledLook(Look, kw_only=True):
     """What counts how much: of each layer its heads, its attention, its MLP."""
 
@@ -69,6 +76,18 @@ class NearRequest(Struct, kw_only=True):
     """One token, or three: a is to b as c is to what."""
 
     ids: Annotated[list[Tokens], Meta(min_length=1, max_length=3)]
+
+
+class WeightRequest(Struct, kw_only=True):
+    """A weight of the model that trains."""
+
+    name: Annotated[str, Meta(max_length=200)]
+
+
+class ProbeRequest(Struct, kw_only=True):
+    """The step of the evaluation that was looked at."""
+
+    step: Annotated[int, Meta(ge=0, le=10**9)]
 
 
 class Control(Struct, kw_only=True):

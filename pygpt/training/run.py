@@ -195,9 +195,9 @@ def open_run(
     with ExitStack() as stack:
         with _place(folder, resume, dry_run, group) as (place, held):
             read = partial(_data, found, flags, batches=config.batches, on_progress=on_progress)
-            source, dataset = _divided_data(read, place, saved, group, folder)
-            ids = dataset.tokenizer.vocab_size
-            architecture = from_dict(GPTConfig, {"vocab_size": ids, **sizes})
+            begin = partial(_begin, held, sizes, config)
+            source, dataset = _divided_data(read, place, saved, group, folder, begin)
+            architecture = _architecture(sizes, dataset)
             if dry_run:
                 dataset.streams(architecture.block_size, config)  # a trainer's first errors
             model = GPT(architecture, seed=config.seed, backend=backend, threads=config.threads)
@@ -208,8 +208,6 @@ def open_run(
                 to: dict[str, Any] = {"run": held or folder, "resume": resume, "group": group}
                 trainer = Trainer(model, dataset, config, writers=writers, **to)
                 stack.enter_context(trainer)
-                if held is not None and not steps_in(held.path):
-                    _write_begun(held.path, architecture, config, dataset)
         yield Run(folder, source, dataset, model, config, trainer)
 
 
@@ -261,9 +259,18 @@ def begun_as_first(run: Path, group: Group) -> Begun | None:
     return found if group.size == 1 or values is None else Begun(**values)
 
 
-def _write_begun(run: Path, model: GPTConfig, config: TrainConfig, data: Dataset) -> None:
-    values = {"model": model.to_dict(), "train": config.given(), "origin": data.origin}
-    write_new(run / BEGUN_FILE, json.dumps(values).encode(), overwrite=True)
+def _architecture(sizes: Mapping[str, Any], data: Dataset) -> GPTConfig:
+    return from_dict(GPTConfig, {"vocab_size": data.tokenizer.vocab_size, **sizes})
+
+
+def _begin(
+    run: RunFolder | None, sizes: Mapping[str, Any], config: TrainConfig, data: Dataset
+) -> None:
+    """Write what a run begins with, if it has a folder and no checkpoint, which would say it."""
+    if run is not None and not steps_in(run.path):
+        model = _architecture(sizes, data).to_dict()
+        values = {"model": model, "train": config.given(), "origin": data.origin}
+        write_new(run.path / BEGUN_FILE, json.dumps(values).encode(), overwrite=True)
 
 
 def _options(
@@ -354,6 +361,7 @@ def _divided_data(
     saved: Begun | None,
     group: Group,
     run: Path,
+    begin: Callable[[Dataset], None],
 ) -> tuple[DataConfig, Dataset]:
     """Return what `_data` does on every worker of a group.
 
@@ -362,6 +370,8 @@ def _divided_data(
 
     Args:
         read: `_data`, but for the folder, and for what a run that goes on began with.
+        begin: called by the first before the others go on, so that one that ends then, as while a
+            JVM starts, leaves a folder that can be gone on with.
     """
     if group.rank:
         from_first(group, None)
@@ -370,6 +380,7 @@ def _divided_data(
         source, data = read(folder=place, saved=None)
         return source, _as_begun(data, saved)
     found = read(folder=place, saved=saved)
+    begin(found[1])
     from_first(group, "prepared")
     return found
 

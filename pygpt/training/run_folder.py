@@ -6,6 +6,7 @@
     run/begun.json          what `pygpt train` began with, until there is a checkpoint, which has it
     run/step-00000250/      a checkpoint: model.safetensors, config.json, tokenizer.json,
                             training.safetensors, SHA256SUMS
+    run/probe/              small looks at the model at each evaluation, where they were asked for
     run/last, run/best      links to checkpoints
 
 A checkpoint is written beside its place, flushed to the disk and renamed; then the links are

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pygpt.datasets.sampler import Batch, TrainingData, numbered
 from pygpt.distributed import state as shards
@@ -308,16 +309,23 @@ class Trainer:
             `embedding`, `h.0`, `h.1` and so on, `output` -> norm, of what is trained. Nothing with
             microbatches: after their steps the gradient is no more.
         """
-        if self._sharded is not None:
-            return {}
         squares: dict[str, float] = {}
-        for name, gradient in self._training.gradients().items():
+        for name, gradient in self.gradient_sums().items():
             layer = ".".join(name.split(".")[:2]) if name.startswith("h.") else ""
             part = layer or ("embedding" if name.startswith(("wte", "wpe", "ln_emb")) else "output")
             flat = gradient.ravel()
             squares[part] = squares.get(part, 0.0) + float(np.dot(flat, flat))
         steps = self.config.gradient_accumulation_steps
         return {part: math.sqrt(square) / steps for part, square in squares.items()}
+
+    def gradient_sums(self) -> dict[str, NDArray[Any]]:
+        """Return the sum of the gradients of the last step's batches, before clipping.
+
+        Returns:
+            Name -> array of each weight that is trained, shared until the next step. Nothing with
+            microbatches: after their steps the gradient is no more.
+        """
+        return {} if self._sharded is not None else self._training.gradients()
 
     # ---- checkpoints -------------------------------------------------------------------------
 

@@ -12,11 +12,13 @@ from dataclasses import fields
 from pathlib import Path
 from subprocess import PIPE
 
+import numpy as np
 import pytest
 
 from pygpt import GPT, Dataset, GPTConfig, TrainConfig, prepare
 from pygpt.cli import main as cli
 from pygpt.model.presets import PRESETS
+from pygpt.serve import looks, probes
 from pygpt.training.run_folder import RunFolder, newest_in
 from pygpt.training.trainer import FILES
 from tests.support import training_runs as runs
@@ -66,6 +68,21 @@ def test_a_run(capsys: Capture) -> None:
     steps = [line.split("/")[0] for line in lines]
     assert steps == [f"step {step:2}" for step in (2, 3, 4, 5, 6, 7, 8, 9, 10, 11)]
     assert following.startswith("next: python -m pygpt generate runs/shakespeare-char --prompt ")
+
+
+def test_looks_are_kept() -> None:
+    """At each evaluation, as the model was then; a run that goes on before them removes them."""
+    assert cli.run([*TINY, "--quiet", "--probe"]) == 0
+    run = Path("runs/shakespeare-char")
+    assert probes.steps_of(run) == [5, 10, 11]
+    text, arrays = probes.read(run, 11)
+    assert text
+    with GPT.from_pretrained(run / "last") as model:
+        expected = {**looks.lens(model, arrays["ids"]), "maps": model.attention(arrays["ids"])}
+    for name, values in expected.items():
+        np.testing.assert_array_equal(arrays[name], values.astype(arrays[name].dtype), name)
+    probes.Probes(run, 5, arrays["ids"])
+    assert probes.steps_of(run) == [5]
 
 
 def test_tensorboard_gets_the_metrics_too() -> None:

@@ -9,16 +9,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+import jbridge
 import pygpt
 from jbridge import mpi
 from pygpt import ConfigError
 from pygpt.cli import main as cli
+from pygpt.cli.workers import workers
+from pygpt.distributed import launch
 from pygpt.distributed.launch import Ended, Launcher
+from pygpt.engine.door import translated
 from tests.support.training_runs import saved
 
 MPIEXEC = Path(sys.executable).parent / "mpiexec"
@@ -156,8 +162,55 @@ def test_who_was_killed(epilogue: list[str], reason: str) -> None:
     ended = Ended(5, roster={"0": "vm:11", "1": "vm:12"}, epilogue=epilogue)
     assert ended.reason() == reason
     assert ended.is_known == reason.startswith("rank")
+    early = Ended(9).reason()
+    assert early == "a worker ended before all had found each other, and mpiexec with status 9"
     ended = Ended(9, roster={"0": "vm:11", "1": "vm:12"}, first="0")
     assert ended.reason() == "rank 0 (vm:11): has ended without a word: killed, or out of memory"
+
+
+@pytest.mark.parametrize(
+    ("said", "starts", "status"),
+    [
+        ("pygpt: rank 1 (vm:12): JvmStartError: the JVM of /jdk does not start", 3, 1),
+        ("pygpt: rank 1 (vm:12): has ended without a word: killed, or out of memory", 3, 1),
+        ("", 3, 1),  # one that was killed before the workers had found each other
+        ("pygpt: rank 1 (vm:12): error: --data: expected a folder", 1, 2),
+        ("pygpt: error: mpi: expected mpi4py and an MPI", 1, 1),
+    ],
+)
+def test_what_would_come_again_is_not_started_again(said: str, starts: int, status: int) -> None:
+    ended = Ended(9, said, epilogue=["BAD TERMINATION"])
+    started: list[bool] = []
+
+    class Workers:
+        def wait(self) -> Ended:
+            return ended
+
+    def start(goes_on: bool) -> Any:
+        started.append(goes_on)
+        return Workers()
+
+    lines: list[str] = []
+    assert launch.run(start, 2, lines.append) == status
+    assert started == [False, True, True][:starts]
+    again = [line for line in lines if line.startswith("starting again from the last checkpoint")]
+    assert len(again) == starts - 1
+
+
+def test_a_jvm_that_does_not_start_is_no_mistake_of_the_user(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    group = SimpleNamespace(rank=0, size=2, describe=lambda: "2 workers")
+
+    def abort(problem: str, status: int = 1) -> None:
+        raise SystemExit(f"{problem}, {status}")
+
+    group.abort = abort
+    monkeypatch.setattr("pygpt.engine.door.mpi_processes", lambda: 2)
+    monkeypatch.setattr(import_module("pygpt.distributed.mpi"), "mpi", lambda: group)
+    with pytest.raises(SystemExit, match=r"^JvmStartError: the JVM does not start, 1$"):
+        with workers(), translated():
+            raise jbridge.JvmStartError("the JVM does not\nstart")
 
 
 def test_processes_of_launchers() -> None:

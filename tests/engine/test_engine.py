@@ -11,7 +11,15 @@ import pytest
 import jbridge
 from jbridge import JarsNotFoundError, JBridgeError, JdkNotFoundError, JvmStartError
 from pygpt import GPT, GPTConfig, PygptError
-from pygpt.engine import EngineError, auto, jar_resource, java, java_network, java_vectors
+from pygpt.engine import (
+    EngineError,
+    auto,
+    jar_resource,
+    java,
+    java_gradients,
+    java_network,
+    java_vectors,
+)
 from pygpt.engine.arrays import FlatArrays
 from pygpt.engine.generation import EngineGenerator
 from pygpt.engine.model import Model
@@ -34,6 +42,7 @@ def _found(java_class: Any, name: str, is_static: bool) -> set[int]:
 
 assert java_network.NetworkClass in java.NAMES  # importing it has added its own
 assert java_vectors.WordVectorTrainingClass in java.NAMES
+assert java_gradients.GradientJobClass in java.NAMES
 assert auto.AutoBackendClass in java.NAMES
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from pygpt import GPT, ConfigError, GPTConfig, ShapeError
+from pygpt import GPT, ConfigError, GPTConfig, LoraConfig, ShapeError
 from pygpt.errors import ClosedError
 from tests.golden import make_families as golden
 
@@ -59,6 +61,92 @@ def test_every_family(case: str, tmp_path: Path) -> None:
             np.testing.assert_array_equal(probe.logits(), model.logits(ids)[0])
             last = f"h.{model.config.n_layer - 1}.stream_2"
             np.testing.assert_array_equal(probe.lens(last), probe.logits())
+            read = probe["h.0.norm_2"]
+        targets = np.append(ids[1:], -1)
+        T = len(ids)
+        back = model.gradient_probe(T)
+        with model.training(1, T, dropout=False) as training, back:
+            loss = training.accumulate(ids, targets)
+            assert back.backward(ids, targets) == pytest.approx(loss, rel=1e-6)
+            expected = training.gradients()["h.0.mlp.c_fc.weight"]
+            _assert_close(read.T @ back["h.0.hidden"], expected)
+
+
+def _assert_close(got: NDArray[Any], expected: NDArray[Any]) -> None:
+    largest = float(np.abs(expected).max())
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=2e-6 * largest)
+
+
+@pytest.mark.parametrize("backend", ["plain", "cpu", "nd4j"])
+@pytest.mark.parametrize(
+    "config", [CONFIG, GPTConfig.microgpt(12, 31, 2, 4, 16)], ids=["gpt2", "microgpt"]
+)
+def test_gradients_are_those_of_a_training(config: GPTConfig, backend: str) -> None:
+    """Of each linear layer: what it reads, times the gradient of what it writes."""
+    T = len(IDS)
+    with _random(config, backend) as model, model.training(1, T) as training:
+        with model.probe(T) as probe, model.gradient_probe(T) as back:
+            loss = training.accumulate(IDS, TARGETS)
+            probe.forward(IDS)
+            assert back.backward(IDS, TARGETS) == pytest.approx(loss, rel=1e-6)
+            gradients = training.gradients()
+            for layer in range(config.n_layer):
+                h = f"h.{layer}."
+                for read, written, weight in (
+                    ("norm_1", "qkv", "attn.c_attn"), ("heads", "attention", "attn.c_proj"),
+                    ("norm_2", "hidden", "mlp.c_fc"), ("active", "mlp", "mlp.c_proj"),
+                ):  # fmt: skip
+                    got = probe[h + read].T @ back[h + written]
+                    _assert_close(got, gradients[f"{h}{weight}.weight"])
+                np.testing.assert_array_equal(back[h + "attention"], back[h + "stream_1"])
+            output = back["logits"].T @ probe["final"]
+            if "wpe.weight" in gradients and not config.embedding_norm:
+                _assert_close(back["embedding"], gradients["wpe.weight"][:T])
+                np.add.at(output, IDS, back["embedding"])  # it is tied
+                _assert_close(output, gradients["wte.weight"])
+            rows = np.exp(probe.logits() - probe.logits().max(axis=1, keepdims=True))
+            rows /= rows.sum(axis=1, keepdims=True)
+            rows[np.arange(T - 1), TARGETS[:-1]] -= 1
+            rows[-1] = 0
+            _assert_close(back["logits"], rows / (T - 1))
+
+
+def test_gradients_of_one_token() -> None:
+    """What comes after the token has no part in it; nothing of the model changes."""
+    targets = np.full(len(IDS), -1)
+    targets[4] = IDS[5]
+    with _random(CONFIG) as model, model.gradient_probe(len(IDS), (1, 2)) as back:
+        before = {name: weight.copy() for name, weight in model.parameters().items()}
+        loss = back.backward(IDS, targets)
+        alone = model.loss(IDS[:6], [-1, -1, -1, -1, IDS[5], -1])
+        assert loss == pytest.approx(alone, rel=1e-6)
+        assert back["h.1.qkv"][:5].any() and not back["h.1.qkv"][5:].any()
+        assert "h.0.qkv" not in back.names and "h.0.stream_1" in back.names
+        assert not any(name.endswith("probabilities") for name in back.names)
+        for name, weight in model.parameters().items():
+            np.testing.assert_array_equal(weight, before[name])
+        with pytest.raises(ShapeError, match="scored"):
+            back.backward(IDS, np.full(len(IDS), -1))
+        with pytest.raises(ConfigError, match="embedding"):
+            _ = back["h.1.probabilities"]
+
+
+def test_gradients_through_an_adapter() -> None:
+    """They are those of the model that the adapter is merged into."""
+    with _random(CONFIG) as model:
+        model.add_adapter(LoraConfig(r=3))
+        rng = np.random.default_rng(7)
+        for array in model.adapter_parameters().values():
+            array[:] = 0.3 * rng.standard_normal(array.shape)
+        model.weights_changed()
+        found = []
+        for merge in (False, True):
+            if merge:
+                model.merge_and_unload()
+            with model.gradient_probe(len(IDS)) as back:
+                back.backward(IDS, TARGETS)
+                found.append(back["embedding"])
+    _assert_close(*found)
 
 
 def test_parts_are_what_the_maths_says() -> None:

@@ -12,12 +12,15 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from pygpt import GPT, GPTConfig, TrainConfig
+from pygpt.serve import looks
 from pygpt.serve.live import Live, RunFeed
+from pygpt.serve.probes import Probes
 from pygpt.serve.show import Shown
 from pygpt.training.trainer import Trainer
 from tests.page.conftest import Site, serving
 from tests.support.training_runs import TOKENIZER, Data
 
+LOOKED_AT = np.array([1, 5, 2, 4, 3], np.int32)
 SMALL = GPTConfig.microgpt(16, TOKENIZER.vocab_size, 2, 2, 8)
 
 
@@ -120,6 +123,7 @@ def test_a_saved_page(page: Page, tiny: Site, tmp_path: Path) -> None:
     for view, shown in (
         ("Heads", "[data-matrix=head]"), ("Lens", "[data-table=lens]"),
         ("Ablate", "[data-change]"), ("Sample", "[data-bars=sample]"),
+        ("Backward", "[data-bars=pushes]"),
         ("Embeddings", "[data-cloud]"), ("Tokens", "[data-ids]"),
     ):  # fmt: skip
         page.get_by_role("link", name=view).click()
@@ -147,7 +151,10 @@ def run(tmp_path: Path) -> Path:
     with GPT(SMALL) as model:
         config = TrainConfig(max_iters=20, eval_interval=10, checkpoint_interval=10, batch_size=4)
         with Trainer(model, Data(), config, run=folder) as trainer:
-            trainer.fit()
+            probes = Probes(folder, 0, LOOKED_AT)
+            for record in trainer:
+                if record.validation_loss is not None:
+                    probes.record(record.step, model, f"made at {record.step}")
     return folder
 
 
@@ -159,6 +166,7 @@ def test_a_run_that_has_ended(page: Page, run: Path) -> None:
             status = page.locator("[data-step='20']")
             expect(status).to_contain_text("This training has ended")
             assert page.get_by_role("button", name="Pause").count() == 0
+            _check_evaluations(page, run)
             page.goto(site.url("compare"))
             page.locator("[data-compare=untrained]").wait_for()
             page.get_by_label("First").select_option("10")
@@ -172,6 +180,53 @@ def test_a_run_that_has_ended(page: Page, run: Path) -> None:
             slider.fill("0")
             expect(page.locator(".slider output")).to_have_text("untrained")
             page.locator("[data-table=lens] button").first.wait_for()
+
+
+def _check_evaluations(page: Page, run: Path) -> None:
+    """The looks that the run has kept are those of the models that it was."""
+    page.locator("[data-evaluation='20']").wait_for()
+    page.get_by_role("slider", name="Evaluation").fill("0")
+    page.locator("[data-evaluation='10']").wait_for()
+    expect(page.get_by_text("made at 10")).to_be_visible()
+    with GPT.from_pretrained(run / "step-00000010") as then:
+        expected, maps = looks.lens(then, LOOKED_AT), then.attention(LOOKED_AT)
+    guesses = page.locator("[data-table=looked] button")
+    tokens = guesses.evaluate_all("all => all.map(e => Number(e.dataset.token))")
+    np.testing.assert_array_equal(tokens, expected["top"][..., 0].ravel())
+    canvas = page.locator("[data-matrix=looked-head] canvas")
+    canvas.focus()
+    said = page.locator("[data-matrix=looked-head] .said[data-value]")
+    shown = float(said.get_attribute("data-value") or "nan")
+    assert shown == float(maps[0, 0, len(LOOKED_AT) - 1, 0])
+
+
+def _check_gradients(page: Page, trainer: Trainer) -> None:
+    """What the page shows of the last step's gradient is what the trainer has."""
+    page.get_by_text("Gradient of each weight").first.click()
+    table = page.locator(f"[data-bars=gradients][data-step='{trainer.step}']")
+    table.wait_for()
+    sums = trainer.gradient_sums()
+    assert table.locator("tbody tr").count() == len(sums)
+    for name, gradient in sums.items():
+        cells = table.locator(f"[data-weight='{name}'] td[data-value]")
+        norm, largest = cells.evaluate_all("all => all.map(e => Number(e.dataset.value))")
+        assert norm == pytest.approx(np.linalg.norm(gradient.astype(np.float64)), rel=1e-5)
+        assert abs(largest) == np.abs(gradient).max()
+    name = "h.1.mlp.c_fc.weight"
+    table.get_by_role("button", name=name).click()
+    page.get_by_text(f"Gradient of {name}, after step {trainer.step}").wait_for()
+    page.locator("[data-matrix=gradient] canvas").focus()
+    said = page.locator("[data-matrix=gradient] .said[data-value]")
+    row = int(said.get_attribute("data-row") or "-1")
+    assert float(said.get_attribute("data-value") or "nan") == float(sums[name][row, 0])
+    before = trainer.model.parameters()[name].copy()
+    step = trainer.step
+    page.get_by_role("button", name="One step").click()
+    page.locator(f"[data-bars=gradients][data-step='{step + 1}']").wait_for()
+    expect(table.first).to_have_count(0)
+    moved = page.locator(f"[data-weight='{name}'] [data-moved]").get_attribute("data-moved")
+    change = np.abs(trainer.model.parameters()[name] - before).max()
+    assert abs(float(moved or "nan")) == change
 
 
 def test_a_training_that_is_watched(page: Page, model: GPT) -> None:
@@ -201,6 +256,7 @@ def test_a_training_that_is_watched(page: Page, model: GPT) -> None:
             page.locator("[data-bars=norms]").wait_for()
             loss = page.locator("[data-curves=loss] .line-faint[data-last]")
             assert float(loss.get_attribute("data-last") or "nan") == losses[-1]
+            _check_gradients(page, trainer)
             page.goto(site.url("flow"))
             page.locator("[data-matrix=embedding]").wait_for()
             page.goto(site.url("train"))

@@ -10,10 +10,11 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from pygpt.learn.lesson import Change, Code, lessons
+from pygpt.serve import looks
 from tests.page.conftest import AXE, Site
 
-VIEWS = ("train", "flow", "heads", "lens", "ablate", "sample", "tokens", "embeddings", "chat",
-         "compare", "learn")  # fmt: skip
+VIEWS = ("train", "flow", "backward", "heads", "lens", "ablate", "sample", "tokens", "embeddings",
+         "chat", "compare", "learn")  # fmt: skip
 
 
 def _values(found: Locator) -> list[float]:
@@ -82,6 +83,32 @@ def test_flow_of_another_layer_and_head(page: Page, tiny: Site) -> None:
         got = _pick(page, "probabilities", 4, 2)
     assert float(got["value"]) == expected
     assert "layer=1&head=1" in page.url
+
+
+def test_backward(page: Page, site: Site) -> None:
+    page.goto(site.url("backward"))
+    ids = site.ids()
+    page.locator("[data-matrix=norms]").wait_for()
+    page.locator("select[name=target]").select_option("3")
+    asked = {"ids": ids, "layer": 0, "checkpoint": "now", "target": 3}
+    meta, arrays = site.arrays("/api/backward", asked)
+    loss = page.locator(f"[data-loss='{meta['loss']}']")
+    loss.wait_for()
+    logits = site.model.logits(ids)[0].astype(np.float64)
+    rows = np.exp(logits - logits.max(axis=1, keepdims=True))
+    rows /= rows.sum(axis=1, keepdims=True)
+    assert meta["loss"] == pytest.approx(-np.log(rows[2, ids[3]]), rel=1e-5)
+    pushes = rows[2] - np.eye(rows.shape[1])[ids[3]]
+    largest = np.sort(np.abs(pushes))[::-1][:10]
+    np.testing.assert_allclose(np.abs(_bars(page, "pushes")), largest, rtol=1e-3, atol=1e-6)
+    for matrix, array, row, column in (
+        ("d-embedding", arrays["embedding"], 2, 5),
+        ("d-v", arrays["qkv"][:, -site.model.config.n_embd :], 1, 3),
+        ("d-hidden", arrays["hidden"], 2, 4),
+        ("norms", arrays["norms"], 1, 2),
+    ):
+        assert float(_pick(page, matrix, row, column)["value"]) == float(array[row, column]), matrix
+    assert arrays["norms"][0, :3].all() and not arrays["norms"][:, 3:].any()
 
 
 def test_heads(page: Page, site: Site) -> None:
@@ -161,6 +188,10 @@ def test_tokens(page: Page, site: Site) -> None:
     page.locator(f"[data-ids='{' '.join(map(str, reverse))}']").wait_for()
     page.locator("input[name=begin]").uncheck()
     page.locator(f"[data-ids='{' '.join(map(str, reverse[1:]))}']").wait_for()
+    example = looks.example(site.model)
+    page.goto(f"{site.address}/?again")  # without a text the model has made one
+    expect(page.locator("textarea")).to_have_value(example)
+    assert example
 
 
 def test_embeddings(page: Page, site: Site) -> None:

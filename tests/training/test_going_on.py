@@ -185,6 +185,23 @@ def test_a_run_without_a_checkpoint_begins_again_as_it_was(
     assert begun is not None and begun.train["max_iters"] == 5 and begun.train["batch_size"] == 3
 
 
+def test_a_run_whose_jvm_did_not_start_can_be_gone_on_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So `launch` starts it again."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("killed")
+
+    Path("run").mkdir()  # which is not taken away again
+    train = [*TINY, "--data", "words.txt", "--out", "run", "--max-iters", "2"]
+    with monkeypatch.context() as patch:
+        patch.setattr("pygpt.training.run.GPT", fail)
+        with pytest.raises(RuntimeError, match="killed"):
+            cli.run(train)
+    assert cli.run([*train, "--resume"]) == 0
+
+
 def test_other_sizes_are_refused_then_too(
     monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:

@@ -90,7 +90,7 @@ interface ChooserProps {
   onChange: (value: number) => void;
 }
 
-function Chooser({ label, count, value, onChange }: ChooserProps) {
+export function Chooser({ label, count, value, onChange }: ChooserProps) {
   return (
     <label>
       {label}{" "}

@@ -1,6 +1,7 @@
 /** The attention of all heads, small, and of one of them, large. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
+import type { Tensor } from "../api";
 import { percent, share, visible } from "../format";
 import { type Cell, Matrix, paint } from "../parts/Matrix";
 import { Status } from "../parts/Status";
@@ -9,14 +10,13 @@ import { useArrays, useShared } from "../state";
 import { TEXT } from "../strings";
 
 export function Heads() {
-  const { about, place, tokens, go } = useShared();
+  const { place, tokens, go } = useShared();
   const ids = tokens!.ids;
   const all = useArrays("/api/heads", { ids, checkpoint: place.checkpoint });
   const one = useArrays("/api/head", {
     ids, layer: place.layer, head: place.head, checkpoint: place.checkpoint,
   }); // prettier-ignore
   const maps = all.value?.arrays.maps;
-  const H = about.config.n_head;
   const size = maps ? maps.shape[2]! : 0;
   const map = one.value?.arrays.map;
   return (
@@ -24,28 +24,46 @@ export function Heads() {
       <p>{TEXT.heads.intro} {ids.length > size && size > 0 && TEXT.heads.tiles}</p>
       <Status busy={all.busy && !maps} problem={all.problem} />
       {maps && (
-        <div class="small-maps" role="group" aria-label={TEXT.views.heads}>
-          {Array.from({ length: about.config.n_layer }, (_, layer) => (
-            <div class="row" key={layer}>
-              {Array.from({ length: H }, (_, head) => {
-                const from = (layer * H + head) * size * size;
-                return (
-                  <SmallMap
-                    key={head}
-                    label={TEXT.heads.map(layer, head)}
-                    numbers={maps.data.subarray(from, from + size * size)}
-                    size={size}
-                    chosen={layer === place.layer && head === place.head}
-                    onPick={() => go({ layer, head })}
-                  />
-                );
-              })}
-            </div>
-          ))}
-        </div>
+        <SmallMaps
+          maps={maps}
+          chosen={[place.layer, place.head]}
+          onPick={(layer, head) => go({ layer, head })}
+        />
       )}
       <Status busy={one.busy && !map} problem={one.problem} />
       {map && map.shape[0] === ids.length && <OneHead numbers={map.data} />}
+    </div>
+  );
+}
+
+interface MapsProps {
+  maps: Tensor; // (L, H, size, size)
+  chosen: [number, number]; // layer and head
+  onPick: (layer: number, head: number) => void;
+}
+
+/** The maps of all heads, a layer in each row. */
+export function SmallMaps({ maps, chosen, onPick }: MapsProps) {
+  const [L, H, size] = maps.shape as [number, number, number, number];
+  return (
+    <div class="small-maps" role="group" aria-label={TEXT.views.heads}>
+      {Array.from({ length: L }, (_, layer) => (
+        <div class="row" key={layer}>
+          {Array.from({ length: H }, (_, head) => {
+            const from = (layer * H + head) * size * size;
+            return (
+              <SmallMap
+                key={head}
+                label={TEXT.heads.map(layer, head)}
+                numbers={maps.data.subarray(from, from + size * size)}
+                size={size}
+                chosen={layer === chosen[0] && head === chosen[1]}
+                onPick={() => onPick(layer, head)}
+              />
+            );
+          })}
+        </div>
+      ))}
     </div>
   );
 }

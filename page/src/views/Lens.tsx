@@ -18,7 +18,13 @@ export function Lens() {
     <div class="lens">
       <p>{TEXT.lens.intro}</p>
       <Status busy={busy && !value} problem={problem} />
-      {value && <Table packed={value} />}
+      {value && (
+        <Guesses
+          id="lens"
+          packed={value}
+          columns={tokens!.names.slice(value.meta.first as number)}
+        />
+      )}
     </div>
   );
 }
@@ -29,19 +35,22 @@ export function placeName(name: string): string {
   return part === "stream_1" ? TEXT.lens.attention(Number(layer)) : TEXT.lens.mlp(Number(layer));
 }
 
-function Table({ packed }: { packed: Packed }) {
-  const { tokens } = useShared();
+interface GuessesProps {
+  id: string;
+  packed: Packed; // of /api/lens, or of a look that a run has kept
+  columns: string[]; // its tokens
+}
+
+export function Guesses({ id, packed, columns }: GuessesProps) {
   useTheme();
   const [picked, setPicked] = useState<[number, number] | null>(null);
   const names = packed.meta.names as Record<string, string>;
   const places = packed.meta.places as string[];
-  const first = packed.meta.first as number;
   const top = packed.arrays.top!;
   const probabilities = packed.arrays.probabilities!;
   const [, T, K] = top.shape as [number, number, number];
   const at = (row: number, column: number) => (row * T + column) * K;
   const shade = share();
-  const columns = tokens!.names.slice(first, first + T);
   const [row, column] = picked ?? [places.length - 1, T - 1];
   const from = at(row, column);
   const entropy = packed.arrays.entropy!.data[row * T + column]!;
@@ -49,7 +58,7 @@ function Table({ packed }: { packed: Packed }) {
   return (
     <>
       <div class="scroll" tabIndex={0} role="region" aria-label={TEXT.views.lens}>
-        <table class="lens-table" data-table="lens">
+        <table class="lens-table" data-table={id}>
           <thead>
             <tr>
               <th scope="col">{TEXT.lens.place}</th>
@@ -88,7 +97,7 @@ function Table({ packed }: { packed: Packed }) {
         </table>
       </div>
       <Bars
-        id="lens"
+        id={id}
         caption={`${TEXT.lens.guess}: ${placeName(places[row]!)}, ${visible(columns[column] ?? "")}`}
         names={Array.from({ length: K }, (_, k) => names[`${top.data[from + k]}`]!)}
         columns={[

@@ -10,6 +10,7 @@ import org.pygpt.tensor.Tensor;
 public final class Input {
   private final Variable variable;
   private boolean add;
+  private Gradient into; // made when it is first asked for
 
   Input(Variable variable) {
     this.variable = variable;
@@ -30,7 +31,10 @@ public final class Input {
 
   /** Where backward stores the gradient, and whether it must add to it. */
   public Gradient into() {
-    return Gradient.of(gradient(), add);
+    if (into == null) {
+      into = Gradient.of(gradient(), add);
+    }
+    return into;
   }
 
   public Variable variable() {

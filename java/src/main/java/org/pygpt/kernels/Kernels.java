@@ -26,6 +26,9 @@ public interface Kernels extends AutoCloseable {
   /** Where the memory lies that these kernels compute on. */
   Device device();
 
+  /** Tells that a model of so many weights was made, so that a large one's code may be compiled. */
+  default void expect(long weights) {}
+
   // ---- linear layers ---------------------------------------------------------------------------
 
   /**

@@ -10,4 +10,20 @@ package org.pygpt.kernels;
  * @param transposeB whether op(b) is b transposed; b is then stored as (n, k)
  * @param add whether to add to c rather than to overwrite it
  */
-public record MatMul(int m, int n, int k, boolean transposeA, boolean transposeB, boolean add) {}
+public record MatMul(int m, int n, int k, boolean transposeA, boolean transposeB, boolean add) {
+  /**
+   * The shape of these numbers: {@code last} where it has them, so that an op that keeps its shapes
+   * makes none in the steps that follow.
+   *
+   * @param last null for none
+   */
+  public static MatMul like(
+      MatMul last, int m, int n, int k, boolean transposeA, boolean transposeB, boolean add) {
+    boolean isLast =
+        last != null
+            && (m == last.m && n == last.n && k == last.k)
+            && (transposeA == last.transposeA && transposeB == last.transposeB)
+            && add == last.add;
+    return isLast ? last : new MatMul(m, n, k, transposeA, transposeB, add);
+  }
+}

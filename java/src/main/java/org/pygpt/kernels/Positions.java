@@ -8,6 +8,12 @@ package org.pygpt.kernels;
  * @param past positions before t = 0, already in the key/value cache
  */
 public record Positions(int B, int T, int past) {
+  /** Whole sequences: {@code last}, which may be null, where it is of as many. */
+  public static Positions like(Positions last, int B, int T) {
+    boolean isLast = last != null && B == last.B && T == last.T && last.past == 0;
+    return isLast ? last : new Positions(B, T, 0);
+  }
+
   /** Rows in use: B * T. */
   public int rows() {
     return B * T;

@@ -46,6 +46,7 @@ final class Decoder {
     ATTENTION,
     HIDDEN,
     PROBE,
+    GRADIENTS,
     LENS
   }
 
@@ -81,7 +82,7 @@ final class Decoder {
   private final Loss loss;
   private final List<Slot> probabilities = new ArrayList<>(); // of each layer, for ATTENTION
   private final Slot units; // null for other purposes
-  private final Taps taps; // null for others than PROBE and LENS
+  private final Taps taps; // null for others than PROBE, GRADIENTS and LENS
   private final Variant variant;
   private final int C;
   private final int D;
@@ -116,7 +117,8 @@ final class Decoder {
     this.narrow = trained.narrow;
     this.products = trained.products;
     this.dropout = purpose == Purpose.TRAINING ? model.dropout() : 0;
-    this.tape = new Tape(model.kernels(), model.dtype(), purpose == Purpose.TRAINING);
+    boolean backward = purpose == Purpose.TRAINING || purpose == Purpose.GRADIENTS;
+    this.tape = new Tape(model.kernels(), model.dtype(), backward);
     int keyColumns = config.nKvHead() * D;
     this.units =
         purpose == Purpose.ATTENTION || purpose == Purpose.PROBE
@@ -128,7 +130,9 @@ final class Decoder {
       tape.keep(hidden);
     }
     logits = logits(hidden, config.tieWeights() ? "wte" : "lm_head");
-    if (purpose != Purpose.TRAINING) {
+    if (purpose == Purpose.GRADIENTS) {
+      keep("logits", logits);
+    } else if (purpose != Purpose.TRAINING) {
       tape.keep(logits);
     }
     loss = new Loss(logits, tokens.targets());
@@ -152,7 +156,7 @@ final class Decoder {
   /** Whether it computes the logits of every token, rather than of the last one alone. */
   private boolean scoresAll() {
     return switch (purpose) {
-      case TRAINING, EVALUATION, PROBE, LENS -> true;
+      case TRAINING, EVALUATION, PROBE, GRADIENTS, LENS -> true;
       case GENERATION, ATTENTION, HIDDEN -> false;
     };
   }
@@ -183,6 +187,9 @@ final class Decoder {
     Parameter wte = parameter("wte.weight");
     Parameter wpe = parameterOrNull("wpe.weight");
     tape.add(new Embedding(ids, wte, wpe, config.tieWeights(), embedded));
+    if (purpose == Purpose.GRADIENTS) {
+      embedded.constantIf(false); // its gradient is wanted, though no weight is trained
+    }
     Variable scaled = scaled(embedded, variant.embeddingScale());
     Variable x = dropout == 0 ? scaled : dropped(scaled, null);
     return config.embeddingNorm() ? norm(x, "ln_emb", model.dtype()) : x;
@@ -226,7 +233,7 @@ final class Decoder {
 
   /** Adds a branch to the stream; returns the norm of the sum, or without a name the sum itself. */
   private Variable add(int layer, boolean isMlp, Variable stream, Branch branch, String norm) {
-    if (purpose == Purpose.PROBE) {
+    if (taps != null) {
       return addInSteps(layer, isMlp, stream, branch, norm);
     }
     Norm spec = norm == null ? null : normOf(branch.sum(), norm, narrow);
@@ -282,7 +289,7 @@ final class Decoder {
       tape.add(new Rotary(qkv, H + kvHeads, D, angles));
     }
     keep(layer, "qkv", qkv);
-    if (purpose == Purpose.ATTENTION || (taps != null && taps.keepsAll(layer))) {
+    if (purpose == Purpose.ATTENTION || (taps != null && taps.keepsProbabilities(layer))) {
       Slot weights = tape.persistent(Math.multiplyExact(H, T), T);
       probabilities.add(weights);
       Slot mixed = tape.slot(T, H * D);
@@ -301,7 +308,7 @@ final class Decoder {
       tape.add(
           new Attention(source, H, kvHeads, true, scores, dropouts++, dropout, logsumexp, out));
     }
-    if (purpose == Purpose.PROBE) {
+    if (taps != null) {
       taps.scaleHeads(tape, layer, out);
     }
     keep(layer, "heads", out);
@@ -438,7 +445,7 @@ final class Decoder {
       dropped = new LowRank.Dropped(dropouts++, mask, forward, backward);
     }
     Slot hidden = tape.slot(rows, rank);
-    Slot dHidden = isTraining ? tape.slot(rows, rank) : null;
+    Slot dHidden = tape.training() ? tape.slot(rows, rank) : null;
     int rowByRow = isTraining ? 0 : model.kernels().rowsAlike();
     return new LowRank(
         tape.use(x), a, b, part.first(), adapter, dropped, hidden, dHidden, rowByRow, out);

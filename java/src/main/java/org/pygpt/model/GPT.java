@@ -67,6 +67,7 @@ public final class GPT implements Trainable, AutoCloseable {
     this.config = config;
     this.kernels = kernels;
     this.weights = new Parameters(kernels.device(), Layout.of(config), dtype);
+    kernels.expect(weights.count());
     this.cacheDType = dtype;
     this.dropout = config.dropout();
     this.angles =
@@ -424,10 +425,6 @@ public final class GPT implements Trainable, AutoCloseable {
    * @throws IllegalArgumentException if there are no such layers
    */
   public Probe probe(int T, int first, int end) {
-    if (first < 0 || end < first || end > config.nLayer()) {
-      throw new IllegalArgumentException(
-          "layers: expected some of 0 to " + config.nLayer() + ", got " + first + " to " + end);
-    }
     return new Probe(this, T, first, end);
   }
 

@@ -65,12 +65,7 @@ public final class Probe implements AutoCloseable {
    * @throws IllegalArgumentException if nothing of this name is kept
    */
   public Tensor get(String name) {
-    Tensor found = taps.get(name);
-    if (found == null) {
-      throw new IllegalArgumentException(
-          "name: expected one of " + String.join(", ", taps.names()) + ", got " + name);
-    }
-    return found;
+    return taps.require(name);
   }
 
   /**
@@ -93,7 +88,7 @@ public final class Probe implements AutoCloseable {
         lens = model.session(1, rows, rows, Decoder.Purpose.LENS, nothing, of);
         lensRows = rows;
       }
-      model.kernels().copy(rows, stream, lens.taps().get("stream"), 0);
+      model.kernels().copy(rows, stream, lens.taps().require("stream"), 0);
       lens.tape().forward(Step.forward(1, rows));
       return lens.logits();
     }

@@ -31,6 +31,8 @@ public final class Attention implements Op {
   private final Variable out;
   private Heads value;
   private Heads gradient;
+  private AttentionSpec spec; // of the last step
+  private Tensor sums; // logsumexp as the last step had it
 
   /** Where queries, keys and values come from. */
   public interface Source {
@@ -179,6 +181,7 @@ public final class Attention implements Op {
 
   @Override
   public void bind() {
+    sums = null;
     value = source.heads(false, H, kvHeads);
     gradient = source.heads(true, H, kvHeads);
   }
@@ -186,13 +189,24 @@ public final class Attention implements Op {
   private AttentionSpec spec(Step step) {
     int keys = source.keys(step);
     int[] lengths = causal ? null : source.lengths(step); // a causal query comes before padding
-    return new AttentionSpec(step.B(), step.T(), keys, H, kvHeads, causal, scores, lengths);
+    int B = step.B();
+    int T = step.T();
+    if (spec == null
+        || (spec.B() != B || spec.queries() != T)
+        || (spec.keys() != keys || spec.lengths() != lengths)) {
+      spec = new AttentionSpec(B, T, keys, H, kvHeads, causal, scores, lengths);
+    }
+    return spec;
   }
 
   /** (B * H, T) of this step, whose T may be longer than the planned one where its B is smaller. */
   private Tensor logsumexp(Step step) {
-    Tensor planned = logsumexp.tensor();
-    return Tensor.of(planned.memory(), planned.dtype(), planned.offset(), step.B() * H, step.T());
+    int rows = step.B() * H;
+    if (sums == null || sums.rows() != rows || sums.columns() != step.T()) {
+      Tensor planned = logsumexp.tensor();
+      sums = Tensor.of(planned.memory(), planned.dtype(), planned.offset(), rows, step.T());
+    }
+    return sums;
   }
 
   @Override

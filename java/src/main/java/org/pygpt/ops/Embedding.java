@@ -5,7 +5,6 @@ import org.pygpt.graph.Op;
 import org.pygpt.graph.Slot;
 import org.pygpt.graph.Step;
 import org.pygpt.graph.Variable;
-import org.pygpt.kernels.Gradient;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.kernels.Positions;
 import org.pygpt.tensor.Tensor;
@@ -61,7 +60,7 @@ public record Embedding(Tensor ids, Parameter wte, Parameter wpe, boolean tied, 
         new Positions(step.B(), step.T(), 0),
         ids,
         out.gradient(),
-        Gradient.of(wte.gradient(), tied || step.accumulate()),
+        wte.into(tied || step.accumulate()),
         Parameter.gradientOf(wpe, step));
   }
 

@@ -18,19 +18,17 @@ import org.pygpt.tensor.Tensor;
  * <p>The weight lies as its checkpoint has it: (in, out) for the layers inside a block (GPT-2's
  * Conv1D), (out, in) for an output head. Where an op that follows adds the bias, in a pass that it
  * makes anyway, this op has none.
- *
- * @param bias null for none
- * @param outputsAreRows whether the weight is (out, in)
- * @param rounding of what is wider than the products are
  */
-public record Linear(
-    Input x,
-    Parameter weight,
-    Parameter bias,
-    boolean outputsAreRows,
-    Rounding rounding,
-    Variable out)
-    implements Op {
+public final class Linear implements Op {
+  private final Input x;
+  private final Parameter weight;
+  private final Parameter bias;
+  private final boolean outputsAreRows;
+  private final Rounding rounding;
+  private final Variable out;
+  private MatMul weightShape; // of the products of the last backward
+  private MatMul inputShape;
+
   /**
    * Room for copies of the dtype that products are made in.
    *
@@ -55,8 +53,26 @@ public record Linear(
     this(x, weight, bias, outputsAreRows, Rounding.NONE, out);
   }
 
-  /** Binds the op. */
-  public Linear {
+  /**
+   * Binds the op.
+   *
+   * @param bias null for none
+   * @param outputsAreRows whether the weight is (out, in)
+   * @param rounding of what is wider than the products are
+   */
+  public Linear(
+      Input x,
+      Parameter weight,
+      Parameter bias,
+      boolean outputsAreRows,
+      Rounding rounding,
+      Variable out) {
+    this.x = x;
+    this.weight = weight;
+    this.bias = bias;
+    this.outputsAreRows = outputsAreRows;
+    this.rounding = rounding;
+    this.out = out;
     out.constantIf(
         x.variable().isConstant() && Parameter.isFrozen(weight) && Parameter.isFrozen(bias));
   }
@@ -111,14 +127,15 @@ public record Linear(
     int features = out.columns();
     int rows = step.rows();
     Gradient dWeight = Parameter.gradientOf(weight, step);
-    if (dWeight != null && outputsAreRows) {
-      // (out, rows) @ (rows, in) -> (out, in)
-      MatMul shape = new MatMul(features, in, rows, true, false, dWeight.add());
-      kernels.gemm(shape, dOut, input, dWeight.tensor());
-    } else if (dWeight != null) {
-      // (in, rows) @ (rows, out) -> (in, out)
-      MatMul shape = new MatMul(in, features, rows, true, false, dWeight.add());
-      kernels.gemm(shape, input, dOut, dWeight.tensor());
+    if (dWeight != null) {
+      boolean add = dWeight.add();
+      if (outputsAreRows) { // (out, rows) @ (rows, in) -> (out, in)
+        weightShape = MatMul.like(weightShape, features, in, rows, true, false, add);
+        kernels.gemm(weightShape, dOut, input, dWeight.tensor());
+      } else { // (in, rows) @ (rows, out) -> (in, out)
+        weightShape = MatMul.like(weightShape, in, features, rows, true, false, add);
+        kernels.gemm(weightShape, input, dOut, dWeight.tensor());
+      }
     }
     Gradient dBias = Parameter.gradientOf(bias, step);
     if (dBias != null) {
@@ -126,8 +143,8 @@ public record Linear(
     }
     if (!x.variable().isConstant()) {
       // (rows, out) @ (out, in) -> (rows, in)
-      MatMul shape = new MatMul(rows, in, features, false, !outputsAreRows, x.add());
-      kernels.gemm(shape, dOut, weight.product(), x.gradient());
+      inputShape = MatMul.like(inputShape, rows, in, features, false, !outputsAreRows, x.add());
+      kernels.gemm(inputShape, dOut, weight.product(), x.gradient());
     }
   }
 

@@ -20,11 +20,14 @@ import org.pygpt.kernels.Residual;
  * <p>x, branch and sum share one gradient: d(x) = d(branch) = d(sum), and whatever else reads x
  * adds to it later in the backward pass. The sum takes the place of the branch in memory, so the
  * branch must have no other reader.
- *
- * @param branch null if {@code x} is normalised as it is
- * @param norm null if the sum is not normalised
  */
-public record ResidualNorm(Variable x, Branch branch, Norm norm) implements Op {
+public final class ResidualNorm implements Op {
+  private final Variable x;
+  private final Branch branch;
+  private final Norm norm;
+  private final org.pygpt.kernels.Norm kernel; // null without a norm
+  private Residual residual; // null without a branch
+
   /**
    * What is added.
    *
@@ -51,8 +54,17 @@ public record ResidualNorm(Variable x, Branch branch, Norm norm) implements Op {
     }
   }
 
-  /** Binds the op. */
-  public ResidualNorm {
+  /**
+   * Binds the op.
+   *
+   * @param branch null if {@code x} is normalised as it is
+   * @param norm null if the sum is not normalised
+   */
+  public ResidualNorm(Variable x, Branch branch, Norm norm) {
+    this.x = x;
+    this.branch = branch;
+    this.norm = norm;
+    kernel = norm == null ? null : norm.kernel();
     if (branch != null) {
       branch.sum.shareGradient(x);
       branch.sum.shareGradient(branch.value);
@@ -100,15 +112,19 @@ public record ResidualNorm(Variable x, Branch branch, Norm norm) implements Op {
   }
 
   @Override
+  public void bind() {
+    residual = branch == null ? null : branch.residual(x);
+  }
+
+  @Override
   public void forward(Kernels kernels, Step step) {
     int rows = step.rows();
     if (norm == null) {
-      kernels.residual(rows, branch.residual(x));
+      kernels.residual(rows, residual);
     } else if (branch == null) {
-      kernels.norm(rows, norm.kernel(), x.value(), norm.out.value(), norm.statistics.tensor());
+      kernels.norm(rows, kernel, x.value(), norm.out.value(), norm.statistics.tensor());
     } else {
-      kernels.residualNorm(
-          rows, branch.residual(x), norm.kernel(), norm.out.value(), norm.statistics.tensor());
+      kernels.residualNorm(rows, residual, kernel, norm.out.value(), norm.statistics.tensor());
     }
   }
 
@@ -117,7 +133,7 @@ public record ResidualNorm(Variable x, Branch branch, Norm norm) implements Op {
     if (norm != null) {
       kernels.normBackward(
           step.rows(),
-          norm.kernel(),
+          kernel,
           norm.out.gradient(),
           norm.input.value(),
           norm.statistics.tensor(),

@@ -12,13 +12,27 @@ import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Device;
 import org.pygpt.tensor.Tensor;
 
-/**
- * Rotary positions, in place on the heads of queries and keys that lead the packed columns.
- *
- * @param D columns of a head
- * @param angles (block_size, R), see {@link Kernels#rotary}
- */
-public record Rotary(Variable qkv, int heads, int D, Tensor angles) implements Op {
+/** Rotary positions, in place on the heads of queries and keys that lead the packed columns. */
+public final class Rotary implements Op {
+  private final Variable qkv;
+  private final int heads;
+  private final Rotation rotation;
+  private final Rotation inverse;
+  private Positions positions; // of the last step on whole sequences
+
+  /**
+   * Binds the op.
+   *
+   * @param D columns of a head
+   * @param angles (block_size, R), see {@link Kernels#rotary}
+   */
+  public Rotary(Variable qkv, int heads, int D, Tensor angles) {
+    this.qkv = qkv;
+    this.heads = heads;
+    rotation = new Rotation(heads, D, angles, false);
+    inverse = new Rotation(heads, D, angles, true);
+  }
+
   /**
    * Angles of positions below T: cosines, then sines, of position * frequency, all times a factor,
    * (T, 2 * frequencies); owned by the caller.
@@ -58,21 +72,20 @@ public record Rotary(Variable qkv, int heads, int D, Tensor angles) implements O
   public void forward(Kernels kernels, Step step) {
     int T = step.T();
     if (step.pasts().isEmpty()) {
-      Positions positions = new Positions(step.B(), T, 0);
-      kernels.rotary(new Rotation(heads, D, angles, false), positions, qkv.value());
+      positions = Positions.like(positions, step.B(), T);
+      kernels.rotary(rotation, positions, qkv.value());
     }
     for (int b = 0; b < step.pasts().size(); b++) {
       int past = step.pasts().get(b).length();
-      Positions positions = new Positions(1, T, past);
       Tensor rows = qkv.value().rows(b * T, T);
-      kernels.rotary(new Rotation(heads, D, angles, false), positions, rows);
+      kernels.rotary(rotation, new Positions(1, T, past), rows);
     }
   }
 
   @Override
   public void backward(Kernels kernels, Step step) {
-    Positions positions = new Positions(step.B(), step.T(), 0);
-    kernels.rotary(new Rotation(heads, D, angles, true), positions, qkv.gradient());
+    positions = Positions.like(positions, step.B(), step.T());
+    kernels.rotary(inverse, positions, qkv.gradient());
   }
 
   @Override

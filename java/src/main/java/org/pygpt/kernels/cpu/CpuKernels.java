@@ -75,6 +75,11 @@ public final class CpuKernels implements Kernels {
   }
 
   @Override
+  public void expect(long weights) {
+    workers.expect(weights);
+  }
+
+  @Override
   public void requireBfloat16() {
     if (!GemmLibrary.hasOneDnn()) {
       throw new IllegalArgumentException(
@@ -100,6 +105,7 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public PackedMatrix pack(QuantizedMatrix matrix) {
+    workers.expectRounded();
     return OneDnnProducts.has(matrix.format())
         ? OneDnnMatrix.of(products, matrix)
         : TiledMatrix.of(workers, matrix);

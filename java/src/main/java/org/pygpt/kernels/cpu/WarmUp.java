@@ -14,10 +14,10 @@ import org.pygpt.kernels.Activation;
  *
  * <p>Vector code is slower than the interpreter's plain loops until C2 has compiled it, which takes
  * some hundred milliseconds. So every kernel has a plain loop, which C1 compiles within
- * milliseconds, and a vector body; a process begins with the loops, and once it has proved to be
- * long a thread of its own warms the vector bodies up, which serve from then on. A run of a second
- * on a tiny model never needs them. Both give the same bits, so that a result does not depend on
- * when a process changed from one to the other.
+ * milliseconds, and a vector body; a process begins with the loops, and once it has made a large
+ * model or has proved to be long a thread of its own warms the vector bodies up, which serve from
+ * then on. A run of a second on a tiny model never needs them. Both give the same bits, so that a
+ * result does not depend on when a process changed from one to the other.
  *
  * <p>The bodies for numbers of fewer bits than float32 come second, in a process that asks for
  * them: others would wait for the compiler in vain.
@@ -56,6 +56,9 @@ final class WarmUp {
   /** Multiply-adds, or equal work, after which a process is long enough for the warm-up to pay. */
   private static final long WORK_BEFORE_WARM_UP = 250_000_000;
 
+  /** Weights of a model that is not read or made in less time than the warm-up takes of a core. */
+  private static final long LARGE_MODEL = 4_000_000;
+
   /** During the warm-up, work after which plain loops make way for it, and for how long. */
   private static final long WORK_BETWEEN_PAUSES = 25_000_000;
 
@@ -79,6 +82,7 @@ final class WarmUp {
   private volatile boolean started;
   private volatile boolean roundedReady;
   private volatile boolean roundedStarted;
+  private volatile boolean roundedExpected;
   private long work;
   private long nextPause = WORK_BEFORE_WARM_UP;
 
@@ -117,7 +121,7 @@ final class WarmUp {
 
   /**
    * Whether to use the vector bodies for numbers of fewer bits. They are warmed up after the
-   * others, once somebody has asked.
+   * others, once somebody has asked or expects them.
    */
   boolean roundedReady() {
     if (ready && !roundedStarted) {
@@ -132,6 +136,22 @@ final class WarmUp {
    */
   boolean running() {
     return started && !ready || roundedStarted && !roundedReady;
+  }
+
+  /**
+   * Starts the warm-up for a large model, whose first step asks for more work than it waits for:
+   * while the weights are read, and no step runs beside it.
+   */
+  void expect(long weights) {
+    if (weights >= LARGE_MODEL && policy == Policy.AUTO) {
+      start();
+    }
+  }
+
+  /** Has the vector bodies for numbers of fewer bits warmed up right after the others. */
+  void expectRounded() {
+    roundedExpected = true;
+    roundedReady();
   }
 
   /**
@@ -200,6 +220,9 @@ final class WarmUp {
       ready = true;
     } finally {
       warm.countDown();
+    }
+    if (roundedExpected) {
+      startRounded();
     }
   }
 

@@ -68,6 +68,16 @@ final class Workers implements AutoCloseable {
     return WORK_OF_ELEMENT * elements;
   }
 
+  /** Tells the warm-up of a model of so many weights. */
+  void expect(long weights) {
+    warmUp.expect(weights);
+  }
+
+  /** Tells the warm-up of weights of fewer bits than float32. */
+  void expectRounded() {
+    warmUp.expectRounded();
+  }
+
   /** Tells the warm-up of work done by plain loops, where vector bodies would be faster. */
   void count(long work) {
     warmUp.count(work);

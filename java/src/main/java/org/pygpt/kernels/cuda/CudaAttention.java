@@ -1,7 +1,5 @@
 package org.pygpt.kernels.cuda;
 
-import static org.pygpt.kernels.cuda.CudaMemory.address;
-
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.EnumSet;
@@ -124,7 +122,7 @@ final class CudaAttention implements AutoCloseable {
     arguments(spec, in, mask, out, logsumexp, D);
     backwardArguments(null, null, 0);
     if (size == null) {
-      launch.address(probabilities.of(DType.FLOAT32, pairs(spec)));
+      launch.add(probabilities.address(pairBytes(spec)));
       launch.run(spec.queries(), spec.H(), spec.B(), THREADS, 1, 0);
       return;
     }
@@ -142,7 +140,7 @@ final class CudaAttention implements AutoCloseable {
     int D = in.q().columns() / spec.H();
     Size size = size(in, D);
     long rows = (long) spec.B() * spec.queries();
-    long deltas = address(delta.of(DType.FLOAT32, rows * spec.H()));
+    long deltas = delta.address(Float.BYTES * rows * spec.H());
     launch.of(Function.ATTENTION_DELTA).add((int) rows).add(spec.H());
     arguments(spec, in, mask, out, logsumexp, D);
     backwardArguments(dOut, gradients, deltas);
@@ -151,13 +149,13 @@ final class CudaAttention implements AutoCloseable {
     arguments(spec, in, mask, out, logsumexp, D);
     backwardArguments(dOut, gradients, deltas);
     if (size == null) {
-      Tensor p = probabilities.of(DType.FLOAT32, pairs(spec));
-      Tensor d = scoreGradients.of(DType.FLOAT32, pairs(spec));
-      launch.address(p).address(d).run(spec.queries(), spec.H(), spec.B(), THREADS, 1, 0);
+      long p = probabilities.address(pairBytes(spec));
+      long d = scoreGradients.address(pairBytes(spec));
+      launch.add(p).add(d).run(spec.queries(), spec.H(), spec.B(), THREADS, 1, 0);
       launch.of(Function.ATTENTION_DKV_WIDE);
       arguments(spec, in, mask, out, logsumexp, D);
       backwardArguments(dOut, gradients, deltas);
-      launch.address(p).address(d).run(spec.keys(), spec.kvHeads(), spec.B(), THREADS, 1, 0);
+      launch.add(p).add(d).run(spec.keys(), spec.kvHeads(), spec.B(), THREADS, 1, 0);
       return;
     }
     start(size, size.queries, spec.queries(), spec.H(), spec.B(), 4, 1, D);
@@ -167,9 +165,9 @@ final class CudaAttention implements AutoCloseable {
     start(size, size.keys, spec.keys(), spec.kvHeads(), spec.B(), 4, 2, D);
   }
 
-  /** Pairs of a query and a key, over all heads. */
-  private static long pairs(AttentionSpec spec) {
-    return (long) spec.B() * spec.H() * spec.queries() * spec.keys();
+  /** Bytes of a number for each pair of a query and a key, over all heads. */
+  private static long pairBytes(AttentionSpec spec) {
+    return (long) Float.BYTES * spec.B() * spec.H() * spec.queries() * spec.keys();
   }
 
   /** The structure Attention up to what backward alone has. */
@@ -212,15 +210,14 @@ final class CudaAttention implements AutoCloseable {
     if (spec.scores().alibi() == 0) {
       return 0;
     }
-    Tensor row = slopes.of(DType.FLOAT32, spec.H());
     if (spec.H() != slopeHeads || spec.scores().alibi() != slopeScale) {
       slopeHeads = spec.H();
       slopeScale = spec.scores().alibi();
       double[] values = new double[slopeHeads];
       Arrays.setAll(values, h -> spec.scores().slope(h, spec.H()));
-      row.writeRow(0, values);
+      slopes.of(DType.FLOAT32, slopeHeads).writeRow(0, values);
     }
-    return address(row);
+    return slopes.address((long) Float.BYTES * slopeHeads);
   }
 
   /** The address of the sequences' lengths; 0 where no key is padding. */
@@ -229,12 +226,11 @@ final class CudaAttention implements AutoCloseable {
       return 0;
     }
     int B = spec.B();
-    Tensor row = lengths.of(DType.INT32, B);
     if (!Arrays.equals(written, 0, written.length, spec.lengths(), 0, B)) { // or for another layer
       written = Arrays.copyOf(spec.lengths(), B);
-      row.write(0, MemorySegment.ofArray(written));
+      lengths.of(DType.INT32, B).write(0, MemorySegment.ofArray(written));
     }
-    return address(row);
+    return lengths.address((long) Integer.BYTES * B);
   }
 
   private void start(

@@ -44,6 +44,7 @@ public final class CudaKernels implements Kernels {
   private final Scratch parts;
   private final Scratch terms;
   private final Scratch number;
+  private double[] squares = {}; // of blocks, as they were read last
 
   /**
    * The kernels of a card.
@@ -123,20 +124,21 @@ public final class CudaKernels implements Kernels {
   @Override
   public void biasBackward(int rows, Tensor dX, Gradient dBias) {
     int columns = dX.columns();
-    Tensor partial = partialSums(rows, columns);
-    launch.of(Function.COLUMN_SUMS).add(rows).add(columns).matrix(dX).address(partial);
+    long partial = partialSums(rows, columns);
+    launch.of(Function.COLUMN_SUMS).add(rows).add(columns).matrix(dX).add(partial);
     sumColumns(rows, columns, partial, dBias);
   }
 
-  private Tensor partialSums(int rows, int columns) {
-    return parts.of(DType.FLOAT32, (long) Math.ceilDiv(rows, ROWS_OF_SUM) * columns);
+  /** The address of room for sums of parts of columns. */
+  private long partialSums(int rows, int columns) {
+    return parts.address((long) Float.BYTES * Math.ceilDiv(rows, ROWS_OF_SUM) * columns);
   }
 
   /** Starts a kernel that sums columns in parts, and then the one that adds the parts. */
-  private void sumColumns(int rows, int columns, Tensor partial, Gradient sums) {
+  private void sumColumns(int rows, int columns, long partial, Gradient sums) {
     int count = Math.ceilDiv(rows, ROWS_OF_SUM);
     launch.run(Math.ceilDiv(columns, WARP), count, 1, WARP, 8, 0);
-    launch.of(Function.ADD_PARTS).add(count).add(columns).address(partial);
+    launch.of(Function.ADD_PARTS).add(count).add(columns).add(partial);
     launch.address(sums.tensor()).add(sums.add()).overElements(columns);
   }
 
@@ -204,9 +206,9 @@ public final class CudaKernels implements Kernels {
       Gradient dBias) {
     int columns = x.columns();
     if (dWeight != null) {
-      Tensor partial = partialSums(rows, columns);
+      long partial = partialSums(rows, columns);
       launch.of(Function.NORM_WEIGHT_SUMS).add(rows).add(columns).matrix(dOut).matrix(x);
-      launch.strided(statistics).address(partial);
+      launch.strided(statistics).add(partial);
       sumColumns(rows, columns, partial, dWeight);
     }
     if (dBias != null) {
@@ -261,7 +263,7 @@ public final class CudaKernels implements Kernels {
 
   @Override
   public void copy(int rows, Tensor from, Tensor to, int toRow) {
-    Tensor target = to.rows(toRow, rows);
+    Tensor target = toRow == 0 ? to : to.rows(toRow, rows);
     if (from.dtype() != to.dtype()) {
       scale(rows, 1, from, target);
       return;
@@ -319,14 +321,15 @@ public final class CudaKernels implements Kernels {
   @Override
   public double sumOfSquares(Flat x) {
     int blocks = Math.toIntExact(Math.ceilDiv(x.length(), SQUARES));
-    Tensor squares = terms.of(DType.FLOAT64, blocks);
+    Tensor sums = terms.of(DType.FLOAT64, blocks);
     launch.of(Function.SUM_OF_SQUARES).add(x.length()).add(SQUARES).add(address(x));
-    launch.address(squares).blocks(blocks, 1);
-    double[] sums = new double[blocks];
-    squares.memory().read(DType.FLOAT64, 0, MemorySegment.ofArray(sums));
+    launch.address(sums).blocks(blocks, 1);
+    squares = squares.length < blocks ? new double[blocks] : squares;
+    MemorySegment to = MemorySegment.ofArray(squares).asSlice(0, (long) Double.BYTES * blocks);
+    sums.memory().read(DType.FLOAT64, 0, to);
     double sum = 0;
-    for (double block : sums) { // in their order, so that a block of zeros may be left out
-      sum += block;
+    for (int block = 0; block < blocks; block++) { // in order: one of zeros may be left out
+      sum += squares[block];
     }
     return sum;
   }

@@ -251,8 +251,13 @@ final class Driver {
     return status(() -> (int) download.invokeExact(to, from, bytes, stream));
   }
 
+  /** Sets bytes to zero; allocates nothing. */
   int zero(long to, long bytes, long stream) {
-    return status(() -> (int) set.invokeExact(to, (byte) 0, bytes, stream));
+    try {
+      return (int) set.invokeExact(to, (byte) 0, bytes, stream);
+    } catch (Throwable error) {
+      throw new AssertionError("a native call threw", error);
+    }
   }
 
   long createStream() {

@@ -1,7 +1,6 @@
 package org.pygpt.kernels.cuda;
 
 import org.pygpt.tensor.DType;
-import org.pygpt.tensor.Memory;
 import org.pygpt.tensor.Tensor;
 
 /**
@@ -9,7 +8,7 @@ import org.pygpt.tensor.Tensor;
  */
 final class Scratch implements AutoCloseable {
   private final CudaDevice device;
-  private Memory memory;
+  private CudaMemory memory;
 
   Scratch(CudaDevice device) {
     this.device = device;
@@ -17,12 +16,17 @@ final class Scratch implements AutoCloseable {
 
   /** A row of so many elements, of unknown contents, until the next call. */
   Tensor of(DType dtype, long length) {
-    long bytes = length * dtype.bytes();
+    address(length * dtype.bytes());
+    return Tensor.of(memory, dtype, 0, 1, Math.toIntExact(length));
+  }
+
+  /** The address of so many bytes of unknown contents, until the next call. */
+  long address(long bytes) {
     if (memory == null || memory.byteSize() < bytes) {
       close();
-      memory = device.allocate(bytes);
+      memory = new CudaMemory(device, bytes);
     }
-    return Tensor.of(memory, dtype, 0, 1, Math.toIntExact(length));
+    return memory.address();
   }
 
   @Override

@@ -38,8 +38,24 @@ class WarmUpTest {
   }
 
   @Test
+  void aLargeModelIsEnoughAndASmallOneIsNot() {
+    WarmUp warmUp = new WarmUp(WarmUp.Policy.AUTO);
+    warmUp.expectRounded();
+    warmUp.expect(1_000_000);
+    assertFalse(warmUp.running());
+    warmUp.expect(100_000_000);
+    assertTrue(warmUp.running());
+    while (!warmUp.roundedReady()) {
+      Thread.onSpinWait();
+    }
+    assertFalse(warmUp.running());
+  }
+
+  @Test
   void plainNeverWarmsUp() {
     WarmUp warmUp = new WarmUp(WarmUp.Policy.PLAIN);
+    warmUp.expectRounded();
+    warmUp.expect(100_000_000);
     warmUp.count(LONG_RUN);
     warmUp.count(LONG_RUN);
     assertFalse(warmUp.running());
