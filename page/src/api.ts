@@ -40,6 +40,7 @@ export interface About {
   begins: boolean; // whether a text here begins with it
   checkpoints: string[];
   window: number;
+  example: string; // a text of the model's own, to begin with
   training: Training;
 }
 

@@ -42,12 +42,12 @@ export function useShared(): Shared {
 export function placeOf(hash: string, about: About): Place {
   const given = new URLSearchParams(hash.replace(/^#/, ""));
   const view = VIEWS.find((name) => name === given.get("view"));
-  const trains = about.training.live || about.checkpoints.length > 1;
+  const trains = about.training.live || about.checkpoints.some((name) => /^\d/.test(name));
   const within = (name: string, end: number) =>
     Math.min(Math.max(0, Math.trunc(Number(given.get(name)) || 0)), end - 1);
   return {
     view: view ?? (trains ? "train" : "flow"),
-    text: given.get("text") ?? "",
+    text: given.get("text") ?? about.example,
     layer: within("layer", about.config.n_layer),
     head: within("head", about.config.n_head),
     lesson: Math.max(1, Math.trunc(Number(given.get("lesson")) || 1)),
@@ -59,7 +59,7 @@ export function placeOf(hash: string, about: About): Place {
 export function hashOf(place: Place): string {
   const said = new URLSearchParams({ view: place.view });
   said.set("begin", place.begin ? "1" : "0");
-  if (place.text) said.set("text", place.text);
+  said.set("text", place.text);
   if (place.layer) said.set("layer", `${place.layer}`);
   if (place.head) said.set("head", `${place.head}`);
   if (place.lesson > 1) said.set("lesson", `${place.lesson}`);

@@ -49,6 +49,8 @@ export const TEXT = {
   saving: "Recording …",
   train: {
     none: "No training is known of this model: show a run's folder to see its curves.",
+    at: (step: number, end: number | null) =>
+      end === null ? `After step ${step}.` : `After step ${step} of ${end}.`,
     live: "It trains now.",
     ended: "This training has ended.",
     paused: "Paused.",
@@ -124,6 +126,7 @@ export const TEXT = {
     sum: "sum",
     bias: "bias",
     engine: "the engine's number",
+    gradient: "gradient of the last token's loss",
     maths: (page: string) => `The maths: docs/maths/${page}.md`,
     nothing: "Pick a number in one of the pictures.",
     rotated: "then turned by its position",

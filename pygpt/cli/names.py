@@ -34,6 +34,7 @@ examples:
   python -m pygpt names                             train on 32,033 names, print 20 new ones
   python -m pygpt names --steps 5000 --n-embd 32 --out model
   python -m pygpt names --from model --samples 5 --seed 7
+  python -m pygpt show names                        train the same model and show it on a page
   python -m pygpt names --data words.txt --log run.jsonl --quiet
 """
 

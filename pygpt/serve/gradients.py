@@ -79,7 +79,8 @@ class WeightLooks:
         if since == trainer.step:
             return self._answer
         sums = trainer.gradient_sums()
-        now = trainer.model.parameters()
+        model = trainer.model
+        now = model.parameters() if model.adapter is None else model.adapter_parameters()
         size = sum(now[name].nbytes for name in sums if name in now)
         kept = {name: now[name] for name in sums if name in now} if size <= MOVES_BYTES else {}
         count = trainer.config.gradient_accumulation_steps

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pygpt.errors import ConfigError
+from pygpt.errors import ConfigError, TokenError
 from pygpt.generate.config import GenerateOptions
 from pygpt.model.gpt import GPT
 
@@ -20,6 +20,7 @@ WINDOW = 64  # positions of a long text that are shown number by number
 TILES = 48  # of the small maps of all heads, in each direction
 ATTENTION_BYTES = 256 * 2**20  # of the maps that are computed together
 TOP = 10
+EXAMPLE_TOKENS = 16
 LENS_TOP = 5
 POINTS = 3000  # tokens of the map of embeddings
 PARTS = {  # what a column of the page is a product with -> the weight, in a layer
@@ -30,6 +31,27 @@ PARTS = {  # what a column of the page is a product with -> the weight, in a lay
 }
 LAYER_PARTS = ("norm_1", "qkv", "heads", "attention", "stream_1", "norm_2", "hidden", "active",
                "mlp", "stream_2")  # fmt: skip
+
+
+def example(model: GPT) -> str:
+    """Return a short text that the model makes by itself, to begin with; empty if it makes none."""
+    tokenizer = model.tokenizer
+    if tokenizer is None:
+        return ""
+    try:
+        start = tokenizer.encode("\n") if tokenizer.bos is None else [tokenizer.bos]
+    except TokenError:  # a tokenizer of characters that has no line ends
+        return ""
+    count = min(EXAMPLE_TOKENS, model.config.block_size - len(start) - 1)
+    if count < 1:
+        return ""
+    made = model.generate(np.array(start, np.int32), count, temperature=0.8, seed=1)[len(start) :]
+    known: list[int] = []
+    for token in map(int, made):
+        if token == tokenizer.bos or token >= tokenizer.vocab_size:
+            break
+        known.append(token)
+    return tokenizer.decode_bytes(known).decode("utf-8", "ignore").strip()
 
 
 def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pygpt.errors import TokenError
+from pygpt.errors import PygptError, TokenError
 from pygpt.generate.config import GenerateOptions
 from pygpt.learn.lesson import lessons
 from pygpt.model.gpt import GPT
 from pygpt.serve import gradients, looks
-from pygpt.serve.errors import bad
+from pygpt.serve.errors import ApiError, bad
 from pygpt.serve.events import Bodies, unless_gone
 from pygpt.serve.live import Feed, Past
 from pygpt.serve.others import Others
@@ -64,24 +64,27 @@ class Shown:
     Attributes:
         run: the folder of the run that the model is from; None for none.
         feed: of its training.
+        untrained: see `Others`.
     """
 
     run: Path | None = None
     feed: Feed = field(default_factory=Past)
+    untrained: Callable[[], GPT] | None = None
 
 
 class Show:
-    """Immutable: answers the page."""
+    """Mutable: answers the page."""
 
     def __init__(self, service: Service, bodies: Bodies, shown: Shown) -> None:
         self._service = service
         self._bodies = bodies
         self._feed = shown.feed
-        self._others = Others(service.model, shown.run)
+        self._others = Others(service.model, shown.run, shown.untrained)
         self._special = _special_names(service.model)
         layers = service.model.config.n_layer
         self._training = ShowTraining(bodies, shown.feed, shown.run, layers, self._names)
         self._page = _page()
+        self._example: str | None = None  # until there is a first page
 
     @property
     def routes(self) -> list[tuple[str, Endpoint, str]]:
@@ -143,7 +146,13 @@ class Show:
     async def _html(self, _: Request) -> Response:
         return Response(self._page.html, headers=self._page.headers, media_type="text/html")
 
-    async def _about(self, _: Request) -> Response:
+    async def _about(self, request: Request) -> Response:
+        if self._example is None:
+            try:
+                work = partial(looks.example, self._service.model)
+                self._example = await self._compute(request, work)
+            except (ApiError, PygptError):  # it is busy: a page without an example is one, too
+                self._example = ""
         model, service = self._service.model, self._service
         config = model.config
         scale = config.attention_scale or config.head_size**-0.5
@@ -160,6 +169,7 @@ class Show:
             "begins": isinstance(model.tokenizer, CharTokenizer),
             "checkpoints": self._others.names,
             "window": looks.WINDOW,
+            "example": self._example,
             "training": self._feed.state(),
         }
         return json_answer(about)

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from pygpt import GPT, ConfigError, GPTConfig, ShapeError
+from pygpt import GPT, ConfigError, GPTConfig, LoraConfig, ShapeError
 from pygpt.errors import ClosedError
 from tests.golden import make_families as golden
 
@@ -129,6 +129,24 @@ def test_gradients_of_one_token() -> None:
             back.backward(IDS, np.full(len(IDS), -1))
         with pytest.raises(ConfigError, match="embedding"):
             _ = back["h.1.probabilities"]
+
+
+def test_gradients_through_an_adapter() -> None:
+    """They are those of the model that the adapter is merged into."""
+    with _random(CONFIG) as model:
+        model.add_adapter(LoraConfig(r=3))
+        rng = np.random.default_rng(7)
+        for array in model.adapter_parameters().values():
+            array[:] = 0.3 * rng.standard_normal(array.shape)
+        model.weights_changed()
+        found = []
+        for merge in (False, True):
+            if merge:
+                model.merge_and_unload()
+            with model.gradient_probe(len(IDS)) as back:
+                back.backward(IDS, TARGETS)
+                found.append(back["embedding"])
+    _assert_close(*found)
 
 
 def test_parts_are_what_the_maths_says() -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-import pygpt
 from pygpt import GPT
+from pygpt.cli import main as cli
 from pygpt.serve.live import RunFeed
 from pygpt.serve.show import Shown
 from tests.page.conftest import CHROMIUM_FLAGS, ROOT, Site, serving
@@ -27,12 +27,14 @@ STEPS = 150
 @contextmanager
 def _site() -> Iterator[Site]:
     with tempfile.TemporaryDirectory() as folder:
-        run = pygpt.train(
-            "shakespeare-char", out=Path(folder) / "shakespeare", max_iters=STEPS, keep=10,
-            eval_interval=STEPS // 6, checkpoint_interval=STEPS // 3, n_layer=2,
-        )  # fmt: skip
-        shown = Shown(run.folder, RunFeed(run.folder))
-        with GPT.from_pretrained(run.checkpoint) as model:
+        run = Path(folder) / "shakespeare"
+        options = (
+            f"train shakespeare-char --out {run} --max-iters {STEPS} --keep 10 --n-layer 2 --quiet "
+            f"--eval-interval {STEPS // 6} --checkpoint-interval {STEPS // 3} --probe"
+        )
+        assert cli.run(options.split()) == 0
+        shown = Shown(run, RunFeed(run))
+        with GPT.from_pretrained(run / "last") as model:
             with serving(model, "shakespeare", TEXT, shown) as site:
                 yield site
 
@@ -49,7 +51,7 @@ def _flow(page: Page) -> None:
     assert box is not None
     canvas.click(position={"x": box["width"] * 0.4, "y": box["height"] * 0.9})
     page.mouse.move(0, 0)
-    page.locator("[data-engine]").wait_for()
+    page.locator("[data-gradient]").wait_for()
     page.evaluate("scrollTo(0, 0)")
 
 
@@ -79,13 +81,19 @@ def _sample(page: Page) -> None:
     page.wait_for_timeout(1000)
 
 
+def _backward(page: Page) -> None:
+    _wait(page, "[data-matrix=d-q]")
+
+
 def _train(page: Page) -> None:
     page.locator(f"[data-step='{STEPS}']").wait_for()
+    page.locator(f"[data-evaluation='{STEPS}']").wait_for()
 
 
 PICTURES = {
-    "train": (_train, 820), "flow": (_flow, 1000), "heads": (_heads, 900), "lens": (_lens, 900),
-    "ablate": (_ablate, 800), "sample": (_sample, 960),
+    "train": (_train, 1620), "flow": (_flow, 1000), "backward": (_backward, 1000),
+    "heads": (_heads, 900), "lens": (_lens, 900), "ablate": (_ablate, 800),
+    "sample": (_sample, 960),
 }  # fmt: skip
 
 

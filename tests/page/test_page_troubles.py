@@ -123,6 +123,7 @@ def test_a_saved_page(page: Page, tiny: Site, tmp_path: Path) -> None:
     for view, shown in (
         ("Heads", "[data-matrix=head]"), ("Lens", "[data-table=lens]"),
         ("Ablate", "[data-change]"), ("Sample", "[data-bars=sample]"),
+        ("Backward", "[data-bars=pushes]"),
         ("Embeddings", "[data-cloud]"), ("Tokens", "[data-ids]"),
     ):  # fmt: skip
         page.get_by_role("link", name=view).click()

@@ -16,10 +16,11 @@ interface Props {
   level?: { value: number; name: string };
 }
 
-const W = 640, H = 220, LEFT = 66, BOTTOM = 24, TOP = 10, RIGHT = 10; // prettier-ignore
+const W = 640, H = 220, LEFT = 76, BOTTOM = 24, TOP = 10, RIGHT = 10; // prettier-ignore
 const MOST = 1200; // points of a line that are drawn
 
-export function Curves({ id, title, lines, level }: Props) {
+export function Curves({ id, title, lines: given, level }: Props) {
+  const lines = given.filter((line) => line.points.length);
   const all = lines.flatMap((line) => line.points);
   const last = lines.map((line) => `${line.name} ${shown(line.points.at(-1)?.[1])}`).join(", ");
   if (!all.length) return null;

@@ -26,14 +26,14 @@ export function Train() {
   const level = Math.log(about.config.vocab_size);
   const samples = events.filter((event) => event.kind === "sample").reverse();
   const norms = events.filter((event) => event.kind === "norms").at(-1);
-  const last = validation.at(-1)?.[1] ?? loss.at(-1)?.[1];
+  const smooth = smoothed(loss); // of one batch alone it says little
+  const last = validation.at(-1)?.[1] ?? smooth.at(-1)?.[1];
   const control = (action: string) => () => json("/api/training", { action }).catch(fail);
   const state = training.paused ? say.paused : training.live ? say.live : say.ended;
   return (
     <div class="train">
       <p role="status" data-step={records.at(-1)?.step}>
-        {state} {records.length > 0 && TEXT.step(`${records.at(-1)!.step}`)}
-        {training.max_iters !== null && ` / ${training.max_iters}`}
+        {state} {records.length > 0 && say.at(records.at(-1)!.step, training.max_iters)}
       </p>
       {training.controls && !recorded && (
         <div class="buttons">
@@ -54,7 +54,7 @@ export function Train() {
           level={{ value: level, name: say.guessing(shown(level)) }}
           lines={[
             { name: say.training, points: loss, class: "line-faint" },
-            { name: say.smooth, points: smoothed(loss), class: "line-0" },
+            { name: say.smooth, points: smooth, class: "line-0" },
             { name: say.validation, points: validation, class: "line-1", dots: true },
           ]}
         />

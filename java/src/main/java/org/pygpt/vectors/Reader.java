@@ -6,12 +6,13 @@ package org.pygpt.vectors;
  */
 final class Reader {
   private final Setting setting;
-  private final Steps steps = new Steps();
+  private final Steps steps;
   private int[] words = new int[1 << 10];
   private int[] reaches = new int[1 << 10];
 
   Reader(Setting setting) {
     this.setting = setting;
+    steps = new Steps(setting.vocabulary().size());
   }
 
   /** What was read last; shared. */

@@ -7,21 +7,30 @@ import org.pygpt.kernels.NegativeSampling.Batch;
  * Mutable: steps, each some inputs and some targets, in batches; filled and emptied again and
  * again.
  *
- * <p>A batch has some hundred words of a text: more, so that workers meet less often, and so few
- * that the rows of its targets are still in a core's cache when they are moved.
+ * <p>The longer a batch, the less often workers meet. But its moves are all made from one place:
+ * where a word is among them often, their sum goes too far, and vectors grow without end.
  */
 final class Steps {
-  /** Targets after which a batch ends. */
-  private static final int TARGETS = 1536;
+  /** Targets after which a batch ends, if there are that many words. */
+  private static final int TARGETS = 384;
+
+  /** Some dozen words of CBOW. */
+  private static final int LEAST_TARGETS = 64;
+
+  /** How often a word is a target of one batch at most, on average. */
+  private static final int TARGETS_A_WORD = 4;
 
   private final Ints inputs = new Ints();
   private final Ints targets = new Ints();
   private final Ints firstInputs = new Ints(); // of each step, and where the next one's would be
   private final Ints firstTargets = new Ints();
   private final Ints firstSteps = new Ints(); // of each batch, likewise
+  private final int full; // targets after which a batch ends
   private int most; // targets of a batch
 
-  Steps() {
+  /** Steps of a text that has so many different words. */
+  Steps(int words) {
+    full = (int) Math.clamp((long) TARGETS_A_WORD * words, LEAST_TARGETS, TARGETS);
     clear();
   }
 
@@ -54,7 +63,7 @@ final class Steps {
     firstInputs.add(inputs.size());
     firstTargets.add(targets.size());
     int begin = firstSteps.last();
-    if (targets.size() - firstTarget(begin) >= TARGETS
+    if (targets.size() - firstTarget(begin) >= full
         || count() - begin == NegativeSampling.MOST_STEPS) {
       endBatch();
     }

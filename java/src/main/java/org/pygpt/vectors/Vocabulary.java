@@ -27,6 +27,11 @@ final class Vocabulary {
     return sample == 0 ? 1 : Math.min(1, Math.sqrt(ratio) + ratio);
   }
 
+  /** How many words there are. */
+  int size() {
+    return kept.length;
+  }
+
   /** Whether an occurrence of a word counts, for 64 random bits. */
   boolean keeps(int word, long bits) {
     return bits >>> 32 < kept[word];
