@@ -37,6 +37,7 @@ from pygpt.engine.door import environment_for_mpi
 
 HOSTS = {"pyone": "10.77.0.1", "pytwo": "10.77.0.2"}
 LINK_LIMIT_S = 20.0
+_SETTLED_S = 2.0  # after which a new link's addresses can be used; mpiexec waits for ever before
 AGENT = """#!/bin/sh
 # HOST COMMAND...: as ssh would
 while case $1 in -*) ;; *) false ;; esac; do shift; done
@@ -70,6 +71,7 @@ def hosts() -> Iterator[None]:
             _ip("-n", name, "address", "add", f"{address}/24", "dev", "pylink")
             for device in ("lo", "pylink"):
                 _ip("-n", name, "link", "set", device, "up")
+        time.sleep(_SETTLED_S)
         yield
     finally:
         for name in names:
@@ -81,7 +83,7 @@ def hosts() -> Iterator[None]:
 def limit(rate: str) -> None:
     """Limit what each host sends, as `tc` writes rates: `1gbit`."""
     for name in HOSTS:
-        shape = ["root", "tbf", "rate", rate, "burst", "128kb", "latency", "500ms"]
+        shape = ["root", "tbf", "rate", rate, "burst", "1mb", "latency", "500ms"]
         subprocess.run(["tc", "-n", name, "qdisc", "replace", "dev", "pylink", *shape], check=True)
 
 

@@ -2,9 +2,9 @@
 
 import { arrays, json, Problem, record, send } from "./api";
 import type { Shared } from "./state";
-import { askedOfBackward } from "./views/Backward";
 import { lookedAt } from "./views/Evaluations";
 import { askedOfSample } from "./views/Sample";
+import { askedOfBackward } from "./views/stages";
 
 const LAYERS = 12; // of which the flow is recorded
 const LOOKS = 40; // of evaluations, the newest

@@ -42,7 +42,7 @@ export function useShared(): Shared {
 export function placeOf(hash: string, about: About): Place {
   const given = new URLSearchParams(hash.replace(/^#/, ""));
   const view = VIEWS.find((name) => name === given.get("view"));
-  const trains = about.training.live || about.checkpoints.length > 1;
+  const trains = about.training.live || about.checkpoints.some((name) => /^\d/.test(name));
   const within = (name: string, end: number) =>
     Math.min(Math.max(0, Math.trunc(Number(given.get(name)) || 0)), end - 1);
   return {

@@ -126,6 +126,7 @@ export const TEXT = {
     sum: "sum",
     bias: "bias",
     engine: "the engine's number",
+    gradient: "gradient of the last token's loss",
     maths: (page: string) => `The maths: docs/maths/${page}.md`,
     nothing: "Pick a number in one of the pictures.",
     rotated: "then turned by its position",

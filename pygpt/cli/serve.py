@@ -16,7 +16,7 @@ from pygpt.serve.config import ServeConfig
 
 if TYPE_CHECKING:
     from pygpt.model.gpt import GPT
-    from pygpt.serve.live import Feed
+    from pygpt.serve.show import Shown
 
 EXAMPLES = """\
 examples:
@@ -71,21 +71,23 @@ def serve_model(
     config: ServeConfig,
     checkpoint: str,
     ready: Callable[[str], None],
-    feed: Feed | None = None,
+    shown: Shown | None = None,
 ) -> None:
     """Answer until a signal comes; see `require_packages`.
 
     Args:
         checkpoint: where the model is from; the page shows the run that it lies in.
         ready: called with the address.
-        feed: of the model's training; None for that of its run.
+        shown: what the page has beside the model; None for what its run has.
     """
+    from pygpt.serve import show
     from pygpt.serve.live import feed_of, run_of
     from pygpt.serve.server import Server
-    from pygpt.serve.show import Shown
 
-    run = run_of(Path(checkpoint))
-    with Server(model, name, config, Shown(run, feed or feed_of(run))) as server:
+    if shown is None:
+        run = run_of(Path(checkpoint))
+        shown = show.Shown(run, feed_of(run))
+    with Server(model, name, config, shown) as server:
         server.run(lambda: ready(server.address))
 
 

@@ -19,7 +19,7 @@ from pygpt.serve.config import ServeConfig
 
 if TYPE_CHECKING:
     from pygpt.model.gpt import GPT
-    from pygpt.serve.live import Feed
+    from pygpt.serve.show import Shown
 
 NAMES = "names"
 EXAMPLES = """\
@@ -60,12 +60,12 @@ def show(arguments: argparse.Namespace) -> None:
             webbrowser.open(f"{address}/")
 
     require_packages("show")
-    with _model(arguments) as (model, feed):
-        serve_model(model, name, config, arguments.checkpoint, ready, feed)
+    with _model(arguments) as (model, shown):
+        serve_model(model, name, config, arguments.checkpoint, ready, shown)
 
 
 @contextmanager
-def _model(arguments: argparse.Namespace) -> Iterator[tuple[GPT, Feed | None]]:
+def _model(arguments: argparse.Namespace) -> Iterator[tuple[GPT, Shown | None]]:
     """Give the model, that of a checkpoint, or a new one of names, and how that was trained."""
     if arguments.checkpoint != NAMES or os.path.lexists(NAMES) or Path("runs", NAMES).exists():
         with load_model(arguments) as model:
@@ -76,9 +76,11 @@ def _model(arguments: argparse.Namespace) -> Iterator[tuple[GPT, Feed | None]]:
     from pygpt.names.config import NamesConfig
     from pygpt.names.protocol import NamesRun, learning_rates
     from pygpt.serve.live import Past, record_event
+    from pygpt.serve.show import Shown
 
     options = NamesConfig(backend=arguments.backend)
-    with NamesRun(options, pygpt.read_documents()) as run:
+    documents = pygpt.read_documents()
+    with NamesRun(options, documents) as run:
         with alive(sys.stderr, False, lambda: "training on names"):
             losses = run.train()
         steps = enumerate(zip(losses, learning_rates(options), strict=True), 1)
@@ -86,4 +88,4 @@ def _model(arguments: argparse.Namespace) -> Iterator[tuple[GPT, Feed | None]]:
             record_event(step, {"loss": float(loss), "learning_rate": float(rate)})
             for step, (loss, rate) in steps
         ]
-        yield run.model, Past(records)
+        yield run.model, Shown(None, Past(records), lambda: NamesRun(options, documents).model)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 
 from pygpt.errors import CheckpointError
@@ -21,18 +22,22 @@ class Others:
 
     Args:
         run: the folder of its run; None if there is none.
+        untrained: makes the model that it was before its training; None to take the run's seed.
     """
 
-    def __init__(self, model: GPT, run: Path | None) -> None:
+    def __init__(
+        self, model: GPT, run: Path | None, untrained: Callable[[], GPT] | None = None
+    ) -> None:
         self._model = model
         self._run = run
+        self._untrained = untrained
         self._loaded: OrderedDict[str, GPT] = OrderedDict()
 
     @property
     def names(self) -> list[str]:
         """What may be asked for, oldest first; `now` is the model that is served."""
         steps = [str(step) for step in checkpoints_of(self._run)]
-        return [*(["untrained"] if steps else []), *steps, "now"]
+        return [*(["untrained"] if steps or self._untrained else []), *steps, "now"]
 
     def get(self, name: str) -> GPT:
         """Return the model of a checkpoint.
@@ -53,6 +58,8 @@ class Others:
         return self._loaded[name]
 
     def _load(self, name: str) -> GPT:
+        if name == "untrained" and self._untrained is not None:
+            return self._untrained()
         assert self._run is not None
         steps = checkpoints_of(self._run)
         folder = self._run / f"step-{steps[0] if name == 'untrained' else int(name):08}"

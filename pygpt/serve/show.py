@@ -64,10 +64,12 @@ class Shown:
     Attributes:
         run: the folder of the run that the model is from; None for none.
         feed: of its training.
+        untrained: see `Others`.
     """
 
     run: Path | None = None
     feed: Feed = field(default_factory=Past)
+    untrained: Callable[[], GPT] | None = None
 
 
 class Show:
@@ -77,7 +79,7 @@ class Show:
         self._service = service
         self._bodies = bodies
         self._feed = shown.feed
-        self._others = Others(service.model, shown.run)
+        self._others = Others(service.model, shown.run, shown.untrained)
         self._special = _special_names(service.model)
         layers = service.model.config.n_layer
         self._training = ShowTraining(bodies, shown.feed, shown.run, layers, self._names)

@@ -15,6 +15,7 @@ import pytest
 from pygpt import GPT, CharTokenizer, GPTConfig
 from pygpt.cli import main as cli
 from pygpt.cli.serve import model_name
+from pygpt.serve.show import Shown
 from tests.support.processes import started
 
 
@@ -43,6 +44,24 @@ def test_says_its_address_and_answers(
             assert got.choices[0].finish_reason in ("length", "stop")
         process.send_signal(number)
         assert process.wait(20) == status
+
+
+def test_show_names_has_its_past(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The losses that its training had, and the model that it was before."""
+    found: list[float] = []
+
+    def serve(model: GPT, *given: object) -> None:
+        shown = given[-1]
+        assert isinstance(shown, Shown) and shown.untrained is not None
+        found.extend(event["loss"] for event in shown.feed.events(0)[0])
+        with shown.untrained() as before:
+            was, now = before.parameters()["wte.weight"], model.parameters()["wte.weight"]
+            assert was.std() == pytest.approx(0.08, rel=0.1) and not (was == now).any()
+
+    monkeypatch.setattr("pygpt.cli.show.serve_model", serve)
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["show", "names"]) == 0
+    assert len(found) == 1000 and found[0] == pytest.approx(3.3660, abs=1e-4)
 
 
 def test_a_port_that_is_taken(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -51,7 +51,7 @@ def _flow(page: Page) -> None:
     assert box is not None
     canvas.click(position={"x": box["width"] * 0.4, "y": box["height"] * 0.9})
     page.mouse.move(0, 0)
-    page.locator("[data-engine]").wait_for()
+    page.locator("[data-gradient]").wait_for()
     page.evaluate("scrollTo(0, 0)")
 
 

@@ -64,6 +64,12 @@ def test_flow(page: Page, site: Site) -> None:
         if matrix != "embedding":  # which microgpt norms
             total = float(sum_cell.get_attribute("data-sum") or "nan")
             assert total == pytest.approx(float(array[row, column]), rel=1e-4, abs=1e-6), matrix
+    last = len(site.ids()) - 1
+    asked = {"ids": site.ids(), "layer": 0, "checkpoint": "now", "target": last}
+    _, back = site.arrays("/api/backward", asked)
+    _pick(page, "heads", last - 1, 2)
+    gradient = page.locator("[data-gradient]").get_attribute("data-gradient")
+    assert float(gradient or "nan") == float(back["heads"][last - 1, 2]) != 0
     logits = site.model.logits(site.ids())[0, -1].astype(np.float64)
     expected = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
     np.testing.assert_allclose(_bars(page, "next"), np.sort(expected)[::-1][:10], rtol=1e-5)

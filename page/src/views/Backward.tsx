@@ -8,19 +8,7 @@ import { useArrays, useShared } from "../state";
 import { TEXT } from "../strings";
 import { Chooser } from "./Flow";
 import { placeName } from "./Lens";
-import { LayerNumbers, type Stage } from "./stages";
-
-const FORWARD_ONLY = ["scores", "probabilities"]; // which the engine never has in backward
-
-/** What the page asks; a saved page has recorded it for the last token. */
-export function askedOfBackward(
-  ids: number[],
-  layer: number,
-  checkpoint: string,
-  target: number | null = ids.length - 1,
-) {
-  return { ids, layer, checkpoint, target };
-}
+import { askedOfBackward, FORWARD_ONLY, LayerNumbers, type Stage } from "./stages";
 
 export function Backward() {
   const { about, place, tokens, go } = useShared();

@@ -2,10 +2,10 @@
 
 import type { Packed } from "../api";
 import { shown, visible } from "../format";
-import { useArrays } from "../state";
+import { useArrays, useShared } from "../state";
 import { TEXT } from "../strings";
 import type { Picked } from "./Flow";
-import type { LayerNumbers, Recipe } from "./stages";
+import { askedOfBackward, FORWARD_ONLY, LayerNumbers, type Recipe } from "./stages";
 
 const MOST = 12; // operands that are listed, largest first
 
@@ -15,6 +15,7 @@ export function Made({ layer, picked }: { layer: LayerNumbers; picked: Picked | 
   const recipe = inside ? layer.recipe(picked.stage, picked.cell.row, picked.cell.column) : null;
   const asked = recipe?.weights ?? null;
   const { value: weights } = useArrays("/api/column", asked);
+  const gradient = useGradient(layer, inside ? picked : null);
   return (
     <aside class="made" aria-label={TEXT.flow.made}>
       <h3>{TEXT.flow.made}</h3>
@@ -24,6 +25,7 @@ export function Made({ layer, picked }: { layer: LayerNumbers; picked: Picked | 
           recipe={recipe}
           weights={asked ? weights : null}
           value={stage.value(picked.cell.row, picked.cell.column)}
+          gradient={gradient}
         />
       ) : (
         <p class="note">{TEXT.flow.nothing}</p>
@@ -32,14 +34,30 @@ export function Made({ layer, picked }: { layer: LayerNumbers; picked: Picked | 
   );
 }
 
+/** How fast the loss of the last token grows with a number; null where that is not known. */
+function useGradient(layer: LayerNumbers, picked: Picked | null): number | null {
+  const { tokens, place } = useShared();
+  const ids = tokens?.ids ?? [];
+  const wanted = picked && ids.length > 1 && !FORWARD_ONLY.includes(picked.stage);
+  const { value } = useArrays(
+    "/api/backward",
+    wanted ? askedOfBackward(ids, layer.layer, place.checkpoint) : null,
+  );
+  if (!wanted || !value) return null;
+  const back = new LayerNumbers(layer.about, value, layer.layer, layer.head);
+  const stage = back.stages().find(({ name }) => name === picked.stage);
+  return stage?.value(picked.cell.row, picked.cell.column) ?? null;
+}
+
 interface Props {
   title: string;
   recipe: Recipe;
   weights: Packed | null;
   value: number;
+  gradient: number | null;
 }
 
-function Operands({ title, recipe, weights, value }: Props) {
+function Operands({ title, recipe, weights, value, gradient }: Props) {
   const say = TEXT.flow;
   const columns = weights?.arrays.weights?.data;
   const bias = weights?.arrays.bias?.data[0] ?? recipe.bias;
@@ -90,6 +108,13 @@ function Operands({ title, recipe, weights, value }: Props) {
               <td /><td />
               <td data-engine={value}>{shown(value)}</td>
             </tr>
+            {gradient !== null && (
+              <tr>
+                <th scope="row">{say.gradient}</th>
+                <td /><td />
+                <td data-gradient={gradient}>{shown(gradient)}</td>
+              </tr>
+            )}
           </tbody>
         </table>
       )}

@@ -23,6 +23,18 @@ export interface Recipe {
   weights?: { part: string; layer: number; column: number }; // b of the terms, to be asked for
 }
 
+export const FORWARD_ONLY = ["scores", "probabilities"]; // which the engine never has in backward
+
+/** What the page asks of gradients; a saved page has recorded it for the last token. */
+export function askedOfBackward(
+  ids: number[],
+  layer: number,
+  checkpoint: string,
+  target: number | null = ids.length - 1,
+) {
+  return { ids, layer, checkpoint, target };
+}
+
 export class LayerNumbers {
   readonly T: number;
   readonly rowNames: string[];
