@@ -30,7 +30,7 @@ final class Steps {
 
   /** Steps of a text that has so many different words. */
   Steps(int words) {
-    full = (int) Math.clamp((long) TARGETS_A_WORD * words, LEAST_TARGETS, TARGETS);
+    full = Math.clamp((long) TARGETS_A_WORD * words, LEAST_TARGETS, TARGETS);
     clear();
   }
 
