@@ -406,7 +406,9 @@ public final class GPT implements Trainable, AutoCloseable {
     return session(B, 1, Math.max(B, longest), Decoder.Purpose.GENERATION, nothing, null);
   }
 
-  /** Where key/value caches get their memory, and give it back to; a training frees what is there. */
+  /**
+   * Where key/value caches get their memory, and give it back to; a training frees what is there.
+   */
   public SpareMemory cacheMemory() {
     return cacheMemory;
   }
