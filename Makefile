@@ -106,7 +106,7 @@ bench-quick: .venv/.installed-bench $(ENGINE)  ## the three small ones beside ea
 bench-recipe: .venv/.installed-bench $(ENGINE)  ## nanoGPT's Shakespeare recipe beside PyTorch, 2 minutes
 	@$(VENV_PYTHON) -m benchmarks.recipe $(ARGS)
 
-bench-generate: .venv/.installed-bench $(ENGINE)  ## generating beside transformers, CTranslate2, llama.cpp, 15 minutes
+bench-generate: .venv/.installed-bench $(ENGINE)  ## generating beside transformers, CTranslate2, llama.cpp, OpenVINO, 15 minutes
 	@$(VENV_PYTHON) -m benchmarks.generate $(ARGS)
 
 bench-serve: .venv/.installed-test $(ENGINE)  ## one client and several of the endpoint; ARGS="--sides …": of other servers

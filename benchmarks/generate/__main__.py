@@ -1,4 +1,4 @@
-"""Generating here and in `transformers`, CTranslate2 and llama.cpp: `make bench-generate`.
+"""Generating here and beside transformers, CTranslate2, llama.cpp, OpenVINO: `make bench-generate`.
 
     python -m benchmarks.generate [--sides NAME ...] [--rounds N] [--warm-up N] [--threads N]
                                   [--json FILE]
@@ -15,16 +15,19 @@ A GPT-2 of 124 million random weights, saved by pygpt as a folder that all sides
     llama.cpp         a GGUF file that pygpt wrote, float32, keys and values too
     llama.cpp-bfloat16, llama.cpp-q8_0, llama.cpp-q4_0
                       files of those kinds of matrices, all of them, keys and values float16
+    openvino          a graph of the same weights, float32, keys and values too
+    openvino-bfloat16, openvino-int8
+                      products in bfloat16, of matrices as they are or rounded to int8
 
 all on two threads, greedily. Each is a process of its own, which waits unless it is asked. What is
 not installed is left out with a line that says so: llama.cpp comes with `llama-cpp-python`, which
 compiles it for the processor, so that it is in no extra of pygpt. First the sides are compared:
 logits of the float32 ones to 1e-4 of the largest, and every greedy token with the logits that the
 same side computes without a cache. Of sides that round what weights are multiplied by, so that
-sums in another order become other logits, only the logits are: ctranslate2-int8's to 5 % of the
-largest, llama.cpp's to 0.2 % (its activation function is a table of float16 numbers) and with
-rounded weights to 5 %, both of what pygpt computes in float32 from the same file. What disagrees
-fails the benchmark. Then the sides take turns, there
+sums in another order become other logits, only the logits are: ctranslate2-int8's and rounding
+OpenVINO's to 5 % of the largest, llama.cpp's to 0.2 % (its activation function is a table of
+float16 numbers) and with rounded weights to 5 %, both of what pygpt computes in float32 from the
+same file. What disagrees fails the benchmark. Then the sides take turns, there
 and back again: 256 new tokens after a prompt of 16 (the whole call is timed), 64 new tokens of 8
 and of 32 sequences together, a prompt of 1,000 up to its first new token (prefill), and a forward
 of 1,000 tokens with its loss, which is what training runs forward. The first turns do not count.
@@ -60,7 +63,7 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="benchmarks.generate",
-        description="Generating here, in transformers, CTranslate2 and llama.cpp.",
+        description="Generating here, in transformers, CTranslate2, llama.cpp and OpenVINO.",
     )
     parser.add_argument(
         "--sides", nargs="+", choices=SIDES, default=SIDES, metavar="NAME", help=" ".join(SIDES)

@@ -35,6 +35,8 @@ WEIGHT_BITS = {  # in the blocks, and of the output matrix; 32 otherwise
     "llama.cpp-bfloat16": (16, 16),
     "llama.cpp-q8_0": (8.5, 8.5),  # with a scale of 16 bits for every 32
     "llama.cpp-q4_0": (4.5, 4.5),
+    "openvino-bfloat16": (16, 16),
+    "openvino-int8": (8, 8),
 }
 ROUND_BOTH = {  # sides that round what weights are multiplied by, too, so that no logits come twice
     "ctranslate2-int8": ROUNDED,
@@ -42,6 +44,8 @@ ROUND_BOTH = {  # sides that round what weights are multiplied by, too, so that 
     "llama.cpp-bfloat16": ROUNDED,
     "llama.cpp-q8_0": ROUNDED,
     "llama.cpp-q4_0": ROUNDED,
+    "openvino-bfloat16": ROUNDED,
+    "openvino-int8": ROUNDED,
 }
 
 

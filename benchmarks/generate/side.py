@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 SIDES = (
     "transformers", "pygpt", "pygpt-bfloat16", "pygpt-int8", "pygpt-int4", "ctranslate2",
     "ctranslate2-int8", "llama.cpp", "llama.cpp-bfloat16", "llama.cpp-q8_0", "llama.cpp-q4_0",
+    "openvino", "openvino-bfloat16", "openvino-int8",
 )  # fmt: skip
 
 
@@ -137,6 +138,10 @@ def make_side(name: str, folder: Path, threads: int) -> Side:
         from benchmarks.generate.ctranslate2_side import CTranslate2Side
 
         return CTranslate2Side(folder, threads, name.partition("-")[2] or "float32")
+    if name.startswith("openvino"):
+        from benchmarks.generate import openvino_side
+
+        return openvino_side.make_side(folder, threads, name.partition("-")[2] or "float32")
     if name.startswith("llama.cpp"):
         from benchmarks.generate import llama_cpp_side
 
