@@ -66,6 +66,43 @@ final class Bfloat16 {
     }
   }
 
+  /**
+   * Elements from index {@code to} on = from[0 .. count), rounded as {@link DType#toBfloat16(float,
+   * int)} does.
+   *
+   * @param words random bits of each
+   * @param shift of the first of the 16 that count
+   */
+  static void round(
+      boolean vectors,
+      float[] from,
+      MemorySegment memory,
+      long to,
+      int count,
+      int[] words,
+      int shift) {
+    int bound = VectorMath.bound(vectors, count);
+    if (bound > 0) {
+      vectorRound(from, memory, to * Short.BYTES, bound, words, shift);
+    }
+    for (int i = bound; i < count; i++) {
+      memory.setAtIndex(JAVA_SHORT, to + i, DType.toBfloat16(from[i], words[i] >>> shift));
+    }
+  }
+
+  private static void vectorRound(
+      float[] from, MemorySegment memory, long at, int bound, int[] words, int shift) {
+    for (int i = 0; i < bound; i += LANES) {
+      FloatVector x = VectorMath.load(from, i);
+      IntVector random = IntVector.fromArray(INTS, words, i).lanewise(VectorOperators.LSHR, shift);
+      IntVector carried = x.reinterpretAsInts().add(random.and(0xffff));
+      IntVector rounded = carried.lanewise(VectorOperators.ASHR, 16);
+      IntVector numbers = rounded.blend(NAN, x.test(VectorOperators.IS_NAN).cast(INTS));
+      ShortVector half = (ShortVector) numbers.convertShape(VectorOperators.I2S, SHORTS, 0);
+      half.intoMemorySegment(memory, at + (long) i * Short.BYTES, ORDER);
+    }
+  }
+
   /** The bits of the nearest bfloat16, in the lower half of each lane. */
   static IntVector rounded(FloatVector x) {
     IntVector bits = x.reinterpretAsInts();

@@ -25,6 +25,7 @@ final class Staging {
   private final int worker;
   private final float[][] slots = new float[16][0];
   private final float[] lanes = new float[2 * VectorMath.LANES];
+  private int[] words = new int[0];
   private final HostMemory[] matrices = new HostMemory[2];
 
   Staging(int worker) {
@@ -47,6 +48,14 @@ final class Staging {
   /** Room for two sums by lane. */
   float[] lanes() {
     return lanes;
+  }
+
+  /** An array of at least {@code length} integers with its previous content. */
+  int[] words(int length) {
+    if (words.length < length) {
+      words = new int[length];
+    }
+    return words;
   }
 
   /** Memory beside the heap of one of two slots, with what was there before. */
@@ -131,6 +140,13 @@ final class Staging {
   /** Copies the start of {@code array} to elements [from, from + count) of {@code flat}. */
   static void write(float[] array, Flat flat, long from, int count) {
     store(array, 0, segment(flat), flat.dtype(), flat.from() + from, count);
+  }
+
+  /** Likewise to a {@code flat} of bfloat16, rounded by random bits: 16 of each word. */
+  static void write(float[] array, Flat flat, long from, int count, int[] words, boolean upper) {
+    MemorySegment memory = segment(flat);
+    boolean vectors = WarmUp.isProcessRoundedReady();
+    Bfloat16.round(vectors, array, memory, flat.from() + from, count, words, upper ? 16 : 0);
   }
 
   private static MemorySegment segment(Flat flat) {
