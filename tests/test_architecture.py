@@ -56,7 +56,7 @@ ORDER = (
     "cli.progress",
     "distributed.group", "distributed.cost", "distributed.exchange", "distributed.step",
     "distributed.state", "distributed.same", "distributed.beats", "distributed.mpi",
-    "distributed.gloo", "distributed.launch", "distributed",
+    "distributed.gloo", "distributed.processes", "distributed.launch", "distributed",
     "training.schedule", "training.evaluation", "training.metrics", "training.state",
     "training.run_folder", "training.saved", "training.trainer", "training.finetune",
     "training.recipes", "training.run",

@@ -9,6 +9,8 @@
     state.py      moments of all workers in one file, and back
     same.py       what must be the same on all workers
     cost.py       what a step costs, measured before the first
+    launch.py     starting workers by mpiexec, and again where one has failed
+    processes.py  processes of this machine: which they are, and how they end
 """
 
 from __future__ import annotations

@@ -98,8 +98,8 @@ def measure(
 ) -> Cost:
     """Return what a step will cost; all workers call it, and get the same.
 
-    Pieces of a growing size are sent between all workers, until that takes long enough; they are at
-    most as large as those of a step.
+    Pieces of a growing size are exchanged as a sum and a gather do, until that takes long enough;
+    they are at most as large as those of a step.
 
     Args:
         chunk: numbers of a worker's part that a step exchanges at once.
@@ -108,25 +108,35 @@ def measure(
     more = (calls, compute_s, work_s)
     if group.size == 1:
         return Cost(1, numbers, item_bytes, np.inf, 0.0, *more)
-    latency = min(_seconds(group, 1) for _ in range(10))
+    latency = min(_seconds(group, _Pieces(group, 1)) for _ in range(10))
     limit = max(1, min(chunk, numbers // group.size) * item_bytes)
-    piece = min(_LEAST_BYTES, limit)
-    while min(_seconds(group, piece) for _ in range(2)) < _LEAST_S and piece < limit:
-        piece = min(limit, 4 * piece)
+    pieces = _Pieces(group, min(_LEAST_BYTES, limit))
+    while min(_seconds(group, pieces) for _ in range(2)) < _LEAST_S and pieces.length < limit:
+        pieces = _Pieces(group, min(limit, 4 * pieces.length))
     times: list[float] = []
     while len(times) < _LEAST_TIMES or sum(times) < _LEAST_S and len(times) < _MOST_TIMES:
-        times.append(_seconds(group, piece))
-    speed = (group.size - 1) * piece / max(1e-9, float(np.median(times)) - latency)
-    return Cost(group.size, numbers, item_bytes, speed, latency, *more)
+        times.append(_seconds(group, pieces))
+    sent = 2 * (group.size - 1) * pieces.length
+    speed = sent / max(1e-9, float(np.median(times)) - latency)
+    return Cost(group.size, numbers, item_bytes, speed, latency / 2, *more)
 
 
-def _seconds(group: Group, piece: int) -> float:
-    """Return how long every worker's sending to every other one takes: the slowest one's time."""
-    send = np.zeros(group.size * piece, np.uint8)
-    receive = np.empty_like(send)
-    places, counts = [worker * piece for worker in range(group.size)], [piece] * group.size
+class _Pieces:
+    """Immutable: a piece of so many bytes for each worker, and one of each."""
+
+    def __init__(self, group: Group, length: int) -> None:
+        self.length = length
+        self.places = [worker * length for worker in range(group.size)]
+        self.counts = [length] * group.size
+        self.mine, self.others = np.ones((2, group.size * length), np.uint8)  # memory by now
+
+
+def _seconds(group: Group, pieces: _Pieces) -> float:
+    """Return how long a sum's and a gather's transfers take: the slowest worker's time."""
+    places, counts = pieces.places, pieces.counts
     gather(group, np.zeros(1))  # all begin together
     began = time.perf_counter()
-    group.alltoall(send, places, counts, receive, counts)
+    group.alltoall(pieces.mine, places, counts, pieces.others, counts)
+    group.allgather(pieces.mine, places, counts)
     mine = time.perf_counter() - began
     return float(gather(group, np.array([mine])).max())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import select
 import shutil
 import signal
 import socket
@@ -18,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from pygpt.distributed.beats import SILENCE_S
+from pygpt.distributed.processes import children, ends_of, is_stopped, rank_of
 from pygpt.engine.door import environment_for_mpi
 from pygpt.errors import ConfigError
 
@@ -99,12 +100,14 @@ class Ended:
         said: what a worker has said about its end, or that of another.
         first: rank of the worker of this machine that has ended first; MPICH's mpiexec kills the
             others then, and names any of them.
+        stopped: who of this machine was stopped before the workers had found each other.
         epilogue: what mpiexec has said.
     """
 
     status: int = 0
     said: str = ""
     first: str | None = None
+    stopped: str | None = None
     roster: dict[str, str] = field(default_factory=dict)
     epilogue: list[str] = field(default_factory=list)
 
@@ -115,7 +118,9 @@ class Ended:
         return bool(self.said) or any(pattern.search(text) for pattern in _KILLED)
 
     def reason(self) -> str:
-        """Return which worker was killed, as far as mpiexec tells."""
+        """Return which worker was killed or stopped, as far as mpiexec and this machine tell."""
+        if self.stopped is not None:
+            return f"{self.stopped}: stopped before the workers had found each other"
         text = "\n".join(self.epilogue)
         number = _SIGNAL.search(text)
         by = "" if number is None else f" by {signal.Signals(int(number[1])).name}"
@@ -157,12 +162,16 @@ class Workers:
         )
         self._ended = Ended()
         self._handles: dict[int, str] = {}  # of the workers of this machine -> their ranks
+        self._stopped_at: dict[int, float] = {}  # processes -> when they were first seen so
         self._reader = threading.Thread(target=self._read, daemon=True, name="mpiexec's stderr")
         self._reader.start()
 
     def _read(self) -> None:
-        stream: IO[str] | None = self._process.stderr
-        assert stream is not None
+        assert self._process.stderr is not None
+        with self._process.stderr as stream:
+            self._pass_on(stream)
+
+    def _pass_on(self, stream: IO[str]) -> None:
         noise = False
         for line in stream:
             roster = _ROSTER.match(line)
@@ -194,11 +203,22 @@ class Workers:
 
     def _watch(self) -> None:
         """Note which worker of this machine ends first."""
-        poll = select.poll()
-        for handle in self._handles:
-            poll.register(handle, select.POLLIN)
-        for handle, _ in poll.poll():
-            self._ended.first = self._ended.first or self._handles[handle]
+        with ends_of(self._handles) as ends:
+            self._ended.first = self._handles[ends.poll()[0][0]]
+
+    def _note_stopped(self) -> None:
+        """End all where a worker of this machine has been stopped for some seconds.
+
+        Until the workers have found each other nobody else would: they wait for it within MPI.
+        """
+        stopped = {child for child in children(self._process.pid) if is_stopped(child)}
+        now = time.monotonic()
+        self._stopped_at = {child: self._stopped_at.get(child, now) for child in stopped}
+        for child, since in self._stopped_at.items():
+            rank = rank_of(child)
+            if rank is not None and now - since > SILENCE_S:
+                self._ended.stopped = f"rank {rank} ({socket.gethostname()}:{child})"
+                self.signal(signal.SIGKILL)
 
     def wait(self) -> Ended:
         """Wait until all workers have ended; those that cannot end are killed."""
@@ -208,6 +228,8 @@ class Workers:
                 self._ended.status = self._process.wait(0.2)
                 break
             except subprocess.TimeoutExpired:
+                if not self._ended.roster and self._ended.stopped is None:
+                    self._note_stopped()
                 if self._ended.is_known:
                     known_at = known_at or time.monotonic()
                     if time.monotonic() - known_at > _GRACE_S:
@@ -224,7 +246,7 @@ class Workers:
                 for handle in self._handles:  # which Open MPI gives groups of their own
                     with suppress(ProcessLookupError):
                         signal.pidfd_send_signal(handle, number)
-                for child in _children(self._process.pid):  # that have not found each other yet
+                for child in children(self._process.pid):  # that have not found each other yet
                     with suppress(ProcessLookupError):
                         os.kill(child, number)
                 os.killpg(self._process.pid, number)
@@ -232,15 +254,6 @@ class Workers:
                 self._process.send_signal(number)
         except ProcessLookupError:
             pass
-
-
-def _children(process: int) -> list[int]:
-    """Return the processes that a process has started, and theirs, as far as Linux tells."""
-    found: list[int] = []
-    for path in Path("/proc", str(process), "task").glob("*/children"):
-        with suppress(OSError):
-            found += [int(word) for word in path.read_text().split()]
-    return [*found, *(below for child in found for below in _children(child))]
 
 
 def _is_epilogue(line: str) -> bool:

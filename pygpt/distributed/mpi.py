@@ -19,6 +19,7 @@ from pygpt.distributed.beats import Beats
 from pygpt.engine.door import prepare_mpi
 from pygpt.errors import ConfigError
 
+_TAG = 0
 _FIRST_SPINS = 200
 _PAUSE_S = 50e-6  # between two looks at a transfer: short beside what a socket's buffer takes
 _LONGEST_PAUSE_S = 2e-3
@@ -72,12 +73,16 @@ class MpiGroup:
         receive: NDArray[Any],
         received: Sequence[int],
     ) -> None:
+        # not by Ialltoallv: MPICH's moves one small piece for each look at it
         at = np.cumsum([0, *received[:-1]]).tolist()
-        self._wait(
-            self._comm.Ialltoallv(
-                [send, (list(counts), list(places))], [receive, (list(received), at)]
-            )
-        )
+        others = [(self.rank + turn) % self.size for turn in range(1, self.size)]
+        come = {rank: receive[at[rank] : at[rank] + received[rank]] for rank in others}
+        gone = {rank: send[places[rank] : places[rank] + counts[rank]] for rank in others}
+        transfers = [self._comm.Irecv(piece, rank, _TAG) for rank, piece in come.items()]
+        transfers += [self._comm.Isend(piece, rank, _TAG) for rank, piece in gone.items()]
+        own = send[places[self.rank] : places[self.rank] + counts[self.rank]]
+        receive[at[self.rank] : at[self.rank] + len(own)] = own
+        self._wait(*transfers)
 
     def allgather(
         self, array: NDArray[Any], places: Sequence[int], counts: Sequence[int]
@@ -89,11 +94,11 @@ class MpiGroup:
         for first in range(0, len(array), 1 << 24):
             self._wait(self._comm.Ibcast(array[first : first + (1 << 24)], 0))
 
-    def _wait(self, request: Any) -> None:
+    def _wait(self, *requests: Any) -> None:
         if self._beats is not None:
             self._beats.calls += 1
         spins, began, gap = 0, time.monotonic(), _WAIT_S
-        while not request.Test():
+        while not self._mpi.Request.Testall(requests):
             spins += 1
             if spins < _FIRST_SPINS:
                 time.sleep(0)

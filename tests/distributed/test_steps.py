@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -179,6 +181,27 @@ def test_what_a_step_takes_and_took() -> None:
     assert str(cost).startswith("a step: 500.0 ms compute and 259.0 ms communication at 0.00 GB/s")
     spent = Spent(1, 2, 3) + Spent(1, 0, 0.5)
     assert str(spent) == "computing 2.00 s, waiting 2.00 s, communication 3.50 s"
+
+
+def test_a_bandwidth_is_that_of_sums_and_gathers_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+
+    class Slow(Alone):
+        size = 2
+
+        def alltoall(
+            self, send: Any, places: Any, counts: Sequence[int], receive: Any, received: Any
+        ) -> None:
+            clock[0] += 1e-4 + counts[1] / 1e6
+
+        def allgather(self, array: Any, places: Any, counts: Sequence[int]) -> None:
+            clock[0] += 1e-4 + counts[0] / 4e6
+
+    time = SimpleNamespace(perf_counter=lambda: clock[0])
+    monkeypatch.setattr("pygpt.distributed.cost.time", time)
+    found = measure(Slow(), 1 << 20, 4, 1 << 18)
+    assert found.bytes_per_s == pytest.approx(2 / (1 / 1e6 + 1 / 4e6), rel=1e-4)
+    assert found.latency_s == pytest.approx(1e-4, rel=0.01)
 
 
 def test_tree_sums_do_not_lose_numbers() -> None:

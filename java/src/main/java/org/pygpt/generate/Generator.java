@@ -197,9 +197,19 @@ public final class Generator implements AutoCloseable {
     releaseEnded();
     boolean more = reading != null || paused != null || !running.isEmpty() || queued() > 0;
     if (exact && !more) {
-      caches.forget(); // they serve nobody else
+      rest();
     }
     return more;
+  }
+
+  /** Gives caches back, which serve nobody else, and activations that are too large to be kept. */
+  private void rest() {
+    caches.forget();
+    if (session != null && session.tape().byteSize() > GPT.SPARE_BYTES) {
+      closeSession();
+      sessionSequences = 0;
+      sessionRows = 0;
+    }
   }
 
   /** Gives back what sequences hold that have ended; {@link #advance} does so by itself. */
@@ -207,7 +217,7 @@ public final class Generator implements AutoCloseable {
     try (var _ = turn()) {
       releaseEnded();
       if (exact && caches.used() == 0) {
-        caches.forget();
+        rest();
       }
     }
   }

@@ -8,25 +8,30 @@ import org.pygpt.model.GPT;
 import org.pygpt.model.GPTConfig;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Memory;
+import org.pygpt.tensor.SpareMemory;
 import org.pygpt.tensor.Tensor;
 
 /** Mutable: keys and values of one sequence's positions in every layer, and its tokens there. */
 public final class KeyValueCache implements Step.Past, AutoCloseable {
-  private final Memory memory;
+  private final SpareMemory lender;
+  private final Memory memory; // may be larger than this is
+  private final long byteSize;
   private final Tensor[] keys; // of each layer, (positions, kvHeads * D), or as Int8Heads
   private final Tensor[] values; // likewise
   private final int[] tokens;
   private int length;
   private boolean expired;
 
-  /** Allocates room for {@code positions} tokens, with none in it. */
+  /** Takes room for {@code positions} tokens of the model's memory for that, with none in it. */
   public KeyValueCache(GPT model, int positions) {
     GPTConfig config = model.config();
     DType dtype = model.cacheDType();
     int head = config.headSize();
     int width = config.nKvHead() * (dtype == DType.INT8 ? Int8Heads.bytes(head) : head);
     long size = (long) positions * width; // of one layer's keys
-    memory = model.kernels().device().allocate(dtype, 2 * config.nLayer() * size);
+    byteSize = Math.multiplyExact(2 * config.nLayer() * size, dtype.bytes());
+    lender = model.cacheMemory();
+    memory = lender.take(byteSize);
     keys = new Tensor[config.nLayer()];
     values = new Tensor[config.nLayer()];
     Arrays.setAll(keys, layer -> Tensor.of(memory, dtype, 2 * layer * size, positions, width));
@@ -81,7 +86,7 @@ public final class KeyValueCache implements Step.Past, AutoCloseable {
   }
 
   long byteSize() {
-    return memory.byteSize();
+    return byteSize;
   }
 
   /** Counts {@code count} of {@code from}, which the model has just read, as part of the past. */
@@ -125,6 +130,6 @@ public final class KeyValueCache implements Step.Past, AutoCloseable {
 
   @Override
   public void close() {
-    memory.close();
+    lender.giveBack(memory);
   }
 }

@@ -17,6 +17,7 @@ import org.pygpt.kernels.QuantizedMatrix;
 import org.pygpt.kernels.WeightFormat;
 import org.pygpt.ops.Parameter;
 import org.pygpt.tensor.DType;
+import org.pygpt.tensor.SpareMemory;
 import org.pygpt.tensor.Tensor;
 import org.pygpt.tensor.TooLargeError;
 import org.pygpt.text.Choice;
@@ -45,10 +46,17 @@ import org.pygpt.text.Choice;
  * @see <a href="https://github.com/karpathy/nanoGPT/blob/master/model.py">nanoGPT</a>
  */
 public final class GPT implements Trainable, AutoCloseable {
+  /**
+   * What is kept of the memory of a generation for the next one: so much of key/value caches, three
+   * of 1,024 tokens of a GPT-2, and activations if they take no more.
+   */
+  public static final long SPARE_BYTES = 256L << 20;
+
   private final GPTConfig config;
   private final Kernels kernels;
   private final Parameters weights;
   private final RotaryAngles angles; // null for other positions
+  private final SpareMemory cacheMemory;
   private volatile QuantizedWeights rounded;
   private volatile Adapter adapter; // null for none
   private volatile double dropout; // of trainings that are made
@@ -69,6 +77,7 @@ public final class GPT implements Trainable, AutoCloseable {
     this.weights = new Parameters(kernels.device(), Layout.of(config), dtype);
     kernels.expect(weights.count());
     this.cacheDType = dtype;
+    this.cacheMemory = new SpareMemory(kernels.device(), SPARE_BYTES);
     this.dropout = config.dropout();
     this.angles =
         config.positions() == GPTConfig.Positions.ROTARY
@@ -369,6 +378,7 @@ public final class GPT implements Trainable, AutoCloseable {
    */
   public Session training(int B, int T, Parameters gradients, DType dtype) {
     requireTrainable(dtype);
+    cacheMemory.free();
     ProductWeights products =
         dtype == dtype() ? null : new ProductWeights(kernels.device(), weights);
     try {
@@ -394,6 +404,13 @@ public final class GPT implements Trainable, AutoCloseable {
   public Session generation(int B, int longest) {
     Decoder.Trained nothing = Decoder.Trained.nothing(dtype());
     return session(B, 1, Math.max(B, longest), Decoder.Purpose.GENERATION, nothing, null);
+  }
+
+  /**
+   * Where key/value caches get their memory, and give it back to; a training frees what is there.
+   */
+  public SpareMemory cacheMemory() {
+    return cacheMemory;
   }
 
   /** Size in bytes of the key/value cache of one sequence of T tokens. */
@@ -496,6 +513,7 @@ public final class GPT implements Trainable, AutoCloseable {
   }
 
   private void free() {
+    cacheMemory.close();
     weights.close();
     if (adapter != null) {
       adapter.close();
