@@ -109,7 +109,7 @@ final class TiledKernel {
       MemorySegment words = matrix.segment();
       long at = matrix.firstWord(tile);
       int column = tile * WIDTH;
-      if (vectors && matrix.format() == WeightFormat.INT4) {
+      if (vectors && rows == 1 && matrix.format() == WeightFormat.INT4) {
         row[0] = Int4Tile.vectorReadAhead(words, at, Int4Tile.words(k));
       }
       int together = matrix.format() == WeightFormat.INT4 ? Int4Tile.ROWS : 1;
