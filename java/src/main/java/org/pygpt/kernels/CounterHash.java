@@ -8,6 +8,13 @@ package org.pygpt.kernels;
  * @see <a href="https://nullprogram.com/blog/2018/07/31/">Wellons 2018</a>
  */
 public final class CounterHash {
+  /**
+   * What the two products of the hash multiply by, after shifts by 16 and 15, and before one by 16.
+   */
+  public static final int FIRST_FACTOR = 0x7feb352d;
+
+  public static final int SECOND_FACTOR = 0x846ca68b;
+
   private CounterHash() {}
 
   /** The key that stands for {@code number}. */
@@ -35,17 +42,19 @@ public final class CounterHash {
     }
   }
 
-  /** The key of an element's block of 2³² elements. */
-  private static int block(int key, long element) {
+  /**
+   * The key of an element's block of 2³² elements: a word is the hash of it xor the number's rest.
+   */
+  public static int block(int key, long element) {
     int block = (int) (element >>> 32);
     return block == 0 ? key : hash(key + block);
   }
 
   private static int hash(int x) {
     x ^= x >>> 16;
-    x *= 0x7feb352d;
+    x *= FIRST_FACTOR;
     x ^= x >>> 15;
-    x *= 0x846ca68b;
+    x *= SECOND_FACTOR;
     return x ^ x >>> 16;
   }
 }

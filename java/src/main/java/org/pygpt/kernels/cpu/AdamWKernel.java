@@ -29,10 +29,7 @@ record AdamWKernel(Workers workers, AdamStep step, Flat weights, Flat gradients,
       update(step, w, g, first, second, count);
       Staging.write(w, weights, start, count);
       if (m.dtype() == DType.BFLOAT16) {
-        int[] words = staging.words(Staging.BLOCK);
-        step.randomBits(start, words, count);
-        Staging.write(first, m, start, count, words, false);
-        Staging.write(second, v, start, count, words, true);
+        Staging.write(step, first, m, second, v, start, count);
       } else {
         Staging.write(first, m, start, count);
         Staging.write(second, v, start, count);

@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import org.pygpt.kernels.AdamStep;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Flat;
 import org.pygpt.tensor.HostDevice;
@@ -25,7 +26,6 @@ final class Staging {
   private final int worker;
   private final float[][] slots = new float[16][0];
   private final float[] lanes = new float[2 * VectorMath.LANES];
-  private int[] words = new int[0];
   private final HostMemory[] matrices = new HostMemory[2];
 
   Staging(int worker) {
@@ -48,14 +48,6 @@ final class Staging {
   /** Room for two sums by lane. */
   float[] lanes() {
     return lanes;
-  }
-
-  /** An array of at least {@code length} integers with its previous content. */
-  int[] words(int length) {
-    if (words.length < length) {
-      words = new int[length];
-    }
-    return words;
   }
 
   /** Memory beside the heap of one of two slots, with what was there before. */
@@ -142,11 +134,23 @@ final class Staging {
     store(array, 0, segment(flat), flat.dtype(), flat.from() + from, count);
   }
 
-  /** Likewise to a {@code flat} of bfloat16, rounded by random bits: 16 of each word. */
-  static void write(float[] array, Flat flat, long from, int count, int[] words, boolean upper) {
-    MemorySegment memory = segment(flat);
-    boolean vectors = WarmUp.isProcessRoundedReady();
-    Bfloat16.round(vectors, array, memory, flat.from() + from, count, words, upper ? 16 : 0);
+  /**
+   * Copies the start of two arrays to elements [from, from + count) of the moments of AdamW, which
+   * are bfloat16, rounded by random bits.
+   */
+  static void write(
+      AdamStep step, float[] first, Flat m, float[] second, Flat v, long from, int count) {
+    Bfloat16.round(
+        WarmUp.isProcessRoundedReady(),
+        step,
+        from,
+        first,
+        segment(m),
+        m.from() + from,
+        second,
+        segment(v),
+        v.from() + from,
+        count);
   }
 
   private static MemorySegment segment(Flat flat) {
