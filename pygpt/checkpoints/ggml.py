@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pygpt.engine.arrays import rounded_to_bfloat16
+
 BLOCK = 32  # numbers of one block
 
 
@@ -80,17 +82,9 @@ def encode(kind: str, numbers: NDArray[Any]) -> bytes:
         with np.errstate(over="ignore"):  # to infinity, as elsewhere
             return floats.astype("<f2").tobytes()
     if kind == "BF16":
-        return _bfloat16(floats).tobytes()
+        return rounded_to_bfloat16(floats).tobytes()
     blocks = floats.reshape(-1, BLOCK)
     return (_q8_0(blocks) if kind == "Q8_0" else _q4_0(blocks)).tobytes()
-
-
-def _bfloat16(floats: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """Round to the nearest, to even between two; not-a-number stays one."""
-    bits = floats.view(np.uint32)
-    rounded = (bits + (0x7FFF + ((bits >> 16) & 1))) >> 16
-    quiet = (bits >> 16) | 64
-    return np.where(np.isnan(floats), quiet, rounded).astype("<u2")
 
 
 def _q8_0(blocks: NDArray[np.float32]) -> NDArray[np.uint8]:

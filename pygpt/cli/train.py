@@ -64,6 +64,7 @@ def add_parser(commands: Any) -> None:
     add_fields(parser.add_argument_group("model"), GPTConfig, defaults=_no_defaults(GPTConfig))
     training = parser.add_argument_group("training")
     add_fields(training, TrainConfig, defaults=_no_defaults(TrainConfig))
+    add_fields(training, TrainConfig, only=("moments",), defaults=_no_defaults(TrainConfig))
     workers = parser.add_argument_group("several workers (see launch)")
     add_fields(workers, TrainConfig, only=FOR_WORKERS, defaults=_no_defaults(TrainConfig))
     translation.add_flags(parser.add_argument_group("model of a task"))

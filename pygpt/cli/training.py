@@ -97,6 +97,7 @@ def memory_of(model: GPT, config: TrainConfig) -> TrainingMemory:
         frozen=frozen,
         evaluation=config.eval_interval > 0,
         dtype=config.dtype,
+        moments=config.moments,
     )
 
 

@@ -157,7 +157,7 @@ def read(folder: Path | None, model: Model, training: Training, group: Group) ->
         for moment in "mv":
             moments.scatter(moment, None)
         return
-    shapes = model.config.weight_shapes()
+    shapes = model.trained_shapes()
     names = [f"{moment}.{name}" for moment in "mv" for name in shapes]
     if model.dtype == "float64":
         names += [f"weight.{name}" for name in shapes]

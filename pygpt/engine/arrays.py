@@ -13,6 +13,14 @@ from pygpt.engine.java import Parameters, Tensor
 from pygpt.errors import ShapeError
 
 
+def rounded_to_bfloat16(floats: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """Return the bits of the nearest ones, to even between two; not-a-number stays one."""
+    bits = floats.view(np.uint32)
+    rounded = (bits + (0x7FFF + ((bits >> 16) & 1))) >> 16
+    quiet = (bits >> 16) | 64
+    return np.where(np.isnan(floats), quiet, rounded).astype("<u2")
+
+
 def download(tensor: Tensor, out: NDArray[Any]) -> None:
     """Fill an array without gaps with the first elements of a Java tensor of the same dtype."""
     tensor.flat(out.size).read(out.ctypes.data)

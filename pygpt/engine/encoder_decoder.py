@@ -294,6 +294,7 @@ class PairTraining(Handle[java.PairTraining]):
                 options.weight_decay,
                 options.grad_clip,
                 options.optimizer == "muon",
+                java_class(java.DTypeClass).of(options.moments),
             )
             training = java_class(java.PairTrainingClass)(model.java, B, S, T, adamw)
         super().__init__("training", training, model.dtype, model)

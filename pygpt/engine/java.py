@@ -237,6 +237,7 @@ class AdamWClass(Protocol):
         weight_decay: float,
         grad_clip: float,
         muon: bool,
+        moments: DType,
         /,
     ) -> AdamW: ...
 

@@ -20,7 +20,7 @@ from pygpt.engine.freeing import Memory, free_later
 from pygpt.engine.handle import Handle
 from pygpt.engine.training import Training, TrainingMemory, java_dtype
 from pygpt.errors import ConfigError, ShapeError
-from pygpt.fields import INT_MAX, from_dict
+from pygpt.fields import INT_MAX, check_some, from_dict
 from pygpt.model.batch import checked_batch, checked_ids
 from pygpt.model.config import BACKENDS, GPTConfig, names_backend
 from pygpt.model.lora import LoraConfig
@@ -481,8 +481,9 @@ class Model(Handle[java.GPT]):
             evaluation: whether there has to be memory to evaluate such batches in between.
             shard: number of this worker and number of all, where several train one model.
             dtype: `bfloat16`: products are of weights and activations rounded to it, and so are
-                most activations; weights, their gradients, moments, sums, norms and the loss stay
-                float32. `float32` is the model's own dtype, whichever that is.
+                most activations; weights, their gradients, sums, norms and the loss stay float32,
+                and so do moments, unless the option `moments` says otherwise. `float32` is the
+                model's own dtype, whichever that is.
             dropout: whether the model's dropout is in it.
             options: fields of `AdamWConfig`.
         Raises:
@@ -495,6 +496,7 @@ class Model(Handle[java.GPT]):
         if self.adapter is not None and options.get("optimizer", "adamw") != "adamw":
             problem = f"expected adamw for an adapter, got {options['optimizer']}"
             raise ConfigError("optimizer", problem)
+        config = from_dict(AdamWConfig, options)
         needed = self.memory(
             batch_size,
             block_size,
@@ -502,11 +504,11 @@ class Model(Handle[java.GPT]):
             evaluation=evaluation,
             workers=shard[1],
             dtype=dtype,
+            moments=config.moments,
         )
         T = self.config.block_size if block_size is None else block_size
         what = f"training on batches of {batch_size} x {T} tokens"
         require(needed.beside_weights_bytes, what)
-        config = from_dict(AdamWConfig, options)
         with self._turns, translated():
             try:
                 self.java.setDropout(self.config.dropout if dropout else 0.0)
@@ -523,6 +525,7 @@ class Model(Handle[java.GPT]):
         evaluation: bool = False,
         workers: int = 1,
         dtype: str = "float32",
+        moments: str = "float32",
     ) -> TrainingMemory:
         """Return what training takes on batches of this size, allocating none of it.
 
@@ -533,9 +536,10 @@ class Model(Handle[java.GPT]):
             evaluation: whether the model is evaluated in between, on batches of the same size.
             workers: that train it together, each of which has its part of the moments.
             dtype: see `training`.
+            moments: see `AdamWConfig`.
         Raises:
             ShapeError: sizes that do not fit the model.
-            ConfigError: a name that is no weight's, or no such dtype here.
+            ConfigError: a name that is no weight's, or no such dtype or moments here.
         """
         T = self._checked_length(batch_size, block_size)
         shapes = self.trained_shapes()
@@ -543,6 +547,10 @@ class Model(Handle[java.GPT]):
             raise ConfigError("frozen", f"expected names of weights, got {name!r}")
         if self.adapter is not None and dtype != "float32":
             raise ConfigError("dtype", f"expected float32 for an adapter, got {dtype}")
+        check_some(AdamWConfig, {"moments": moments})
+        if moments != "float32" and self.dtype != "float32":
+            problem = f"expected float32 with a {self.dtype} model, got {moments}"
+            raise ConfigError("moments", problem)
         all_of_it = sum(math.prod(shape) for shape in shapes.values())
         count = all_of_it - sum(math.prod(shapes[name]) for name in set(frozen))
         item = np.dtype(self.dtype).itemsize
@@ -557,8 +565,9 @@ class Model(Handle[java.GPT]):
             if evaluation:
                 rows = min(batch_size, self._at_once(T))
                 evaluated = int(self.java.evaluationBytes(rows, T))
-        moments = -(-2 * trained // workers)
-        return TrainingMemory(weights, trained, moments, activations, evaluated, copies)
+        moment_bytes = 2 * count * (item if moments == "float32" else 2)
+        each = -(-moment_bytes // workers)
+        return TrainingMemory(weights, trained, each, activations, evaluated, copies)
 
     def ops(self, batch_size: int = 1, block_size: int | None = None) -> list[str]:
         """Return the ops of a training step, first to last, as text."""

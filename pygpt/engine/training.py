@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from jbridge import JavaValueError
 from pygpt.engine import java
-from pygpt.engine.arrays import FlatArrays
+from pygpt.engine.arrays import FlatArrays, rounded_to_bfloat16
 from pygpt.engine.door import EngineError, java_class, translated
 from pygpt.engine.handle import Handle
 from pygpt.errors import ConfigError, ShapeError
@@ -124,6 +124,7 @@ class Training(Handle[java.Training]):
                 options.weight_decay,
                 options.grad_clip,
                 options.optimizer == "muon",
+                java_class(java.DTypeClass).of(options.moments),
             )
             layout = model.java.trained().weights().layout().freeze(list(frozen))
             computed = java_dtype(model, dtype)
@@ -134,6 +135,7 @@ class Training(Handle[java.Training]):
         self._config, self._tokens = config, B * T
         self._shape = (0, 0)  # of the last batch whose losses were asked for
         self._step_job = java_class(java.StepJobClass)
+        self._options = options
         self.model = model
 
     def step(self, ids: ArrayLike, targets: ArrayLike, learning_rate: float) -> tuple[float, float]:
@@ -413,15 +415,26 @@ class Training(Handle[java.Training]):
         Args:
             moment: `m` or `v`.
             first: number of the first, from the beginning of the part.
-            out: (n,), contiguous, in the model's dtype.
+            out: (n,), contiguous, in the model's dtype; bfloat16 is widened.
         """
+        raw = np.empty(out.size, np.uint16) if self.has_bfloat16_moments else out
         with self._turns, translated():
-            self._shard_of(moment).part(first, out.size).read(out.ctypes.data)
+            self._shard_of(moment).part(first, out.size).read(raw.ctypes.data)
+        if raw is not out:
+            out.view(np.uint32)[:] = raw.astype(np.uint32) << 16
 
     def write_moments(self, moment: str, first: int, array: NDArray[Any]) -> None:
-        """Set moments of this worker's part; see `read_moments`."""
+        """Set moments of this worker's part; see `read_moments`. For bfloat16 they are rounded to
+        the nearest, and so what `read_moments` returned comes back as it was.
+        """
+        raw = rounded_to_bfloat16(array) if self.has_bfloat16_moments else array
         with self._turns, translated():
-            self._shard_of(moment).part(first, array.size).write(array.ctypes.data)
+            self._shard_of(moment).part(first, array.size).write(raw.ctypes.data)
+
+    @property
+    def has_bfloat16_moments(self) -> bool:
+        """Whether AdamW's moments are bfloat16 rather than of the model's dtype."""
+        return self._options.moments == "bfloat16"
 
     def _shard_of(self, moment: str) -> java.Flat:
         return self.java.firstOfShard() if moment == "m" else self.java.secondOfShard()
@@ -433,10 +446,23 @@ class Training(Handle[java.Training]):
     # ---- state -----------------------------------------------------------------------------------
 
     def moments(self) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
-        """Return AdamW's first and second moments of the trained weights, name -> array; shared."""
+        """Return AdamW's first and second moments of the trained weights, name -> array; shared.
+
+        Those that are bfloat16 are copied, as float32.
+        """
+        if self.has_bfloat16_moments:
+            return self._widened("m"), self._widened("v")
         first = self._numbers("first moments", self.java.firstMoments)
         second = self._numbers("second moments", self.java.secondMoments)
         return first.named(), second.named()
+
+    def _widened(self, moment: str) -> dict[str, NDArray[Any]]:
+        arrays = {}
+        for name, (place, shape) in self.places().items():
+            flat = np.empty(math.prod(shape), np.float32)
+            self.read_moments(moment, place, flat)
+            arrays[name] = flat.reshape(shape)
+        return arrays
 
     @property
     def updates(self) -> int:

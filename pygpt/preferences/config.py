@@ -15,7 +15,7 @@ PREFERENCE_TUNING: dict[str, Any] = {
 USED = (
     "learning_rate", "max_iters", "batch_size", "weight_decay", "beta1", "beta2", "grad_clip",
     "warmup_iters", "lr_decay_iters", "min_lr", "schedule", "checkpoint_interval", "keep", "seed",
-    "frozen",
+    "frozen", "moments",
 )  # fmt: skip
 """The fields of TrainConfig that count, beside those of an adapter."""
 

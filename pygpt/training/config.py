@@ -12,6 +12,7 @@ from pygpt.fields import Checked, option, same_as, size
 OPTIMIZERS = ("adamw", "muon")
 SCHEDULES = ("cosine", "linear", "constant")
 DTYPES = ("float32", "bfloat16")
+MOMENTS = ("float32", "bfloat16")
 BATCHES = ("windows", "packed")
 WIRES = ("float32", "bfloat16")
 FOR_WORKERS = ("microbatches", "wire", "threads")
@@ -39,6 +40,22 @@ class AdamWConfig(Checked):
         "what moves the weights: adamw, or muon for the layers' matrices and adamw for the rest",
         choices=OPTIMIZERS,
     )
+    moments: str = option(
+        "float32",
+        "what AdamW's two moments are; bfloat16, rounded at random so that their means stay right, "
+        "takes half the memory",
+        choices=MOMENTS,
+        added=True,
+    )
+
+    def _check_together(self) -> None:
+        _check_moments(self.moments, self.optimizer)
+
+
+def _check_moments(moments: str, optimizer: str) -> None:
+    if moments != "float32" and optimizer != "adamw":
+        problem = f"expected float32, since optimizer = {optimizer}, got {moments}"
+        raise ConfigError("moments", problem)
 
 
 class AdamWOptions(TypedDict, total=False):
@@ -50,6 +67,7 @@ class AdamWOptions(TypedDict, total=False):
     weight_decay: float
     grad_clip: float
     optimizer: str
+    moments: str
 
 
 @dataclass(frozen=True)
@@ -101,6 +119,7 @@ class TrainConfig(Checked):
         "that has instructions for it",
         choices=DTYPES,
     )
+    moments: str = same_as(AdamWConfig, "moments")
     microbatches: int = size(
         0,
         "the parts of an update that workers divide, a power of two: their number decides the "
@@ -153,6 +172,7 @@ class TrainConfig(Checked):
         if self.patience and not self.eval_interval:
             problem = f"expected evaluations, since patience = {self.patience}, got 0"
             raise ConfigError("eval_interval", problem)
+        _check_moments(self.moments, self.optimizer)
         if self.microbatches and self.optimizer != "adamw":
             problem = f"expected adamw where workers divide a run, got {self.optimizer}"
             raise ConfigError("optimizer", problem)
@@ -178,8 +198,8 @@ class TrainConfig(Checked):
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """Return name -> value of every field, in order; of those for workers and adapters what is
-        not default.
+        """Return name -> value of every field, in order; of those for workers and adapters, and of
+        `moments`, what is not default.
 
         So files of runs without them are as they were before there were any.
         """
@@ -187,7 +207,7 @@ class TrainConfig(Checked):
         return {
             name: value
             for name, value in values.items()
-            if name not in (*FOR_WORKERS, *LORA) or value != getattr(TrainConfig, name)
+            if name not in ("moments", *FOR_WORKERS, *LORA) or value != getattr(TrainConfig, name)
         }
 
     def given(self) -> dict[str, Any]:
@@ -195,14 +215,17 @@ class TrainConfig(Checked):
         return {name: value for name, value in self.to_dict().items() if name not in self.derived}
 
     def adamw(self) -> AdamWOptions:
-        """Return the options of the optimizer."""
-        return {
+        """Return the options of the optimizer; `moments` only if they are not float32."""
+        options: AdamWOptions = {
             "beta1": self.beta1,
             "beta2": self.beta2,
             "weight_decay": self.weight_decay,
             "grad_clip": self.grad_clip,
             "optimizer": self.optimizer,
         }
+        if self.moments != "float32":
+            options["moments"] = self.moments
+        return options
 
 
 def options_of(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -243,6 +266,7 @@ class TrainOptions(TypedDict, total=False):
     seed: int
     frozen: str
     dtype: str
+    moments: str
     microbatches: int
     wire: str
     threads: int

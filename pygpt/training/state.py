@@ -1,7 +1,8 @@
 """A run's state in a checkpoint: training.safetensors.
 
-It has AdamW's moments as `m.NAME` and `v.NAME` (zeros of a frozen weight), of a float64 model also
-what is trained as `weight.NAME`, and everything else as JSON in the file's metadata.
+It has AdamW's moments as `m.NAME` and `v.NAME` (zeros of a frozen weight; those that are bfloat16
+as float32, which is exact), of a float64 model also what is trained as `weight.NAME`, and all else
+as JSON in the file's metadata.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pygpt.distributed import state as shards
-from pygpt.distributed.group import Group
+from pygpt.distributed.group import Alone, Group
 from pygpt.engine.training import Training
 from pygpt.errors import CheckpointError
 from pygpt.fields import from_dict
@@ -85,9 +86,9 @@ def write_state(
     from safetensors.numpy import save_file
 
     path, text = folder / STATE_FILE, text_of(state)
-    if group.size > 1:
+    if group.size > 1 or training.has_bfloat16_moments:  # widened a block at a time
         weights = model.parameters() if model.dtype == "float64" else {}
-        shards.write(path, text, model.config.weight_shapes(), weights, training, group)
+        shards.write(path, text, model.trained_shapes(), weights, training, group)
     else:
         try:
             save_file(_arrays(model, training), path, metadata={_KEY: text})
@@ -157,6 +158,9 @@ def read_arrays(folder: Path, model: GPT, training: Training) -> None:
     """
     from safetensors import SafetensorError, safe_open
 
+    if training.has_bfloat16_moments:
+        shards.read(folder, model, training, Alone())
+        return
     where = f"checkpoint {folder}: {STATE_FILE}"
     arrays = _arrays(model, training)
     try:

@@ -20,7 +20,7 @@ UNSEEN = 2000  # pairs that are kept from training
 _POOL = 16  # batches that are drawn at once, so that pairs of one length meet
 _USED = frozenset(
     "learning_rate max_iters batch_size weight_decay beta1 beta2 grad_clip warmup_iters "
-    "lr_decay_iters min_lr schedule seed".split()
+    "lr_decay_iters min_lr schedule seed moments".split()
 )
 """The fields of `TrainConfig` that count here."""
 

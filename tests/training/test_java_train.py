@@ -90,8 +90,11 @@ def same(one: Path, other: Path, step: int = 12) -> None:
     assert losses[0] == losses[1]
 
 
-def test_runs_go_on_in_the_other_language(text: Path, tmp_path: Path) -> None:
-    options = {"source": str(text), "tokenizer": "char", **SIZES, **OPTIONS}
+@pytest.mark.parametrize("changes", [{}, {"moments": "bfloat16"}], ids=["float32", "bfloat16"])
+def test_runs_go_on_in_the_other_language(
+    text: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    options = {"source": str(text), "tokenizer": "char", **SIZES, **OPTIONS, **changes}
     half = {"max_iters": 6, "lr_decay_iters": 12}
     python_run("shakespeare-char", tmp_path / "python", **options)
     java_run("shakespeare-char", tmp_path / "java", **options)
@@ -180,7 +183,8 @@ def test_command(text: Path, tmp_path: Path) -> None:
 BAD = (
     "", "nosuch", "microgpt --max-iters 0", "microgpt --max-iters x", "microgpt --n-embd 17",
     "microgpt --norm z", "microgpt --data nosuch", "gpt2", "microgpt --learning-rate nan",
-    "microgpt --frob 1", "microgpt --dry-run --quiet",
+    "microgpt --moments int8", "microgpt --moments bfloat16 --optimizer muon", "microgpt --frob 1",
+    "microgpt --dry-run --quiet",
     "gpt2 --data {text} --n-layer 1 --n-head 1 --n-embd 2",
     "gpt2 --data {text} --tokenizer nosuch", "microgpt --out {text}",
     "shakespeare-char --data {text} --tokenizer char --vocab-size 3",

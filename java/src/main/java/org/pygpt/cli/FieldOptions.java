@@ -55,7 +55,8 @@ final class FieldOptions {
       "keep", "how many of the newest checkpoints are kept, beside the best",
       "seed", "the seed of the first weights, the order of the data and dropout",
       "frozen", "weights that stay as they are: beginnings of names, such as wte,wpe,h.0",
-      "dtype", "what products and most activations are computed in: float32, bfloat16"
+      "dtype", "what products and most activations are computed in: float32, bfloat16",
+      "moments", "what AdamW's moments are: float32, or bfloat16 at half the memory"
     };
     for (int i = 0; i < help.length; i += 2) {
       HELP.put(help[i], help[i + 1]);
@@ -68,7 +69,7 @@ final class FieldOptions {
   private static Map<String, Object> fields() {
     Map<String, Object> fields = new LinkedHashMap<>(Recipe.defaults());
     fields.keySet().removeAll(Variant.names());
-    fields.putAll(TrainConfig.DEFAULT.values());
+    fields.putAll(TrainConfig.DEFAULT.all());
     return fields;
   }
 

@@ -260,7 +260,8 @@ final class TrainCommand implements Callable<Integer> {
     boolean narrow = config.dtype() == DType.BFLOAT16;
     long copies = narrow ? ProductWeights.byteSize(trained) : 0;
     long activations = model.activationBytes(B, T, trained, config.dtype());
-    long bytes = 4 * (count + 3 * learnt) + copies + activations + evaluation;
+    long moments = 2 * learnt * config.moments().bytes();
+    long bytes = 4 * (count + learnt) + moments + copies + activations + evaluation;
     PrintWriter out = spec.commandLine().getOut();
     model.config().values().forEach((name, value) -> out.println(name + " = " + value));
     config.values().forEach((name, value) -> out.println(name + " = " + value));

@@ -4,10 +4,7 @@ package org.pygpt.kernels;
  * Mutable (the key): which elements of one tensor dropout keeps.
  *
  * <p>The choice is a hash of the key and the element's number, so that backward finds the same one
- * without a stored mask, and any thread may do any part. The hash is lowbias32 of Chris Wellons'
- * hash prospector, on 32-bit words, which vector units have.
- *
- * @see <a href="https://nullprogram.com/blog/2018/07/31/">Wellons 2018</a>
+ * without a stored mask, and any thread may do any part; see {@link CounterHash}.
  */
 public final class DropoutMask {
   private final double probability;
@@ -26,7 +23,7 @@ public final class DropoutMask {
 
   /** Draws anew: elements are kept by this key from now on. */
   public void setKey(long key) {
-    this.key = hash((int) key ^ hash((int) (key >>> 32)));
+    this.key = CounterHash.key(key);
   }
 
   /** What a kept element is multiplied by: 1 / (1 - p). */
@@ -46,16 +43,6 @@ public final class DropoutMask {
 
   /** {@link #scale} if the element is kept, else 0. */
   public float factor(long element) {
-    int block = (int) (element >>> 32);
-    int word = hash((int) element ^ (block == 0 ? key : hash(key + block)));
-    return word >>> 1 >= threshold ? scale() : 0;
-  }
-
-  private static int hash(int x) {
-    x ^= x >>> 16;
-    x *= 0x7feb352d;
-    x ^= x >>> 15;
-    x *= 0x846ca68b;
-    return x ^ x >>> 16;
+    return CounterHash.word(key, element) >>> 1 >= threshold ? scale() : 0;
   }
 }

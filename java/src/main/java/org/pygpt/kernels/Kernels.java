@@ -247,6 +247,11 @@ public interface Kernels extends AutoCloseable {
    * AdamW, bias-corrected: with g = gradientScale * gradient, m and v are moved, then weights -=
    * rate * (m̂ / (sqrt(v̂) + ε) + decay * weights). All four are equally long.
    *
+   * <p>m and v are as wide as the weights, or both bfloat16: then the weights are moved by them as
+   * they are before rounding, and they are rounded at random, by {@link AdamStep#randomBits}, so
+   * that their means stay right. To the nearest, v would never fall: with beta2 = 0.999 it moves by
+   * less than half of the distance to the next bfloat16.
+   *
    * @see <a href="https://arxiv.org/abs/1412.6980">Kingma and Ba 2014</a>
    * @see <a href="https://arxiv.org/abs/1711.05101">Loshchilov and Hutter 2017</a>
    */

@@ -74,6 +74,20 @@ public final class Parameters implements AutoCloseable {
     }
   }
 
+  /** Zeros of another dtype for each of these weights, at the same places. */
+  public Parameters zeros(Device device, DType dtype) {
+    return new Parameters(this, device, dtype);
+  }
+
+  private Parameters(Parameters places, Device device, DType dtype) {
+    layout = places.layout;
+    matrixLength = places.matrixLength;
+    this.dtype = dtype;
+    memory = device.allocate(dtype, places.flat().length());
+    places.tensors.forEach((name, place) ->
+        tensors.put(name, Tensor.of(memory, dtype, place.offset(), place.rows(), place.columns())));
+  }
+
   private static long roundUp(long length, long unit) {
     return (length + unit - 1) / unit * unit;
   }

@@ -147,7 +147,7 @@ public record Recipe(
     });
     Map<String, Map<String, Object>> given = tables(values);
     check(what, MODEL, given, modelNames());
-    check(what, TRAIN, given, TrainConfig.DEFAULT.values().keySet());
+    check(what, TRAIN, given, TrainConfig.DEFAULT.all().keySet());
     check(what, DATA, given, Set.copyOf(DATA_NAMES));
     for (String name : List.of("source", "tokenizer")) {
       if (given.get(DATA).get(name) instanceof String text && !text.isEmpty()) {

@@ -166,7 +166,7 @@ public record RunPlan(
   private Map<String, Object> sizes(Recipe found, Origins.Begun begun) {
     for (String name : options.keySet()) {
       boolean isKnown =
-          Recipe.modelNames().contains(name) || TrainConfig.DEFAULT.values().containsKey(name);
+          Recipe.modelNames().contains(name) || TrainConfig.DEFAULT.all().containsKey(name);
       if (!isKnown) {
         throw new IllegalArgumentException(
             name + ": expected a field of the model's configuration or of the run's options");
@@ -197,7 +197,7 @@ public record RunPlan(
 
   private TrainConfig config(Recipe found, Origins.Begun begun) {
     Map<String, Object> given = new HashMap<>(found.given().get(Recipe.TRAIN));
-    given.putAll(of(TrainConfig.DEFAULT.values().keySet()));
+    given.putAll(of(TrainConfig.DEFAULT.all().keySet()));
     return TrainConfig.of(
         TrainConfig.merged(begun == null ? found.base().get(Recipe.TRAIN) : begun.train(), given));
   }

@@ -1,5 +1,7 @@
 package org.pygpt.runs;
 
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
+
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
@@ -8,6 +10,7 @@ import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -17,13 +20,15 @@ import org.pygpt.files.FileException;
 import org.pygpt.files.SafeTensors;
 import org.pygpt.model.Layout;
 import org.pygpt.model.Parameters;
+import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Tensor;
 import org.pygpt.text.Json;
 import org.pygpt.train.Training;
 
 /**
  * Immutable: where a run is, but for its arrays; training.safetensors of a checkpoint, which has
- * AdamW's moments as {@code m.NAME} and {@code v.NAME} and this as JSON in its metadata.
+ * AdamW's moments as {@code m.NAME} and {@code v.NAME}, float32 whatever they are in memory, and
+ * this as JSON in its metadata.
  *
  * @param step updates done
  * @param dropoutKey what decides the dropout of the next batch
@@ -92,11 +97,20 @@ record RunState(
     arrays.put(prefix + weight.name(), array);
   }
 
-  /** Copies a tensor of float32 to an array. */
+  /** Copies a tensor of float32, or of bfloat16, which is widened, to an array. */
   static void copyOut(Tensor tensor, SafeTensors.Array array) {
     long rowBytes = 4L * tensor.columns();
     for (int row = 0; row < tensor.rows(); row++) {
-      tensor.read(row, array.bytes().asSlice(row * rowBytes, rowBytes));
+      MemorySegment bytes = array.bytes().asSlice(row * rowBytes, rowBytes);
+      if (tensor.dtype() == DType.BFLOAT16) {
+        double[] wide = new double[tensor.columns()];
+        tensor.readRow(row, wide);
+        for (int i = 0; i < wide.length; i++) {
+          bytes.setAtIndex(JAVA_FLOAT_UNALIGNED, i, (float) wide[i]);
+        }
+      } else {
+        tensor.read(row, bytes);
+      }
     }
   }
 
@@ -181,7 +195,13 @@ record RunState(
     long rowBytes = 4L * tensor.columns();
     for (int row = 0; row < tensor.rows(); row++) {
       MemorySegment bytes = array.bytes().asSlice(row * rowBytes, rowBytes);
-      tensor.write(row, bytes);
+      if (tensor.dtype() == DType.BFLOAT16) {
+        double[] wide = new double[tensor.columns()];
+        Arrays.setAll(wide, i -> bytes.getAtIndex(JAVA_FLOAT_UNALIGNED, i));
+        tensor.writeRow(row, wide);
+      } else {
+        tensor.write(row, bytes);
+      }
     }
   }
 

@@ -39,6 +39,7 @@ import org.pygpt.train.AdamW;
  * @param seed of the first weights, the order of the data and dropout
  * @param frozen weights that stay as they are: beginnings of names, such as {@code wte,h.0}
  * @param dtype what products and most activations are computed in: float32 or bfloat16
+ * @param moments what AdamW's moments are: float32 or bfloat16
  * @see <a href="https://github.com/karpathy/nanoGPT">nanoGPT</a>
  */
 public record TrainConfig(
@@ -63,7 +64,8 @@ public record TrainConfig(
     int keep,
     BigInteger seed,
     String frozen,
-    DType dtype) {
+    DType dtype,
+    DType moments) {
   /** What may change when a run goes on; everything else decides the bits of the steps to come. */
   static final List<String> MAY_CHANGE =
       List.of(
@@ -99,6 +101,7 @@ public record TrainConfig(
           2,
           BigInteger.valueOf(1337),
           "",
+          DType.FLOAT32,
           DType.FLOAT32);
 
   /** What moves the weights: AdamW alone, or Muon the matrices of the layers. */
@@ -124,7 +127,7 @@ public record TrainConfig(
     requireLeast("max_iters", maxIters, 1);
     requireLeast("batch_size", batchSize, 1);
     requireLeast("gradient_accumulation_steps", gradientAccumulationSteps, 1);
-    new AdamW(beta1, beta2, AdamW.NANOGPT.epsilon(), weightDecay, gradClip); // checks them
+    adamw(beta1, beta2, weightDecay, gradClip, optimizer, moments); // checks them
     requireLeast("warmup_iters", warmupIters, 0);
     requireLeast("lr_decay_iters", lrDecayIters, 0);
     require(minLr >= 0, "min_lr", "at least 0", minLr);
@@ -162,9 +165,9 @@ public record TrainConfig(
    * @throws IllegalArgumentException if a name is unknown, or a value does not fit
    */
   public static TrainConfig of(Map<String, ?> values) {
-    Map<String, Object> all = DEFAULT.given();
+    Map<String, Object> all = DEFAULT.all();
     all.put("lr_decay_iters", 0);
-    new Options(values).requireAmong(DEFAULT.values().keySet());
+    new Options(values).requireAmong(DEFAULT.all().keySet());
     all.putAll(values);
     Options options = new Options(all);
     return new TrainConfig(
@@ -189,7 +192,14 @@ public record TrainConfig(
         options.size("keep", 1),
         options.whole("seed"),
         options.text("frozen"),
-        options.choice("dtype", DType.class));
+        options.choice("dtype", DType.class),
+        moments(options.text("moments")));
+  }
+
+  private static DType moments(String name) {
+    boolean known = List.of("float32", "bfloat16").contains(name);
+    require(known, "moments", "one of float32, bfloat16", name);
+    return DType.of(name);
   }
 
   /**
@@ -203,8 +213,20 @@ public record TrainConfig(
     return of(values);
   }
 
-  /** Every value by its name in Python, in order; {@code lr_decay_iters} is never 0. */
+  /**
+   * What files have: {@link #all}, but {@code moments} only where they are not float32, so that the
+   * files of other runs are as they were before it could be chosen.
+   */
   public Map<String, Object> values() {
+    Map<String, Object> values = all();
+    if (moments == DType.FLOAT32) {
+      values.remove("moments");
+    }
+    return values;
+  }
+
+  /** Every value by its name in Python, in order; {@code lr_decay_iters} is never 0. */
+  public Map<String, Object> all() {
     Map<String, Object> values = new LinkedHashMap<>();
     values.put("learning_rate", learningRate);
     values.put("max_iters", maxIters);
@@ -228,6 +250,7 @@ public record TrainConfig(
     values.put("seed", seed);
     values.put("frozen", frozen);
     values.put("dtype", Choice.name(dtype));
+    values.put("moments", Choice.name(moments));
     return values;
   }
 
@@ -249,8 +272,19 @@ public record TrainConfig(
 
   /** The options of the optimizer. */
   public AdamW adamw() {
+    return adamw(beta1, beta2, weightDecay, gradClip, optimizer, moments);
+  }
+
+  private static AdamW adamw(
+      double beta1,
+      double beta2,
+      double weightDecay,
+      double gradClip,
+      Optimizer optimizer,
+      DType moments) {
     double epsilon = AdamW.NANOGPT.epsilon();
-    return new AdamW(beta1, beta2, epsilon, weightDecay, gradClip, optimizer == Optimizer.MUON);
+    boolean muon = optimizer == Optimizer.MUON;
+    return new AdamW(beta1, beta2, epsilon, weightDecay, gradClip, muon, moments);
   }
 
   /**

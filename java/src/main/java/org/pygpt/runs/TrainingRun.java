@@ -310,10 +310,10 @@ public final class TrainingRun implements AutoCloseable {
       throw new IllegalArgumentException(
           "tokenizer: expected that of the data that the run began with, got another");
     }
-    Map<String, Object> now = config.values();
+    Map<String, Object> now = config.all();
     state
         .config()
-        .values()
+        .all()
         .forEach((name, value) -> {
           if (!TrainConfig.MAY_CHANGE.contains(name) && !now.get(name).equals(value)) {
             throw new IllegalArgumentException(

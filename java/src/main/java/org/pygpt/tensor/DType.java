@@ -39,6 +39,17 @@ public enum DType {
     return (short) (value == value ? bits + BELOW_HALF + (bits >>> 16 & 1) >> 16 : 0x7fc0);
   }
 
+  /**
+   * One of the two bfloat16 around {@code value}: the farther from zero as often as the value is
+   * nearer to it, so that the mean is the value itself; a bfloat16 stays as it is, and NaN NaN.
+   *
+   * @param random of which the lower 16 bits count: added to those that are cut off, they carry
+   */
+  public static short toBfloat16(float value, int random) {
+    int bits = Float.floatToRawIntBits(value);
+    return (short) (value == value ? bits + (random & 0xffff) >> 16 : 0x7fc0);
+  }
+
   /** The number that {@code bits} are in bfloat16. */
   public static float fromBfloat16(short bits) {
     return Float.intBitsToFloat(bits << 16);

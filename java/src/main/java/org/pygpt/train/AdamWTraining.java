@@ -79,8 +79,8 @@ public abstract class AdamWTraining implements AutoCloseable {
   static long stateBytes(Trainable model, AdamW options, Layout layout, Shard shard) {
     long count = layout.trainable().stream().mapToLong(Layout.Weight::size).sum();
     long scratch = options.muon() ? Muon.byteSize(layout, model.dtype()) : 0;
-    int bytes = model.dtype().bytes();
-    return count * bytes + Optimizer.bytes(count, shard, bytes) + scratch;
+    int moment = options.momentsOf(model.dtype()).bytes();
+    return count * model.dtype().bytes() + Optimizer.bytes(count, shard, moment) + scratch;
   }
 
   private void closeState() {

@@ -4,9 +4,11 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import org.pygpt.kernels.AdamStep;
+import org.pygpt.kernels.CounterHash;
 import org.pygpt.kernels.Kernels;
 import org.pygpt.model.Layout;
 import org.pygpt.model.Parameters;
+import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Flat;
 import org.pygpt.tensor.Memory;
 
@@ -68,24 +70,24 @@ final class Optimizer implements AutoCloseable {
     to = shard.to(length);
     ranges = ranges(layout);
     own = ranges(from, to);
+    DType moments = options.momentsOf(weights.dtype());
     if (shard.size() == 1) {
-      m = Parameters.trainable(kernels.device(), layout, weights.dtype(), kernels.squaresBlock());
-      v = Parameters.trainable(kernels.device(), layout, weights.dtype(), kernels.squaresBlock());
+      m = gradients.zeros(kernels.device(), moments);
+      v = gradients.zeros(kernels.device(), moments);
       first = m.flat();
       second = v.flat();
     } else {
       m = null;
       v = null;
-      first = zeros();
-      second = zeros();
+      first = zeros(moments);
+      second = zeros(moments);
     }
   }
 
-  private Flat zeros() {
-    long line = Memory.ALIGNMENT_BYTES / weights.dtype().bytes(); // no memory is empty
-    long length = Math.max(line, to - from);
-    Memory memory = kernels.device().allocate(weights.dtype(), length);
-    return new Flat(memory, weights.dtype(), 0, to - from);
+  private Flat zeros(DType dtype) {
+    long line = Memory.ALIGNMENT_BYTES / dtype.bytes(); // no memory is empty
+    Memory memory = kernels.device().allocate(dtype, Math.max(line, to - from));
+    return new Flat(memory, dtype, 0, to - from);
   }
 
   /** What AdamW moves: as few ranges as there can be, in the order of the flat arrays. */
@@ -147,7 +149,9 @@ final class Optimizer implements AutoCloseable {
             range.decay,
             1 / (1 - Math.pow(options.beta1(), updates)),
             1 / (1 - Math.pow(options.beta2(), updates)),
-            scale);
+            scale,
+            CounterHash.key(updates),
+            range.state);
     kernels.adamW(
         step,
         range.weights(weights),

@@ -43,8 +43,8 @@ public final class Training extends AdamWTraining {
    * decay, have no part in the gradient's norm, and cost neither gradients nor moments.
    *
    * <p>In bfloat16 products are of numbers rounded to it, weights included, and so are activations
-   * but for the residual stream; weights, their gradients and moments, sums, norms and the loss are
-   * the model's own dtype.
+   * but for the residual stream; weights, their gradients, sums, norms and the loss are the model's
+   * own dtype. So are the moments, unless {@link AdamW#moments} says bfloat16.
    *
    * @param layout that of what is {@link GPT#trained}, which says what is trainable
    * @param dtype the model's own, or bfloat16

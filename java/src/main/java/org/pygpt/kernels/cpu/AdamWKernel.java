@@ -1,6 +1,7 @@
 package org.pygpt.kernels.cpu;
 
 import org.pygpt.kernels.AdamStep;
+import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Flat;
 
 /** The optimizer's passes over flat arrays, whose units of work are blocks. */
@@ -27,8 +28,12 @@ record AdamWKernel(Workers workers, AdamStep step, Flat weights, Flat gradients,
       float[] second = staging.read(3, v, start, count);
       update(step, w, g, first, second, count);
       Staging.write(w, weights, start, count);
-      Staging.write(first, m, start, count);
-      Staging.write(second, v, start, count);
+      if (m.dtype() == DType.BFLOAT16) {
+        Staging.write(step, first, m, second, v, start, count);
+      } else {
+        Staging.write(first, m, start, count);
+        Staging.write(second, v, start, count);
+      }
     }
   }
 

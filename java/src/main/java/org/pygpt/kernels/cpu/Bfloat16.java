@@ -10,6 +10,8 @@ import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
+import org.pygpt.kernels.AdamStep;
+import org.pygpt.kernels.CounterHash;
 import org.pygpt.tensor.DType;
 
 /** Rows of bfloat16 in memory, widened to a heap array and rounded from it. */
@@ -64,6 +66,73 @@ final class Bfloat16 {
       ShortVector half = (ShortVector) rounded.convertShape(VectorOperators.I2S, SHORTS, 0);
       half.intoMemorySegment(memory, at + (long) i * Short.BYTES, ORDER);
     }
+  }
+
+  /**
+   * Rounds m and v by the {@link AdamStep#randomBits} of weights from {@code start} on, as {@link
+   * DType#toBfloat16(float, int)} does.
+   *
+   * @param toM where m[0 .. count) goes, from index {@code atM} on
+   */
+  static void round(
+      boolean vectors,
+      AdamStep step,
+      long start,
+      float[] m,
+      MemorySegment toM,
+      long atM,
+      float[] v,
+      MemorySegment toV,
+      long atV,
+      int count) {
+    long first = step.first() + start;
+    boolean isOneBlock = first >>> 32 == first + count - 1 >>> 32;
+    int bound = VectorMath.bound(vectors && isOneBlock, count);
+    if (bound > 0) {
+      int key = CounterHash.block(step.key(), first);
+      vectorRound((int) first, key, m, toM, atM * Short.BYTES, v, toV, atV * Short.BYTES, bound);
+    }
+    for (int i = bound; i < count; i++) {
+      int random = step.randomBits(start + i);
+      toM.setAtIndex(JAVA_SHORT, atM + i, DType.toBfloat16(m[i], random));
+      toV.setAtIndex(JAVA_SHORT, atV + i, DType.toBfloat16(v[i], random >>> 16));
+    }
+  }
+
+  private static void vectorRound(
+      int first,
+      int key,
+      float[] m,
+      MemorySegment toM,
+      long atM,
+      float[] v,
+      MemorySegment toV,
+      long atV,
+      int bound) {
+    IntVector numbers = IntVector.broadcast(INTS, first).addIndex(1);
+    for (int i = 0; i < bound; i += LANES) {
+      IntVector random = hash(numbers.add(i).lanewise(VectorOperators.XOR, key));
+      IntVector roundM = rounded(VectorMath.load(m, i), random.and(0xffff));
+      IntVector roundV = rounded(VectorMath.load(v, i), random.lanewise(VectorOperators.LSHR, 16));
+      ShortVector halfM = (ShortVector) roundM.convertShape(VectorOperators.I2S, SHORTS, 0);
+      ShortVector halfV = (ShortVector) roundV.convertShape(VectorOperators.I2S, SHORTS, 0);
+      halfM.intoMemorySegment(toM, atM + (long) i * Short.BYTES, ORDER);
+      halfV.intoMemorySegment(toV, atV + (long) i * Short.BYTES, ORDER);
+    }
+  }
+
+  private static IntVector hash(IntVector x) {
+    IntVector a = x.lanewise(VectorOperators.XOR, x.lanewise(VectorOperators.LSHR, 16));
+    IntVector b = a.mul(CounterHash.FIRST_FACTOR);
+    IntVector c = b.lanewise(VectorOperators.XOR, b.lanewise(VectorOperators.LSHR, 15));
+    IntVector d = c.mul(CounterHash.SECOND_FACTOR);
+    return d.lanewise(VectorOperators.XOR, d.lanewise(VectorOperators.LSHR, 16));
+  }
+
+  /** Likewise to one of the two around it, by what is added to the bits that are cut off. */
+  private static IntVector rounded(FloatVector x, IntVector random) {
+    IntVector carried = x.reinterpretAsInts().add(random).lanewise(VectorOperators.ASHR, 16);
+    return carried.blend(NAN, x.test(VectorOperators.IS_NAN).cast(INTS));
   }
 
   /** The bits of the nearest bfloat16, in the lower half of each lane. */

@@ -202,6 +202,26 @@ final class Int4Tile {
     }
   }
 
+  /**
+   * Reads a tile into the core's cache. The loop of {@link #sums} computes too long between two
+   * loads to keep enough of them under way: from memory it reads a third as fast as from the cache,
+   * and half as fast as a loop that only reads.
+   *
+   * @param at index of the tile's first word
+   * @param count the tile's words
+   * @return a number that depends on every load, so that none is left out
+   */
+  static int vectorReadAhead(MemorySegment words, long at, int count) {
+    IntVector all = IntVector.zero(WORDS);
+    IntVector next = all;
+    long end = 4 * (at + count);
+    for (long bytes = 4 * at; bytes < end; bytes += 8 * LANES) {
+      all = all.or(IntVector.fromMemorySegment(WORDS, words, bytes, ORDER));
+      next = next.or(IntVector.fromMemorySegment(WORDS, words, bytes + 4 * LANES, ORDER));
+    }
+    return all.or(next).lane(0);
+  }
+
   /** sums += group * scales, of one row. */
   private static void add(MemorySegment words, long scales, float[] group, float[] sums, int to) {
     for (int o = 0; o < WIDTH; o++) {

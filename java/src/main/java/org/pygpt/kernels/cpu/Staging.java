@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import org.pygpt.kernels.AdamStep;
 import org.pygpt.tensor.DType;
 import org.pygpt.tensor.Flat;
 import org.pygpt.tensor.HostDevice;
@@ -131,6 +132,25 @@ final class Staging {
   /** Copies the start of {@code array} to elements [from, from + count) of {@code flat}. */
   static void write(float[] array, Flat flat, long from, int count) {
     store(array, 0, segment(flat), flat.dtype(), flat.from() + from, count);
+  }
+
+  /**
+   * Copies the start of two arrays to elements [from, from + count) of the moments of AdamW, which
+   * are bfloat16, rounded by random bits.
+   */
+  static void write(
+      AdamStep step, float[] first, Flat m, float[] second, Flat v, long from, int count) {
+    Bfloat16.round(
+        WarmUp.isProcessRoundedReady(),
+        step,
+        from,
+        first,
+        segment(m),
+        m.from() + from,
+        second,
+        segment(v),
+        v.from() + from,
+        count);
   }
 
   private static MemorySegment segment(Flat flat) {

@@ -109,6 +109,9 @@ final class TiledKernel {
       MemorySegment words = matrix.segment();
       long at = matrix.firstWord(tile);
       int column = tile * WIDTH;
+      if (vectors && rows == 1 && matrix.format() == WeightFormat.INT4) {
+        row[0] = Int4Tile.vectorReadAhead(words, at, Int4Tile.words(k));
+      }
       int together = matrix.format() == WeightFormat.INT4 ? Int4Tile.ROWS : 1;
       for (int i = 0; i < rows; i += together) {
         int count = Math.min(together, rows - i);

@@ -8,6 +8,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntConsumer;
 import org.pygpt.kernels.Activation;
+import org.pygpt.kernels.AdamStep;
 
 /**
  * Mutable: when a process turns from plain loops to vector bodies.
@@ -237,12 +238,14 @@ final class WarmUp {
       int[] whole = new int[Terms.COUNT * ROW];
       byte[] digits = new byte[Terms.COUNT * ROW];
       short[] terms = new short[Terms.COUNT * ROW];
+      AdamStep step = new AdamStep(0, 0, 0, 1, 0, 1, 1, 1);
       repeat(call -> {
         int n = columns(call);
         TiledKernel.int8(true, words, 0, x, 0, n, tile, tile);
         TiledKernel.bfloat16(true, words, 0, x, 0, n, tile, tile);
         Bfloat16.widen(true, words, 0, x, 0, n);
         Bfloat16.round(true, x, 0, words, 0, n);
+        Bfloat16.round(true, step, call, x, words, 0, x, words, ROW, n);
         Int8HeadsKernel.vectorWiden(
             words, 0, 2 * ROW, words, n % 8 + 1, VectorMath.LANES, VectorMath.LANES);
         Int4Tile.prepare(true, x, 0, n, group, 0);

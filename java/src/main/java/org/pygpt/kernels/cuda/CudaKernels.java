@@ -340,6 +340,7 @@ public final class CudaKernels implements Kernels {
     launch.add(step.beta1()).add(step.beta2()).add(step.epsilon()).add(step.decay());
     launch.add(step.correction1()).add(step.correction2()).add(step.gradientScale());
     launch.add(address(weights)).add(address(gradients)).add(address(m)).add(address(v));
+    launch.add(m.dtype() == DType.BFLOAT16).add(step.key()).add(step.first());
     launch.overElements(weights.length());
   }
 

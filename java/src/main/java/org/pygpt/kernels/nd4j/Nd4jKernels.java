@@ -412,14 +412,21 @@ public final class Nd4jKernels implements Kernels {
       long end = Math.min(to, start + PART);
       try (MemoryWorkspace _ = scratch()) {
         INDArray g = elements(gradients, start, end).mul(step.gradientScale());
-        INDArray first = elements(m, start, end);
-        INDArray second = elements(v, start, end);
+        boolean narrow = m.dtype() == DType.BFLOAT16;
+        INDArray first = narrow ? wide(m, start, end) : elements(m, start, end);
+        INDArray second = narrow ? wide(v, start, end) : elements(v, start, end);
         INDArray w = elements(weights, start, end);
         first.muli(step.beta1()).addi(g.mul(1 - step.beta1()));
         second.muli(step.beta2()).addi(g.mul(g).muli(1 - step.beta2()));
         INDArray root = Transforms.sqrt(second.mul(step.correction2())).addi(step.epsilon());
         INDArray move = first.mul(step.correction1()).divi(root).addi(w.mul(step.decay()));
         w.subi(move.muli(step.learningRate()));
+        if (narrow) {
+          int[] words = new int[(int) (end - start)];
+          step.randomBits(start, words, words.length);
+          round(first, m.part(start, words.length), words, 0);
+          round(second, v.part(start, words.length), words, 16);
+        }
       }
     }
   }
@@ -435,6 +442,21 @@ public final class Nd4jKernels implements Kernels {
         round(to.part(start, end - start));
       }
     }
+  }
+
+  /** A float32 copy of elements [start, end) of bfloat16. */
+  private static INDArray wide(Flat x, long start, long end) {
+    return elements(x, start, end).castTo(DataType.FLOAT);
+  }
+
+  /** x = values, rounded by 16 bits of each word from {@code shift} on. */
+  private static void round(INDArray values, Flat x, int[] words, int shift) {
+    float[] wide = values.toFloatVector();
+    short[] bits = new short[wide.length];
+    for (int i = 0; i < bits.length; i++) {
+      bits[i] = DType.toBfloat16(wide[i], words[i] >>> shift);
+    }
+    x.memory().write(x.dtype(), x.from(), MemorySegment.ofArray(bits));
   }
 
   /** Rounds to bfloat16 in Java, since ND4J's own conversion cuts off. */

@@ -351,12 +351,24 @@ public final class PlainKernels implements Kernels {
   public void adamW(AdamStep step, Flat weights, Flat gradients, Flat m, Flat v) {
     for (long i = 0; i < weights.length(); i++) {
       double g = at(gradients, i) * step.gradientScale();
-      put(m, i, step.beta1() * at(m, i) + (1 - step.beta1()) * g);
-      put(v, i, step.beta2() * at(v, i) + (1 - step.beta2()) * g * g);
-      double root = Math.sqrt(at(v, i) * step.correction2()) + step.epsilon();
-      double move = at(m, i) * step.correction1() / root + step.decay() * at(weights, i);
+      int random = m.dtype() == DType.BFLOAT16 ? step.randomBits(i) : 0;
+      double first = moved(m, i, step.beta1() * at(m, i) + (1 - step.beta1()) * g, random);
+      double second =
+          moved(v, i, step.beta2() * at(v, i) + (1 - step.beta2()) * g * g, random >>> 16);
+      double root = Math.sqrt(second * step.correction2()) + step.epsilon();
+      double move = first * step.correction1() / root + step.decay() * at(weights, i);
       put(weights, i, at(weights, i) - step.learningRate() * move);
     }
+  }
+
+  /** Stores a moment, bfloat16 by random bits; returns what moves the weight. */
+  private static double moved(Flat moment, long index, double value, int random) {
+    if (moment.dtype() != DType.BFLOAT16) {
+      put(moment, index, value);
+      return at(moment, index);
+    }
+    put(moment, index, DType.fromBfloat16(DType.toBfloat16((float) value, random)));
+    return value;
   }
 
   @Override

@@ -31,6 +31,12 @@ __device__ __forceinline__ unsigned short rounded(float x) {
 #endif
 }
 
+// One of the two around x, the farther from zero as often as x is nearer to it: the lower 16 bits of `random` carry.
+__device__ __forceinline__ unsigned short rounded_at_random(float x, unsigned random) {
+  unsigned bits = (unsigned)__float_as_int(x);
+  return x == x ? (unsigned short)((bits + (random & 0xffff)) >> 16) : (unsigned short)0x7fc0;
+}
+
 // Rows of float32 or bfloat16, `stride` elements apart. Its members are eight bytes wide, as the host writes them.
 struct Matrix {
   void* data;  // element (0, 0); 0 for no matrix
@@ -71,7 +77,7 @@ __device__ __forceinline__ float lanes_max(float x) {
   return x;
 }
 
-// The hash of DropoutMask: lowbias32 of Wellons 2018.
+// The hash of CounterHash: lowbias32 of Wellons 2018.
 __device__ __forceinline__ unsigned lowbias32(unsigned x) {
   x ^= x >> 16;
   x *= 0x7feb352du;
@@ -80,11 +86,15 @@ __device__ __forceinline__ unsigned lowbias32(unsigned x) {
   return x ^ x >> 16;
 }
 
+// The random word of element number `element`.
+__device__ __forceinline__ unsigned random_word(i64 element, unsigned key) {
+  unsigned block = (unsigned)(element >> 32);
+  return lowbias32((unsigned)element ^ (block == 0 ? key : lowbias32(key + block)));
+}
+
 // What element number `element` is multiplied by: 0 if it is dropped, else `scale` = 1 / (1 - p).
 __device__ __forceinline__ float kept(i64 element, unsigned key, unsigned threshold, float scale) {
-  unsigned block = (unsigned)(element >> 32);
-  unsigned word = lowbias32((unsigned)element ^ (block == 0 ? key : lowbias32(key + block)));
-  return word >> 1 >= threshold ? scale : 0.0f;
+  return random_word(element, key) >> 1 >= threshold ? scale : 0.0f;
 }
 
 // Memory that the threads of a block share, as large as the launch says.

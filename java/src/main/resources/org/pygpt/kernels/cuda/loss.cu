@@ -96,16 +96,27 @@ KERNEL sum_of_squares(i64 all, int length, const float* x, double* terms) {
   if (threadIdx.x == 0) terms[blockIdx.x] = sum;
 }
 
+// Where the moments are bfloat16 (`narrow`), they are rounded by random words of `key` and the number of the weight
+// among all, of which `first_weight` is this call's first.
 KERNEL adamw(
     i64 length, float rate, float beta1, float beta2, float epsilon, float decay, float correction1,
-    float correction2, float gradient_scale, float* weights, const float* gradients, float* m, float* v) {
+    float correction2, float gradient_scale, float* weights, const float* gradients, void* m, void* v,
+    int narrow, unsigned key, i64 first_weight) {
   i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= length) return;
   float g = gradients[i] * gradient_scale;
-  float first = beta1 * m[i] + (1 - beta1) * g;
-  float second = beta2 * v[i] + (1 - beta2) * g * g;
-  m[i] = first;
-  v[i] = second;
+  float first = narrow ? widened(((unsigned short*)m)[i]) : ((float*)m)[i];
+  float second = narrow ? widened(((unsigned short*)v)[i]) : ((float*)v)[i];
+  first = beta1 * first + (1 - beta1) * g;
+  second = beta2 * second + (1 - beta2) * g * g;
+  if (narrow) {
+    unsigned word = random_word(first_weight + i, key);
+    ((unsigned short*)m)[i] = rounded_at_random(first, word);
+    ((unsigned short*)v)[i] = rounded_at_random(second, word >> 16);
+  } else {
+    ((float*)m)[i] = first;
+    ((float*)v)[i] = second;
+  }
   float move = first * correction1 / (sqrtf(second * correction2) + epsilon) + decay * weights[i];
   weights[i] -= rate * move;
 }
