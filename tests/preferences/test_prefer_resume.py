@@ -31,6 +31,7 @@ from pygpt.errors import DataError
 from pygpt.preferences.losses import least_divergence
 from pygpt.preferences.pairs import Text
 from pygpt.preferences.rewards import RULES
+from tests.support.processes import default_signals
 
 LETTERS = CharTokenizer("abcdeot", bos=True)
 SIZES = GPTConfig(block_size=10, vocab_size=8, n_layer=1, n_head=2, n_embd=24)
@@ -141,7 +142,8 @@ def test_an_interrupted_command(
     expected = capsys.readouterr().out.splitlines()
     assert not Path("whole.run").exists()
     Path("interrupt").touch()
-    assert cli.run([*words, *options, "--out", "parts"]) == 130
+    with default_signals():
+        assert cli.run([*words, *options, "--out", "parts"]) == 130
     assert "--resume goes on from there" in capsys.readouterr().err
     assert not Path("parts").exists() and 1 <= len(Path("log").read_text().splitlines()) < 6
     assert cli.run([*words, *options, "--out", "parts"]) == 1
