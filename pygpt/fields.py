@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields
-from difflib import get_close_matches
 from functools import cache
 from numbers import Integral, Real
 from types import NoneType, UnionType
@@ -190,6 +189,8 @@ def check_some(kind: type[Checked], values: Mapping[str, Any]) -> None:
 def _check_names(kind: type[Checked], values: Mapping[str, Any]) -> None:
     for name in values:
         if name not in specs_of(kind):
+            from difflib import get_close_matches
+
             near = get_close_matches(str(name), specs_of(kind), 1, 0.75)
             meant = f"; did you mean {near[0]}?" if near else ""
             raise ConfigError(str(name), f"expected one of {', '.join(specs_of(kind))}{meant}")

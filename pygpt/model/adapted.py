@@ -7,16 +7,17 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pygpt.checkpoints import adapters
-from pygpt.checkpoints.adapters import Part
 from pygpt.engine.model import Model
 from pygpt.errors import CheckpointError, ConfigError
 from pygpt.model.lora import LoraConfig
+
+if TYPE_CHECKING:
+    from pygpt.checkpoints.adapters import Part
 
 
 class Adapted(Model):
@@ -43,6 +44,8 @@ class Adapted(Model):
             ConfigError: there is an adapter, or no such layer.
             TooLargeError: it does not fit into memory.
         """
+        from pygpt.checkpoints import adapters
+
         config = LoraConfig() if config is None else config
         self._adapt(config, adapters.chosen_parts(self.config, config.target_modules))
         random = np.random.default_rng(seed % 2**64)
@@ -60,6 +63,8 @@ class Adapted(Model):
             ConfigError: there is an adapter.
             TooLargeError: it does not fit into memory.
         """
+        from pygpt.checkpoints import adapters
+
         with adapters.opened(Path(folder), self.config) as reading:
             self._adapt(reading.config, reading.parts)
             reading.copy_to(self.adapter_parameters())
@@ -89,10 +94,14 @@ class Adapted(Model):
             ConfigError: there is no adapter.
             OutputError: the folder is not pygpt's, or cannot be written.
         """
+        from pygpt.checkpoints import adapters
+
         adapters.save(Path(folder), self.adapter_files())
 
     def adapter_files(self) -> dict[str, Any]:
         """Return name -> bytes, in pieces, of what `save_adapter` writes."""
+        from pygpt.checkpoints import adapters
+
         return dict(
             adapters.files_of(
                 self._needed_adapter(),
@@ -109,6 +118,8 @@ class Adapted(Model):
         Raises:
             CheckpointError: it is missing, damaged, or another one.
         """
+        from pygpt.checkpoints import adapters
+
         config = self._needed_adapter()
         with adapters.opened(folder, self.config) as reading:
             same = [part.name for part in reading.parts] == [p.name for p in self._parts_of_adapter]
