@@ -62,7 +62,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="default: 2")
     options = parser.parse_args(arguments)
     for work in (work for work in WORKLOADS if work.name in options.models):
-        steps = 5 * work.chunk
+        steps = 2 * work.chunk
         with ExitStack() as stack:
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             peers = [

@@ -44,6 +44,7 @@ public final class CpuKernels implements Kernels {
   private final Workers workers;
   private final Gemm gemm;
   private final OneDnnProducts products;
+  private final CodedProducts coded;
 
   /**
    * Kernels whose work is divided among so many threads, the caller's included, which decides the
@@ -56,6 +57,7 @@ public final class CpuKernels implements Kernels {
     CLEANER.register(this, workers::close); // threads end with the model, closed or not
     gemm = new Gemm(workers);
     products = new OneDnnProducts(workers);
+    coded = new CodedProducts(workers);
   }
 
   @Override
@@ -106,6 +108,9 @@ public final class CpuKernels implements Kernels {
   @Override
   public PackedMatrix pack(QuantizedMatrix matrix) {
     workers.expectRounded();
+    if (CodedProducts.has(matrix.format())) {
+      return CodedMatrix.of(coded, matrix);
+    }
     return OneDnnProducts.has(matrix.format())
         ? OneDnnMatrix.of(products, matrix)
         : TiledMatrix.of(workers, matrix);
@@ -113,6 +118,9 @@ public final class CpuKernels implements Kernels {
 
   @Override
   public long packedBytes(WeightFormat format, int inputs, int outputs) {
+    if (CodedProducts.has(format)) {
+      return CodedMatrix.byteSize(format, inputs, outputs);
+    }
     return OneDnnProducts.has(format)
         ? OneDnnMatrix.byteSize(products, format, inputs, outputs)
         : TiledMatrix.byteSize(format, inputs, outputs);
@@ -310,5 +318,6 @@ public final class CpuKernels implements Kernels {
     workers.close();
     gemm.close();
     products.close();
+    coded.close();
   }
 }

@@ -28,6 +28,8 @@ final class OneDnn {
   private static final int IN_ORDER = 1; // dnnl_stream_in_order
   private static final int USER = 1; // dnnl_scratchpad_mode_user
   private static final int SCRATCHPAD_MD = 136; // dnnl_query_scratchpad_md
+  private static final int AVX512_VNNI = 0x40; // a bit of dnnl_cpu_isa_avx512_core_vnni and later
+  private static final int AMX = 0x800; // a bit of dnnl_cpu_isa_avx512_core_amx and later
   private static final int AVX512_BF16 = 0x80; // a bit of dnnl_cpu_isa_avx512_core_bf16 and later
 
   private static final long ARGUMENT_BYTES = 16; // of a dnnl_exec_arg_t: int, padding, pointer
@@ -132,6 +134,16 @@ final class OneDnn {
   /** Whether this processor multiplies numbers of bfloat16, as oneDNN is allowed to use it. */
   static boolean hasBfloat16() {
     return (isa() & AVX512_BF16) != 0;
+  }
+
+  /** Whether this processor adds up products of bytes in vectors of 64 bytes. */
+  static boolean hasVnni512() {
+    return (isa() & AVX512_VNNI) != 0;
+  }
+
+  /** Whether this processor multiplies whole tiles. */
+  static boolean hasAmx() {
+    return (isa() & AMX) != 0;
   }
 
   /** The instructions that oneDNN may use, as bits of dnnl_cpu_isa_t. */

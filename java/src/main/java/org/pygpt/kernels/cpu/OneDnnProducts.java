@@ -9,7 +9,6 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.pygpt.kernels.WeightFormat;
 import org.pygpt.tensor.HostDevice;
 import org.pygpt.tensor.HostMemory;
@@ -33,9 +32,6 @@ final class OneDnnProducts implements AutoCloseable {
   private static final int[] SIZES = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128};
 
   private static final int BLOCK = SIZES[SIZES.length - 1];
-
-  /** One part in this many is not divided among the workers beforehand. */
-  private static final int LEFT_OVER = 4;
 
   /** Rows that a layout is chosen for; other numbers read the same. */
   private static final int TYPICAL_ROWS = 8;
@@ -158,33 +154,10 @@ final class OneDnnProducts implements AutoCloseable {
     workers.run(split, rows, 1, Workers.workOf((long) rows * inputs));
     long work = (long) rows * inputs * matrix.outputs();
     OneDnnProduct[][] compiled = compiled(matrix, blocks);
-    divide(
+    workers.divide(
         matrix.parts(),
         work,
         (worker, part) -> multiply(worker, matrix, part, blocks, compiled, out));
-  }
-
-  /** What is done with a part of a matrix. */
-  private interface Part {
-    void run(int worker, int part);
-  }
-
-  /** Does all parts, most of them divided among the workers beforehand. */
-  private void divide(int parts, long work, Part task) {
-    int last = parts / LEFT_OVER;
-    boolean share = Workers.isParallel(work) && last >= workers.size();
-    int divided = parts - (share ? last : 0);
-    AtomicInteger next = new AtomicInteger(divided); // the next part that is anybody's
-    Team.Task all =
-        (worker, from, to) -> {
-          for (int part = from; part < to; part++) {
-            task.run(worker, part);
-          }
-          for (int part = next.getAndIncrement(); part < parts; part = next.getAndIncrement()) {
-            task.run(worker, part);
-          }
-        };
-    workers.run(all, divided, 1, work);
   }
 
   private static List<Block> blocks(int rows) {
@@ -259,7 +232,7 @@ final class OneDnnProducts implements AutoCloseable {
         if (exact) {
           float unit = Terms.unit(vectors, values, n);
           products.units[row] = unit;
-          Terms.digits(vectors, values, n, unit, scratch.wholes(n), scratch.digits, padded);
+          Terms.digits(vectors, values, n, unit, 0, scratch.wholes(n), scratch.digits, padded);
         } else {
           Terms.split(vectors, values, n, scratch.parts, padded);
         }

@@ -91,14 +91,22 @@ final class Terms {
    * The digits of a row, the highest first, {@code plane} bytes apart; the plain loops are of one
    * step each, of which C2 makes vectors.
    *
+   * @param offset is added to each digit
    * @param whole scratch space of n numbers
    */
   static void digits(
-      boolean vectors, float[] x, int n, float unit, int[] whole, byte[] digits, int plane) {
+      boolean vectors,
+      float[] x,
+      int n,
+      float unit,
+      int offset,
+      int[] whole,
+      byte[] digits,
+      int plane) {
     float inverse = 1 / unit;
     int bound = VectorMath.bound(vectors, n);
     if (bound > 0) {
-      vectorDigits(x, bound, inverse, digits, plane);
+      vectorDigits(x, bound, inverse, offset, digits, plane);
     }
     for (int i = bound; i < n; i++) {
       whole[i] = whole(x[i], inverse);
@@ -106,7 +114,7 @@ final class Terms {
     for (int term = COUNT - 1; term >= 0; term--) {
       int to = term * plane;
       for (int i = bound; i < n; i++) {
-        digits[to + i] = (byte) whole[i];
+        digits[to + i] = (byte) (whole[i] + offset);
       }
       for (int i = bound; i < n; i++) {
         whole[i] = whole[i] + HALF_DIGIT >> Byte.SIZE;
@@ -124,17 +132,20 @@ final class Terms {
     return x.mul(inverse).add(ROUND).reinterpretAsInts().sub(ROUND_BITS);
   }
 
-  private static void vectorDigits(float[] x, int bound, float inverse, byte[] digits, int plane) {
+  private static void vectorDigits(
+      float[] x, int bound, float inverse, int offset, byte[] digits, int plane) {
     for (int i = 0; i < bound; i += LANES) {
       IntVector low = whole(load(x, i), inverse);
       IntVector middle = low.add(HALF_DIGIT).lanewise(VectorOperators.ASHR, Byte.SIZE);
       IntVector high = middle.add(HALF_DIGIT).lanewise(VectorOperators.ASHR, Byte.SIZE);
-      ((ByteVector) high.convertShape(VectorOperators.I2B, BYTES, 0)).intoArray(digits, i);
-      ((ByteVector) middle.convertShape(VectorOperators.I2B, BYTES, 0))
-          .intoArray(digits, plane + i);
-      ((ByteVector) low.convertShape(VectorOperators.I2B, BYTES, 0))
-          .intoArray(digits, 2 * plane + i);
+      bytes(high, offset).intoArray(digits, i);
+      bytes(middle, offset).intoArray(digits, plane + i);
+      bytes(low, offset).intoArray(digits, 2 * plane + i);
     }
+  }
+
+  private static ByteVector bytes(IntVector digits, int offset) {
+    return (ByteVector) digits.add(offset).convertShape(VectorOperators.I2B, BYTES, 0);
   }
 
   /**

@@ -251,7 +251,7 @@ final class WarmUp {
         Int4Tile.prepare(true, x, 0, n, group, 0);
         int rows = 1 + call % Int4Tile.ROWS;
         Int4Tile.sums(true, words, 0, x, 0, Int4Tile.prepared(n), rows, n, tile, group);
-        Terms.digits(true, x, n, Terms.unit(true, x, n), whole, digits, ROW);
+        Terms.digits(true, x, n, Terms.unit(true, x, n), 0, whole, digits, ROW);
         Terms.join(true, words, 0, 4 * ROW, n, 1, scratch, 0, whole, x);
         Terms.split(true, x, n, terms, ROW);
         Terms.join(true, words, 0, 4 * ROW, n, scratch, x);

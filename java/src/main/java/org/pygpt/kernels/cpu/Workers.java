@@ -1,6 +1,7 @@
 package org.pygpt.kernels.cpu;
 
 import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * Mutable: what all kernels of one backend run on: its threads, the scratch arrays of each, and the
@@ -11,6 +12,9 @@ import java.util.Arrays;
 final class Workers implements AutoCloseable {
   /** From this much work on, waking the team costs less than it saves. */
   private static final long PARALLEL_FROM = 64 * 64 * 64;
+
+  /** One part of a matrix in this many is not divided beforehand. */
+  private static final int LEFT_OVER = 4;
 
   private static final int WORK_OF_ELEMENT = 16;
 
@@ -97,6 +101,34 @@ final class Workers implements AutoCloseable {
     } else {
       task.run(0, 0, units);
     }
+  }
+
+  /** What is done with a part of a matrix. */
+  @FunctionalInterface
+  interface Part {
+    void run(int worker, int part);
+  }
+
+  /**
+   * Does all parts of a matrix, most of them divided among the team beforehand, so that each worker
+   * reads one stretch of memory; the last ones are taken by whoever is done first, since memory
+   * does not serve all workers equally fast.
+   */
+  void divide(int parts, long work, Part task) {
+    int last = parts / LEFT_OVER;
+    boolean share = isParallel(work) && last >= size(); // else some would do two
+    int divided = parts - (share ? last : 0);
+    AtomicInteger next = new AtomicInteger(divided); // the next part that is anybody's
+    Team.Task all =
+        (worker, from, to) -> {
+          for (int part = from; part < to; part++) {
+            task.run(worker, part);
+          }
+          for (int part = next.getAndIncrement(); part < parts; part = next.getAndIncrement()) {
+            task.run(worker, part);
+          }
+        };
+    run(all, divided, 1, work);
   }
 
   @Override
