@@ -85,7 +85,7 @@ public final class Parameter {
    * @param outputsAreRows whether this is stored as (out, in)
    */
   void multiply(Kernels kernels, boolean outputsAreRows, int rows, Tensor x, Tensor out) {
-    if (packed != null && rows <= packed.mostRows()) {
+    if (packed != null && packed.takes(rows)) {
       packed.multiply(rows, x, out);
     } else {
       int features = out.columns();

@@ -33,6 +33,9 @@ record CodedMatrix(
     HostMemory weights,
     HostMemory table)
     implements PackedMatrix {
+  /** Bytes of an output's inputs that oneDNN has in a block. */
+  private static final int BLOCK_BYTES = 64;
+
   /** Bytes of {@link #table} that a tile has. */
   static final int TABLE_BYTES = WIDTH * (Integer.BYTES + Float.BYTES);
 
@@ -51,7 +54,8 @@ record CodedMatrix(
   }
 
   private static int padded(WeightFormat format, int inputs) {
-    int multiple = format == WeightFormat.INT4 ? WeightFormat.GROUP : TileCode.MULTIPLE;
+    int block = BLOCK_BYTES * Byte.SIZE / format.bits();
+    int multiple = format == WeightFormat.INT4 ? WeightFormat.GROUP : block;
     return Math.ceilDiv(inputs, multiple) * multiple;
   }
 
@@ -135,7 +139,12 @@ record CodedMatrix(
 
   @Override
   public int mostRows() {
-    return products.mostRows(format);
+    return RoundedProducts.LEAST_ROWS - 1;
+  }
+
+  @Override
+  public boolean takes(int rows) {
+    return rows <= mostRows() || RoundedProducts.has(format);
   }
 
   @Override

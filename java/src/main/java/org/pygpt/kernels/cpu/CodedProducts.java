@@ -14,11 +14,9 @@ import org.pygpt.tensor.Tensor;
 
 /** Mutable: products with {@link CodedMatrix}, and the memory that they need meanwhile. */
 final class CodedProducts implements AutoCloseable {
-  /** With more rows, other products are faster. */
-  static final int MOST_ROWS = 63;
-
   private final Workers workers;
   private final Scratch[] scratch;
+  private final RoundedProducts many;
   private HostMemory prepared; // rows of x as TileCode reads them
 
   /** Mutable: arrays of one worker. */
@@ -33,6 +31,7 @@ final class CodedProducts implements AutoCloseable {
   CodedProducts(Workers workers) {
     this.workers = workers;
     scratch = new Scratch[workers.size()];
+    many = new RoundedProducts(workers);
   }
 
   /**
@@ -41,10 +40,6 @@ final class CodedProducts implements AutoCloseable {
    */
   static boolean has(WeightFormat format) {
     return TileCode.isAvailable() && (format == WeightFormat.INT4 || !OneDnn.hasAmx());
-  }
-
-  int mostRows(WeightFormat format) {
-    return MOST_ROWS;
   }
 
   private Scratch scratch(int worker) {
@@ -56,6 +51,10 @@ final class CodedProducts implements AutoCloseable {
 
   /** out = x @ matrix, of the first {@code rows} rows. */
   void multiply(int rows, Tensor x, CodedMatrix matrix, Tensor out) {
+    if (rows >= RoundedProducts.LEAST_ROWS) {
+      many.multiply(rows, x, matrix, out);
+      return;
+    }
     int rowBytes = TileCode.rowBytes(matrix.format(), matrix.padded());
     long bytes = (long) rows * rowBytes;
     if (prepared == null || prepared.byteSize() < bytes) {
@@ -136,6 +135,7 @@ final class CodedProducts implements AutoCloseable {
 
   @Override
   public void close() {
+    many.close();
     if (prepared != null) {
       prepared.close();
     }

@@ -23,11 +23,19 @@ final class OneDnnProduct implements AutoCloseable {
    *
    * @param source the type of x, as {@link OneDnnWeights} has them; {@code target} that of the sums
    * @param layout how the weights lie, shared
+   * @param stride numbers from a row of sums to the next
    */
   OneDnnProduct(
-      int workers, int rows, int inputs, int outputs, int source, long layout, int target) {
+      int workers,
+      int rows,
+      int inputs,
+      int outputs,
+      int source,
+      long layout,
+      int target,
+      int stride) {
     long sources = OneDnnWeights.describe(source, rows, inputs);
-    long targets = OneDnnWeights.describe(target, rows, outputs);
+    long targets = OneDnnWeights.describe(target, rows, outputs, stride);
     long plan = OneDnnWeights.planMatMul(sources, layout, targets);
     long scratch = OneDnn.scratchpad(plan);
     calls = new Call[workers];

@@ -140,7 +140,8 @@ final class OneDnnProducts implements AutoCloseable {
               outputs,
               type(format),
               layout(format, inputs, outputs).description(),
-              sumType(format));
+              sumType(format),
+              outputs);
         });
   }
 

@@ -18,7 +18,10 @@ final class OneDnnWeights {
   static final int FLOAT32 = 3; // dnnl_f32
   static final int INT32 = 4; // dnnl_s32
   static final int INT8 = 5; // dnnl_s8
+  static final int UINT8 = 6; // dnnl_u8
   private static final int ANY = 1; // dnnl_format_tag_any
+  private static final int INT8_TILES = 388; // dnnl_BA16a64b4a
+  private static final int BFLOAT16_TILES = 384; // dnnl_BA16a64b2a
   private static final int WEIGHTS_MD = 131; // dnnl_query_weights_md
   private static final int USER = 1; // dnnl_scratchpad_mode_user
   private static final int VNNI = 0x40; // a bit of dnnl_cpu_isa_avx512_core_vnni and later
@@ -32,7 +35,7 @@ final class OneDnnWeights {
           JAVA_LONG,
           JAVA_INT,
           JAVA_LONG);
-  private static final MethodHandle DESCRIBE_ANY =
+  private static final MethodHandle DESCRIBE_TAGGED =
       OneDnn.link(
           "dnnl_memory_desc_create_with_tag", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT);
   private static final MethodHandle CLONE =
@@ -76,18 +79,33 @@ final class OneDnnWeights {
 
   /** A matrix of this size and type of dnnl_types.h, one row after another. */
   static long describe(int type, long rows, long columns) {
+    return describe(type, rows, columns, columns);
+  }
+
+  /** Likewise, each row {@code stride} numbers after the one before. */
+  static long describe(int type, long rows, long columns, long stride) {
     try (Arena arena = Arena.ofConfined()) {
       long sizes = arena.allocateFrom(JAVA_LONG, rows, columns).address();
-      long strides = arena.allocateFrom(JAVA_LONG, columns, 1).address();
+      long strides = arena.allocateFrom(JAVA_LONG, stride, 1).address();
       return OneDnn.made(out -> (int) DESCRIBE.invokeExact(out, 2, sizes, type, strides));
     }
   }
 
   /** A matrix that lies as the plan of a product finds best. */
   static long describeAny(int type, long rows, long columns) {
+    return describeTagged(type, rows, columns, ANY);
+  }
+
+  /** Weights of int8, or else bfloat16, in the tiles of {@link CodedMatrix}. */
+  static long describeTiles(boolean int8, long inputs, long outputs) {
+    int type = int8 ? INT8 : BFLOAT16;
+    return describeTagged(type, inputs, outputs, int8 ? INT8_TILES : BFLOAT16_TILES);
+  }
+
+  private static long describeTagged(int type, long rows, long columns, int tag) {
     try (Arena arena = Arena.ofConfined()) {
       long sizes = arena.allocateFrom(JAVA_LONG, rows, columns).address();
-      return OneDnn.made(out -> (int) DESCRIBE_ANY.invokeExact(out, 2, sizes, type, ANY));
+      return OneDnn.made(out -> (int) DESCRIBE_TAGGED.invokeExact(out, 2, sizes, type, tag));
     }
   }
 

@@ -51,6 +51,7 @@ final class Terms {
   private static final int ROUND_BITS = Float.floatToRawIntBits(ROUND);
   private static final int HALF_DIGIT = 128;
   private static final int MAGNITUDE = 0x7fffffff; // of the bits of a float32
+  private static final int MOST = 127; // of int8
   private static final int INFINITE = 0x7f800000;
   private static final int EXPONENT_SHIFT = 23;
 
@@ -65,13 +66,19 @@ final class Terms {
 
   // ---- int8 ------------------------------------------------------------------------------------
 
-  /** The unit of a row: a power of two, so that its largest number has {@link #BITS} bits. */
-  static float unit(boolean vectors, float[] x, int n) {
+  /** The largest magnitude of a row, as bits, which are in the same order. */
+  private static int largest(boolean vectors, float[] x, int n) {
     int bound = VectorMath.bound(vectors, n);
-    int largest = bound == 0 ? 0 : vectorLargest(x, bound); // as bits, which are in the same order
+    int largest = bound == 0 ? 0 : vectorLargest(x, bound);
     for (int i = bound; i < n; i++) {
       largest = Math.max(largest, Float.floatToRawIntBits(x[i]) & MAGNITUDE);
     }
+    return largest;
+  }
+
+  /** The unit of a row: a power of two, so that its largest number has {@link #BITS} bits. */
+  static float unit(boolean vectors, float[] x, int n) {
+    int largest = largest(vectors, x, n);
     if (largest >= INFINITE) {
       return Float.NaN;
     }
@@ -221,6 +228,67 @@ final class Terms {
       IntVector lowHalf =
           middle.and(DIGIT).lanewise(VectorOperators.LSHL, Byte.SIZE).or(low.and(DIGIT));
       number(high, lowHalf, load(scales, first + i).mul(unit)).intoArray(out, i);
+    }
+  }
+
+  /** What a row's numbers are rounded to multiples of, so that its largest one is {@link #MOST}. */
+  static float byteScale(boolean vectors, float[] x, int n) {
+    int largest = largest(vectors, x, n);
+    return largest >= INFINITE ? Float.NaN : Float.intBitsToFloat(largest) / MOST;
+  }
+
+  /**
+   * A row as multiples of its scale, each plus {@code offset}; of a scale too small for its inverse,
+   * zeros.
+   *
+   * @param whole scratch space of n numbers
+   */
+  static void bytes(
+      boolean vectors, float[] x, int n, float scale, int offset, int[] whole, byte[] bytes) {
+    float inverse = scale < Float.MIN_NORMAL ? 0 : 1 / scale;
+    int bound = VectorMath.bound(vectors, n);
+    if (bound > 0) {
+      vectorBytes(x, bound, inverse, offset, bytes);
+    }
+    for (int i = bound; i < n; i++) {
+      whole[i] = whole(x[i], inverse);
+    }
+    for (int i = bound; i < n; i++) {
+      bytes[i] = (byte) (whole[i] + offset);
+    }
+  }
+
+  private static void vectorBytes(float[] x, int bound, float inverse, int offset, byte[] bytes) {
+    for (int i = 0; i < bound; i += LANES) {
+      bytes(whole(load(x, i), inverse), offset).intoArray(bytes, i);
+    }
+  }
+
+  /**
+   * out[o] = (a sum + what it begins with) * its scale * {@code scale}, of n outputs.
+   *
+   * @param sum byte of {@code sums} where the sums are
+   * @param at byte of {@code table} where n int32 are, and then n float32
+   * @param to index of the first output
+   */
+  static void vectorJoinBytes(
+      MemorySegment sums,
+      long sum,
+      MemorySegment table,
+      long at,
+      int n,
+      float scale,
+      float[] out,
+      int to) {
+    for (int i = 0; i < n; i += LANES) {
+      long lane = (long) i * Integer.BYTES;
+      IntVector exact =
+          IntVector.fromMemorySegment(INTS, sums, sum + lane, ORDER)
+              .add(IntVector.fromMemorySegment(INTS, table, at + lane, ORDER));
+      long scales = at + (long) n * Integer.BYTES + lane;
+      FloatVector factor =
+          FloatVector.fromMemorySegment(VectorMath.SPECIES, table, scales, ORDER).mul(scale);
+      ((FloatVector) exact.convert(VectorOperators.I2F, 0)).mul(factor).intoArray(out, to + i);
     }
   }
 

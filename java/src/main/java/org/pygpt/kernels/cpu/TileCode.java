@@ -27,9 +27,6 @@ final class TileCode {
   /** Outputs of a tile: four vectors. */
   static final int WIDTH = 64;
 
-  /** Inputs are filled up to a multiple of this with zeros. */
-  static final int MULTIPLE = 16;
-
   /** Inputs of a word of int4. */
   static final int CODES = 8;
 
@@ -52,7 +49,7 @@ final class TileCode {
   private static final int TERMS = Terms.COUNT;
 
   /** How far ahead weights are asked for. */
-  private static final int AHEAD = 4096;
+  private static final int AHEAD = 2048;
 
   private static final int WEIGHTS = Assembler.ARGUMENT_0;
   private static final int X = Assembler.ARGUMENT_1;
@@ -252,15 +249,17 @@ final class TileCode {
       code.clear(sum);
     }
     int scaleBytes = WIDTH * Short.BYTES;
-    for (int line = 0; line < int4GroupBytes(); line += LINE) {
-      code.prefetch(WEIGHTS, AHEAD + line);
-    }
     for (int block = 0; block < WeightFormat.GROUP / CODES; block++) {
       for (int v = 0; v < VECTORS; v++) {
         code.load(upper + v, WEIGHTS, scaleBytes + (block * VECTORS + v) * LINE);
         code.and(lower + v, upper + v, nibbles);
         code.shiftRight(upper + v, upper + v, WeightFormat.INT4.bits());
         code.and(upper + v, upper + v, nibbles);
+      }
+      int lines = int4GroupBytes() / LINE;
+      int blocks = WeightFormat.GROUP / CODES;
+      for (int line = lines * block / blocks; line < lines * (block + 1) / blocks; line++) {
+        code.prefetch(WEIGHTS, AHEAD + line * LINE);
       }
       for (int term = 0; term < TERMS; term++) {
         for (int codes = lower; codes <= upper; codes += VECTORS) {

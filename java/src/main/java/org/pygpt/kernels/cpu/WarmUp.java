@@ -253,6 +253,9 @@ final class WarmUp {
         Int4Tile.sums(true, words, 0, x, 0, Int4Tile.prepared(n), rows, n, tile, group);
         Terms.digits(true, x, n, Terms.unit(true, x, n), 0, whole, digits, ROW);
         Terms.join(true, words, 0, 4 * ROW, n, 1, scratch, 0, whole, x);
+        float scale = Terms.byteScale(true, x, n);
+        Terms.bytes(true, x, n, scale, TileCode.DIGIT_OFFSET, whole, digits);
+        Terms.vectorJoinBytes(words, 0, words, 0, n / 16 * 16, scale, scratch, 0);
         Terms.split(true, x, n, terms, ROW);
         Terms.join(true, words, 0, 4 * ROW, n, scratch, x);
       });
