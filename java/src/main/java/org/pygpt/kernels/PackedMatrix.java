@@ -13,8 +13,8 @@ public interface PackedMatrix extends AutoCloseable {
   }
 
   /**
-   * Whether so many rows are to be multiplied by this copy: else the float32 matrix is faster, since
-   * reading weights is no longer what takes time.
+   * Whether so many rows are to be multiplied by this copy: else the float32 matrix is faster,
+   * since reading weights is no longer what takes time.
    */
   default boolean takes(int rows) {
     return rows <= mostRows();
@@ -22,8 +22,8 @@ public interface PackedMatrix extends AutoCloseable {
 
   /**
    * out = x @ weight, (rows, in) @ (in, out) -> (rows, out), for as many rows as it {@link #takes}.
-   * Of {@link #mostRows} at most, no row's result depends on the other rows, nor on their number. Of
-   * more, x may be rounded as the weights are.
+   * Of {@link #mostRows} at most, no row's result depends on the other rows, nor on their number.
+   * Of more, x may be rounded as the weights are.
    */
   void multiply(int rows, Tensor x, Tensor out);
 

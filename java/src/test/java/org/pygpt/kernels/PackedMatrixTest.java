@@ -59,22 +59,55 @@ class PackedMatrixTest {
             new QuantizedMatrix(format, weight, outputsAreRows).apply();
             Tensor x = expected.input(rows, in);
             Tensor product = expected.output(rows, out);
-            new PlainKernels()
-                .gemm(new MatMul(rows, out, in, false, outputsAreRows, false), x, weight, product);
+            multiply(outputsAreRows, rows, x, weight, product);
             QuantizedMatrix matrix =
                 new QuantizedMatrix(format, weight(got, outputsAreRows, out, in), outputsAreRows);
             matrix.apply();
             Tensor gotX = got.input(rows, in);
             Tensor gotProduct = got.output(rows, out);
             try (PackedMatrix packed = kernels.pack(matrix)) {
-              if (few || rows <= packed.mostRows()) {
+              if (few || packed.takes(rows)) {
                 packed.multiply(rows, gotX, gotProduct);
+                if (rows > packed.mostRows()) {
+                  round(format, rows, x);
+                  multiply(outputsAreRows, rows, x, weight, product);
+                  round(format, rows, gotX); // which the product has left as it was
+                }
                 got.assertClose(expected, SUM, 1, what);
               }
             }
           }
         }
       }
+    }
+  }
+
+  private static void multiply(
+      boolean outputsAreRows, int rows, Tensor x, Tensor weight, Tensor product) {
+    int in = x.columns();
+    int out = product.columns();
+    new PlainKernels()
+        .gemm(new MatMul(rows, out, in, false, outputsAreRows, false), x, weight, product);
+  }
+
+  /** Rounds each row as the weights are: with many rows their products are of such numbers. */
+  private static void round(WeightFormat format, int rows, Tensor x) {
+    double[] values = new double[x.columns()];
+    for (int row = 0; row < rows; row++) {
+      x.readRow(row, values);
+      float largest = 0;
+      for (double value : values) {
+        largest = Math.max(largest, (float) Math.abs(value));
+      }
+      float scale = largest / 127;
+      for (int i = 0; i < values.length; i++) {
+        float value = (float) values[i];
+        values[i] =
+            format == WeightFormat.BFLOAT16
+                ? DType.fromBfloat16(DType.toBfloat16(value))
+                : Math.rint(value * (1 / scale)) * (double) scale;
+      }
+      x.writeRow(row, values);
     }
   }
 

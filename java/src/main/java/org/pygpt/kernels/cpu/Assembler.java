@@ -5,9 +5,9 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
- * Mutable: writes instructions of x86-64 with AVX-512, of which it knows those that {@link TileCode}
- * needs. Vectors have 64 bytes and are named by their numbers, 0 to 31; addresses are a register
- * and a displacement. Volume 2 of Intel's Software Developer's Manual has the encodings.
+ * Mutable: writes instructions of x86-64 with AVX-512, of which it knows those that {@link
+ * TileCode} needs. Vectors have 64 bytes and are named by their numbers, 0 to 31; addresses are a
+ * register and a displacement. Volume 2 of Intel's Software Developer's Manual has the encodings.
  */
 final class Assembler {
   /** Registers of the first six arguments of a function, in the System V calling convention. */
@@ -186,8 +186,7 @@ final class Assembler {
    * @param high the inverted fourth bit of the last operand
    * @param highest its inverted fifth bit, of a vector
    */
-  private void evex(
-      int prefix, int map, int to, int a, int high, int highest, boolean toAllLanes) {
+  private void evex(int prefix, int map, int to, int a, int high, int highest, boolean toAllLanes) {
     put(0x62);
     put((~to >> 3 & 1) << 7 | highest << 6 | high << 5 | (~to >> 4 & 1) << 4 | map);
     put((~a & 15) << 3 | 1 << 2 | prefix);

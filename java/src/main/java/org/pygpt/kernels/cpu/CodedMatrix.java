@@ -47,8 +47,7 @@ record CodedMatrix(
     int padded = padded(format, inputs);
     HostMemory weights = HostDevice.host().allocate(weightBytes(format, inputs, outputs));
     HostMemory table = HostDevice.host().allocate(tableBytes(format, outputs));
-    CodedMatrix coded =
-        new CodedMatrix(products, format, inputs, padded, outputs, weights, table);
+    CodedMatrix coded = new CodedMatrix(products, format, inputs, padded, outputs, weights, table);
     coded.fill(matrix);
     return coded;
   }

@@ -238,8 +238,8 @@ final class Terms {
   }
 
   /**
-   * A row as multiples of its scale, each plus {@code offset}; of a scale too small for its inverse,
-   * zeros.
+   * A row as multiples of its scale, each plus {@code offset}; of a scale too small for its
+   * inverse, zeros.
    *
    * @param whole scratch space of n numbers
    */

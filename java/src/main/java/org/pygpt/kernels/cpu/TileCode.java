@@ -2,13 +2,8 @@ package org.pygpt.kernels.cpu;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
-import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.MethodHandle;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.pygpt.kernels.WeightFormat;
@@ -58,28 +53,12 @@ final class TileCode {
   private static final int TABLE = Assembler.ARGUMENT_4;
   private static final int STRIDE = Assembler.ARGUMENT_5;
 
-  // mmap and mprotect, in Linux's numbers
-  private static final int READ = 1;
-  private static final int WRITE = 2;
-  private static final int EXECUTE = 4;
-  private static final int PRIVATE_ANONYMOUS = 0x22;
-  private static final MethodHandle MAP =
-      libc("mmap", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
-  private static final MethodHandle PROTECT =
-      libc("mprotect", JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT);
-
-  private static final MethodHandle CALL =
-      Linker.nativeLinker()
-          .downcallHandle(
-              FunctionDescriptor.ofVoid(
-                  JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG));
-
   /** All that were made; they are small, and serve every model of the process. */
   private static final Map<Kind, TileCode> ALL = new ConcurrentHashMap<>();
 
   private record Kind(WeightFormat format, int padded, int rows) {}
 
-  private final MemorySegment function;
+  private final MachineCode function;
   private final Assembler code = new Assembler();
   private final int padded;
   private final int rows;
@@ -95,12 +74,19 @@ final class TileCode {
       case BFLOAT16 -> bfloat16();
     }
     code.end();
-    function = executable(code.bytes());
+    function = MachineCode.of(code.bytes());
   }
 
   /** Whether this processor has the instructions, and the system lets them run. */
+  private static final boolean AVAILABLE =
+      System.getProperty("os.name").equals("Linux")
+          && System.getProperty("os.arch").equals("amd64")
+          && GemmLibrary.hasOneDnn()
+          && OneDnn.hasVnni512()
+          && MachineCode.isAvailable();
+
   static boolean isAvailable() {
-    return GemmLibrary.hasOneDnn() && OneDnn.hasVnni512();
+    return AVAILABLE;
   }
 
   /** The function for so many rows, {@link #mostRows} at most, of so many inputs. */
@@ -148,16 +134,13 @@ final class TileCode {
    *
    * @param weights a tile
    * @param x the rows, one after another
-   * @param out where 64 sums of the first row go; those of the next one {@code stride} bytes further
+   * @param out where 64 sums of the first row go; those of the next one {@code stride} bytes
+   *     further
    * @param table of int8: what the tile's sums begin with, 64 int32, and then its scales, float32;
    *     of int4: what the row has after its digits
    */
   void run(long weights, long x, long out, long table, long stride) {
-    try {
-      CALL.invokeExact(function, weights, x, (long) count, out, table, stride);
-    } catch (Throwable error) {
-      throw new AssertionError("a native call threw", error);
-    }
+    function.call(weights, x, count, out, table, stride);
   }
 
   private int count; // how often the loop runs
@@ -327,36 +310,6 @@ final class TileCode {
         code.store(row * VECTORS + v, OUT, v * LINE);
       }
       code.addRegister(OUT, STRIDE);
-    }
-  }
-
-  // ---- memory that may be run ------------------------------------------------------------------
-
-  private static MethodHandle libc(String name, MemoryLayout result, MemoryLayout... arguments) {
-    Linker linker = Linker.nativeLinker();
-    return linker.downcallHandle(
-        linker.defaultLookup().findOrThrow(name), FunctionDescriptor.of(result, arguments));
-  }
-
-  private static MemorySegment executable(byte[] bytes) {
-    try {
-      long address =
-          (long) MAP.invokeExact(0L, (long) bytes.length, READ | WRITE, PRIVATE_ANONYMOUS, -1, 0L);
-      if (address == -1) {
-        throw new OutOfMemoryError("no memory for " + bytes.length + " bytes of instructions");
-      }
-      MemorySegment.ofAddress(address)
-          .reinterpret(bytes.length)
-          .copyFrom(MemorySegment.ofArray(bytes));
-      int status = (int) PROTECT.invokeExact(address, (long) bytes.length, READ | EXECUTE);
-      if (status != 0) {
-        throw new IllegalStateException("the system lets no instructions run that were written");
-      }
-      return MemorySegment.ofAddress(address);
-    } catch (RuntimeException | Error error) {
-      throw error;
-    } catch (Throwable error) {
-      throw new AssertionError("a native call threw", error);
     }
   }
 }

@@ -132,9 +132,10 @@ class VectorBodiesTest {
     assertEquals(unit, Terms.unit(true, x, n));
     byte[] digits = new byte[Terms.COUNT * plane];
     byte[] digitsGot = digits.clone();
-    Terms.digits(false, x, n, unit, new int[n], digits, plane);
-    Terms.digits(true, x, n, unit, new int[n], digitsGot, plane);
+    Terms.digits(false, x, n, unit, 3, new int[n], digits, plane);
+    Terms.digits(true, x, n, unit, 3, new int[n], digitsGot, plane);
     assertArrayEquals(digits, digitsGot);
+    Terms.digits(true, x, n, unit, 0, new int[n], digits, plane);
     for (int i = 0; i < n; i++) {
       int whole = (digits[i] * 256 + digits[plane + i]) * 256 + digits[2 * plane + i];
       assertEquals(x[i] / unit, whole, 0.5f);
@@ -145,6 +146,28 @@ class VectorBodiesTest {
     Terms.split(true, x, n, termsGot, plane);
     assertArrayEquals(terms, termsGot);
     joins(n, plane, unit);
+  }
+
+  /** Whole multiples of a row's scale, also of a row of zeros and of one that has no inverse. */
+  @ParameterizedTest
+  @MethodSource("lengths")
+  void bytes(int n) {
+    for (float size : new float[] {1, 0, 1e-40f}) {
+      float[] x = random(n);
+      for (int i = 0; i < n; i++) {
+        x[i] *= size;
+      }
+      float scale = Terms.byteScale(false, x, n);
+      assertEquals(scale, Terms.byteScale(true, x, n));
+      byte[] expected = new byte[n];
+      byte[] got = new byte[n];
+      Terms.bytes(false, x, n, scale, 128, new int[n], expected);
+      Terms.bytes(true, x, n, scale, 128, new int[n], got);
+      assertArrayEquals(expected, got);
+      for (int i = 0; i < n; i++) {
+        assertEquals(size == 1 ? x[i] / scale : 0, (expected[i] & 0xff) - 128, 0.5001f);
+      }
+    }
   }
 
   private void joins(int n, int plane, float unit) {
