@@ -70,8 +70,22 @@ final class CodedProducts implements AutoCloseable {
           }
         };
     workers.run(prepare, rows, 1, Workers.workOf((long) rows * x.columns()));
-    long work = (long) rows * matrix.inputs() * matrix.outputs();
-    workers.divide(matrix.tiles(), work, (worker, tile) -> tile(worker, rows, matrix, tile, out));
+    TileCode[] codes = codes(rows, matrix);
+    workers.divide(
+        matrix.tiles(),
+        (long) rows * matrix.inputs() * matrix.outputs(),
+        (worker, tile) -> tile(worker, codes, matrix, tile, out));
+  }
+
+  /** The functions that do some rows after another, as many at once as they can. */
+  private static TileCode[] codes(int rows, CodedMatrix matrix) {
+    int most = TileCode.mostRows(matrix.format());
+    TileCode[] codes = new TileCode[Math.ceilDiv(rows, most)];
+    Arrays.fill(codes, TileCode.of(matrix.format(), matrix.padded(), Math.min(most, rows)));
+    if (rows % most != 0) {
+      codes[codes.length - 1] = TileCode.of(matrix.format(), matrix.padded(), rows % most);
+    }
+    return codes;
   }
 
   private void prepare(int worker, Tensor x, int row, CodedMatrix matrix, long at) {
@@ -102,9 +116,8 @@ final class CodedProducts implements AutoCloseable {
   }
 
   /** All rows times a tile, which the core's cache has after the first ones. */
-  private void tile(int worker, int rows, CodedMatrix matrix, int tile, Tensor out) {
+  private void tile(int worker, TileCode[] codes, CodedMatrix matrix, int tile, Tensor out) {
     WeightFormat format = matrix.format();
-    int most = TileCode.mostRows(format);
     int padded = matrix.padded();
     int rowBytes = TileCode.rowBytes(format, padded);
     int width = matrix.width(tile);
@@ -113,14 +126,15 @@ final class CodedProducts implements AutoCloseable {
     HostMemory sums = scratch(worker).sums;
     long weights = matrix.weights().address() + tile * matrix.tileBytes();
     long table = matrix.table().address() + (long) tile * CodedMatrix.TABLE_BYTES;
-    for (int row = 0; row < rows; row += most) {
-      int count = Math.min(most, rows - row);
+    int row = 0;
+    for (TileCode code : codes) {
+      int count = code.rows();
       long x = prepared.address() + (long) row * rowBytes;
       long constants = format == WeightFormat.INT4 ? x + (long) Terms.COUNT * padded : table;
-      TileCode code = TileCode.of(format, padded, count);
       if (direct) {
         long to = HostMemory.of(out).address() + (out.at(row) + column) * Float.BYTES;
         code.run(weights, x, to, constants, (long) out.rowStride() * Float.BYTES);
+        row += count;
         continue;
       }
       code.run(weights, x, sums.address(), constants, (long) WIDTH * Float.BYTES);
@@ -130,6 +144,7 @@ final class CodedProducts implements AutoCloseable {
             sums.segment(), JAVA_FLOAT, (long) i * WIDTH * Float.BYTES, one, 0, width);
         Staging.write(one, out, column, width, row + i, 1);
       }
+      row += count;
     }
   }
 

@@ -94,6 +94,11 @@ final class TileCode {
     return ALL.computeIfAbsent(new Kind(format, padded, rows), TileCode::new);
   }
 
+  /** Rows that it multiplies. */
+  int rows() {
+    return rows;
+  }
+
   /** Rows whose sums fit into registers. */
   static int mostRows(WeightFormat format) {
     return switch (format) {
