@@ -79,10 +79,11 @@ def run(arguments: Sequence[str] | None = None) -> None:
                     with busy_loops(options.loops):
                         shared += peer.ask("run", steps).step_s
             for peer, alone, shared in zip(peers, idle, beside, strict=True):
-                print(f"{work.name} {peer.label}: {_line(alone, shared)}", flush=True)
+                print(f"{work.name} {peer.label}: {summary(alone, shared)}", flush=True)
 
 
-def _line(alone: Sequence[float], shared: Sequence[float]) -> str:
+def summary(alone: Sequence[float], shared: Sequence[float]) -> str:
+    """Return what the seconds of steps on the idle machine and beside the loops come to."""
     parts = []
     for word, average in (("median", statistics.median), ("mean", statistics.fmean)):
         idle, busy = average(alone) * 1e3, average(shared) * 1e3
