@@ -55,7 +55,7 @@ public final class Generator implements AutoCloseable {
   private static final int TOGETHER = 256;
 
   /** No fewer are left for the last part: products of fewer rows are others, and slower. */
-  private static final int LEAST = 64;
+  private static final int LEAST = Step.PART;
 
   private final GPT model;
   private final int atOnce;

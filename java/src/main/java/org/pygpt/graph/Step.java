@@ -28,6 +28,12 @@ public record Step(
     double share,
     int[] lengths,
     Step source) {
+  /** From so many positions on, what rounded weights are multiplied by may be rounded as well. */
+  private static final int LONG = 128;
+
+  /** A long prompt has no part of fewer positions. */
+  public static final int PART = 64;
+
   /** Mutable: what a sequence has behind it. */
   public interface Past {
     /** Positions whose keys and values are there. */
@@ -93,6 +99,16 @@ public record Step(
   /** The next T positions of a sequence whose prompt goes on after them. */
   public static Step part(int T, Past past) {
     return new Step(1, T, List.of(past), false, false, 0, 1);
+  }
+
+  /**
+   * Whether this reads a long text: {@value #LONG} positions of each sequence with those behind
+   * them, and {@value #PART} or more at once. It depends on the sequence alone, also where a prompt
+   * is read in parts.
+   */
+  public boolean isLong() {
+    int past = pasts.isEmpty() ? 0 : pasts.getFirst().length();
+    return lengths == null && T >= PART && past + T >= LONG;
   }
 
   /** Rows in use: B * T. */

@@ -7,25 +7,32 @@ public interface PackedMatrix extends AutoCloseable {
   /** So many rows are few: reading the weights is what takes time. */
   int MOST_ROWS = 8;
 
-  /** Most rows of a product whose results have the bits that each has alone. */
+  /**
+   * Up to this many rows are faster by this copy; with more, reading weights is no longer what
+   * takes time.
+   */
   default int mostRows() {
     return MOST_ROWS;
   }
 
   /**
-   * Whether so many rows are to be multiplied by this copy: else the float32 matrix is faster,
-   * since reading weights is no longer what takes time.
+   * out = x @ weight, (rows, in) @ (in, out) -> (rows, out), for 1 to {@link #mostRows} rows. No
+   * row's result depends on the other rows, nor on their number.
    */
-  default boolean takes(int rows) {
-    return rows <= mostRows();
+  void multiply(int rows, Tensor x, Tensor out);
+
+  /** Whether there is {@link #multiplyRounded}. */
+  default boolean canRound() {
+    return false;
   }
 
   /**
-   * out = x @ weight, (rows, in) @ (in, out) -> (rows, out), for as many rows as it {@link #takes}.
-   * Of {@link #mostRows} at most, no row's result depends on the other rows, nor on their number.
-   * Of more, x may be rounded as the weights are.
+   * Likewise for any number of rows, each of which is rounded as the weights are before it is
+   * multiplied: many of them are faster so.
    */
-  void multiply(int rows, Tensor x, Tensor out);
+  default void multiplyRounded(int rows, Tensor x, Tensor out) {
+    throw new UnsupportedOperationException("this copy multiplies what it gets");
+  }
 
   @Override
   void close();

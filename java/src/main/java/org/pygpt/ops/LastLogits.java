@@ -36,7 +36,7 @@ public record LastLogits(Variable x, Parameter weight, Parameter bias, Slot last
       }
       rows = last.tensor();
     }
-    weight.multiply(kernels, true, step.B(), rows, out.value()); // (B, C) @ (C, V) -> (B, V)
+    weight.multiply(kernels, true, step.B(), false, rows, out.value()); // (B, C) @ (C, V) -> (B, V)
     if (bias != null) {
       kernels.bias(step.B(), bias.value(), out.value());
     }

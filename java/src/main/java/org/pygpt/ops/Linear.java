@@ -113,7 +113,7 @@ public final class Linear implements Op {
   public void forward(Kernels kernels, Step step) {
     int rows = step.rows();
     Tensor input = Rounding.of(kernels, rows, x.value(), rounding.x);
-    weight.multiply(kernels, outputsAreRows, rows, input, out.value());
+    weight.multiply(kernels, outputsAreRows, rows, step.isLong(), input, out.value());
     if (bias != null) {
       kernels.bias(rows, bias.value(), out.value());
     }

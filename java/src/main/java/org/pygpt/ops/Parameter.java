@@ -83,9 +83,13 @@ public final class Parameter {
    * out = x @ this, (rows, in) @ (in, out) -> (rows, out).
    *
    * @param outputsAreRows whether this is stored as (out, in)
+   * @param mayRound whether x may be rounded as these weights are, if they are
    */
-  void multiply(Kernels kernels, boolean outputsAreRows, int rows, Tensor x, Tensor out) {
-    if (packed != null && packed.takes(rows)) {
+  void multiply(
+      Kernels kernels, boolean outputsAreRows, int rows, boolean mayRound, Tensor x, Tensor out) {
+    if (mayRound && packed != null && packed.canRound()) {
+      packed.multiplyRounded(rows, x, out);
+    } else if (packed != null && rows <= packed.mostRows()) {
       packed.multiply(rows, x, out);
     } else {
       int features = out.columns();

@@ -22,6 +22,7 @@ final class Assembler {
   // maps of opcodes, and the prefixes that select among those of the same number
   private static final int MAP_0F = 1;
   private static final int MAP_0F38 = 2;
+  private static final int MAP_0F3A = 3;
   private static final int NO_PREFIX = 0;
   private static final int PREFIX_66 = 1;
   private static final int PREFIX_F3 = 2;
@@ -51,6 +52,11 @@ final class Assembler {
   /** 64 bytes of memory = from. */
   void store(int from, int base, int displacement) {
     memory(NO_PREFIX, MAP_0F, 0x11, from, 0, base, displacement, false); // vmovups
+  }
+
+  /** 4 bytes of memory = the first lane of from. */
+  void storeFirst(int from, int base, int displacement) {
+    memory(PREFIX_F3, MAP_0F, 0x11, from, 0, base, displacement, false); // vmovss
   }
 
   /** Each lane of to = 4 bytes of memory. */
@@ -133,6 +139,26 @@ final class Assembler {
   /** to = a * (one number of memory) + to. */
   void fma(int to, int a, int base, int displacement) {
     memory(PREFIX_66, MAP_0F38, 0xb8, to, a, base, displacement, true); // vfmadd231ps
+  }
+
+  /** to = a * (64 bytes of memory) + to. */
+  void fmaVector(int to, int a, int base, int displacement) {
+    memory(PREFIX_66, MAP_0F38, 0xb8, to, a, base, displacement, false); // vfmadd231ps
+  }
+
+  void addFloats(int to, int a, int b) {
+    registers(NO_PREFIX, MAP_0F, 0x58, to, a, b); // vaddps
+  }
+
+  /** Each lane of to = that of from so many lanes away, 8, 4, 2 or 1, in pairs of such groups. */
+  void swapLanes(int to, int from, int distance) {
+    if (distance >= 4) {
+      registers(PREFIX_66, MAP_0F3A, 0x23, to, from, from); // vshuff32x4
+    } else {
+      registers(PREFIX_66, MAP_0F3A, 0x04, to, 0, from); // vpermilps
+    }
+    // which of four groups, or lanes, each comes from: two bits for each
+    put(distance == 8 || distance == 2 ? 0b01_00_11_10 : 0b10_11_00_01);
   }
 
   // ---- flow ------------------------------------------------------------------------------------

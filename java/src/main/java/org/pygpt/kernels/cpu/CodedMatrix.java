@@ -36,6 +36,9 @@ record CodedMatrix(
   /** Bytes of an output's inputs that oneDNN has in a block. */
   private static final int BLOCK_BYTES = 64;
 
+  /** With more, products of the float32 matrices are as fast. */
+  private static final int MOST_ROWS = 127;
+
   /** Bytes of {@link #table} that a tile has. */
   static final int TABLE_BYTES = WIDTH * (Integer.BYTES + Float.BYTES);
 
@@ -138,12 +141,17 @@ record CodedMatrix(
 
   @Override
   public int mostRows() {
-    return RoundedProducts.LEAST_ROWS - 1;
+    return MOST_ROWS;
   }
 
   @Override
-  public boolean takes(int rows) {
-    return rows <= mostRows() || RoundedProducts.has(format);
+  public boolean canRound() {
+    return RoundedProducts.has(format);
+  }
+
+  @Override
+  public void multiplyRounded(int rows, Tensor x, Tensor out) {
+    products.multiplyRounded(rows, x, this, out);
   }
 
   @Override

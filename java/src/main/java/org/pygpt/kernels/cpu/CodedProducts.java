@@ -16,7 +16,7 @@ import org.pygpt.tensor.Tensor;
 final class CodedProducts implements AutoCloseable {
   private final Workers workers;
   private final Scratch[] scratch;
-  private final RoundedProducts many;
+  private final RoundedProducts rounded;
   private HostMemory prepared; // rows of x as TileCode reads them
 
   /** Mutable: arrays of one worker. */
@@ -31,7 +31,7 @@ final class CodedProducts implements AutoCloseable {
   CodedProducts(Workers workers) {
     this.workers = workers;
     scratch = new Scratch[workers.size()];
-    many = new RoundedProducts(workers);
+    rounded = new RoundedProducts(workers);
   }
 
   /**
@@ -51,10 +51,6 @@ final class CodedProducts implements AutoCloseable {
 
   /** out = x @ matrix, of the first {@code rows} rows. */
   void multiply(int rows, Tensor x, CodedMatrix matrix, Tensor out) {
-    if (rows >= RoundedProducts.LEAST_ROWS) {
-      many.multiply(rows, x, matrix, out);
-      return;
-    }
     int rowBytes = TileCode.rowBytes(matrix.format(), matrix.padded());
     long bytes = (long) rows * rowBytes;
     if (prepared == null || prepared.byteSize() < bytes) {
@@ -75,6 +71,11 @@ final class CodedProducts implements AutoCloseable {
         matrix.tiles(),
         (long) rows * matrix.inputs() * matrix.outputs(),
         (worker, tile) -> tile(worker, codes, matrix, tile, out));
+  }
+
+  /** The same with rounded rows. */
+  void multiplyRounded(int rows, Tensor x, CodedMatrix matrix, Tensor out) {
+    rounded.multiply(rows, x, matrix, out);
   }
 
   /** The functions that do some rows after another, as many at once as they can. */
@@ -150,7 +151,7 @@ final class CodedProducts implements AutoCloseable {
 
   @Override
   public void close() {
-    many.close();
+    rounded.close();
     if (prepared != null) {
       prepared.close();
     }

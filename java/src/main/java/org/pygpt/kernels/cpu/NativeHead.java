@@ -1,5 +1,7 @@
 package org.pygpt.kernels.cpu;
 
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
 import java.lang.foreign.MemorySegment;
 import org.pygpt.kernels.AttentionSpec;
 import org.pygpt.kernels.Heads;
@@ -112,10 +114,20 @@ final class NativeHead extends AttentionHead {
     Tensor v = at.call().in().v();
     int length = at.call().spec().visible(at.b(), 0);
     float[] p = at.staging().array(SCORES, length);
-    MemorySegment scores = MemorySegment.ofArray(p);
-    MemorySegment query = segment(at.call().in().q(), at.row(0), at.column());
+    AttentionCode code = AttentionCode.of(at.D());
     long keys = at(k, at.keyRow(), at.keyColumn());
-    OpenBlas.rowProducts(length, at.D(), at.scale(), keys, k.rowStride(), query, scores);
+    long query = at(at.call().in().q(), at.row(0), at.column());
+    HostMemory outside = code == null ? null : at.staging().outside(length + 1);
+    if (code == null) {
+      MemorySegment x = MemorySegment.ofAddress(query);
+      OpenBlas.rowProducts(
+          length, at.D(), at.scale(), keys, k.rowStride(), x, MemorySegment.ofArray(p));
+    } else {
+      outside.segment().set(JAVA_FLOAT, 0, at.scale());
+      long y = outside.address() + Float.BYTES;
+      code.rowProducts(length, outside.address(), keys, k.rowStride(), query, y);
+      MemorySegment.copy(outside.segment(), JAVA_FLOAT, Float.BYTES, p, 0, length);
+    }
     AttentionSpec spec = at.call().spec();
     if (spec.scores().isShaped()) {
       shape(at, 0, 1, 1, length, 1, p, null);
@@ -125,8 +137,14 @@ final class NativeHead extends AttentionHead {
     float sum = VectorMath.expAndSum(at.vectors(), p, length, max, at.staging().lanes());
     VectorMath.scale(at.vectors(), p, length, 1 / sum);
     long values = at(v, at.keyRow(), at.keyColumn());
-    MemorySegment out = segment(at.call().out(), at.row(0), at.column());
-    OpenBlas.sumOfRows(length, at.D(), values, v.rowStride(), scores, out);
+    long out = at(at.call().out(), at.row(0), at.column());
+    if (code == null) {
+      MemorySegment y = MemorySegment.ofAddress(out);
+      OpenBlas.sumOfRows(length, at.D(), values, v.rowStride(), MemorySegment.ofArray(p), y);
+    } else {
+      MemorySegment.copy(p, 0, outside.segment(), JAVA_FLOAT, Float.BYTES, length);
+      code.sumOfRows(length, values, v.rowStride(), outside.address() + Float.BYTES, out);
+    }
     if (at.call().logsumexp() != null) {
       p[0] = max + (float) Math.log(sum);
       Staging.write(p, at.call().logsumexp(), 0, 1, at.head(), 1);

@@ -21,9 +21,6 @@ import org.pygpt.tensor.Tensor;
  * scale for each row. Dettmers et al., "LLM.int8()", 2022, have the latter (their section 2).
  */
 final class RoundedProducts implements AutoCloseable {
-  /** From so many rows on: fewer gain little, and keep the precision of float32. */
-  static final int LEAST_ROWS = 128;
-
   /** Rows that are multiplied at once; the last ones are filled up to a multiple of STEP. */
   private static final int BLOCK = 256;
 

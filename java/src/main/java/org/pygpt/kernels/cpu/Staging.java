@@ -27,6 +27,7 @@ final class Staging {
   private final float[][] slots = new float[16][0];
   private final float[] lanes = new float[2 * VectorMath.LANES];
   private final HostMemory[] matrices = new HostMemory[2];
+  private HostMemory outside;
 
   Staging(int worker) {
     this.worker = worker;
@@ -67,10 +68,24 @@ final class Staging {
     }
   }
 
+  /** Scratch memory beside the heap of so many numbers at least. */
+  HostMemory outside(int numbers) {
+    if (outside == null || outside.byteSize() < (long) numbers * Float.BYTES) {
+      if (outside != null) {
+        outside.close();
+      }
+      outside = HostDevice.host().allocate(Math.max(BLOCK, 2L * numbers) * Float.BYTES);
+    }
+    return outside;
+  }
+
   /** Frees what lies beside the heap. */
   void close() {
     free(0);
     free(1);
+    if (outside != null) {
+      outside.close();
+    }
   }
 
   /** How many rows of {@code columns} columns are staged at once. */
